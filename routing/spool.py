@@ -1,0 +1,239 @@
+"""Where files live: written under a passing name, made durable, then named by their identifier."""
+
+import contextlib
+import os
+import threading
+import time
+import weakref
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+from routing.core.identifiers import created_at
+
+Durability = Literal["full", "none"]
+Bytes = bytes | bytearray | memoryview
+
+_FINAL = ".dcm"
+_PART = ".dcm.part"
+_FOLDERS_KEPT_OPEN = 4
+# IOV_MAX of Linux; more pieces in one writev are an error.
+_PIECES_PER_WRITE = 1024
+
+
+class Spool:
+    """
+    A tree of files ``YYYYMMDD/HH/<identifier>.dcm``, the hour being that of the identifier (UTC).
+
+    No name ever comes from a sender.  ``full`` means that a committed file
+    survives a power cut; ``none`` leaves that to the operating system.
+    Safe to use from several threads and several processes.
+    """
+
+    def __init__(self, root: Path, durable: Durability = "full") -> None:
+        self.root = root
+        self.durable = durable == "full"
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folders: dict[str, _Folder] = {}
+        self._lock = threading.Lock()
+
+    def path(self, identifier: int) -> Path:
+        return self.root / _hour(identifier) / f"{identifier}{_FINAL}"
+
+    def begin(self, identifier: int) -> "Part":
+        """
+        Open a new file for writing.
+
+        FileExistsError: this identifier already has a file, which happens
+        when a clock was set back; the caller takes another identifier.
+        """
+        hour = _hour(identifier)
+        try:
+            return Part(self._folder(hour), identifier, self.durable)
+        except FileNotFoundError:
+            # Pruning removed the folder behind the open descriptor.
+            with self._lock:
+                self._folders.pop(hour, None)
+            return Part(self._folder(hour), identifier, self.durable)
+
+    def discard(self, identifier: int) -> bool:
+        """Remove a committed file; False when there is none."""
+        try:
+            self.path(identifier).unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def ids(self, since: int | None = None) -> Iterator[int]:
+        """Every identifier that has a committed file, in order, from ``since`` on."""
+        first_hour = "" if since is None else _hour(since)
+        for hour in self._hours():
+            if hour < first_hour:
+                continue
+            names = (name.removesuffix(_FINAL) for name in _names(self.root / hour) if name.endswith(_FINAL))
+            for identifier in sorted(int(name) for name in names if name.isdecimal()):
+                if since is None or identifier >= since:
+                    yield identifier
+
+    def sweep_parts(self, older_than: timedelta) -> int:
+        """Remove what unfinished writers left behind and nobody touched for this long; answer how many."""
+        limit = time.time() - older_than.total_seconds()
+        swept = 0
+        for hour in self._hours():
+            folder = self.root / hour
+            for name in _names(folder):
+                if name.endswith(_PART):
+                    # Another process may finish or sweep the same file meanwhile.
+                    with contextlib.suppress(FileNotFoundError):
+                        if (folder / name).stat().st_mtime <= limit:
+                            (folder / name).unlink()
+                            swept += 1
+        return swept
+
+    def prune_folders(self, before: datetime) -> int:
+        """Remove the empty folders of hours that ended before this moment; answer how many hours."""
+        last = f"{before:%Y%m%d/%H}"
+        pruned = 0
+        for hour in self._hours():
+            if hour < last:
+                # Not empty, or somebody else was faster.
+                with contextlib.suppress(OSError):
+                    (self.root / hour).rmdir()
+                    pruned += 1
+                    (self.root / hour).parent.rmdir()
+        return pruned
+
+    def free_bytes(self) -> int:
+        """Bytes that a file may still take on this file system."""
+        answer = os.statvfs(self.root)
+        return answer.f_bavail * answer.f_frsize
+
+    def free_inodes(self) -> int | None:
+        """Files that may still be made; None where the file system sets no limit (btrfs)."""
+        answer = os.statvfs(self.root)
+        return answer.f_favail if answer.f_files else None
+
+    def _hours(self) -> list[str]:
+        return sorted(
+            f"{day}/{hour}"
+            for day in _names(self.root)
+            if len(day) == 8 and day.isdecimal()
+            for hour in _names(self.root / day)
+            if len(hour) == 2 and hour.isdecimal()
+        )
+
+    def _folder(self, hour: str) -> "_Folder":
+        with self._lock:
+            folder = self._folders.get(hour)
+            if folder is None:
+                folder = _Folder(self.root, hour, self.durable)
+                while len(self._folders) >= _FOLDERS_KEPT_OPEN:
+                    self._folders.pop(next(iter(self._folders)))
+                self._folders[hour] = folder
+            return folder
+
+
+class Part:
+    """A file being written: nobody finds it before ``commit``, nothing is left after ``discard``."""
+
+    def __init__(self, folder: "_Folder", identifier: int, durable: bool) -> None:
+        self.identifier = identifier
+        self.size = 0
+        self._folder = folder
+        self._durable = durable
+        self._name = f"{identifier}{_PART}"
+        self._final = f"{identifier}{_FINAL}"
+        if folder.holds(self._final):
+            raise FileExistsError(f"identifier {identifier} already has a file")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self.fd = os.open(self._name, flags, 0o600, dir_fd=folder.fd)
+
+    def write(self, pieces: Iterable[Bytes]) -> None:
+        """Append pieces in order.  OSError as the file system gives it, for instance when it is full."""
+        waiting = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+        while waiting:
+            batch = waiting[:_PIECES_PER_WRITE]
+            written = os.writev(self.fd, batch)
+            self.size += written
+            done = 0
+            for piece in batch:
+                if written < len(piece):
+                    break
+                written -= len(piece)
+                done += 1
+            waiting = waiting[done:]
+            if written:
+                waiting[0] = waiting[0][written:]
+
+    def commit(self) -> None:
+        """
+        Make the file durable and give it its name.
+
+        The bytes first, then the name, then the folder that holds the name:
+        only after the last may anybody be told that the file is safe.
+        """
+        if self._durable:
+            os.fdatasync(self.fd)
+        os.rename(self._name, self._final, src_dir_fd=self._folder.fd, dst_dir_fd=self._folder.fd)
+        if self._durable:
+            try:
+                os.fsync(self._folder.fd)
+            except OSError:
+                # The caller hears of a failure and must not find the file later all the same.
+                os.unlink(self._final, dir_fd=self._folder.fd)
+                raise
+        self._close()
+
+    def discard(self) -> None:
+        """Remove what was written; harmless after ``commit`` and when called twice."""
+        if self.fd >= 0:
+            self._close()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(self._name, dir_fd=self._folder.fd)
+
+    def _close(self) -> None:
+        fd, self.fd = self.fd, -1
+        os.close(fd)
+
+
+class _Folder:
+    """One hour's folder, held open: its descriptor is what names are made in and what is synced."""
+
+    def __init__(self, root: Path, hour: str, durable: bool) -> None:
+        path = root / hour
+        for folder in (path.parent, path):
+            with contextlib.suppress(FileExistsError):
+                folder.mkdir(mode=0o700)
+            if durable:
+                # Also when it existed: another process may have made it and not have synced it yet.
+                _sync_folder(folder.parent)
+        self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        # A Part may still use the descriptor after the cache let go of the folder.
+        weakref.finalize(self, os.close, self.fd)
+
+    def holds(self, name: str) -> bool:
+        try:
+            os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+
+def _hour(identifier: int) -> str:
+    return f"{created_at(identifier):%Y%m%d/%H}"
+
+
+def _names(folder: Path) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+
+
+def _sync_folder(folder: Path) -> None:
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,8 @@
+"""The queue: nodes, items, listener and workers."""
+
+from django.apps import AppConfig
+
+
+class RoutingConfig(AppConfig):
+    name = "routing"
+    verbose_name = "Routing"

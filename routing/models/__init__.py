@@ -1,0 +1,31 @@
+"""The tables of the router."""
+
+from routing.models.nodes import Node, NodeStatus
+from routing.models.queue import QueueItem
+from routing.models.records import (
+    ApplicationLogLine,
+    Attempt,
+    AuditRecord,
+    HistoryEntry,
+    ItemLogLine,
+    PrepareReport,
+)
+from routing.models.senders import KnownSender, UnknownSender
+from routing.models.shared import Lane, ScopedState, ServiceProcess
+
+__all__ = [
+    "ApplicationLogLine",
+    "Attempt",
+    "AuditRecord",
+    "HistoryEntry",
+    "ItemLogLine",
+    "KnownSender",
+    "Lane",
+    "Node",
+    "NodeStatus",
+    "PrepareReport",
+    "QueueItem",
+    "ScopedState",
+    "ServiceProcess",
+    "UnknownSender",
+]

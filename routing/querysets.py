@@ -1,0 +1,49 @@
+"""Questions that several parts ask the queue; the same answer for pages, scripts and commands."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+from routing.core.states import FINAL_STATES, QUEUE_STATES, QueueState
+
+if TYPE_CHECKING:
+    from routing.models.queue import QueueItem  # noqa: F401
+
+
+class QueueItemQuerySet(models.QuerySet["QueueItem"]):
+    """Chainable parts of queries over queue items."""
+
+    def queued(self) -> QueueItemQuerySet:
+        """Items that Lua's queue knows: neither delivered nor dropped."""
+        return self.filter(state__in=QUEUE_STATES)
+
+    def finished(self) -> QueueItemQuerySet:
+        """Items that left the queue and stay as history."""
+        return self.filter(state__in=FINAL_STATES)
+
+    def waiting(self) -> QueueItemQuerySet:
+        """Items that somebody still works on: New or Prepared."""
+        return self.filter(state__in=(QueueState.NEW, QueueState.PREPARED))
+
+    def counts(self) -> dict[str, int]:
+        """Number of items for every state, zeros included, in the order of the states."""
+        found = {
+            row["state"]: row["n"] for row in self.order_by().values("state").annotate(n=models.Count("id"))
+        }
+        return {state.value: found.get(state.value, 0) for state in QueueState}
+
+    def counts_by_destination(self) -> dict[str, dict[str, int]]:
+        """For every destination AE title the counts of its states, those that occur."""
+        rows: Any = self.order_by().values("destination_ae_title", "state").annotate(n=models.Count("id"))
+        found: dict[str, dict[str, int]] = {}
+        for row in rows:
+            found.setdefault(row["destination_ae_title"], {})[row["state"]] = row["n"]
+        return dict(sorted(found.items()))
+
+    def oldest_waiting_at(self) -> datetime | None:
+        """When the oldest item that still waits came in."""
+        first = self.waiting().order_by("id").values_list("created_at", flat=True).first()
+        return first

@@ -1,0 +1,105 @@
+"""Lua entries with their conditions, library files, and the immutable versions of them all."""
+
+from django.core.exceptions import ValidationError
+from django.db import models
+
+from scripts_app.core.library_path import IllegalPath, checked_path
+
+
+def legal_library_path(value: str) -> None:
+    """Form validator: relative, ends in .lua, stays inside the configuration directory."""
+    try:
+        checked_path(value)
+    except IllegalPath as error:
+        raise ValidationError(str(error)) from error
+
+
+class LuaLibrary(models.Model):
+    """One .lua file: for include(), or as the script of an entry."""
+
+    path = models.CharField(max_length=200, unique=True, validators=[legal_library_path])
+    source = models.TextField(blank=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["path"]
+        verbose_name_plural = "Lua libraries"
+
+    def __str__(self) -> str:
+        return self.path
+
+
+class LuaEntry(models.Model):
+    """One entry of lua.yml."""
+
+    class OnError(models.TextChoices):
+        SKIP = "skip"
+        FAIL = "fail"
+
+    position = models.PositiveIntegerField(default=0, help_text="entries run in this order")
+    description = models.CharField(max_length=200, blank=True)
+    enabled = models.BooleanField(default=True)
+    script = models.TextField(blank=True, help_text="inline Lua")
+    library = models.ForeignKey(
+        LuaLibrary,
+        null=True,
+        blank=True,
+        on_delete=models.PROTECT,
+        related_name="entries",
+        help_text="or a file instead",
+    )
+    ae_titles = models.JSONField(default=list, blank=True, help_text="destinations it applies to; empty: all")
+    on_error = models.CharField(max_length=4, choices=OnError.choices, default=OnError.SKIP)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+        verbose_name = "Lua entry"
+        verbose_name_plural = "Lua entries"
+        permissions = [("edit_scripts", "Edit, try, activate and roll back scripts")]
+
+    def __str__(self) -> str:
+        return self.description or f"entry at position {self.position}"
+
+    def clean(self) -> None:
+        if bool(self.script.strip()) == bool(self.library):
+            raise ValidationError("an entry has either an inline script or a library file")
+
+
+class EntryCondition(models.Model):
+    """One condition of an entry, or of the items of a sequence that another condition names."""
+
+    entry = models.ForeignKey(LuaEntry, on_delete=models.CASCADE, related_name="conditions")
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="sequence_items"
+    )
+    position = models.PositiveIntegerField(default=0)
+    tag = models.CharField(max_length=64, help_text="keyword or gggg,eeee")
+    match_expression = models.CharField(max_length=1000, blank=True)
+    search = models.BooleanField(default=False, help_text="look in all sequences too")
+    private_tag_creator = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["position", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.tag} = {self.match_expression}"
+
+
+class ScriptVersion(models.Model):
+    """
+    The enabled entries and all libraries at one moment, as one unit.
+
+    Made when a worker first meets that content; never changed.  Every item keeps
+    the version that prepared it.
+    """
+
+    sha256 = models.CharField(max_length=64, unique=True)
+    content = models.JSONField(help_text="entries in order with conditions, and libraries by path")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"version {self.id} ({self.sha256[:8]})"

@@ -95,26 +95,16 @@ class Environment:
         "folder",
         "database, spool, logs",
     )
-    web_host: str = _setting(
-        "CAPACITOR_WEB_HOST", _text, "127.0.0.1", "address", "where the web server listens"
-    )
+    web_host: str = _setting("CAPACITOR_WEB_HOST", _text, "127.0.0.1", "address", "where the web server listens")
     web_port: int = _setting("CAPACITOR_WEB_PORT", PORT, 8080, "port", "web server")
-    dicom_host: str = _setting(
-        "CAPACITOR_DICOM_HOST", _text, "0.0.0.0", "address", "where the DICOM listener listens"
-    )
+    dicom_host: str = _setting("CAPACITOR_DICOM_HOST", _text, "0.0.0.0", "address", "where the DICOM listener listens")
     dicom_port: int = _setting("CAPACITOR_DICOM_PORT", PORT, 11112, "port", "DICOM listener")
-    ae_title: str = _setting(
-        "CAPACITOR_AE_TITLE", _ae_title, "CAPACITOR", "AE title", "the router's own AE title"
-    )
+    ae_title: str = _setting("CAPACITOR_AE_TITLE", _ae_title, "CAPACITOR", "AE title", "the router's own AE title")
     ae_title_prefix: str = _setting(
         "CAPACITOR_AE_TITLE_PREFIX", _text, "DCP_", "text", "prefix + node AE title also means that node"
     )
-    listeners: int = _setting(
-        "CAPACITOR_LISTENERS", _number(0, 64), 1, "processes", "listeners the supervisor starts"
-    )
-    workers: int = _setting(
-        "CAPACITOR_WORKERS", _number(0, 64), 1, "processes", "queue workers the supervisor starts"
-    )
+    listeners: int = _setting("CAPACITOR_LISTENERS", _number(0, 64), 1, "processes", "listeners the supervisor starts")
+    workers: int = _setting("CAPACITOR_WORKERS", _number(0, 64), 1, "processes", "queue workers the supervisor starts")
     accept_unknown_senders: bool = _setting(
         "CAPACITOR_ACCEPT_UNKNOWN_SENDERS", _flag, False, "1 or 0", "take images from any calling AE title"
     )
@@ -125,9 +115,7 @@ class Environment:
         "text",
         "password of the first administrator; else made up, printed once",
     )
-    database_url: str = _setting(
-        "DATABASE_URL", _text, "", "URL", "PostgreSQL; empty: SQLite in the data folder"
-    )
+    database_url: str = _setting("DATABASE_URL", _text, "", "URL", "PostgreSQL; empty: SQLite in the data folder")
     sqlite_synchronous: str = _setting(
         "CAPACITOR_SQLITE_SYNCHRONOUS",
         _choice("FULL", "NORMAL"),
@@ -135,12 +123,8 @@ class Environment:
         "word",
         "when SQLite waits for the disk",
     )
-    redis_url: str = _setting(
-        "REDIS_URL", _text, "", "URL", "live pages across hosts; empty: within one host"
-    )
-    lua_stdlib: str = _setting(
-        "LUA_STDLIB", _choice("full", "restricted"), "full", "word", "what live scripts may use"
-    )
+    redis_url: str = _setting("REDIS_URL", _text, "", "URL", "live pages across hosts; empty: within one host")
+    lua_stdlib: str = _setting("LUA_STDLIB", _choice("full", "restricted"), "full", "word", "what live scripts may use")
     lua_seconds: int = _setting(
         "CAPACITOR_LUA_SECONDS", _number(1, 3600), 10, "seconds", "time limit of the scripts per image"
     )
@@ -188,15 +172,11 @@ class Environment:
         "MiB",
         "below this free space images are refused with 0xA700",
     )
-    max_object_mib: int = _setting(
-        "CAPACITOR_MAX_OBJECT_MIB", _number(1, 10**7), 4096, "MiB", "largest instance taken"
-    )
+    max_object_mib: int = _setting("CAPACITOR_MAX_OBJECT_MIB", _number(1, 10**7), 4096, "MiB", "largest instance taken")
     max_associations: int = _setting(
         "CAPACITOR_MAX_ASSOCIATIONS", _number(1, 10000), 200, "associations", "per listener"
     )
-    batch_size: int = _setting(
-        "CAPACITOR_BATCH_SIZE", _number(1, 1000), 64, "images", "images a worker takes at once"
-    )
+    batch_size: int = _setting("CAPACITOR_BATCH_SIZE", _number(1, 1000), 64, "images", "images a worker takes at once")
     connect_timeout: int = _setting(
         "CAPACITOR_CONNECT_SECONDS", _number(1, 3600), 30, "seconds", "limit for reaching a node"
     )
@@ -236,13 +216,9 @@ class Environment:
         "none: do not wait for the disk (benchmarks only)",
     )
     tls_port: int = _setting("CAPACITOR_TLS_PORT", PORT, 0, "port", "second DICOM listener with TLS; 0: none")
-    tls_certificate: str = _setting(
-        "CAPACITOR_TLS_CERTIFICATE", _text, "", "file", "server certificate (PEM)"
-    )
+    tls_certificate: str = _setting("CAPACITOR_TLS_CERTIFICATE", _text, "", "file", "server certificate (PEM)")
     tls_key: str = _setting("CAPACITOR_TLS_KEY", _text, "", "file", "its private key (PEM)")
-    tls_client_ca: str = _setting(
-        "CAPACITOR_TLS_CLIENT_CA", _text, "", "file", "senders need a certificate of this CA"
-    )
+    tls_client_ca: str = _setting("CAPACITOR_TLS_CLIENT_CA", _text, "", "file", "senders need a certificate of this CA")
     time_zone: str = _setting("CAPACITOR_TIME_ZONE", _zone, "UTC", "zone", "zone of schedules")
     log_level: str = _setting(
         "CAPACITOR_LOG_LEVEL",
@@ -271,9 +247,7 @@ class Environment:
     secret_key: str = _setting(
         "CAPACITOR_SECRET_KEY", _text, "", "text", "signs sessions; empty: made and kept in the data folder"
     )
-    debug: bool = _setting(
-        "CAPACITOR_DEBUG", _flag, False, "1 or 0", "Django's debug pages; never in production"
-    )
+    debug: bool = _setting("CAPACITOR_DEBUG", _flag, False, "1 or 0", "Django's debug pages; never in production")
 
     @classmethod
     def read(cls, base_dir: Path) -> Environment:

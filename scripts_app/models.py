@@ -70,9 +70,7 @@ class EntryCondition(models.Model):
     """One condition of an entry, or of the items of a sequence that another condition names."""
 
     entry = models.ForeignKey(LuaEntry, on_delete=models.CASCADE, related_name="conditions")
-    parent = models.ForeignKey(
-        "self", null=True, blank=True, on_delete=models.CASCADE, related_name="sequence_items"
-    )
+    parent = models.ForeignKey("self", null=True, blank=True, on_delete=models.CASCADE, related_name="sequence_items")
     position = models.PositiveIntegerField(default=0)
     tag = models.CharField(max_length=64, help_text="keyword or gggg,eeee")
     match_expression = models.CharField(max_length=1000, blank=True)

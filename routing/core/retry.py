@@ -17,9 +17,7 @@ class RetryPolicy:
     attempts: int | None = None
     """Give up after so many; None: go on until the expiry age."""
 
-    def next_try(
-        self, attempts: int, now: datetime, chance: Callable[[], float] = random.random
-    ) -> datetime | None:
+    def next_try(self, attempts: int, now: datetime, chance: Callable[[], float] = random.random) -> datetime | None:
         """
         The moment of the next try after ``attempts`` failed ones (1 or more); None: give up.
 

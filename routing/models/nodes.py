@@ -40,14 +40,10 @@ class Node(models.Model):
         LOW = 2
 
     ae_title = models.CharField("AE title", max_length=16, validators=[legal_ae_title])
-    aliases = models.JSONField(
-        default=list, blank=True, help_text="further called AE titles that mean this node"
-    )
+    aliases = models.JSONField(default=list, blank=True, help_text="further called AE titles that mean this node")
     description = models.CharField(max_length=200, blank=True)
     host = models.CharField(max_length=255, default="127.0.0.1", help_text="host name or IP address")
-    port = models.PositiveIntegerField(
-        default=104, validators=[MinValueValidator(1), MaxValueValidator(65535)]
-    )
+    port = models.PositiveIntegerField(default=104, validators=[MinValueValidator(1), MaxValueValidator(65535)])
     role = models.CharField(max_length=20, choices=Role.choices, default=Role.STORAGE)
     enabled = models.BooleanField(default=True, help_text="a disabled node's AE title is refused")
     paused = models.BooleanField(default=False, help_text="images are accepted and wait")
@@ -58,16 +54,12 @@ class Node(models.Model):
     )
     batch_size = models.PositiveIntegerField(null=True, blank=True, help_text="images per association batch")
     minimum_line_speed = models.PositiveIntegerField(null=True, blank=True, help_text="KB/s; 0: no limit")
-    stall_threshold = models.PositiveIntegerField(
-        null=True, blank=True, help_text="seconds without a byte; 0: never"
-    )
+    stall_threshold = models.PositiveIntegerField(null=True, blank=True, help_text="seconds without a byte; 0: never")
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.MEDIUM)
     sop_class_priorities = models.JSONField(
         default=list, blank=True, help_text='SOP class UIDs, most urgent first; "default" places the others'
     )
-    process_delay = models.PositiveIntegerField(
-        null=True, blank=True, help_text="milliseconds between ready and sent"
-    )
+    process_delay = models.PositiveIntegerField(null=True, blank=True, help_text="milliseconds between ready and sent")
     process_schedule = models.JSONField(
         default=list, blank=True, help_text='times of day to send, such as "22:00 - 06:00"; empty: always'
     )
@@ -84,9 +76,7 @@ class Node(models.Model):
 
     tls = models.BooleanField("TLS", default=False)
     tls_ca = models.CharField("TLS CA file", max_length=500, blank=True, help_text="PEM; blank: the system's")
-    tls_certificate = models.CharField(
-        "TLS client certificate", max_length=500, blank=True, help_text="PEM file"
-    )
+    tls_certificate = models.CharField("TLS client certificate", max_length=500, blank=True, help_text="PEM file")
     tls_key = models.CharField("TLS client key", max_length=500, blank=True, help_text="PEM file")
     tls_check_host = models.BooleanField("TLS host name check", default=True)
 

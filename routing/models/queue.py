@@ -29,9 +29,7 @@ class QueueItem(models.Model):
     called_ae_title = models.CharField(max_length=16)
     peer_address = models.CharField(max_length=45)
     association_id = models.CharField(max_length=40)
-    destination_ae_title = models.CharField(
-        max_length=16, help_text="node, or the router itself when unaddressed"
-    )
+    destination_ae_title = models.CharField(max_length=16, help_text="node, or the router itself when unaddressed")
     node = models.ForeignKey(
         Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="items", db_index=False
     )
@@ -58,18 +56,12 @@ class QueueItem(models.Model):
 
     lease_owner = models.CharField(max_length=60, blank=True, help_text="worker that holds the item")
     lease_until = models.DateTimeField(null=True, blank=True)
-    pending_state = models.CharField(
-        max_length=10, blank=True, help_text="what an operator wants once the lease ends"
-    )
+    pending_state = models.CharField(max_length=10, blank=True, help_text="what an operator wants once the lease ends")
     not_before = models.DateTimeField(help_text="nothing happens before this moment")
-    prepare_starts = models.PositiveIntegerField(
-        default=0, help_text="preparations begun since the last that ended"
-    )
+    prepare_starts = models.PositiveIntegerField(default=0, help_text="preparations begun since the last that ended")
     attempt_count = models.PositiveIntegerField(default=0, help_text="deliveries tried")
     last_error = models.TextField(blank=True)
-    last_status = models.PositiveIntegerField(
-        null=True, blank=True, help_text="DIMSE status of the last answer"
-    )
+    last_status = models.PositiveIntegerField(null=True, blank=True, help_text="DIMSE status of the last answer")
     warning = models.BooleanField(default=False, help_text="delivered with a warning status")
 
     created_at = models.DateTimeField(help_text="received, or copied")

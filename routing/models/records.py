@@ -72,9 +72,7 @@ class PrepareReport(models.Model):
     script_version = models.ForeignKey(ScriptVersion, null=True, on_delete=models.SET_NULL, related_name="+")
     verdict = models.CharField(max_length=10)
     message = models.TextField(blank=True)
-    entries = models.JSONField(
-        default=list, help_text="each entry: ran, skipped and why, or error with file and line"
-    )
+    entries = models.JSONField(default=list, help_text="each entry: ran, skipped and why, or error with file and line")
     routes = models.JSONField(default=list)
     outputs = models.JSONField(default=list, help_text="each output: destination, original or not, changes")
     milliseconds = models.FloatField(default=0)

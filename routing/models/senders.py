@@ -13,9 +13,7 @@ def legal_network(value: str) -> None:
     try:
         ipaddress.ip_network(value, strict=False)
     except ValueError as error:
-        raise ValidationError(
-            f"{value!r} is neither an address nor a network such as 192.168.1.0/24"
-        ) from error
+        raise ValidationError(f"{value!r} is neither an address nor a network such as 192.168.1.0/24") from error
 
 
 class KnownSender(models.Model):
@@ -33,9 +31,7 @@ class KnownSender(models.Model):
 
     class Meta:
         ordering = ["ae_title", "network"]
-        constraints = [
-            models.UniqueConstraint(fields=["ae_title", "network"], name="sender_once_for_each_network")
-        ]
+        constraints = [models.UniqueConstraint(fields=["ae_title", "network"], name="sender_once_for_each_network")]
 
     def __str__(self) -> str:
         return f"{self.ae_title} from {self.network or 'anywhere'}"
@@ -54,9 +50,7 @@ class UnknownSender(models.Model):
     class Meta:
         ordering = ["-last_seen_at"]
         constraints = [
-            models.UniqueConstraint(
-                fields=["ae_title", "address", "called_ae_title"], name="unknown_sender_once"
-            )
+            models.UniqueConstraint(fields=["ae_title", "address", "called_ae_title"], name="unknown_sender_once")
         ]
 
     def __str__(self) -> str:

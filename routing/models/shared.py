@@ -25,9 +25,7 @@ class ScopedState(models.Model):
     scope = models.CharField(max_length=6, choices=[("study", "study"), ("series", "series")])
     uid = models.CharField(max_length=64)
     values = models.JSONField(default=dict)
-    version = models.PositiveBigIntegerField(
-        default=1, help_text="counts writes; a write names the version it read"
-    )
+    version = models.PositiveBigIntegerField(default=1, help_text="counts writes; a write names the version it read")
     used_at = models.DateTimeField(db_index=True, help_text="forgotten 24 hours after this")
 
     class Meta:
@@ -40,9 +38,7 @@ class ScopedState(models.Model):
 class ServiceProcess(models.Model):
     """One running listener, worker or web process, with its last sign of life."""
 
-    owner = models.CharField(
-        max_length=60, primary_key=True, help_text="host:pid:random; also the owner of leases"
-    )
+    owner = models.CharField(max_length=60, primary_key=True, help_text="host:pid:random; also the owner of leases")
     role = models.CharField(max_length=12)
     host = models.CharField(max_length=64)
     pid = models.PositiveIntegerField()

@@ -1,0 +1,211 @@
+"""
+How a worker takes items: one conditional UPDATE, so that no two workers hold the same item.
+
+On SQLite an IMMEDIATE transaction excludes other writers; on PostgreSQL the inner
+SELECT locks its rows and skips those that others have locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.utils import timezone
+
+LEASE = timedelta(seconds=60)
+"""How long a lease lasts unless renewed; a worker that dies is noticed sooner, by its presence file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unprepared:
+    """A New item in the hands of a worker."""
+
+    id: int
+    received_id: int
+    source_ae_title: str
+    called_ae_title: str
+    destination_ae_title: str
+    node_id: int | None
+    sop_class_uid: str
+    sop_instance_uid: str
+    study_instance_uid: str
+    series_instance_uid: str
+    modality: str
+    patient_id: str
+    patient_name: str
+    accession_number: str
+    transfer_syntax_uid: str
+    dataset_offset: int
+    size: int
+    peer_address: str
+    association_id: str
+    prepare_starts: int
+    """How often its preparation has begun without an end, this time included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deliverable:
+    """A Prepared item in the hands of a worker."""
+
+    id: int
+    received_id: int
+    source_ae_title: str
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    dataset_offset: int
+    size: int
+    recipe: bytes | None
+    prepared_file: str
+    attempt_count: int
+
+
+_UNPREPARED = ", ".join(Unprepared.__dataclass_fields__)
+_DELIVERABLE = ", ".join(Deliverable.__dataclass_fields__)
+
+
+def _moment(value: datetime) -> object:
+    return connection.ops.adapt_datetimefield_value(value)
+
+
+def _skip_locked(alias: str = "") -> str:
+    if connection.vendor != "postgresql":
+        return ""
+    return f" FOR UPDATE{' OF ' + alias if alias else ''} SKIP LOCKED"
+
+
+def claim_unprepared(owner: str, limit: int, *, lanes: bool) -> list[Unprepared]:
+    """
+    Take up to ``limit`` New items that are due, oldest first.
+
+    With ``lanes`` the images of one study are taken by one worker at a time, so
+    that they are prepared one after another (D6).  The lane is a row of its own:
+    a NOT EXISTS alone lets two PostgreSQL workers in at once.
+    """
+    now = timezone.now()
+    elsewhere = (
+        " AND NOT EXISTS (SELECT 1 FROM routing_lane l"
+        " WHERE l.key = i.study_instance_uid AND l.owner <> %s AND l.until > %s)"
+    )
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT i.id, i.study_instance_uid FROM routing_queueitem i"  # noqa: S608
+            " WHERE i.state = 'New' AND i.not_before <= %s AND (i.lease_until IS NULL OR i.lease_until <= %s)"
+            f"{elsewhere if lanes else ''} ORDER BY i.not_before, i.id LIMIT %s{_skip_locked('i')}",
+            [_moment(now), _moment(now), *((owner, _moment(now)) if lanes else ()), limit],
+        )
+        due: Sequence[tuple[int, str]] = cursor.fetchall()
+        if lanes and due:
+            held = _take_lanes(cursor, owner, {study for _, study in due if study}, now)
+            due = [(item, study) for item, study in due if not study or study in held]
+        if not due:
+            return []
+        cursor.execute(
+            "UPDATE routing_queueitem SET lease_owner = %s, lease_until = %s, prepare_starts = prepare_starts + 1"  # noqa: S608
+            f" WHERE id IN ({_marks(len(due))}) RETURNING {_UNPREPARED}",
+            [owner, _moment(now + LEASE), *(item for item, _ in due)],
+        )
+        order = {item: place for place, (item, _) in enumerate(due)}
+        return sorted((Unprepared(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
+
+
+def _take_lanes(cursor: object, owner: str, studies: Collection[str], now: datetime) -> set[str]:
+    if not studies:
+        return set()
+    # Sorted, so that two workers that want the same lanes meet in the same order and cannot deadlock.
+    rows = [value for study in sorted(studies) for value in (study, owner, _moment(now + LEASE))]
+    cursor.execute(  # type: ignore[attr-defined]
+        f"INSERT INTO routing_lane (key, owner, until) VALUES {', '.join(['(%s, %s, %s)'] * len(studies))}"  # noqa: S608
+        " ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until"
+        " WHERE routing_lane.until <= %s OR routing_lane.owner = excluded.owner RETURNING key",
+        [*rows, _moment(now)],
+    )
+    return {row[0] for row in cursor.fetchall()}  # type: ignore[attr-defined]
+
+
+def claim_deliverable(
+    owner: str, node_id: int, limit: int, *, sop_class_priorities: Sequence[str] = ()
+) -> list[Deliverable]:
+    """
+    Take up to ``limit`` Prepared items of one node that are due, oldest first.
+
+    With priorities the listed SOP classes come first, in their order; "default"
+    places the others, who come last without it.
+    """
+    now = timezone.now()
+    rank, ranked = "", []
+    if sop_class_priorities:
+        others = len(sop_class_priorities)
+        for place, uid in enumerate(sop_class_priorities):
+            if uid == "default":
+                others = place
+            else:
+                rank += " WHEN %s THEN %s"
+                ranked += [uid, place]
+        rank = f"CASE sop_class_uid{rank} ELSE {others} END, " if rank else ""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM routing_queueitem WHERE state = 'Prepared' AND node_id = %s AND not_before <= %s"  # noqa: S608
+            f" AND (lease_until IS NULL OR lease_until <= %s) ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
+            [node_id, _moment(now), _moment(now), *ranked, limit],
+        )
+        due = [row[0] for row in cursor.fetchall()]
+        if not due:
+            return []
+        cursor.execute(
+            "UPDATE routing_queueitem SET lease_owner = %s, lease_until = %s"  # noqa: S608
+            f" WHERE id IN ({_marks(len(due))}) RETURNING {_DELIVERABLE}",
+            [owner, _moment(now + LEASE), *due],
+        )
+        order = {item: place for place, item in enumerate(due)}
+        return sorted((Deliverable(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
+
+
+def renew(owner: str) -> None:
+    """Prolong all leases and lanes of a worker; called well before they end."""
+    until = _moment(timezone.now() + LEASE)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("UPDATE routing_queueitem SET lease_until = %s WHERE lease_owner = %s", [until, owner])
+        cursor.execute("UPDATE routing_lane SET until = %s WHERE owner = %s", [until, owner])
+
+
+def holds_lanes(owner: str, studies: Collection[str]) -> bool:
+    """Whether all these lanes are still the worker's; asked inside the transaction that relies on it."""
+    if not studies:
+        return True
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"UPDATE routing_lane SET owner = owner WHERE owner = %s AND key IN ({_marks(len(studies))})",  # noqa: S608
+            [owner, *studies],
+        )
+        return cursor.rowcount == len(studies)
+
+
+def release_lanes(owner: str) -> None:
+    """Let other workers at the studies of a batch that has ended."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
+
+
+def give_back(owner: str, *, spare: int | None = None) -> int:
+    """
+    Return everything a worker holds to the queue, as if it had never been taken.
+
+    A begun preparation is not counted, except for item ``spare``: the one that
+    ended the worker.  Returns the number of items.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
+        cursor.execute(
+            "UPDATE routing_queueitem SET lease_owner = '', lease_until = NULL, prepare_starts ="
+            " CASE WHEN id = %s OR prepare_starts = 0 THEN prepare_starts ELSE prepare_starts - 1 END"
+            " WHERE lease_owner = %s",
+            [spare if spare is not None else -1, owner],
+        )
+        return int(cursor.rowcount)
+
+
+def _marks(count: int) -> str:
+    return ", ".join(["%s"] * count)

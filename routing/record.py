@@ -1,0 +1,182 @@
+"""
+The one place where a queue item changes its state.
+
+* ``record`` moves items that a worker holds, one by one, each with its own outcome.
+* ``record_for`` moves the items of a query together, as people do by buttons.
+
+Both read the table in ``routing.core.states``, write the history line in the same
+transaction, and tell which items moved.  An item that did not move was taken by
+somebody else meanwhile; that is not an error, it is the answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.db import connection, models, transaction
+from django.utils import timezone
+
+from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
+from routing.models import HistoryEntry, QueueItem
+
+_FIELDS = {f.attname: f for f in QueueItem._meta.concrete_fields}
+_TABLE = QueueItem._meta.db_table
+_HISTORY = HistoryEntry._meta.db_table
+_CHUNK = 500
+"""Rows a statement names at once; far below the parameter limit of either database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One item that a worker holds, and what happened to it."""
+
+    item_id: int
+    state: QueueState
+    """The state it was claimed in."""
+    event: QueueEvent
+    note: str = ""
+    columns: Mapping[str, Any] = field(default_factory=dict)
+    """Further columns that change with the state, by attribute name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """How many items of a query moved, will move once their worker is done, or could not."""
+
+    moved: int
+    pending: int
+    untouched: int
+
+
+def _settled(event: QueueEvent, now: datetime) -> dict[str, Any]:
+    """Columns that belong to the event itself, whoever reports it."""
+    match event:
+        case QueueEvent.DELIVERED | QueueEvent.DROPPED:
+            return {"finished_at": now, "prepare_starts": 0}
+        case QueueEvent.PREPARE_AGAIN:
+            return {
+                "finished_at": None,
+                "prepared_at": None,
+                "recipe": None,
+                "prepared_file": "",
+                "prepare_starts": 0,
+                "attempt_count": 0,
+                "warning": False,
+                "not_before": now,
+            }
+        case QueueEvent.SEND_AGAIN:
+            return {"finished_at": None, "attempt_count": 0, "warning": False, "not_before": now}
+    return {"prepare_starts": 0}
+
+
+def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
+    """
+    Move items that ``owner`` holds, end their leases, and return the ids that moved.
+
+    A worker that overslept its lease moves nothing: the lease is part of the
+    condition.  A wish that an operator left meanwhile is carried out at once.
+    """
+    now = timezone.now()
+    history: list[tuple[Any, ...]] = []
+    wishes: list[tuple[int, str]] = []
+    adapt = connection.ops.adapt_datetimefield_value
+    with transaction.atomic(), connection.cursor() as cursor:
+        for move in moves:
+            to = next_state(move.state, move.event)
+            columns = {**_settled(move.event, now), **move.columns}
+            values = [_FIELDS[name].get_db_prep_save(value, connection) for name, value in columns.items()]
+            names = "".join(f", {_FIELDS[name].column} = %s" for name in columns)
+            cursor.execute(
+                f"UPDATE {_TABLE} SET state = %s, updated_at = %s, lease_owner = '', lease_until = NULL{names}"  # noqa: S608
+                " WHERE id = %s AND state = %s AND lease_owner = %s RETURNING pending_state",
+                [to, adapt(now), *values, move.item_id, move.state, owner],
+            )
+            row = cursor.fetchone()
+            if row is None:
+                continue
+            history.append((move.item_id, adapt(now), move.event, move.state, to, actor, move.note))
+            if row[0]:
+                wishes.append((move.item_id, row[0]))
+        write_history(cursor, history)
+        for item_id, wish in wishes:
+            item = QueueItem.objects.filter(id=item_id)
+            item.update(pending_state="")
+            record_for(
+                item, WISHES[QueueState(wish)], actor="operator", note="asked for while the item was in progress"
+            )
+    return {row[0] for row in history}
+
+
+def write_history(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Add history lines: (item id, moment, event, from, to, actor, note), the moment as the database takes it."""
+    if rows:
+        cursor.executemany(
+            f"INSERT INTO {_HISTORY} (item_id, at, event, from_state, to_state, actor, note)"  # noqa: S608
+            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
+            rows,
+        )
+
+
+def possible(event: QueueEvent) -> models.Q:
+    """
+    The condition under which ``event`` means something for an item, beside its state.
+
+    A copy meets no script again (D4), an item that the scripts never finished
+    must not be sent, and without its file nothing can be done again.
+    """
+    match event:
+        case QueueEvent.PREPARE_AGAIN:
+            return models.Q(received_id=models.F("id"), purged_at=None)
+        case QueueEvent.SEND_AGAIN:
+            return models.Q(prepared_at__isnull=False, purged_at=None)
+    return models.Q()
+
+
+@transaction.atomic
+def record_for(items: models.QuerySet[QueueItem], event: QueueEvent, *, actor: str, note: str = "") -> Moved:
+    """
+    Move every item of a query for which ``event`` means something.
+
+    Items that a worker holds keep the wish as ``pending_state``; it is carried
+    out when the lease ends (D2).
+    """
+    now = timezone.now()
+    total = items.order_by().count()
+    able = items.order_by().filter(possible(event))
+    moved = pending = 0
+    for state in sources(event):
+        to = next_state(state, event)
+        pending += able.filter(state=state).exclude(lease_owner="").update(pending_state=to)
+        free = able.filter(state=state, lease_owner="").select_for_update().values_list("id", flat=True)
+        ids = list(free)
+        for at in range(0, len(ids), _CHUNK):
+            chunk = ids[at : at + _CHUNK]
+            QueueItem.objects.filter(id__in=chunk).update(state=to, updated_at=now, **_settled(event, now))
+            HistoryEntry.objects.bulk_create(
+                HistoryEntry(item_id=item, at=now, event=event, from_state=state, to_state=to, actor=actor, note=note)
+                for item in chunk
+            )
+        moved += len(ids)
+    return Moved(moved, pending, total - moved - pending)
+
+
+@transaction.atomic
+def retry_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "") -> Moved:
+    """
+    Try again what failed, was rejected or expired: send what is prepared, prepare what is not.
+    """
+    stuck = items.filter(state__in=(QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED))
+    total = items.order_by().count()
+    # The ids are fixed first: an item that one statement moves must not meet the other.
+    sendable = list(stuck.filter(prepared_at__isnull=False).values_list("id", flat=True))
+    unprepared = list(stuck.filter(prepared_at=None).values_list("id", flat=True))
+    moved = pending = 0
+    for ids, event in ((sendable, QueueEvent.SEND_AGAIN), (unprepared, QueueEvent.PREPARE_AGAIN)):
+        for at in range(0, len(ids), _CHUNK):
+            part = record_for(QueueItem.objects.filter(id__in=ids[at : at + _CHUNK]), event, actor=actor, note=note)
+            moved += part.moved
+            pending += part.pending
+    return Moved(moved, pending, total - moved - pending)

@@ -7,16 +7,17 @@ reads and checks them, so that a wrong value is one clear message at start-up.
 
 from pathlib import Path
 
-from capacitor_web.environment import Environment, persistent_secret
+from capacitor_web.backends import channel_layer, database, signing_key
+from capacitor_web.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CAPACITOR = Environment.read(BASE_DIR)
 
 DATA_DIR = CAPACITOR.data_dir
-SECRET_KEY = CAPACITOR.secret_key or persistent_secret(DATA_DIR)
+SECRET_KEY = signing_key(CAPACITOR)
 DEBUG = CAPACITOR.debug
-ALLOWED_HOSTS = CAPACITOR.allowed_hosts
-CSRF_TRUSTED_ORIGINS = CAPACITOR.trusted_origins
+ALLOWED_HOSTS = list(CAPACITOR.allowed_hosts)
+CSRF_TRUSTED_ORIGINS = list(CAPACITOR.trusted_origins)
 
 INSTALLED_APPS = [
     "daphne",
@@ -65,9 +66,9 @@ TEMPLATES = [
     },
 ]
 
-DATABASES = {"default": CAPACITOR.database()}
+DATABASES = {"default": database(CAPACITOR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-CHANNEL_LAYERS = {"default": CAPACITOR.channel_layer()}
+CHANNEL_LAYERS = {"default": channel_layer(CAPACITOR)}
 
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",

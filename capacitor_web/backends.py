@@ -1,0 +1,70 @@
+"""What stands behind the site: the database, the channel of live pages, the key that signs sessions."""
+
+import contextlib
+import os
+import secrets
+import sys
+from typing import Any
+
+import environ
+
+from capacitor_web.environment import Environment
+
+
+def database(environment: Environment) -> dict[str, Any]:
+    """Django's setting of the database."""
+    if environment.database_url:
+        return {
+            **environ.Env.db_url_config(environment.database_url),
+            "CONN_MAX_AGE": 60,
+            "CONN_HEALTH_CHECKS": True,
+        }
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": environment.data_dir / "capacitor.sqlite3",
+        "CONN_MAX_AGE": None,
+        # Without IMMEDIATE, read-then-write transactions fail with "database is locked" under load.
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 30,
+            "init_command": (
+                f"PRAGMA journal_mode=WAL; PRAGMA synchronous={environment.sqlite_synchronous};"
+                "PRAGMA foreign_keys=ON; PRAGMA journal_size_limit=67108864;"
+            ),
+        },
+    }
+
+
+def channel_layer(environment: Environment) -> dict[str, Any]:
+    """Django Channels' setting; the in-memory layer serves one web process."""
+    if environment.redis_url:
+        return {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [environment.redis_url]},
+        }
+    return {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+
+
+def signing_key(environment: Environment) -> str:
+    """
+    The key that signs sessions: the setting, or one made once and readable by its owner alone.
+
+    Settings call this before anything else, so it also makes the data folder
+    and ends the process with one sentence when it cannot be written.
+    """
+    path = environment.data_dir / "secret_key"
+    try:
+        environment.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if environment.secret_key:
+            return environment.secret_key
+        if not path.exists():
+            # Several processes may start at once: whoever links first wins, nobody reads half a key.
+            draft = path.with_name(f".secret_key.{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(secrets.token_urlsafe(48))
+            with contextlib.suppress(FileExistsError):
+                os.link(draft, path)
+            draft.unlink()
+        return path.read_text()
+    except OSError as error:
+        sys.exit(f"Cannot start: CAPACITOR_DATA_DIR: cannot use {error.filename}: {error.strerror}")

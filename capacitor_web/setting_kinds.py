@@ -1,0 +1,105 @@
+"""The kinds of values that a setting can have: how each is read from text, and what is wrong with a bad one."""
+
+import difflib
+import zoneinfo
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from routing.core.ae_title import checked
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """``read`` turns text into the value; its ValueError completes the sentence that begins with the variable."""
+
+    unit: str
+    read: Callable[[str], Any]
+    secret: bool = False
+    """Never shown, neither in messages nor on pages."""
+
+
+def as_text(value: Any) -> str:
+    """A value as one writes it into the environment; the opposite of reading."""
+    if isinstance(value, bool):
+        return "1" if value else "0"
+    return ",".join(value) if isinstance(value, tuple) else str(value)
+
+
+def nearest(word: str, known: list[str]) -> str:
+    """The known word most like this one; case counts least, for it is the commonest slip."""
+    same = [other for other in known if other.casefold() == word.casefold()]
+    return (same or difflib.get_close_matches(word, known, n=1, cutoff=0.5) or [""])[0]
+
+
+def number(low: int, high: int, unit: str) -> Kind:
+    def read(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            raise ValueError(f"must be a whole number from {low} to {high}") from None
+        if not low <= value <= high:
+            raise ValueError(f"must be from {low} to {high}; the nearest is {min(max(value, low), high)}")
+        return value
+
+    return Kind(unit, read)
+
+
+def choice(*allowed: str) -> Kind:
+    def read(text: str) -> str:
+        if text not in allowed:
+            close = nearest(text, list(allowed))
+            raise ValueError(f"must be {' or '.join(allowed)}" + (f"; did you mean {close}?" if close else ""))
+        return text
+
+    return Kind("word", read)
+
+
+def url(unit: str, *schemes: str) -> Kind:
+    """A URL that begins with one of these schemes; it can hold a password, so it is never shown."""
+
+    def read(text: str) -> str:
+        scheme, separator, _ = text.partition("://")
+        if not separator or scheme not in schemes:
+            raise ValueError("must begin with " + " or ".join(f"{known}://" for known in schemes))
+        return text
+
+    return Kind(unit, read, secret=True)
+
+
+def _flag(text: str) -> bool:
+    meanings = {"1": True, "true": True, "yes": True, "on": True, "0": False, "false": False, "no": False, "off": False}
+    if text.casefold() not in meanings:
+        raise ValueError("must be 1 or 0")
+    return meanings[text.casefold()]
+
+
+def _zone(text: str) -> str:
+    zones = zoneinfo.available_timezones()
+    if text not in zones:
+        close = nearest(text, sorted(zones)) or "Europe/Berlin"
+        raise ValueError(f"must be the name of a time zone, such as {close}")
+    return text
+
+
+def _path(text: str) -> Path:
+    return Path(text).expanduser().resolve()
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+TEXT = Kind("text", str)
+SECRET = Kind("text", str, secret=True)
+ADDRESS = Kind("address", str)
+FILE = Kind("file", str)
+SYNTAX = Kind("name or UID", str)
+AE_TITLE = Kind("AE title", checked)
+FLAG = Kind("1 or 0", _flag)
+FOLDER = Kind("folder", _path)
+ZONE = Kind("time zone", _zone)
+NAMES = Kind("names, comma between", _words)
+PORT = number(0, 65535, "port")
+SECONDS = number(1, 86400 * 366, "seconds")

@@ -1,0 +1,157 @@
+"""Settings are read from the environment and .env; a wrong one is named, a secret one never shown."""
+
+import re
+import stat
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+
+from capacitor_web.backends import database, signing_key
+from capacitor_web.environment import Environment, given_variables, unknown_variables
+from capacitor_web.setting_kinds import as_text
+
+
+def read(base_dir: Path, **variables: str) -> Environment:
+    return Environment.read(base_dir, variables)
+
+
+def complaint(base_dir: Path, **variables: str) -> str:
+    with pytest.raises(ImproperlyConfigured) as caught:
+        read(base_dir, **variables)
+    return str(caught.value)
+
+
+def test_without_any_variable_the_defaults_hold(tmp_path):
+    settings = read(tmp_path)
+    assert settings.web_port == 8080
+    assert settings.dicom_port == 11112
+    assert settings.ae_title == "CAPACITOR"
+    assert settings.data_dir == tmp_path / "data"
+    assert settings.accept_unknown_senders is False
+
+
+@pytest.mark.parametrize("row", fields(Environment), ids=lambda row: row.name)
+def test_every_default_reads_back_from_its_own_text(row):
+    text = as_text(row.default)
+    if text and row.name != "data_dir":
+        assert row.metadata["kind"].read(text) == row.default
+
+
+def test_every_setting_has_a_variable_of_its_own_and_a_meaning():
+    names = [row.metadata["name"] for row in fields(Environment)]
+    assert len(names) == len(set(names))
+    assert all(re.fullmatch(r"[A-Z][A-Z_]+", name) for name in names)
+    assert all(row.metadata["meaning"] for row in fields(Environment))
+
+
+def test_values_are_read_as_what_they_are(tmp_path):
+    settings = read(
+        tmp_path,
+        CAPACITOR_WEB_PORT=" 9000 ",
+        CAPACITOR_DEBUG="Yes",
+        CAPACITOR_ALLOWED_HOSTS="router.example, localhost ,",
+        CAPACITOR_TIME_ZONE="Europe/Berlin",
+        CAPACITOR_DATA_DIR=str(tmp_path / "elsewhere"),
+    )
+    assert settings.web_port == 9000
+    assert settings.debug is True
+    assert settings.allowed_hosts == ("router.example", "localhost")
+    assert settings.time_zone == "Europe/Berlin"
+    assert settings.data_dir == tmp_path / "elsewhere"
+
+
+def test_an_empty_value_means_the_default(tmp_path):
+    assert read(tmp_path, CAPACITOR_WEB_PORT="").web_port == 8080
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("CAPACITOR_WEB_PORT", "99999", "the nearest is 65535"),
+        ("CAPACITOR_LUA_SECONDS", "0", "the nearest is 1"),
+        ("CAPACITOR_WEB_PORT", "http", "must be a whole number from 0 to 65535"),
+        ("CAPACITOR_DEBUG", "maybe", "must be 1 or 0"),
+        ("LUA_STDLIB", "restrictd", "did you mean restricted?"),
+        ("CAPACITOR_LOG_LEVEL", "info", "did you mean INFO?"),
+        ("CAPACITOR_TIME_ZONE", "Europe/Berln", "such as Europe/Berlin"),
+        ("CAPACITOR_AE_TITLE", "SEVENTEEN_LETTERS", "at most 16"),
+        ("CAPACITOR_AE_TITLE", "BACK\\SLASH", "not allowed"),
+    ],
+)
+def test_a_wrong_value_is_named_with_what_would_be_right(tmp_path, name, value, said):
+    text = complaint(tmp_path, **{name: value})
+    assert f"{name}={value!r}: " in text
+    assert said in text
+
+
+def test_all_wrong_values_are_named_at_once(tmp_path):
+    text = complaint(tmp_path, CAPACITOR_WEB_PORT="x", CAPACITOR_DEBUG="x")
+    assert "CAPACITOR_WEB_PORT" in text
+    assert "CAPACITOR_DEBUG" in text
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "REDIS_URL"])
+def test_a_wrong_url_is_named_but_its_password_is_not_shown(tmp_path, name):
+    text = complaint(tmp_path, **{name: "mysql://user:hunter2@host/base"})
+    assert f"{name}: must begin with" in text
+    assert "hunter2" not in text
+
+
+def test_the_lines_of_dotenv_are_settings_too(tmp_path):
+    (tmp_path / ".env").write_text("# ports\nCAPACITOR_WEB_PORT=9001\nexport CAPACITOR_AE_TITLE='ROUTER'\n")
+    settings = read(tmp_path)
+    assert settings.web_port == 9001
+    assert settings.ae_title == "ROUTER"
+
+
+def test_the_environment_wins_over_dotenv(tmp_path):
+    (tmp_path / ".env").write_text("CAPACITOR_WEB_PORT=9001\n")
+    assert read(tmp_path, CAPACITOR_WEB_PORT="9002").web_port == 9002
+
+
+def test_reading_dotenv_leaves_the_given_environment_alone(tmp_path):
+    (tmp_path / ".env").write_text("CAPACITOR_WEB_PORT=9001\n")
+    environment: dict[str, str] = {}
+    Environment.read(tmp_path, environment)
+    assert environment == {}
+
+
+def test_a_line_of_dotenv_that_is_none_is_named_by_number_without_its_text(tmp_path):
+    (tmp_path / ".env").write_text("CAPACITOR_DEBUG=0\nCAPACITOR_ADMIN_PASSWORD = hunter2\n")
+    text = complaint(tmp_path)
+    assert ".env, line 2" in text
+    assert "hunter2" not in text
+
+
+def test_a_mistyped_variable_is_found_with_the_setting_it_may_mean(tmp_path):
+    given = given_variables(tmp_path, {"CAPACITOR_WEBPORT": "1", "CAPACITOR_WEB_PORT": "1", "HOME": "x"})
+    assert unknown_variables(given) == {"CAPACITOR_WEBPORT": "CAPACITOR_WEB_PORT"}
+
+
+def test_the_database_is_sqlite_in_the_data_folder_unless_a_url_is_set(tmp_path):
+    assert database(read(tmp_path))["NAME"] == tmp_path / "data" / "capacitor.sqlite3"
+    postgres = database(read(tmp_path, DATABASE_URL="postgres://router:pw@db.example:5433/capacitor"))
+    assert postgres["ENGINE"] == "django.db.backends.postgresql"
+    assert (postgres["HOST"], postgres["PORT"], postgres["NAME"]) == ("db.example", 5433, "capacitor")
+
+
+def test_the_signing_key_is_made_once_and_readable_by_its_owner_alone(tmp_path):
+    settings = read(tmp_path)
+    key = signing_key(settings)
+    assert len(key) >= 50
+    assert signing_key(settings) == key
+    assert stat.S_IMODE((tmp_path / "data" / "secret_key").stat().st_mode) == 0o600
+    assert stat.S_IMODE((tmp_path / "data").stat().st_mode) == 0o700
+
+
+def test_a_signing_key_that_is_set_is_not_written_down(tmp_path):
+    assert signing_key(read(tmp_path, CAPACITOR_SECRET_KEY="given")) == "given"
+    assert not (tmp_path / "data" / "secret_key").exists()
+
+
+def test_a_data_folder_that_cannot_be_made_ends_the_start_with_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SystemExit, match="CAPACITOR_DATA_DIR: cannot use"):
+        signing_key(read(tmp_path, CAPACITOR_DATA_DIR=str(tmp_path / "file" / "data")))

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any, cast
 
 from django.db import connection, transaction
 from django.utils import timezone
@@ -66,8 +67,9 @@ _UNPREPARED = ", ".join(Unprepared.__dataclass_fields__)
 _DELIVERABLE = ", ".join(Deliverable.__dataclass_fields__)
 
 
-def _moment(value: datetime) -> object:
-    return connection.ops.adapt_datetimefield_value(value)
+def _moment(value: datetime) -> datetime:
+    # SQLite gets text, PostgreSQL the value itself; either is what a cursor takes.
+    return cast(datetime, connection.ops.adapt_datetimefield_value(value))
 
 
 def _skip_locked(alias: str = "") -> str:
@@ -111,18 +113,18 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool) -> list[Unprepared]
         return sorted((Unprepared(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
 
 
-def _take_lanes(cursor: object, owner: str, studies: Collection[str], now: datetime) -> set[str]:
+def _take_lanes(cursor: Any, owner: str, studies: Collection[str], now: datetime) -> set[str]:
     if not studies:
         return set()
     # Sorted, so that two workers that want the same lanes meet in the same order and cannot deadlock.
     rows = [value for study in sorted(studies) for value in (study, owner, _moment(now + LEASE))]
-    cursor.execute(  # type: ignore[attr-defined]
+    cursor.execute(
         f"INSERT INTO routing_lane (key, owner, until) VALUES {', '.join(['(%s, %s, %s)'] * len(studies))}"  # noqa: S608
         " ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until"
         " WHERE routing_lane.until <= %s OR routing_lane.owner = excluded.owner RETURNING key",
         [*rows, _moment(now)],
     )
-    return {row[0] for row in cursor.fetchall()}  # type: ignore[attr-defined]
+    return {row[0] for row in cursor.fetchall()}
 
 
 def claim_deliverable(
@@ -135,7 +137,8 @@ def claim_deliverable(
     places the others, who come last without it.
     """
     now = timezone.now()
-    rank, ranked = "", []
+    rank = ""
+    ranked: list[str | int] = []
     if sop_class_priorities:
         others = len(sop_class_priorities)
         for place, uid in enumerate(sop_class_priorities):
@@ -180,7 +183,7 @@ def holds_lanes(owner: str, studies: Collection[str]) -> bool:
             f"UPDATE routing_lane SET owner = owner WHERE owner = %s AND key IN ({_marks(len(studies))})",  # noqa: S608
             [owner, *studies],
         )
-        return cursor.rowcount == len(studies)
+        return bool(cursor.rowcount == len(studies))
 
 
 def release_lanes(owner: str) -> None:

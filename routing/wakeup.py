@@ -1,0 +1,100 @@
+"""A nudge from one process to another on the same machine: "there is work"; losing one costs a second, no more."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import socket
+import time
+from pathlib import Path
+
+_SUFFIX = ".wake"
+
+
+def _address(fd: int, name: str) -> str:
+    # A socket's path may have 107 bytes, a data folder may be deeper: go through its open descriptor.
+    return f"/proc/self/fd/{fd}/{name}"
+
+
+class Wakeup:
+    """Where one process is nudged; wait on ``fileno()`` or with ``wait()``."""
+
+    def __init__(self, folder: Path, role: str) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = folder / f"{role}-{os.getpid()}{_SUFFIX}"
+        self._path.unlink(missing_ok=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            self._socket.bind(_address(directory, self._path.name))
+        finally:
+            os.close(directory)
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def clear(self) -> None:
+        """Forget the nudges so far; call it before looking for work, not after."""
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(16)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until nudged, at most ``timeout`` seconds; say whether somebody did."""
+        ready, _, _ = select.select([self._socket], [], [], timeout)
+        self.clear()
+        return bool(ready)
+
+    def close(self) -> None:
+        self._socket.close()
+        self._path.unlink(missing_ok=True)
+
+
+class Waker:
+    """Nudges all processes of one role."""
+
+    def __init__(self, folder: Path, role: str) -> None:
+        self._folder, self._role = folder, role
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._names: list[str] = []
+        self._looked_at = -1.0
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+    def wake(self) -> None:
+        """Nudge them; one that is full or gone is passed over."""
+        now = time.monotonic()
+        if not self._names or now - self._looked_at > 1:
+            self._looked_at = now
+            self._names = [
+                name
+                for name in os.listdir(self._folder)
+                if name.startswith(f"{self._role}-") and name.endswith(_SUFFIX)
+            ]
+        for name in self._names:
+            try:
+                self._socket.sendto(b"!", _address(self._directory, name))
+            except BlockingIOError:
+                pass
+            except OSError:
+                # Nobody listens there any more: the process was killed.
+                self._looked_at = -1.0
+                with contextlib.suppress(OSError):
+                    if time.time() - (self._folder / name).stat().st_mtime > 60:
+                        (self._folder / name).unlink()
+
+    def close(self) -> None:
+        self._socket.close()
+        os.close(self._directory)
+
+
+def wake(folder: Path, role: str) -> None:
+    """Nudge once, for callers that do so rarely."""
+    waker = Waker(folder, role)
+    try:
+        waker.wake()
+    finally:
+        waker.close()

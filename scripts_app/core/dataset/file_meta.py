@@ -21,9 +21,7 @@ LONGEST_UID = 128
 """Bytes kept of a UID.  The standard says 64, but longer ones travel and must come out as they came in."""
 LONGEST_AE_TITLE = 64
 
-_LONG_VRS = frozenset(
-    (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")
-)
+_LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _MOST_ELEMENTS = 1000
 _DEFLATED = DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.encode()
 

@@ -1,0 +1,69 @@
+"""The data dictionary: keyword to tag, tag to keyword and VR (PS3.6)."""
+
+from __future__ import annotations
+
+import difflib
+from functools import lru_cache
+
+from pydicom import datadict
+
+from scripts_app.core.dataset.errors import DatasetError
+
+_TAGS: dict[str, int] = datadict.keyword_dict
+
+
+def tag_of(keyword: str) -> int:
+    """The tag of a keyword; DatasetError with the nearest keyword when there is none."""
+    tag = _TAGS.get(keyword)
+    if tag is None:
+        nearest = nearest_keyword(keyword)
+        hint = f"; nearest is {nearest!r}" if nearest else ""
+        raise DatasetError(f"{keyword!r} is no keyword of the DICOM data dictionary{hint}")
+    return tag
+
+
+def nearest_keyword(word: str) -> str:
+    """The known keyword most like this word, or the empty string."""
+    folded = {keyword.casefold(): keyword for keyword in _TAGS}
+    found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
+    return folded[found[0]] if found else ""
+
+
+@lru_cache(maxsize=4096)
+def keyword_of(tag: int) -> str:
+    """The keyword of a tag; empty for private and unknown elements."""
+    if tag >> 16 & 1:
+        return ""
+    try:
+        return datadict.dictionary_keyword(tag)
+    except KeyError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
+def vr_of(tag: int, creator: str = "") -> str:
+    """
+    The VR of a tag, such as ``LO`` or ``US or SS``; empty when it is not known.
+
+    Elements of a private block are looked up with their creator, as far as pydicom knows it.
+    """
+    if tag & 0xFFFF == 0:
+        return "UL"
+    try:
+        if not tag >> 16 & 1:
+            return datadict.dictionary_VR(tag)
+        if 0x10 <= tag & 0xFFFF <= 0xFF:
+            return "LO"
+        return datadict.private_dictionary_VR(tag, creator) if creator else ""
+    except KeyError:
+        return ""
+
+
+def written(tag: int) -> str:
+    """The numeric form, ``gggg,eeee``."""
+    return f"{tag >> 16:04X},{tag & 0xFFFF:04X}"
+
+
+def named(tag: int) -> str:
+    """The numeric form and the keyword, for messages."""
+    return f"{written(tag)} {keyword_of(tag)}".rstrip()

@@ -1,0 +1,202 @@
+"""Where each element of a data set stands in the bytes; values are not read, pixels not touched."""
+
+from __future__ import annotations
+
+import struct
+from mmap import mmap
+from typing import NamedTuple
+
+from scripts_app.core.dataset.dictionary import written
+from scripts_app.core.dataset.encoding import (
+    IMPLICIT_LITTLE,
+    ITEM,
+    ITEM_DELIMITER,
+    LONG_VRS,
+    SEQUENCE_DELIMITER,
+    SHORT_VRS,
+    UNDEFINED_LENGTH,
+    Encoding,
+)
+from scripts_app.core.dataset.errors import NotIndexable
+
+Buffer = bytes | memoryview | mmap
+
+Raw = tuple[bytes, int, int, int, int]
+"""
+VR (empty in implicit VR), then offsets: element, value, end of value, end of element.
+
+The last two differ by the delimiter exactly when the length is undefined.
+"""
+
+Index = dict[int, Raw]
+DEEPEST = 64
+
+
+class RawItem(NamedTuple):
+    """One sequence item; as in Raw, ``stop`` and ``end`` differ when its length is undefined."""
+
+    header: int
+    start: int
+    stop: int
+    end: int
+
+
+def scan(
+    buffer: Buffer,
+    at: int,
+    end: int,
+    encoding: Encoding,
+    *,
+    delimited: bool = False,
+    ordered: bool = True,
+    depth: int = 0,
+) -> tuple[Index, int]:
+    """
+    Index the elements from ``at`` to ``end``, or to the item delimiter when ``delimited``.
+
+    Answers the index, in the order of the bytes, and where the elements end.
+    NotIndexable when the bytes make no sense; elements that appear twice, or
+    (when ``ordered``) before a smaller tag, are taken for such.
+    """
+    if depth > DEEPEST:
+        raise NotIndexable(f"sequences are nested deeper than {DEEPEST} levels")
+    try:
+        if encoding.explicit:
+            return _scan_explicit(buffer, at, end, encoding, delimited, ordered, depth)
+        return _scan_implicit(buffer, at, end, encoding, delimited, ordered, depth)
+    except struct.error:
+        raise NotIndexable("the file ends inside an element") from None
+
+
+def _scan_explicit(
+    buffer: Buffer, at: int, end: int, encoding: Encoding, delimited: bool, ordered: bool, depth: int
+) -> tuple[Index, int]:
+    unpack = encoding.short.unpack_from
+    unpack_length = encoding.length.unpack_from
+    index: Index = {}
+    last = -1
+    while at < end:
+        group, number, vr, length = unpack(buffer, at)
+        tag = group << 16 | number
+        if vr in SHORT_VRS:
+            value = at + 8
+        elif vr in LONG_VRS:
+            (length,) = unpack_length(buffer, at + 8)
+            value = at + 12
+        elif delimited and tag == ITEM_DELIMITER:
+            return index, at
+        else:
+            raise NotIndexable(f"{written(tag)} at byte {at} has no known VR ({bytes(vr)!r})")
+        if tag > last:
+            last = tag
+        elif ordered or tag in index:
+            raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
+        stop = value + length
+        if length == UNDEFINED_LENGTH and vr in LONG_VRS:
+            stop, behind = _skip_undefined(buffer, value, end, vr, encoding, depth)
+            index[tag] = (vr, at, value, stop, behind)
+            at = behind
+            continue
+        if stop > end:
+            raise NotIndexable(f"{written(tag)} at byte {at} claims {length} bytes, {end - value} are left")
+        index[tag] = (vr, at, value, stop, stop)
+        at = stop
+    if delimited or at > end:
+        raise NotIndexable("a sequence item has no end")
+    return index, at
+
+
+def _scan_implicit(
+    buffer: Buffer, at: int, end: int, encoding: Encoding, delimited: bool, ordered: bool, depth: int
+) -> tuple[Index, int]:
+    unpack = encoding.long.unpack_from
+    index: Index = {}
+    last = -1
+    while at < end:
+        group, number, length = unpack(buffer, at)
+        tag = group << 16 | number
+        if group == 0xFFFE:
+            if delimited and tag == ITEM_DELIMITER:
+                return index, at
+            raise NotIndexable(f"{written(tag)} at byte {at} stands outside of a sequence")
+        if tag > last:
+            last = tag
+        elif ordered or tag in index:
+            raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
+        value = at + 8
+        stop = value + length
+        if length == UNDEFINED_LENGTH:
+            stop, behind = _skip_items(buffer, value, end, encoding, depth)
+            index[tag] = (b"", at, value, stop, behind)
+            at = behind
+            continue
+        if stop > end:
+            raise NotIndexable(f"{written(tag)} at byte {at} claims {length} bytes, {end - value} are left")
+        index[tag] = (b"", at, value, stop, stop)
+        at = stop
+    if delimited or at > end:
+        raise NotIndexable("a sequence item has no end")
+    return index, at
+
+
+def _skip_undefined(buffer: Buffer, at: int, end: int, vr: bytes, encoding: Encoding, depth: int) -> tuple[int, int]:
+    """End of a value of undefined length, before and behind its delimiter."""
+    if vr == b"SQ":
+        return _skip_items(buffer, at, end, encoding, depth)
+    if vr == b"UN":
+        # Implicit VR little endian inside, whatever the transfer syntax (PS3.5 6.2.2).
+        return _skip_items(buffer, at, end, IMPLICIT_LITTLE, depth)
+    return _skip_fragments(buffer, at, end, encoding)
+
+
+def _skip_items(buffer: Buffer, at: int, end: int, encoding: Encoding, depth: int) -> tuple[int, int]:
+    _, stop = raw_items(buffer, at, end, encoding, delimited=True, depth=depth + 1)
+    return stop, stop + 8
+
+
+def _skip_fragments(buffer: Buffer, at: int, end: int, encoding: Encoding) -> tuple[int, int]:
+    """Encapsulated pixel data (PS3.5 A.4): only the fragments' headers are read."""
+    unpack = encoding.long.unpack_from
+    while at < end:
+        group, number, length = unpack(buffer, at)
+        tag = group << 16 | number
+        if tag == SEQUENCE_DELIMITER:
+            return at, at + 8
+        if tag != ITEM or length == UNDEFINED_LENGTH:
+            raise NotIndexable(f"{written(tag)} at byte {at} stands among the fragments of pixel data")
+        at += 8 + length
+    raise NotIndexable("encapsulated pixel data has no end")
+
+
+def raw_items(
+    buffer: Buffer, at: int, end: int, encoding: Encoding, *, delimited: bool, depth: int
+) -> tuple[list[RawItem], int]:
+    """The items of a sequence value, and where they end."""
+    if depth > DEEPEST:
+        raise NotIndexable(f"sequences are nested deeper than {DEEPEST} levels")
+    unpack = encoding.long.unpack_from
+    items: list[RawItem] = []
+    while at < end:
+        try:
+            group, number, length = unpack(buffer, at)
+        except struct.error:
+            raise NotIndexable("the file ends inside a sequence") from None
+        tag = group << 16 | number
+        start = at + 8
+        if tag == SEQUENCE_DELIMITER and delimited:
+            return items, at
+        if tag != ITEM:
+            raise NotIndexable(f"{written(tag)} at byte {at} stands where a sequence item should")
+        if length == UNDEFINED_LENGTH:
+            _, stop = scan(buffer, start, end, encoding, delimited=True, ordered=False, depth=depth)
+            items.append(RawItem(at, start, stop, stop + 8))
+            at = stop + 8
+        else:
+            stop = start + length
+            if stop > end:
+                raise NotIndexable(f"an item at byte {at} claims {length} bytes, {end - start} are left")
+            items.append(RawItem(at, start, stop, stop))
+            at = stop
+    if delimited or at > end:
+        raise NotIndexable("a sequence has no end")
+    return items, at

@@ -1,0 +1,264 @@
+"""Edits laid over the indexed bytes: a data set, its sequences, and how they are written."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
+from scripts_app.core.dataset.dictionary import named
+from scripts_app.core.dataset.encoding import IMPLICIT_LITTLE, Encoding
+from scripts_app.core.dataset.errors import DatasetError, NotIndexable
+from scripts_app.core.dataset.index import Buffer, Index, Raw, RawItem, raw_items, scan
+from scripts_app.core.dataset.journal import Edited, Journal, Literal
+from scripts_app.core.dataset.vr import vr_here
+
+Part = tuple[int, int] | bytes
+_NOTHING = object()
+
+
+class Dataset:
+    """The top-level data set, or one sequence item."""
+
+    __slots__ = ("_opened", "buffer", "edits", "encoding", "end", "index", "journal", "owner", "raw", "start")
+
+    def __init__(
+        self,
+        buffer: Buffer,
+        journal: Journal,
+        encoding: Encoding,
+        index: Index,
+        start: int,
+        end: int,
+        owner: Sequence | None = None,
+        raw: RawItem | None = None,
+    ) -> None:
+        self.buffer = buffer
+        self.journal = journal
+        self.encoding = encoding
+        self.index = index
+        self.start = start
+        self.end = end
+        self.owner = owner
+        self.raw = raw
+        """Where the item stands in the file; None for a new item and for the top level."""
+        self.edits: dict[int, Edited] = {}
+        self._opened: dict[int, Sequence] = {}
+
+    def __contains__(self, tag: int) -> bool:
+        if tag in self.edits:
+            return self.edits[tag] is not None
+        return tag in self.index
+
+    def tags(self) -> list[int]:
+        """Tags of the elements there are now, in order."""
+        if not self.edits:
+            return list(self.index)
+        return sorted({*self.index, *self.edits} - {tag for tag, edited in self.edits.items() if edited is None})
+
+    def depth(self) -> int:
+        depth, owner = 0, self.owner
+        while owner is not None:
+            depth, owner = depth + 1, owner.parent.owner
+        return depth
+
+    def value(self, tag: int) -> bytes | None:
+        """The bytes of a value; None when the element is absent or a sequence with edits."""
+        edited = self.edits.get(tag, _NOTHING)
+        if edited is _NOTHING:
+            raw = self.index.get(tag)
+            return None if raw is None else bytes(self.buffer[raw[2] : raw[3]])
+        return edited.value if isinstance(edited, Literal) else None
+
+    def length(self, tag: int) -> int:
+        """Bytes of a value that is there, without reading it."""
+        edited = self.edits.get(tag)
+        if isinstance(edited, Literal):
+            return len(edited.value)
+        raw = self.index[tag]
+        return raw[3] - raw[2]
+
+    def character_sets(self) -> str:
+        """The value of (0008,0005) in force here; items inherit it (PS3.3 C.12.1.1.2)."""
+        value = self.value(SPECIFIC_CHARACTER_SET)
+        if value is not None:
+            return value.decode("latin-1").rstrip("\0 ")
+        return self.owner.parent.character_sets() if self.owner else ""
+
+    def sequence(self, tag: int) -> Sequence | None:
+        """An element as a sequence; None when absent.  DatasetError when it is none or cannot be read."""
+        edited = self.edits.get(tag, _NOTHING)
+        if isinstance(edited, Sequence):
+            return edited
+        raw = self.index.get(tag)
+        if edited is None or (raw is None and edited is _NOTHING):
+            return None
+        vr = edited.vr if isinstance(edited, Literal) else vr_here(self, tag)
+        if vr != b"SQ" or raw is None:
+            raise DatasetError(f"{named(tag)} is no sequence, its VR is {vr.decode()}")
+        if tag not in self._opened:
+            self._opened[tag] = Sequence.opened(self, tag, raw)
+        return self._opened[tag]
+
+    def put(self, tag: int, edited: Edited) -> None:
+        """
+        Lay an edit over an element.
+
+        A literal equal to the received bytes is no edit.  The group's length
+        (gggg,0000) would be wrong from now on; it is retired and dropped.
+        """
+        self.touch()
+        if isinstance(edited, Literal) and self._as_received(tag, edited):
+            self.journal.forget(self.edits, tag)
+            return
+        self.journal.assign(self.edits, tag, edited)
+        group_length = tag & 0xFFFF0000
+        if group_length in self.index and self.edits.get(group_length, _NOTHING) is not None:
+            self.journal.assign(self.edits, group_length, None)
+
+    def _as_received(self, tag: int, literal: Literal) -> bool:
+        raw = self.index.get(tag)
+        return (
+            raw is not None
+            and raw[0] in (literal.vr, b"")
+            and raw[3] == raw[4]
+            and raw[3] - raw[2] == len(literal.value)
+            and bytes(self.buffer[raw[2] : raw[3]]) == literal.value
+        )
+
+    def touch(self) -> None:
+        """Make sure that an edit here will be written: the sequences above count as edited too."""
+        if self.owner is not None:
+            if self not in self.owner.items:
+                raise DatasetError(f"this item of {named(self.owner.tag)} has been removed")
+            self.owner.touch()
+
+    def parts(self) -> Iterator[Part]:
+        """The elements as they are to be written: ranges of the file, and literals."""
+        if not self.edits:
+            yield (self.start, self.end)
+            return
+        at = self.start
+        for position, tag in self._positions():
+            edited = self.edits[tag]
+            raw = self.index.get(tag)
+            yield (at, position)
+            at = position if raw is None else raw[4]
+            if isinstance(edited, Literal):
+                yield self.encoding.header(tag, edited.vr, len(edited.value)) + edited.value
+            elif edited is not None:
+                yield from edited.parts()
+        yield (at, self.end)
+
+    def _positions(self) -> list[tuple[int, int]]:
+        """Where in the file each edit belongs; new elements in front of the next greater tag."""
+        tags: list[int] | None = None
+        positions = []
+        for tag in self.edits:
+            raw = self.index.get(tag)
+            if raw is not None:
+                positions.append((raw[1], tag))
+                continue
+            if tags is None:
+                tags = sorted(self.index)
+            following = bisect_right(tags, tag)
+            positions.append((self.index[tags[following]][1] if following < len(tags) else self.end, tag))
+        return sorted(positions, key=lambda each: (each[0], each[1]))
+
+    def copied(self, journal: Journal, owner: Sequence | None) -> Dataset:
+        """The same with an overlay of its own; bytes and index are shared."""
+        copy = Dataset(self.buffer, journal, self.encoding, self.index, self.start, self.end, owner, self.raw)
+        copy.edits = {
+            tag: edited.copied(copy) if isinstance(edited, Sequence) else edited for tag, edited in self.edits.items()
+        }
+        return copy
+
+
+class Sequence:
+    """A sequence whose items have been opened."""
+
+    __slots__ = ("encoding", "items", "parent", "raw", "tag", "vr")
+
+    def __init__(
+        self, parent: Dataset, tag: int, encoding: Encoding, raw: Raw | None = None, vr: bytes = b"SQ"
+    ) -> None:
+        self.parent = parent
+        self.tag = tag
+        self.encoding = encoding
+        """Of the items."""
+        self.raw = raw
+        self.vr = vr
+        self.items: list[Dataset] = []
+
+    @classmethod
+    def opened(cls, parent: Dataset, tag: int, raw: Raw) -> Sequence:
+        """Read a sequence of the file; DatasetError when its bytes make no sense."""
+        # Items inside UN are implicit VR little endian, whatever the transfer syntax (PS3.5 6.2.2).
+        encoding = IMPLICIT_LITTLE if raw[0] == b"UN" else parent.encoding
+        sequence = cls(parent, tag, encoding, raw, raw[0] or b"SQ")
+        buffer, depth = parent.buffer, parent.depth() + 1
+        try:
+            found, _ = raw_items(buffer, raw[2], raw[3], encoding, delimited=False, depth=depth)
+            for item in found:
+                index, _ = scan(buffer, item.start, item.stop, encoding, ordered=False, depth=depth)
+                sequence.items.append(
+                    Dataset(buffer, parent.journal, encoding, index, item.start, item.stop, sequence, item)
+                )
+        except NotIndexable as error:
+            raise DatasetError(f"{named(tag)} cannot be read: {error}") from None
+        return sequence
+
+    def touch(self) -> None:
+        """Stand over the received sequence in the parent; DatasetError when it has been removed."""
+        standing = self.parent.edits.get(self.tag, _NOTHING)
+        if standing is self:
+            return
+        if standing is not _NOTHING:
+            raise DatasetError(f"this sequence {named(self.tag)} has been removed or replaced")
+        self.parent.put(self.tag, self)
+
+    def append(self) -> Dataset:
+        """A new, empty item at the end."""
+        self.touch()
+        item = Dataset(self.parent.buffer, self.parent.journal, self.encoding, {}, 0, 0, self)
+        self.parent.journal.replace_items(self, [*self.items, item])
+        return item
+
+    def remove(self, item: Dataset) -> None:
+        item.touch()
+        self.parent.journal.replace_items(self, [each for each in self.items if each is not item])
+
+    def parts(self) -> Iterator[Part]:
+        raw = self.raw
+        content = [part for item in self.items for part in _item_parts(item)]
+        if raw is not None and raw[3] != raw[4]:
+            yield (raw[1], raw[2])
+            yield from content
+            yield (raw[3], raw[4])
+        else:
+            yield self.parent.encoding.header(self.tag, self.vr, _length(content))
+            yield from content
+
+    def copied(self, parent: Dataset) -> Sequence:
+        copy = Sequence(parent, self.tag, self.encoding, self.raw, self.vr)
+        copy.items = [item.copied(parent.journal, copy) for item in self.items]
+        return copy
+
+
+def _item_parts(item: Dataset) -> Iterator[Part]:
+    """An item with its header and, where it had one, its delimiter."""
+    raw = item.raw
+    if raw is not None and not item.edits:
+        yield (raw.header, raw.end)
+    elif raw is not None and raw.stop != raw.end:
+        yield (raw.header, raw.start)
+        yield from item.parts()
+        yield (raw.stop, raw.end)
+    else:
+        content = list(item.parts())
+        yield item.encoding.item_header(_length(content))
+        yield from content
+
+
+def _length(parts: list[Part]) -> int:
+    return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)

@@ -1,0 +1,59 @@
+"""Which VR an element has where it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from scripts_app.core.dataset.dictionary import vr_of
+from scripts_app.core.dataset.journal import Literal
+
+if TYPE_CHECKING:
+    from scripts_app.core.dataset.overlay import Dataset
+
+
+def vr_here(dataset: Dataset, tag: int) -> bytes:
+    """
+    The VR an element has here, or would have; empty when nothing tells.
+
+    UN in the file gives way to the dictionary, for it only means that
+    somebody on the way did not know the element.
+    """
+    edited = dataset.edits.get(tag)
+    if edited is not None:
+        return b"SQ" if not isinstance(edited, Literal) else edited.vr
+    raw = dataset.index.get(tag)
+    if raw is not None:
+        vr = raw[0]
+        if vr and vr != b"UN":
+            return vr
+        if raw[3] != raw[4]:
+            return b"SQ"
+    return dictionary_vr(dataset, tag) or (b"UN" if raw is not None else b"")
+
+
+def dictionary_vr(dataset: Dataset, tag: int) -> bytes:
+    """The VR of the dictionary; where it leaves a choice, the one PixelRepresentation makes (PS3.5 A.2)."""
+    vr = vr_of(tag, _private_creator(dataset, tag))
+    if " " not in vr:
+        return vr.encode()
+    if not vr.startswith("US"):
+        return b"OW"
+    return b"SS" if "SS" in vr and _signed_pixels(dataset) else b"US"
+
+
+def _private_creator(dataset: Dataset, tag: int) -> str:
+    """Who owns the private block of an element (PS3.5 7.8); empty for standard elements."""
+    if not tag >> 16 & 1 or tag & 0xFFFF < 0x1000:
+        return ""
+    found = dataset.value(tag & 0xFFFF0000 | tag >> 8 & 0xFF)
+    return found.rstrip(b"\0 ").decode("latin-1") if found else ""
+
+
+def _signed_pixels(start: Dataset) -> bool:
+    dataset: Dataset | None = start
+    while dataset is not None:
+        value = dataset.value(0x00280103)
+        if value:
+            return value[0 if dataset.encoding.order == "<" else -1] == 1
+        dataset = dataset.owner.parent if dataset.owner else None
+    return False

@@ -4,6 +4,9 @@ from django.core.exceptions import ValidationError
 from django.db import models
 
 from scripts_app.core.library_path import IllegalPath, checked_path
+from scripts_app.revision import Revised, ScriptRevision, count_changes_of
+
+__all__ = ["EntryCondition", "LuaEntry", "LuaLibrary", "ScriptRevision", "ScriptVersion"]
 
 
 def legal_library_path(value: str) -> None:
@@ -14,7 +17,12 @@ def legal_library_path(value: str) -> None:
         raise ValidationError(str(error)) from error
 
 
-class LuaLibrary(models.Model):
+def unix_lines(text: str) -> str:
+    r"""The text with ``\n`` as its only line end; browsers send ``\r\n``, which would change every fingerprint."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class LuaLibrary(Revised):
     """One .lua file: for include(), or as the script of an entry."""
 
     path = models.CharField(max_length=200, unique=True, validators=[legal_library_path])
@@ -28,8 +36,11 @@ class LuaLibrary(models.Model):
     def __str__(self) -> str:
         return self.path
 
+    def clean(self) -> None:
+        self.source = unix_lines(self.source)
 
-class LuaEntry(models.Model):
+
+class LuaEntry(Revised):
     """One entry of lua.yml."""
 
     class OnError(models.TextChoices):
@@ -62,11 +73,12 @@ class LuaEntry(models.Model):
         return self.description or f"entry at position {self.position}"
 
     def clean(self) -> None:
+        self.script = unix_lines(self.script)
         if bool(self.script.strip()) == bool(self.library):
             raise ValidationError("an entry has either an inline script or a library file")
 
 
-class EntryCondition(models.Model):
+class EntryCondition(Revised):
     """One condition of an entry, or of the items of a sequence that another condition names."""
 
     entry = models.ForeignKey(LuaEntry, on_delete=models.CASCADE, related_name="conditions")
@@ -101,3 +113,7 @@ class ScriptVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.id} ({self.sha256[:8]})"
+
+
+for _table in (LuaLibrary, LuaEntry, EntryCondition):
+    count_changes_of(_table)

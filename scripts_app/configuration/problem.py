@@ -1,0 +1,37 @@
+"""What is wrong in configuration files: every mistake with file, line and the nearest valid value."""
+
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake."""
+
+    file: str
+    """Path relative to the configuration directory."""
+    line: int | None
+    """1-based; None when the mistake concerns the whole file."""
+    message: str
+
+    def __str__(self) -> str:
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.message}"
+
+
+class ConfigurationError(Exception):
+    """The configuration has mistakes; nothing of it is used.  ``problems`` holds them all."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def nearest(wrong: str, known: Iterable[str]) -> str:
+    """A clause such as ``; did you mean 'AeTitle'?`` with the known value most like the wrong one, or nothing."""
+    known = list(known)
+    # Case alone is the commonest slip and the one that difflib rates worst.
+    same = [value for value in known if value.casefold() == wrong.strip().casefold()]
+    found = same or difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else ""

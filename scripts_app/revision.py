@@ -1,0 +1,75 @@
+"""One number that grows whenever a script, library or condition changes, so that workers know when to load again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models.signals import post_delete, post_save
+
+
+class ScriptRevision(models.Model):
+    """The one row (id 1) that counts changes of the scripts."""
+
+    number = models.PositiveBigIntegerField(default=1)
+
+    class Meta:
+        app_label = "scripts_app"
+
+    def __str__(self) -> str:
+        return f"revision {self.number}"
+
+
+def revision() -> int:
+    """How often the scripts have changed; 0 before the first change.  One look at a one-row table."""
+    return ScriptRevision.objects.filter(id=1).values_list("number", flat=True).first() or 0
+
+
+def grow(**_signal: Any) -> None:
+    """Count one change; to be called in the transaction that makes it."""
+    row = ScriptRevision.objects.filter(id=1)
+    one_more = {"number": models.F("number") + 1}
+    if not row.update(**one_more):
+        _, created = ScriptRevision.objects.get_or_create(id=1)
+        if not created:
+            row.update(**one_more)
+
+
+def count_changes_of(table: type[Revised]) -> None:
+    """Let every saved or deleted row of ``table`` count."""
+    post_save.connect(grow, sender=table)
+    post_delete.connect(grow, sender=table)
+
+
+class RevisedQuerySet(models.QuerySet[Any]):
+    """A query set whose bulk changes, which send no signal, count too."""
+
+    def update(self, **values: Any) -> int:
+        with transaction.atomic(using=self.db):
+            grow()
+            return super().update(**values)
+
+    def bulk_create(self, *arguments: Any, **options: Any) -> list[Any]:
+        with transaction.atomic(using=self.db):
+            grow()
+            return super().bulk_create(*arguments, **options)
+
+
+class Revised(models.Model):
+    """
+    Base of the tables that make up the scripts.
+
+    Every way to change a row counts: save() and delete() by their signals (see
+    ``count_changes_of``), which fixtures and cascades send as well, and bulk
+    changes by the query set.
+    """
+
+    objects = RevisedQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+
+    def save(self, *arguments: Any, **options: Any) -> None:
+        # Without it the row would be committed before the signal is sent, and a crash between the two stay unnoticed.
+        with transaction.atomic():
+            super().save(*arguments, **options)

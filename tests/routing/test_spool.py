@@ -43,9 +43,7 @@ def test_pieces_are_written_in_order_whatever_their_number(tmp_path: Path) -> No
     assert part.size == spool.path(7).stat().st_size
 
 
-def test_a_write_that_the_kernel_takes_in_bites_is_continued(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_write_that_the_kernel_takes_in_bites_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writev = os.writev
     monkeypatch.setattr(os, "writev", lambda fd, pieces: writev(fd, [pieces[0][:3]]))
     part = Spool(tmp_path).begin(7)

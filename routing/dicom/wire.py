@@ -1,0 +1,193 @@
+"""Bytes in and out of a socket: PDU by PDU in, each with a deadline, and gathered pieces out."""
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Callable
+
+PDU_ASSOCIATE_RQ = 0x01
+PDU_ASSOCIATE_AC = 0x02
+PDU_ASSOCIATE_RJ = 0x03
+PDU_DATA = 0x04
+PDU_RELEASE_RQ = 0x05
+PDU_RELEASE_RP = 0x06
+PDU_ABORT = 0x07
+
+PDU_HEADER = struct.Struct(">BxL")
+"""Type, length of what follows (PS3.8 9.3.1)."""
+
+LARGEST_DATA_PDU = 1 << 20
+"""Bytes in one P-DATA PDU before the peer is taken for broken; what is announced is only advice."""
+
+_BUFFER_BYTES = 256 * 1024
+# Below this much room behind the unread bytes, a receive starts again at the front of the buffer.
+_LEAST_ROOM = 64 * 1024
+# IOV_MAX of Linux.
+_PIECES_PER_CALL = 1024
+# Linux only; elsewhere peers that leave Nagle's algorithm on are slow, as they are everywhere.
+_QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+
+class WireError(Exception):
+    """The peer sent what PS3.8 does not allow; ``reason`` is that of the A-ABORT to send (PS3.8 9.3.8)."""
+
+    def __init__(self, text: str, reason: int = 0) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+UNRECOGNIZED_PDU = 1
+UNEXPECTED_PDU = 2
+INVALID_PARAMETER = 6
+
+
+class Disconnected(Exception):
+    """The connection ended without the ceremony of a release or an abort."""
+
+
+class Silence(Exception):
+    """The peer did not go on in time."""
+
+
+def no_delay(connection: socket.socket) -> None:
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Inbound:
+    """
+    The receiving side of one connection.
+
+    Views that ``take`` and ``some`` hand out stay valid until ``before_reuse``
+    is called: whoever keeps views has to use them up there.
+    """
+
+    def __init__(self, connection: socket.socket, pdu_seconds: float) -> None:
+        """``pdu_seconds``: how long a PDU may take from its first byte to its last."""
+        self.before_reuse: Callable[[], None] = do_nothing
+        self.received = 0
+        self._connection = connection
+        self._pdu_seconds = pdu_seconds
+        self._buffer = memoryview(bytearray(_BUFFER_BYTES))
+        self._start = 0
+        self._end = 0
+        self._until = 0.0
+
+    def header(self, idle_seconds: float) -> tuple[int, int]:
+        """Wait for the next PDU; its type and the length of what follows."""
+        if self._start == self._end:
+            self._fill(time.monotonic() + idle_seconds)
+        self._until = time.monotonic() + self._pdu_seconds
+        kind, length = PDU_HEADER.unpack(self.take(PDU_HEADER.size))
+        return kind, length
+
+    def take(self, count: int) -> memoryview:
+        """Exactly this many bytes of the current PDU, at most the 256 KiB of the buffer."""
+        if count > _BUFFER_BYTES:
+            raise WireError(f"a piece of {count} bytes is larger than {_BUFFER_BYTES}", INVALID_PARAMETER)
+        while self._end - self._start < count:
+            self._fill(self._until, count)
+        self._start += count
+        return self._buffer[self._start - count : self._start]
+
+    def some(self, most: int) -> memoryview:
+        """What is there of the current PDU: at least one byte, at most this many."""
+        if self._start == self._end:
+            self._fill(self._until)
+        count = min(most, self._end - self._start)
+        self._start += count
+        return self._buffer[self._start - count : self._start]
+
+    def _fill(self, until: float, wanted: int = 1) -> None:
+        if _BUFFER_BYTES - self._end < _LEAST_ROOM or self._start + wanted > _BUFFER_BYTES:
+            self.before_reuse()
+            rest = self._end - self._start
+            self._buffer[:rest] = self._buffer[self._start : self._end]
+            self._start, self._end = 0, rest
+        seconds = until - time.monotonic()
+        if seconds <= 0:
+            raise Silence
+        try:
+            if _QUICKACK is not None:
+                # Linux forgets it.  A peer with Nagle's algorithm on, which is how DCMTK comes, otherwise
+                # waits 40 ms for each delayed acknowledgement before it sends the rest of a message.
+                self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
+            self._connection.settimeout(seconds)
+            count = self._connection.recv_into(self._buffer[self._end :])
+        except TimeoutError:
+            raise Silence from None
+        except OSError as error:
+            raise Disconnected(error.strerror or str(error)) from None
+        if not count:
+            raise Disconnected("the peer closed the connection")
+        self._end += count
+        self.received += count
+
+
+def send(
+    connection: socket.socket,
+    pieces: list[memoryview],
+    stall_seconds: float,
+    until: float | None = None,
+) -> int:
+    """
+    Send pieces in order, gathered, without copying them; answer how many bytes.
+
+    ``stall_seconds``: how long the peer may take nothing at all; ``until``
+    (monotonic) ends even what progresses.  Over TLS there is no gathering
+    call, so pieces are joined there, some at a time.
+    """
+    total = 0
+    gathering = hasattr(connection, "context") is False
+    at = 0
+    try:
+        while at < len(pieces):
+            connection.settimeout(_allowed(stall_seconds, until))
+            if gathering:
+                sent = connection.sendmsg(pieces[at : at + _PIECES_PER_CALL])
+            else:
+                batch = b"".join(pieces[at : at + 64])
+                connection.sendall(batch)
+                sent = len(batch)
+            total += sent
+            while at < len(pieces) and sent >= len(pieces[at]):
+                sent -= len(pieces[at])
+                at += 1
+            if sent:
+                pieces[at] = pieces[at][sent:]
+    except TimeoutError:
+        raise Silence from None
+    except OSError as error:
+        raise Disconnected(error.strerror or str(error)) from None
+    return total
+
+
+def _allowed(stall_seconds: float, until: float | None) -> float:
+    if until is None:
+        return stall_seconds
+    seconds = until - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return min(stall_seconds, seconds)
+
+
+def close_gently(connection: socket.socket, seconds: float) -> None:
+    """
+    Close so that the peer still reads the last PDU.
+
+    Closing with unread bytes resets the connection, and a reset may overtake
+    what was sent; so the peer gets a moment to close first (PS3.8 9.1.5, ARTIM).
+    """
+    until = time.monotonic() + seconds
+    with contextlib.suppress(OSError):
+        # Not SSLSocket.shutdown(), which would forget the TLS layer and then read ciphertext.
+        socket.socket.shutdown(connection, socket.SHUT_WR)
+        while (left := until - time.monotonic()) > 0:
+            connection.settimeout(left)
+            if not connection.recv(65536):
+                break
+    connection.close()
+
+
+def do_nothing() -> None:
+    """Stand in where nobody has to be called."""

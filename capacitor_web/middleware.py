@@ -1,4 +1,4 @@
-"""A Content-Security-Policy that allows nothing inline but what carries this request's nonce."""
+"""What every answer of the site carries: a policy that allows nothing inline, and no copy in any cache."""
 
 import secrets
 from collections.abc import Callable
@@ -13,7 +13,12 @@ POLICY = (
 
 
 class ContentSecurityPolicyMiddleware:
-    """Puts the policy on every answer; ``request.csp_nonce`` is the key for the few scripts that need one."""
+    """
+    Puts the policy on every answer; ``request.csp_nonce`` is the key for the few scripts that need one.
+
+    Pages hold patient data, so browsers and proxies are told to keep none of
+    them.  Static files are answered further out and stay cacheable.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -24,6 +29,7 @@ class ContentSecurityPolicyMiddleware:
         response = self.get_response(request)
         policy = POLICY.format(nonce=nonce, host=request.get_host())
         response.headers.setdefault("Content-Security-Policy", policy)
+        response.headers["Cache-Control"] = "no-store"
         return response
 
 

@@ -1,0 +1,191 @@
+"""Start-up checks of what an operator can get wrong; ``docs/checks.md`` explains each id."""
+
+import os
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import CheckMessage, Error, Warning, register
+
+from capacitor_web.environment import Environment, given_variables, unknown_variables
+from routing.core.ae_title import IllegalAETitle, checked
+from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+
+LOCAL = ("127.0.0.1", "localhost", "::1")
+TLS_FILES = (
+    ("CAPACITOR_TLS_CERTIFICATE", "tls_certificate"),
+    ("CAPACITOR_TLS_KEY", "tls_key"),
+    ("CAPACITOR_TLS_CLIENT_CA", "tls_client_ca"),
+)
+
+
+def data_folder(environment: Environment) -> Iterator[CheckMessage]:
+    folder = environment.data_dir
+    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        yield Error(
+            f"CAPACITOR_DATA_DIR: this user cannot write into {folder}.",
+            hint="Give the folder to the user that runs the router, or name another one.",
+            id="capacitor.E001",
+        )
+        return
+    system = os.statvfs(folder)
+    free = system.f_bavail * system.f_frsize // 2**20
+    if free < environment.min_free_mib:
+        yield Warning(
+            f"Only {free} MiB are free in {folder}; below CAPACITOR_MIN_FREE_MIB={environment.min_free_mib} "
+            "images are refused (0xA700).",
+            hint="Make room, or set a lower mark.",
+            id="capacitor.W002",
+        )
+
+
+def distinct_ports(environment: Environment) -> Iterator[CheckMessage]:
+    seen: dict[int, str] = {}
+    for name, _, port in listening(environment):
+        if port in seen:
+            yield Error(f"{name} and {seen[port]} are both {port}.", hint="Set one of them.", id="capacitor.E002")
+        seen[port] = name
+
+
+def tls_files(environment: Environment) -> Iterator[CheckMessage]:
+    if not environment.tls_port:
+        return
+    readable = True
+    for name, attribute in TLS_FILES:
+        path = getattr(environment, attribute)
+        needed = attribute != "tls_client_ca"
+        if not path and not needed:
+            continue
+        if not path or not Path(path).is_file() or not os.access(path, os.R_OK):
+            readable = False
+            what = f"cannot read {path}" if path else f"is needed because CAPACITOR_TLS_PORT={environment.tls_port}"
+            yield Error(f"{name}: {what}.", hint="Name a PEM file that this user can read.", id="capacitor.E003")
+    if readable:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        try:
+            context.load_cert_chain(environment.tls_certificate, environment.tls_key)
+            if environment.tls_client_ca:
+                context.load_verify_locations(environment.tls_client_ca)
+        except ssl.SSLError as error:
+            yield Error(
+                f"The TLS files do not work together: {error.reason or error}.",
+                hint="The key must belong to the certificate, and all must be PEM without a pass phrase.",
+                id="capacitor.E004",
+            )
+
+
+def transfer_syntax(environment: Environment) -> Iterator[CheckMessage]:
+    if environment.transfer_syntax:
+        try:
+            uid_of(environment.transfer_syntax)
+        except UnknownTransferSyntax as error:
+            yield Error(f"CAPACITOR_TRANSFER_SYNTAX: {error}", id="capacitor.E005")
+
+
+def title_prefix(environment: Environment) -> Iterator[CheckMessage]:
+    try:
+        # A title of one letter must still fit behind it.
+        checked(environment.ae_title_prefix + "A")
+    except IllegalAETitle as error:
+        yield Error(
+            f"CAPACITOR_AE_TITLE_PREFIX={environment.ae_title_prefix!r} leaves no legal AE title: {error}.",
+            id="capacitor.E006",
+        )
+
+
+def mistyped_variables(environment: Environment) -> Iterator[CheckMessage]:
+    for name, close in unknown_variables(given_variables(settings.BASE_DIR, os.environ)).items():
+        yield Warning(
+            f"{name} is set, but there is no such setting" + (f"; did you mean {close}?" if close else "."),
+            hint="docs/settings.md lists all.",
+            id="capacitor.W001",
+        )
+
+
+def process_counts(environment: Environment) -> Iterator[CheckMessage]:
+    for name, count, effect in (
+        ("CAPACITOR_LISTENERS", environment.listeners, "receives images"),
+        ("CAPACITOR_WORKERS", environment.workers, "prepares and sends images"),
+    ):
+        if count == 0:
+            yield Warning(
+                f"{name}=0: `manage.py up` starts nothing that {effect}.",
+                hint="Right only where these processes are started by themselves.",
+                id="capacitor.W003",
+            )
+
+
+def debug_for_others(environment: Environment) -> Iterator[CheckMessage]:
+    if environment.debug and (environment.https or environment.web_host not in LOCAL):
+        yield Warning(
+            "CAPACITOR_DEBUG=1 on a site that others can reach: its error pages show settings and patient data.",
+            hint="Unset CAPACITOR_DEBUG.",
+            id="capacitor.W004",
+        )
+
+
+def files_without_sync(environment: Environment) -> Iterator[CheckMessage]:
+    if environment.durable == "none":
+        yield Warning(
+            "CAPACITOR_DURABLE=none: images that were acknowledged are lost when the power fails.",
+            hint="For benchmarks only.",
+            id="capacitor.W005",
+        )
+
+
+def reachable_site(environment: Environment) -> Iterator[CheckMessage]:
+    if environment.web_host not in LOCAL and set(environment.allowed_hosts) <= {*LOCAL, "[::1]"}:
+        yield Warning(
+            f"CAPACITOR_WEB_HOST={environment.web_host}, but CAPACITOR_ALLOWED_HOSTS has only local names: "
+            "browsers elsewhere get error 400.",
+            hint="Add the name or address that they use.",
+            id="capacitor.W006",
+        )
+
+
+CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (
+    data_folder,
+    distinct_ports,
+    tls_files,
+    transfer_syntax,
+    title_prefix,
+    mistyped_variables,
+    process_counts,
+    debug_for_others,
+    files_without_sync,
+    reachable_site,
+)
+
+
+@register("settings")
+def settings_make_sense(**_: Any) -> list[CheckMessage]:
+    return [message for check in CHECKS for message in check(settings.CAPACITOR)]
+
+
+def taken_ports(environment: Environment) -> Iterator[CheckMessage]:
+    """Ports that another program listens on; asked before a start only, for a running router takes them itself."""
+    for name, host, port in listening(environment):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError as error:
+                yield Error(
+                    f"{name}={port}: cannot listen on {host}: {os.strerror(error.errno or 0)}.",
+                    hint="Is the router running already?  Otherwise set another port.",
+                    id="capacitor.E007",
+                )
+
+
+def listening(environment: Environment) -> list[tuple[str, str, int]]:
+    """Setting, address and port of everything that will listen; port 0 (any free one) is left out."""
+    ports = [
+        ("CAPACITOR_WEB_PORT", environment.web_host, environment.web_port),
+        ("CAPACITOR_DICOM_PORT", environment.dicom_host, environment.dicom_port),
+        ("CAPACITOR_TLS_PORT", environment.dicom_host, environment.tls_port),
+    ]
+    return [row for row in ports if row[2]]

@@ -1,0 +1,24 @@
+"""Say in plain sentences what would keep the router from starting here."""
+
+from typing import Any
+
+from django.conf import settings
+from django.core.checks import ERROR, run_checks
+from django.core.management.base import BaseCommand
+
+from capacitor_web.checks import taken_ports
+
+
+class Command(BaseCommand):
+    help = "Say what would keep the router from starting here: settings, data folder, certificates, ports."
+    requires_system_checks = ()
+    """Those of the settings run below, where each becomes one sentence; those of the code are ./check's."""
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        found = [*run_checks(tags=["settings"]), *taken_ports(settings.CAPACITOR)]
+        for message in found:
+            word = "Cannot start" if message.level >= ERROR else "Note"
+            sentences = " ".join(part for part in (message.msg, message.hint) if part)
+            self.stderr.write(f"{word}: {sentences} ({message.id})")
+        if any(message.level >= ERROR for message in found):
+            raise SystemExit(1)

@@ -1,0 +1,95 @@
+"""What an operator can get wrong is said at start-up, with an id that the manual explains."""
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+
+from capacitor_web import checks
+from capacitor_web.environment import Environment
+
+
+def settings_with(tmp_path: Path, **values: Any) -> Environment:
+    return Environment(data_dir=tmp_path, min_free_mib=0, **values)
+
+
+def found(environment: Environment) -> list[str]:
+    """Ids, without the prefix, of what all checks but the one of the real environment say."""
+    ours = [check for check in checks.CHECKS if check is not checks.mistyped_variables]
+    return [str(message.id).removeprefix("capacitor.") for check in ours for message in check(environment)]
+
+
+def test_the_defaults_are_in_order(tmp_path):
+    assert found(settings_with(tmp_path)) == []
+
+
+def test_a_data_folder_that_is_not_there_is_an_error(tmp_path):
+    assert found(Environment(data_dir=tmp_path / "missing")) == ["E001"]
+
+
+def test_a_nearly_full_disk_is_a_warning(tmp_path):
+    assert found(Environment(data_dir=tmp_path, min_free_mib=10**9)) == ["W002"]
+
+
+@pytest.mark.parametrize(
+    ("values", "ids"),
+    [
+        ({"web_port": 104, "dicom_port": 104}, ["E002"]),
+        ({"web_port": 0, "dicom_port": 0}, []),
+        ({"transfer_syntax": "JPEG2000Lossless"}, []),
+        ({"transfer_syntax": "JPEG3000"}, ["E005"]),
+        ({"ae_title_prefix": "A" * 16}, ["E006"]),
+        ({"ae_title_prefix": ""}, []),
+        ({"listeners": 0, "workers": 0}, ["W003", "W003"]),
+        ({"debug": True}, []),
+        ({"debug": True, "https": True}, ["W004"]),
+        ({"durable": "none"}, ["W005"]),
+        ({"web_host": "0.0.0.0"}, ["W006"]),
+        ({"web_host": "0.0.0.0", "allowed_hosts": ("router.example",)}, []),
+    ],
+)
+def test_each_mistake_has_its_own_id(tmp_path, values, ids):
+    assert found(settings_with(tmp_path, **values)) == ids
+
+
+def test_tls_needs_a_certificate_and_a_key(tmp_path):
+    assert found(settings_with(tmp_path, tls_port=2762)) == ["E003", "E003"]
+
+
+def test_tls_files_that_are_no_certificates_are_named_as_such(tmp_path):
+    (tmp_path / "cert.pem").write_text("not a certificate")
+    path = str(tmp_path / "cert.pem")
+    assert found(settings_with(tmp_path, tls_port=2762, tls_certificate=path, tls_key=path)) == ["E004"]
+
+
+def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):
+    assert found(settings_with(tmp_path, tls_certificate="missing.pem")) == []
+
+
+def test_a_mistyped_variable_is_a_warning_that_names_the_setting(tmp_path, monkeypatch, settings):
+    settings.BASE_DIR = tmp_path
+    monkeypatch.setenv("CAPACITOR_DICOM_PROT", "104")
+    messages = list(checks.mistyped_variables(settings_with(tmp_path)))
+    assert [message.id for message in messages] == ["capacitor.W001"]
+    assert "did you mean CAPACITOR_DICOM_PORT?" in messages[0].msg
+
+
+def test_a_port_that_another_program_has_is_named_before_the_start(tmp_path, settings, capsys):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        settings.CAPACITOR = settings_with(tmp_path, dicom_host="127.0.0.1", dicom_port=port, web_port=0)
+        with pytest.raises(SystemExit) as caught:
+            call_command("preflight")
+    assert caught.value.code == 1
+    said = capsys.readouterr().err
+    assert f"Cannot start: CAPACITOR_DICOM_PORT={port}: cannot listen on 127.0.0.1: Address already in use." in said
+    assert "(capacitor.E007)" in said
+
+
+def test_preflight_says_nothing_when_all_is_well(tmp_path, settings, capsys, monkeypatch):
+    monkeypatch.setattr(checks, "given_variables", lambda *_: {})
+    settings.CAPACITOR = settings_with(tmp_path, dicom_port=0, web_port=0)
+    call_command("preflight")
+    assert capsys.readouterr() == ("", "")

@@ -1,0 +1,29 @@
+"""Transfer syntaxes are found by the names that people write."""
+
+import pytest
+
+from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+
+
+@pytest.mark.parametrize(
+    ("name", "uid"),
+    [
+        ("ExplicitVRLittleEndian", "1.2.840.10008.1.2.1"),
+        ("JPEGProcess14SV1", "1.2.840.10008.1.2.4.70"),
+        ("JPEGLossless", "1.2.840.10008.1.2.4.70"),
+        ("JPEGLSLossless", "1.2.840.10008.1.2.4.80"),
+        ("1.2.840.10008.1.2.5", "1.2.840.10008.1.2.5"),
+    ],
+)
+def test_a_name_of_the_product_a_keyword_and_a_uid_all_lead_to_the_uid(name, uid):
+    assert uid_of(name) == uid
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(UnknownTransferSyntax, match="did you mean JPEG2000Lossless"):
+        uid_of("JPEG2000Losless")
+
+
+def test_a_uid_that_is_no_transfer_syntax_is_refused():
+    with pytest.raises(UnknownTransferSyntax):
+        uid_of("1.2.840.10008.1.1")

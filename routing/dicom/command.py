@@ -1,7 +1,7 @@
 """Command sets of DIMSE messages, and the P-DATA PDUs that carry them (PS3.7 6.3, 9.3; PS3.8 9.3.5)."""
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 
 from routing.dicom.wire import INVALID_PARAMETER, PDU_DATA, WireError
@@ -16,6 +16,8 @@ LAST_FRAGMENT = 0x02
 
 PDV_HEADER = struct.Struct(">LBB")
 """Length of what follows, presentation context id, message control header."""
+
+Pieces = Generator[memoryview, None, None]
 
 _DATA_HEADER = struct.Struct(">BxLLBB")
 _ELEMENT = struct.Struct("<HHL")
@@ -114,7 +116,7 @@ def command_pdus(context_id: int, command_set: bytes, max_pdu: int) -> bytes:
     return b"".join(piece for piece in _pdus(context_id, [memoryview(command_set)], max_pdu, COMMAND_FRAGMENT))
 
 
-def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -> Iterator[memoryview]:
+def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -> Pieces:
     """
     P-DATA PDUs of a data set, as pieces to send one after the other.
 
@@ -123,7 +125,7 @@ def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -
     return _pdus(context_id, dataset, max_pdu, 0)
 
 
-def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int) -> Iterator[memoryview]:
+def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int) -> Pieces:
     # Zero means no limit (PS3.8 D.1); odd fragments are not allowed (PS3.8 9.3.5.1).
     limit = min(max_pdu or _LARGEST_SENT_PDU, _LARGEST_SENT_PDU)
     fragment = max(limit, _SMALLEST_SENT_PDU) - _OVERHEAD & ~1

@@ -33,7 +33,7 @@ class Messages:
     def __init__(self, inbound: Inbound, idle_seconds: float) -> None:
         """``idle_seconds``: how long to wait for each PDU to begin."""
         self._inbound = inbound
-        self._idle_seconds = idle_seconds
+        self.idle_seconds = idle_seconds
         self._left_in_pdu = 0
 
     def wait(self) -> None:
@@ -83,7 +83,7 @@ class Messages:
                 yield piece
 
     def _next_pdu(self, between_messages: bool = False) -> None:
-        kind, length = self._inbound.header(self._idle_seconds)
+        kind, length = self._inbound.header(self.idle_seconds)
         if kind == PDU_DATA:
             if length > LARGEST_DATA_PDU:
                 raise WireError(f"a P-DATA PDU of {length} bytes")

@@ -2,9 +2,11 @@
 
 import contextlib
 import socket
+import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from itertools import islice
 
 PDU_ASSOCIATE_RQ = 0x01
 PDU_ASSOCIATE_AC = 0x02
@@ -25,6 +27,7 @@ _BUFFER_BYTES = 256 * 1024
 _LEAST_ROOM = 64 * 1024
 # IOV_MAX of Linux.
 _PIECES_PER_CALL = 1024
+_PIECES_PER_TLS_CALL = 4
 # Linux only; elsewhere peers that leave Nagle's algorithm on are slow, as they are everywhere.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -126,40 +129,47 @@ class Inbound:
 
 def send(
     connection: socket.socket,
-    pieces: list[memoryview],
+    pieces: Iterable[memoryview],
     stall_seconds: float,
     until: float | None = None,
-) -> int:
+) -> None:
     """
-    Send pieces in order, gathered, without copying them; answer how many bytes.
+    Send pieces in order, gathered by the kernel and not copied here.
 
     ``stall_seconds``: how long the peer may take nothing at all; ``until``
-    (monotonic) ends even what progresses.  Over TLS there is no gathering
-    call, so pieces are joined there, some at a time.
+    (monotonic) ends even what progresses.  TLS has no gathering call: there a
+    few pieces at a time are joined.
     """
-    total = 0
-    gathering = hasattr(connection, "context") is False
-    at = 0
+    secured = isinstance(connection, ssl.SSLSocket)
+    source = iter(pieces)
+    batch: list[memoryview] = []
     try:
-        while at < len(pieces):
-            connection.settimeout(_allowed(stall_seconds, until))
-            if gathering:
-                sent = connection.sendmsg(pieces[at : at + _PIECES_PER_CALL])
-            else:
-                batch = b"".join(pieces[at : at + 64])
-                connection.sendall(batch)
-                sent = len(batch)
-            total += sent
-            while at < len(pieces) and sent >= len(pieces[at]):
-                sent -= len(pieces[at])
-                at += 1
-            if sent:
-                pieces[at] = pieces[at][sent:]
+        while batch := list(islice(source, _PIECES_PER_TLS_CALL if secured else _PIECES_PER_CALL)):
+            while batch:
+                connection.settimeout(_allowed(stall_seconds, until))
+                if secured:
+                    connection.sendall(b"".join(batch))
+                    batch.clear()
+                else:
+                    _advance(batch, connection.sendmsg(batch))
     except TimeoutError:
         raise Silence from None
     except OSError as error:
         raise Disconnected(error.strerror or str(error)) from None
-    return total
+    finally:
+        # A traceback keeps this frame alive, and views would keep a memory map from being closed.
+        batch.clear()
+
+
+def _advance(batch: list[memoryview], sent: int) -> None:
+    """Take what was sent off the front of a batch."""
+    whole = 0
+    while whole < len(batch) and sent >= len(batch[whole]):
+        sent -= len(batch[whole])
+        whole += 1
+    del batch[:whole]
+    if sent:
+        batch[0] = batch[0][sent:]
 
 
 def _allowed(stall_seconds: float, until: float | None) -> float:

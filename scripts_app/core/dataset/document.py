@@ -6,7 +6,8 @@ import mmap
 from pathlib import Path
 from types import TracebackType
 
-from scripts_app.core.dataset.edits import EditRecord, text_at
+from scripts_app.core.dataset.brief import identity_of
+from scripts_app.core.dataset.edits import EditRecord
 from scripts_app.core.dataset.encoding import EXPLICIT_LITTLE, encoding_of
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
 from scripts_app.core.dataset.file_meta import PREAMBLE_LENGTH, FileMeta, NotPart10, read_file_meta
@@ -18,17 +19,6 @@ from scripts_app.core.dataset.view import View
 from scripts_app.core.outcome import Identity
 
 __all__ = ["DatasetError", "Document", "EditRecord", "Mark", "NotIndexable", "View"]
-
-_IDENTITY_TAGS = {
-    "sop_class_uid": 0x00080016,
-    "sop_instance_uid": 0x00080018,
-    "study_instance_uid": 0x0020000D,
-    "series_instance_uid": 0x0020000E,
-    "modality": 0x00080060,
-    "patient_id": 0x00100020,
-    "patient_name": 0x00100010,
-    "accession_number": 0x00080050,
-}
 
 
 class Document:
@@ -108,13 +98,7 @@ class Document:
 
     def identity(self) -> Identity:
         """What the queue row shows, after the edits; what cannot be read is empty."""
-        return Identity(**{name: self._text(tag) for name, tag in _IDENTITY_TAGS.items()})
-
-    def _text(self, tag: int) -> str:
-        try:
-            return text_at(self._dataset, tag) or ""
-        except DatasetError:
-            return ""
+        return identity_of(self._dataset)
 
     def _file_meta_dataset(self) -> Dataset:
         if self._meta_dataset is None:

@@ -50,30 +50,44 @@ def scan(
     delimited: bool = False,
     ordered: bool = True,
     depth: int = 0,
+    last_tag: int = 0xFFFFFFFF,
+    index: Index | None = None,
 ) -> tuple[Index, int]:
     """
     Index the elements from ``at`` to ``end``, or to the item delimiter when ``delimited``.
 
     Answers the index, in the order of the bytes, and where the elements end.
+    Elements behind ``last_tag`` are not looked at.  An ``index`` to fill holds
+    what was read even when the rest makes no sense.
     NotIndexable when the bytes make no sense; elements that appear twice, or
     (when ``ordered``) before a smaller tag, are taken for such.
     """
     if depth > DEEPEST:
         raise NotIndexable(f"sequences are nested deeper than {DEEPEST} levels")
+    found: Index = {} if index is None else index
     try:
         if encoding.explicit:
-            return _scan_explicit(buffer, at, end, encoding, delimited, ordered, depth)
-        return _scan_implicit(buffer, at, end, encoding, delimited, ordered, depth)
+            end = _scan_explicit(buffer, at, end, encoding, delimited, ordered, depth, last_tag, found)
+        else:
+            end = _scan_implicit(buffer, at, end, encoding, delimited, ordered, depth, last_tag, found)
     except struct.error:
         raise NotIndexable("the file ends inside an element") from None
+    return found, end
 
 
 def _scan_explicit(
-    buffer: Buffer, at: int, end: int, encoding: Encoding, delimited: bool, ordered: bool, depth: int
-) -> tuple[Index, int]:
+    buffer: Buffer,
+    at: int,
+    end: int,
+    encoding: Encoding,
+    delimited: bool,
+    ordered: bool,
+    depth: int,
+    last_tag: int,
+    index: Index,
+) -> int:
     unpack = encoding.short.unpack_from
     unpack_length = encoding.length.unpack_from
-    index: Index = {}
     last = -1
     while at < end:
         group, number, vr, length = unpack(buffer, at)
@@ -84,10 +98,12 @@ def _scan_explicit(
             (length,) = unpack_length(buffer, at + 8)
             value = at + 12
         elif delimited and tag == ITEM_DELIMITER:
-            return index, at
+            return at
         else:
             raise NotIndexable(f"{written(tag)} at byte {at} has no known VR ({bytes(vr)!r})")
         if tag > last:
+            if tag > last_tag:
+                return at
             last = tag
         elif ordered or tag in index:
             raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
@@ -103,23 +119,32 @@ def _scan_explicit(
         at = stop
     if delimited or at > end:
         raise NotIndexable("a sequence item has no end")
-    return index, at
+    return at
 
 
 def _scan_implicit(
-    buffer: Buffer, at: int, end: int, encoding: Encoding, delimited: bool, ordered: bool, depth: int
-) -> tuple[Index, int]:
+    buffer: Buffer,
+    at: int,
+    end: int,
+    encoding: Encoding,
+    delimited: bool,
+    ordered: bool,
+    depth: int,
+    last_tag: int,
+    index: Index,
+) -> int:
     unpack = encoding.long.unpack_from
-    index: Index = {}
     last = -1
     while at < end:
         group, number, length = unpack(buffer, at)
         tag = group << 16 | number
         if group == 0xFFFE:
             if delimited and tag == ITEM_DELIMITER:
-                return index, at
+                return at
             raise NotIndexable(f"{written(tag)} at byte {at} stands outside of a sequence")
         if tag > last:
+            if tag > last_tag:
+                return at
             last = tag
         elif ordered or tag in index:
             raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
@@ -136,7 +161,7 @@ def _scan_implicit(
         at = stop
     if delimited or at > end:
         raise NotIndexable("a sequence item has no end")
-    return index, at
+    return at
 
 
 def _skip_undefined(buffer: Buffer, at: int, end: int, vr: bytes, encoding: Encoding, depth: int) -> tuple[int, int]:

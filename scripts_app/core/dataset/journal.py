@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple, NewType, Union
 
-from scripts_app.core.dataset.errors import DatasetError
-
 if TYPE_CHECKING:
     from scripts_app.core.dataset.overlay import Dataset, Sequence
 
@@ -53,11 +51,11 @@ class Journal:
 
     @contextmanager
     def all_or_nothing(self) -> Iterator[None]:
-        """Take back what was done inside when it ends in a DatasetError."""
+        """Take back what was done inside when it ends in an error."""
         mark = self.mark()
         try:
             yield
-        except DatasetError:
+        except Exception:
             self.rollback(mark)
             raise
 

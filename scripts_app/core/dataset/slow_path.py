@@ -1,0 +1,175 @@
+"""Files that the header index refuses, made into ones that it takes; and whole files from recipes."""
+
+from __future__ import annotations
+
+import mmap
+import warnings
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from scripts_app.core.dataset.document import Document
+from scripts_app.core.dataset.encoding import DEFLATED
+from scripts_app.core.dataset.errors import DatasetError, NotIndexable
+from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta, read_file_meta
+from scripts_app.core.dataset.recipe import Recipe
+from scripts_app.core.outcome import Identity
+
+EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
+_CHUNK = 1 << 20
+
+
+def normalised(path: Path, target: Path, *, limit: int) -> None:
+    """
+    Write an indexable Part 10 file with the content of one that is not.
+
+    Deflated data sets become explicit VR little endian, others keep their
+    transfer syntax.  DatasetError when that cannot be done without guessing
+    or losing something: more than ``limit`` bytes, cut short, text that its
+    character set does not explain.  The target is removed then.
+    """
+    try:
+        _normalise(path, target, limit)
+        Document.open(target).close()
+    except NotIndexable as error:
+        target.unlink(missing_ok=True)
+        raise DatasetError(f"the file cannot be edited: {error}") from None
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def _normalise(path: Path, target: Path, limit: int) -> None:
+    if path.stat().st_size > limit:
+        raise DatasetError(f"the file has {path.stat().st_size} bytes, more than the {limit} allowed")
+    with open(path, "rb") as file:
+        head = file.read(_CHUNK)
+        try:
+            meta = read_file_meta(head)
+        except NotPart10:
+            meta = None
+        if meta is None or meta.transfer_syntax_uid not in DEFLATED:
+            _rewrite(path, target)
+            return
+        file.seek(meta.dataset_offset)
+        _inflate(file, target, meta, limit)
+
+
+def _inflate(file: BinaryIO, target: Path, meta: FileMeta, limit: int) -> None:
+    with open(target, "wb") as out:
+        out.write(
+            encode_file_meta(
+                meta.media_storage_sop_class_uid,
+                meta.media_storage_sop_instance_uid,
+                EXPLICIT_VR_LITTLE_ENDIAN,
+            )
+        )
+        written = 0
+        for chunk in _inflated(file, limit):
+            written += len(chunk)
+            if written > limit:
+                raise DatasetError(f"the deflated data set grows beyond the {limit} bytes allowed")
+            out.write(chunk)
+
+
+def _inflated(file: BinaryIO, limit: int) -> Iterator[bytes]:
+    """Pieces of at most 1 MiB, so that a small file cannot ask for gigabytes at once."""
+    inflater = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        while not inflater.eof:
+            waiting = inflater.unconsumed_tail or file.read(_CHUNK)
+            if not waiting:
+                raise DatasetError("the deflated data set is cut short")
+            yield inflater.decompress(waiting, _CHUNK)
+    except zlib.error as error:
+        raise DatasetError(f"the deflated data set cannot be inflated: {error}") from None
+
+
+def _rewrite(path: Path, target: Path) -> None:
+    """Read and write with pydicom, which knows how to read much that is wrong."""
+    import pydicom
+    from pydicom.dataelem import RawDataElement
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            dataset = pydicom.dcmread(path, force=True)
+            for tag, element in dataset.items():
+                cut = isinstance(element, RawDataElement) and element.length not in (
+                    0xFFFFFFFF,
+                    len(element.value or b""),
+                )
+                if cut:
+                    raise DatasetError(f"the file cannot be edited: it ends inside {tag}")
+            # Elements whose VR had to be found out are written well only when they were looked at.
+            for _ in dataset.iterall():
+                pass
+            meta = dataset.file_meta
+            if not meta.get("TransferSyntaxUID"):
+                implicit, little = dataset.original_encoding
+                meta.TransferSyntaxUID = (
+                    ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
+                )
+            meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "") or meta.get("MediaStorageSOPClassUID", "")
+            meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "") or meta.get(
+                "MediaStorageSOPInstanceUID", ""
+            )
+            dataset.preamble = bytes(128)
+            dataset.save_as(target, enforce_file_format=False)
+        except DatasetError:
+            raise
+        except Exception as error:
+            # Whatever pydicom stumbles over: the file is at fault, and the item has to say so.
+            raise DatasetError(f"the file cannot be edited: {type(error).__name__}: {error}") from error
+    for warning in caught:
+        if "replacement characters" in str(warning.message):
+            raise DatasetError("the file cannot be edited: it holds text that its character set does not explain")
+
+
+def write_part10(
+    base: Path,
+    recipe: Recipe | None,
+    identity: Identity,
+    transfer_syntax_uid: str,
+    target: Path,
+    *,
+    deflate: bool = False,
+) -> None:
+    """
+    Write a complete file: fresh file meta information, and the data set of a recipe over ``base``.
+
+    Without a recipe the data set of ``base`` as it is.  ``deflate`` packs it
+    (PS3.5 A.5).  Nothing is held in memory but one slice; fsync is the caller's.
+    """
+    meta = encode_file_meta(identity.sop_class_uid, identity.sop_instance_uid, transfer_syntax_uid)
+    with open(base, "rb") as file, open(target, "wb") as out:
+        out.write(meta)
+        with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
+            if recipe is None:
+                recipe = Recipe(((read_file_meta(mapped).dataset_offset, len(mapped)),))
+            pieces = _pieces(recipe, view)
+            for piece in _deflated(pieces) if deflate else pieces:
+                out.write(piece)
+
+
+def _pieces(recipe: Recipe, file: memoryview) -> Iterator[memoryview]:
+    for part in recipe.slices(file):
+        with part:
+            for at in range(0, len(part), _CHUNK):
+                with part[at : at + _CHUNK] as piece:
+                    yield piece
+
+
+def _deflated(pieces: Iterator[memoryview]) -> Iterator[bytes]:
+    deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    length = 0
+    for piece in pieces:
+        packed = deflater.compress(piece)
+        length += len(packed)
+        yield packed
+    packed = deflater.flush()
+    yield packed
+    if (length + len(packed)) % 2:
+        yield b"\0"

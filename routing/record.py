@@ -11,7 +11,7 @@ somebody else meanwhile; that is not an error, it is the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -21,10 +21,10 @@ from django.utils import timezone
 
 from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
 from routing.models import HistoryEntry, QueueItem
+from routing.rows import insert
 
 _FIELDS = {f.attname: f for f in QueueItem._meta.concrete_fields}
 _TABLE = QueueItem._meta.db_table
-_HISTORY = HistoryEntry._meta.db_table
 _CHUNK = 500
 """Rows a statement names at once; far below the parameter limit of either database."""
 
@@ -80,7 +80,7 @@ def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
     condition.  A wish that an operator left meanwhile is carried out at once.
     """
     now = timezone.now()
-    history: list[tuple[Any, ...]] = []
+    history: list[dict[str, Any]] = []
     wishes: list[tuple[int, str]] = []
     adapt = connection.ops.adapt_datetimefield_value
     with transaction.atomic(), connection.cursor() as cursor:
@@ -97,27 +97,27 @@ def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
             row = cursor.fetchone()
             if row is None:
                 continue
-            history.append((move.item_id, adapt(now), move.event, move.state, to, actor, move.note))
+            history.append(
+                {
+                    "item_id": move.item_id,
+                    "at": now,
+                    "event": move.event,
+                    "from_state": move.state,
+                    "to_state": to,
+                    "actor": actor,
+                    "note": move.note,
+                }
+            )
             if row[0]:
                 wishes.append((move.item_id, row[0]))
-        write_history(cursor, history)
+        insert(HistoryEntry, history)
         for item_id, wish in wishes:
             item = QueueItem.objects.filter(id=item_id)
             item.update(pending_state="")
             record_for(
                 item, WISHES[QueueState(wish)], actor="operator", note="asked for while the item was in progress"
             )
-    return {row[0] for row in history}
-
-
-def write_history(cursor: Any, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Add history lines: (item id, moment, event, from, to, actor, note), the moment as the database takes it."""
-    if rows:
-        cursor.executemany(
-            f"INSERT INTO {_HISTORY} (item_id, at, event, from_state, to_state, actor, note)"  # noqa: S608
-            " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-            rows,
-        )
+    return {row["item_id"] for row in history}
 
 
 def possible(event: QueueEvent) -> models.Q:

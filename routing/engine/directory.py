@@ -1,0 +1,144 @@
+"""Who may call, and what a called AE title means: one snapshot of nodes and senders, refreshed while it is used."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+import time
+from dataclasses import dataclass
+
+from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.utils import timezone
+
+from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
+from routing.models import KnownSender, Node, UnknownSender
+
+log = logging.getLogger("capacitor.directory")
+
+_MOST_STRANGERS = 1000
+"""Rows kept of unknown senders, so that a scanner with invented titles cannot fill the database."""
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Nodes and senders at one moment."""
+
+    titles: TitleBook
+    senders: dict[str, tuple[Network | None, ...]]
+    """For each calling AE title the networks it may call from; None is anywhere."""
+
+    def knows(self, calling_ae_title: str, address: str) -> bool:
+        """Whether somebody has allowed this sender (decision D18)."""
+        networks = self.senders.get(calling_ae_title, ())
+        if not networks:
+            return False
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return None in networks
+        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
+            peer = peer.ipv4_mapped
+        return any(network is None or peer in network for network in networks)
+
+
+def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
+    """Read nodes and senders from the database."""
+    titles = [
+        KnownTitle(pk, ae_title, tuple(aliases), enabled)
+        for pk, ae_title, aliases, enabled in Node.objects.filter(role=Node.Role.STORAGE).values_list(
+            "pk", "ae_title", "aliases", "enabled"
+        )
+    ]
+    senders: dict[str, tuple[Network | None, ...]] = {}
+    for ae_title, network in KnownSender.objects.filter(enabled=True).values_list("ae_title", "network"):
+        parsed = ipaddress.ip_network(network, strict=False) if network else None
+        senders[ae_title] = (*senders.get(ae_title, ()), parsed)
+    return Snapshot(TitleBook(titles, own_ae_title, prefix), senders)
+
+
+class Directory:
+    """
+    The newest snapshot, at most ``age`` seconds old; safe to use from many threads.
+
+    While the database can't be read the last snapshot stays in force: images
+    are still taken to the spool.
+    """
+
+    def __init__(self, own_ae_title: str, prefix: str, *, age: float = 1.0) -> None:
+        self._own, self._prefix, self._age = own_ae_title, prefix, age
+        self._lock = threading.Lock()
+        self._snapshot: Snapshot | None = None
+        self._read_at = 0.0
+
+    def current(self) -> Snapshot:
+        """DatabaseError only when there has never been a snapshot."""
+        with self._lock:
+            if self._snapshot is not None and time.monotonic() - self._read_at < self._age:
+                return self._snapshot
+            try:
+                _drop_dead_connection()
+                self._snapshot = read_snapshot(self._own, self._prefix)
+            except DatabaseError as error:
+                if self._snapshot is None:
+                    raise
+                log.warning("nodes and senders cannot be read, the last ones stay in force: %s", error)
+            self._read_at = time.monotonic()
+            return self._snapshot
+
+    def resolve(self, called_ae_title: str) -> Resolution:
+        return self.current().titles.resolve(called_ae_title)
+
+
+def _drop_dead_connection() -> None:
+    # Each association's thread has a connection of its own, which may have timed out since its last use.
+    if not connection.in_atomic_block:
+        close_old_connections()
+
+
+def refusal(
+    snapshot: Snapshot, calling_ae_title: str, called_ae_title: str, address: str, *, anybody: bool
+) -> tuple[str, str] | None:
+    """
+    Why an association is refused: ("calling" or "called", words for the log); None to accept it.
+
+    The called AE title is judged first, so that a scan of titles by a stranger
+    tells the stranger nothing about senders.
+    """
+    meaning = snapshot.titles.resolve(called_ae_title).meaning
+    if meaning is Meaning.UNKNOWN:
+        near = snapshot.titles.nearest(called_ae_title)
+        return "called", f"called AE title {called_ae_title!r} means no node" + (
+            f"; nearest is {near!r}" if near else ""
+        )
+    if meaning is Meaning.DISABLED:
+        return "called", f"called AE title {called_ae_title!r} means a disabled node"
+    if not anybody and not snapshot.knows(calling_ae_title, address):
+        return "calling", f"calling AE title {calling_ae_title!r} at {address} is not a known sender"
+    return None
+
+
+def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> None:
+    """Remember a refused sender for the dashboard; a database that is busy or gone must not matter here."""
+    now = timezone.now()
+    try:
+        with transaction.atomic():
+            known = UnknownSender.objects.filter(
+                ae_title=calling_ae_title, address=address, called_ae_title=called_ae_title
+            ).first()
+            if known:
+                known.count += 1
+                known.last_seen_at = now
+                known.save(update_fields=["count", "last_seen_at"])
+            elif UnknownSender.objects.count() < _MOST_STRANGERS:
+                UnknownSender.objects.create(
+                    ae_title=calling_ae_title,
+                    address=address,
+                    called_ae_title=called_ae_title,
+                    first_seen_at=now,
+                    last_seen_at=now,
+                )
+    except DatabaseError as error:
+        log.warning("refused sender could not be noted: %s", error)

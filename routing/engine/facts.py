@@ -1,0 +1,148 @@
+"""Answers for Lua's queue, node, study and series, asked of the database at the moment of the call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Avg, Count, F, Q
+from django.utils import timezone
+
+from routing.core.ae_title import Meaning
+from routing.dicom.verification import echo
+from routing.engine.addresses import address_of
+from routing.engine.directory import Directory
+from routing.engine.state_book import StateBook
+from routing.models import Attempt, Node, NodeStatus, QueueItem
+from scripts_app.core.ports import QueueItemFacts, UnknownDestination
+
+_RECENT = timedelta(minutes=60)
+_ECHO_KEPT = timedelta(seconds=60)
+_COLUMNS = (
+    "id", "state", "source_ae_title", "destination_ae_title", "study_instance_uid", "series_instance_uid",
+    "sop_instance_uid", "sop_class_uid", "modality", "patient_id", "patient_name", "accession_number",
+    "attempt_count", "last_error", "pending_state", "created_at", "updated_at",
+)  # fmt: skip
+
+
+class QueueDatabaseFacts:
+    """
+    The worker's answers (protocol ``scripts_app.core.ports.Facts``).
+
+    ``settle`` is called before every question about the queue: it writes down
+    what the worker has finished but not yet recorded, so that a script never
+    counts an item in a state that it has already left.
+    """
+
+    def __init__(self, directory: Directory, states: StateBook, own_ae_title: str, settle: Callable[[], None]) -> None:
+        self._directory, self._states, self._own, self._settle = directory, states, own_ae_title, settle
+
+    def resolve(self, ae_title: str) -> str:
+        titles = self._directory.current().titles
+        found = titles.resolve(ae_title)
+        if found.meaning is Meaning.NODE:
+            return found.ae_title
+        if found.meaning is Meaning.DISABLED:
+            raise UnknownDestination(f"destination {found.ae_title!r} is disabled")
+        near = titles.nearest(ae_title)
+        hint = f"; did you mean {near!r}?" if near else "; there is no enabled Storage node"
+        raise UnknownDestination(f"no Storage node has the AE title {ae_title!r}{hint}")
+
+    def total(self) -> int:
+        return self._queued().count()
+
+    def count(self, *, state: str | None = None, study: str | None = None, destination: str | None = None) -> int:
+        return self._queued(state, study, destination).count()
+
+    def find(
+        self, *, state: str | None = None, study: str | None = None, destination: str | None = None
+    ) -> Sequence[QueueItemFacts]:
+        rows = self._queued(state, study, destination).order_by("id").values_list(*_COLUMNS)
+        return [
+            QueueItemFacts(
+                *row[:14],
+                format="dcm",
+                pendingState=row[14],
+                createdAt=row[15].isoformat(),
+                updatedAt=row[16].isoformat(),
+            )
+            for row in rows
+        ]
+
+    def study_destinations(self, study: str) -> Sequence[str]:
+        return self._distinct(study, "destination_ae_title")
+
+    def study_modalities(self, study: str) -> Sequence[str]:
+        return self._distinct(study, "modality")
+
+    def node_stats(self, ae_title: str) -> Mapping[str, Any]:
+        """Capacitor's node:stats fields; UnknownDestination when there is no such node."""
+        node = Node.objects.get(pk=self._node_id(ae_title))
+        status = NodeStatus.objects.filter(node=node).first() or NodeStatus(node=node)
+        recent = Attempt.objects.filter(node=node, started_at__gte=timezone.now() - _RECENT).aggregate(
+            success=Count("id", filter=Q(answer__in=("delivered", "warning"))),
+            failed=Count("id", filter=~Q(answer__in=("delivered", "warning"))),
+            timed_out=Count("id", filter=Q(error__icontains="timed out")),
+            average=Avg(F("ended_at") - F("started_at"), filter=Q(answer__in=("delivered", "warning"))),
+        )
+        average = recent["average"]
+        facts: dict[str, Any] = {
+            "success": status.delivered,
+            "failed": status.failed,
+            "timedOut": status.timed_out,
+            "recentSuccess": recent["success"],
+            "recentFailed": recent["failed"],
+            "recentTimedOut": recent["timed_out"],
+            "recentWindowMinutes": _RECENT // timedelta(minutes=1),
+            "avgTransferMs": round(average / timedelta(milliseconds=1), 3) if average else 0,
+        }
+        if status.last_success_at:
+            facts["lastSuccessAt"] = status.last_success_at.isoformat()
+        if status.last_failure_at:
+            facts["lastFailure"] = {"at": status.last_failure_at.isoformat(), "error": status.last_error}
+        if status.last_echo_at:
+            facts["lastEcho"] = {
+                "success": bool(status.last_echo_ok),
+                "latencyMs": status.last_echo_ms or 0,
+                "at": status.last_echo_at.isoformat(),
+            }
+        return facts
+
+    def node_echo(self, ae_title: str) -> Mapping[str, Any]:
+        """C-ECHO the node, or answer from the last 60 seconds (Lua API, node)."""
+        node = Node.objects.get(pk=self._node_id(ae_title))
+        status, _ = NodeStatus.objects.get_or_create(node=node)
+        if status.last_echo_at is None or timezone.now() - status.last_echo_at > _ECHO_KEPT:
+            result = echo(address_of(node, self._own))
+            status.last_echo_at = timezone.now()
+            status.last_echo_ok, status.last_echo_ms = result.ok, result.latency_ms
+            status.last_echo_message = result.message
+            status.save(update_fields=["last_echo_at", "last_echo_ok", "last_echo_ms", "last_echo_message"])
+        return {
+            "success": bool(status.last_echo_ok),
+            "latencyMs": status.last_echo_ms or 0,
+            "message": status.last_echo_message,
+        }
+
+    def state(self, scope: str, uid: str) -> Mapping[str, Any]:
+        return self._states.load(scope, uid)
+
+    def _queued(self, state: str | None = None, study: str | None = None, destination: str | None = None) -> Any:
+        self._settle()
+        items = QueueItem.objects.queued().order_by()
+        if state is not None:
+            items = items.filter(state=state)
+        if study is not None:
+            items = items.filter(study_instance_uid=study)
+        if destination is not None:
+            known = self._directory.resolve(destination)
+            items = items.filter(destination_ae_title=known.ae_title)
+        return items
+
+    def _distinct(self, study: str, column: str) -> list[str]:
+        values = self._queued(study=study).exclude(**{column: ""}).values_list(column, flat=True).distinct()
+        return sorted(values)
+
+    def _node_id(self, ae_title: str) -> int | None:
+        return self._directory.resolve(self.resolve(ae_title)).node_id

@@ -21,6 +21,7 @@ SAID_WITHOUT_NETWORK = (
     "ReadTimeoutError",
     "NewConnectionError",
     "Max retries exceeded",
+    "(from versions: none)",
 )
 
 
@@ -92,7 +93,7 @@ def why_pip_failed(said: str) -> str:
     """One sentence from what pip printed."""
     if any(words in said for words in SAID_WITHOUT_NETWORK):
         return (
-            "the package index does not answer: is there a network? "
+            "the package index does not answer, or has no such package: is there a network? "
             "Behind a proxy set HTTPS_PROXY, for a mirror PIP_INDEX_URL"
         )
     if "DO NOT MATCH THE HASHES" in said:

@@ -1,0 +1,141 @@
+"""The table's part about data sets, their items and the items of the queue."""
+
+from __future__ import annotations
+
+from scripts_app.core.lua.api_member import ApiObject, Member, Parameter
+
+_PATH = Parameter("path", "string")
+_BAD_PATH = "a path that cannot be read or a selector that fits several items"
+
+_READING = (
+    Member(
+        "Get",
+        "The value as a string, several joined by backslashes; nil if the tag is absent.",
+        (_PATH,),
+        "string",
+        _BAD_PATH + "; a sequence, whose items Items and ToTable read",
+        "local name = dataset:Get('PatientName')",
+    ),
+    Member(
+        "Exists",
+        "Is the tag present, even if empty?",
+        (_PATH,),
+        "boolean",
+        _BAD_PATH,
+        "if dataset:Exists('RequestAttributesSequence[1].AccessionNumber') then print('requested') end",
+    ),
+    Member(
+        "ToTable",
+        "The data set, or what the path leads to, as plain Lua tables.",
+        (Parameter("path", "string", optional=True),),
+        "table",
+        _BAD_PATH,
+        "local codes = dataset:ToTable('ProcedureCodeSequence')",
+    ),
+    Member(
+        "Select",
+        "The sequence item that the path leads to; nil if there is none.",
+        (_PATH,),
+        "item",
+        _BAD_PATH,
+        "local code = dataset:Select(\"ProcedureCodeSequence[CodingSchemeDesignator='LN']\")",
+    ),
+    Member(
+        "Items",
+        "All items of a sequence, or those that a selector fits.",
+        (_PATH,),
+        "list of items",
+        _BAD_PATH,
+        "for _, item in ipairs(dataset:Items('ReferencedStudySequence')) do item:Remove('0008,1150') end",
+    ),
+    Member("Count", "Number of items that the path leads to.", (_PATH,), "number", _BAD_PATH),
+)
+
+_WRITING = (
+    Member(
+        "Set",
+        "Set a tag to a new value; creates the tag, and the sequences and items before it, if missing.",
+        (_PATH, Parameter("value", "value")),
+        errors=_BAD_PATH + "; a value that the tag's VR cannot hold",
+        example="dataset:Set('0010,0020', 'NEW_ID')",
+        recorded=True,
+    ),
+    Member(
+        "Remove",
+        "Remove a tag or an item; nothing happens if it does not exist.",
+        (_PATH,),
+        errors=_BAD_PATH,
+        example="dataset:Remove('PatientBirthDate')",
+        recorded=True,
+    ),
+    Member(
+        "Populate",
+        "Set all tags of a table; lists of tables become sequences.",
+        (Parameter("values", "table"),),
+        errors="a key that is no tag; a value that the tag's VR cannot hold",
+        example="dataset:Populate({PatientName = 'ANONYMOUS', PatientID = '00000'})",
+        recorded=True,
+    ),
+    Member(
+        "PopulateAt",
+        "Set all tags of a table in the item that the path leads to, which is created if missing.",
+        (_PATH, Parameter("values", "table")),
+        errors=_BAD_PATH + "; a value that a tag's VR cannot hold",
+        example="dataset:PopulateAt('RequestAttributesSequence[1]', {AccessionNumber = 'A1'})",
+        recorded=True,
+    ),
+    Member(
+        "Append",
+        "Add an item to the end of a sequence, which is created if missing.",
+        (_PATH, Parameter("values", "table", optional=True)),
+        "item",
+        _BAD_PATH,
+        "local item = dataset:Append('ReferencedStudySequence', {ReferencedSOPInstanceUID = uid()})",
+        recorded=True,
+    ),
+)
+
+DATASET = ApiObject(
+    "dataset",
+    "Read and write DICOM tags; every change is recorded in the audit log.",
+    _READING + _WRITING,
+)
+
+ITEM = ApiObject(
+    "item",
+    "One item of a sequence; paths start inside it.",
+    (
+        *_READING,
+        *_WRITING,
+        Member("Delete", "Remove this item from its sequence.", errors="an item already removed", recorded=True),
+    ),
+    kind="value",
+)
+
+_FIELDS = (
+    ("id", "number", "Internal record ID."),
+    ("state", "string", "New, Prepared, Failed, Rejected or Expired."),
+    ("sourceAeTitle", "string", "AE title of the sender."),
+    ("destinationAeTitle", "string", "AE title of the destination."),
+    ("studyInstanceUID", "string", "DICOM Study Instance UID."),
+    ("seriesInstanceUID", "string", "DICOM Series Instance UID."),
+    ("sopInstanceUID", "string", "DICOM SOP Instance UID."),
+    ("sopClassUID", "string", "DICOM SOP Class UID."),
+    ("modality", "string", "DICOM modality."),
+    ("patientID", "string", "Patient ID."),
+    ("patientName", "string", "Patient name."),
+    ("accessionNumber", "string", "Accession number."),
+    ("attemptCount", "number", "Number of delivery attempts."),
+    ("lastError", "string", "Last error message; nil if there is none."),
+    ("format", "string", "File format."),
+    ("pendingState", "string", "Deferred state change; nil if there is none."),
+    ("createdAt", "string", "ISO 8601 timestamp when the item entered the queue."),
+    ("updatedAt", "string", "ISO 8601 timestamp of the last state change."),
+)
+
+QUEUE_ITEM = ApiObject(
+    "queue item",
+    "One item of the queue; all fields are read-only.",
+    tuple(Member(name, text, result=kind, field=True) for name, kind, text in _FIELDS),
+    kind="value",
+)

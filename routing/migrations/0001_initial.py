@@ -95,7 +95,7 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name='Lane',
             fields=[
-                ('key', models.CharField(max_length=64, primary_key=True, serialize=False)),
+                ('key', models.CharField(max_length=128, primary_key=True, serialize=False)),
                 ('owner', models.CharField(max_length=60)),
                 ('until', models.DateTimeField()),
             ],
@@ -165,10 +165,10 @@ class Migration(migrations.Migration):
                 ('peer_address', models.CharField(max_length=45)),
                 ('association_id', models.CharField(max_length=40)),
                 ('destination_ae_title', models.CharField(help_text='node, or the router itself when unaddressed', max_length=16)),
-                ('sop_class_uid', models.CharField(max_length=64)),
-                ('sop_instance_uid', models.CharField(max_length=64)),
-                ('study_instance_uid', models.CharField(blank=True, max_length=64)),
-                ('series_instance_uid', models.CharField(blank=True, max_length=64)),
+                ('sop_class_uid', models.CharField(max_length=128)),
+                ('sop_instance_uid', models.CharField(max_length=128)),
+                ('study_instance_uid', models.CharField(blank=True, max_length=128)),
+                ('series_instance_uid', models.CharField(blank=True, max_length=128)),
                 ('modality', models.CharField(blank=True, max_length=16)),
                 ('patient_id', models.CharField(blank=True, max_length=64)),
                 ('patient_name', models.CharField(blank=True, max_length=324)),
@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('scope', models.CharField(choices=[('study', 'study'), ('series', 'series')], max_length=6)),
-                ('uid', models.CharField(max_length=64)),
+                ('uid', models.CharField(max_length=128)),
                 ('values', models.JSONField(default=dict)),
                 ('version', models.PositiveBigIntegerField(default=1, help_text='counts writes; a write names the version it read')),
                 ('used_at', models.DateTimeField(db_index=True, help_text='forgotten 24 hours after this')),

@@ -34,10 +34,10 @@ class QueueItem(models.Model):
         Node, null=True, blank=True, on_delete=models.SET_NULL, related_name="items", db_index=False
     )
 
-    sop_class_uid = models.CharField(max_length=64)
-    sop_instance_uid = models.CharField(max_length=64)
-    study_instance_uid = models.CharField(max_length=64, blank=True)
-    series_instance_uid = models.CharField(max_length=64, blank=True)
+    sop_class_uid = models.CharField(max_length=128)
+    sop_instance_uid = models.CharField(max_length=128)
+    study_instance_uid = models.CharField(max_length=128, blank=True)
+    series_instance_uid = models.CharField(max_length=128, blank=True)
     modality = models.CharField(max_length=16, blank=True)
     patient_id = models.CharField(max_length=64, blank=True)
     patient_name = models.CharField(max_length=324, blank=True)

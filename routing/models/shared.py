@@ -11,7 +11,7 @@ class Lane(models.Model):
     another across all workers (D6).
     """
 
-    key = models.CharField(max_length=64, primary_key=True)
+    key = models.CharField(max_length=128, primary_key=True)
     owner = models.CharField(max_length=60)
     until = models.DateTimeField()
 
@@ -23,7 +23,7 @@ class ScopedState(models.Model):
     """The values that Lua's ``study`` or ``series`` table keeps for one UID (D6)."""
 
     scope = models.CharField(max_length=6, choices=[("study", "study"), ("series", "series")])
-    uid = models.CharField(max_length=64)
+    uid = models.CharField(max_length=128)
     values = models.JSONField(default=dict)
     version = models.PositiveBigIntegerField(default=1, help_text="counts writes; a write names the version it read")
     used_at = models.DateTimeField(db_index=True, help_text="forgotten 24 hours after this")

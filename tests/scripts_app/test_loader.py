@@ -141,7 +141,7 @@ def test_the_cache_loads_again_only_after_a_change() -> None:
 def test_a_change_during_the_load_leads_to_one_more_load(monkeypatch: pytest.MonkeyPatch) -> None:
     from scripts_app import loader
 
-    row, load, calls = entry(), loader._load, []
+    row, load, calls = entry(), loader._load, list[int]()
 
     def slow_load() -> Any:
         scripts = load()

@@ -1,0 +1,91 @@
+"""Carry out an import plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from routing.audit import audit
+from routing.configuration.plan import Plan, make_plan
+from routing.configuration.reading import read_configuration
+from routing.models import Node
+from scripts_app.configuration.lua_yml import WrittenEntry
+from scripts_app.core.conditions.condition import Condition
+from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
+
+
+def import_directory(root: Path, *, actor: str, only_plan: bool = False) -> Plan:
+    """
+    Make nodes and scripts what the directory says, all in one transaction; answer what was done.
+
+    ConfigurationError lists every mistake; nothing is changed then, nor when
+    ``only_plan`` is set.
+    """
+    desired = read_configuration(root, settings.CAPACITOR)
+    with transaction.atomic():
+        plan = make_plan(desired)
+        if plan.steps and not only_plan:
+            apply(plan)
+            audit(actor, "import configuration", root.name, steps=[str(step) for step in plan.steps])
+    return plan
+
+
+@transaction.atomic
+def apply(plan: Plan) -> None:
+    """Change the tables; workers notice by the revision of the scripts, listeners by their next look at the nodes."""
+    for node, wanted in plan.nodes:
+        row = node or Node()
+        for column, value in wanted.values.items():
+            setattr(row, column, value)
+        row.save()
+    for node in plan.nodes_to_disable:
+        node.enabled = False
+        node.save(update_fields=["enabled", "updated_at"])
+    for node in plan.nodes_to_remove:
+        node.delete()
+
+    for path, source in plan.libraries.items():
+        LuaLibrary.objects.update_or_create(path=path, defaults={"source": source})
+    if plan.entries is not None:
+        libraries = {library.path: library for library in LuaLibrary.objects.all()}
+        for position, (entry, written, changed) in enumerate(plan.entries, start=1):
+            _write_entry(entry, written, changed, position, libraries.get(written.library))
+    for entry in plan.entries_to_remove:
+        entry.delete()
+    # Last: an entry that still named the file would forbid it.
+    LuaLibrary.objects.filter(path__in=plan.libraries_to_remove).delete()
+
+
+def _write_entry(
+    row: LuaEntry | None, written: WrittenEntry, changed: bool, position: int, library: LuaLibrary | None
+) -> None:
+    if row is not None and not changed and row.position == position:
+        return
+    row = row or LuaEntry()
+    row.position = position
+    row.description = written.description
+    row.script = written.script
+    row.library = library
+    row.ae_titles = list(written.ae_titles)
+    row.on_error = written.on_error
+    row.enabled = written.enabled
+    row.save()
+    if changed:
+        row.conditions.all().delete()
+        _write_conditions(row, None, written.conditions)
+
+
+def _write_conditions(entry: LuaEntry, parent: EntryCondition | None, conditions: tuple[Condition, ...]) -> None:
+    for position, condition in enumerate(conditions, start=1):
+        row = EntryCondition.objects.create(
+            entry=entry,
+            parent=parent,
+            position=position,
+            tag=condition.tag,
+            match_expression=condition.match_expression,
+            search=condition.search,
+            private_tag_creator=condition.private_tag_creator,
+        )
+        _write_conditions(entry, row, condition.sequence_items)

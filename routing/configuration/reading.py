@@ -1,0 +1,121 @@
+"""Read a whole configuration directory: all that it says, and all that is wrong in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from django.core.exceptions import ValidationError
+from django.db.models import Model
+
+from routing.configuration import config_yml, nodes_yml
+from routing.configuration.nodes_yml import WrittenNode
+from routing.models import Node
+from scripts_app.configuration import lua_yml
+from scripts_app.configuration.directory import read_directory
+from scripts_app.configuration.files import read_text
+from scripts_app.configuration.lua_yml import WrittenEntry
+from scripts_app.configuration.problem import ConfigurationError, Problem, nearest
+from scripts_app.configuration.yaml_file import YamlFile
+from scripts_app.core.conditions.condition import Condition
+from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
+
+NOT_HANDLED = ("routings.yml", "mutations.yml", "sortings.yml", "worklist.yml", "nodes.xml")
+"""Files of the product that have no counterpart yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """What is to be there after the import; None: the directory does not speak of it, so it stays as it is."""
+
+    nodes: tuple[WrittenNode, ...] | None
+    entries: tuple[WrittenEntry, ...] | None
+    libraries: Mapping[str, str] | None
+    notes: tuple[str, ...]
+
+
+def read_configuration(root: Path, settings: object) -> Desired:
+    """
+    Read ``root``; ConfigurationError lists every mistake in it, and then nothing may be used.
+
+    ``settings`` has the attributes of capacitor_web's Environment.
+    """
+    scripts = read_directory(root)
+    problems, notes = list(scripts.problems), list(scripts.notes)
+    own_ae_title: str = getattr(settings, "ae_title")  # noqa: B009 (settings is any object of that shape)
+
+    nodes = None
+    if (text := read_text(root, nodes_yml.FILE, problems)) is not None:
+        nodes = nodes_yml.read_nodes(text, YamlFile(nodes_yml.FILE, problems), notes, own_ae_title)
+    lua_is_on = True
+    if (text := read_text(root, config_yml.FILE, problems)) is not None:
+        lua_is_on = config_yml.read_config(text, YamlFile(config_yml.FILE, problems), notes, settings)
+    elif nodes is None and scripts.entries is None and not problems:
+        problems.append(Problem(str(root), None, "has none of config.yml, nodes.yml and lua.yml"))
+
+    titles = _storage_titles(nodes)
+    for entry in scripts.entries or ():
+        problems += _unknown_titles(entry, {*titles, own_ae_title}) + _too_long(entry)
+    for path in scripts.libraries:
+        problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])
+    problems = list(dict.fromkeys(problems))
+    if problems:
+        raise ConfigurationError(sorted(problems, key=lambda p: (p.file, p.line or 0)))
+
+    for name in NOT_HANDLED:
+        if (root / name).exists():
+            notes.append(f"{name} is not handled: left out")
+    for name, part in ((nodes_yml.FILE, nodes), (lua_yml.FILE, scripts.entries)):
+        if part is None:
+            notes.append(f"{name} is missing: what it would say stays as it is")
+    entries = scripts.entries
+    if entries is not None and not lua_is_on:
+        entries = tuple(replace(entry, enabled=False) for entry in entries)
+    return Desired(nodes, entries, None if entries is None else scripts.libraries, tuple(notes))
+
+
+def _storage_titles(nodes: Iterable[WrittenNode] | None) -> set[str]:
+    if nodes is None:
+        return set(Node.objects.filter(role=Node.Role.STORAGE).values_list("ae_title", flat=True))
+    return {node.values["ae_title"] for node in nodes if node.for_storage}
+
+
+def _unknown_titles(entry: WrittenEntry, titles: set[str]) -> list[Problem]:
+    return [
+        Problem(lua_yml.FILE, line, f"AeTitles names {title!r}, which is no Storage node{nearest(title, titles)}")
+        for title, line in zip(entry.ae_titles, entry.ae_title_lines, strict=True)
+        if title not in titles
+    ]
+
+
+def _too_long(entry: WrittenEntry) -> list[Problem]:
+    """What the tables cannot hold."""
+    row = LuaEntry(description=entry.description)
+    found = _violations(row, lua_yml.FILE, entry.line, exclude=["script", "ae_titles", "on_error"])
+
+    def look(condition: Condition) -> None:
+        row = EntryCondition(
+            tag=condition.tag,
+            match_expression=condition.match_expression,
+            private_tag_creator=condition.private_tag_creator,
+        )
+        # A tag that is missing has been reported by its own name.
+        found.extend(_violations(row, lua_yml.FILE, entry.line, exclude=["entry"] + ["tag"] * (not condition.tag)))
+        for inner in condition.sequence_items:
+            look(inner)
+
+    for condition in entry.conditions:
+        look(condition)
+    return found
+
+
+def _violations(row: Model, file: str, line: int | None, *, exclude: list[str]) -> list[Problem]:
+    try:
+        row.clean_fields(exclude=exclude)
+    except ValidationError as error:
+        return [
+            Problem(file, line, f"{column.replace('_', ' ')}: {messages[0]}")
+            for column, messages in error.message_dict.items()
+        ]
+    return []

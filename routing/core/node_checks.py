@@ -1,0 +1,93 @@
+"""What a node's texts must look like; forms and nodes.yml ask here."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from pydicom._uid_dict import UID_dictionary
+from pydicom.uid import RE_VALID_UID
+
+from routing.core.ae_title import checked
+from routing.core.transfer_syntax import uid_of
+
+_RANGE = re.compile(r"\s*(\d{1,2}):(\d\d)\s*-\s*(\d{1,2}):(\d\d)\s*")
+
+
+def check_time_range(text: str) -> None:
+    """A range of the day such as ``22:00 - 06:00``."""
+    match = _RANGE.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is not a range of the day; write it as '22:00 - 06:00'")
+    for hour, minute in (match.group(1, 2), match.group(3, 4)):
+        if int(hour) > 23 or int(minute) > 59:
+            raise ValueError(f"{text!r} has no such time of day {hour}:{minute}; the last is 23:59")
+
+
+def check_network(text: str) -> None:
+    """One address, ``address / mask`` or CIDR."""
+    try:
+        ipaddress.ip_network(text.replace(" ", ""), strict=False)
+    except ValueError:
+        raise ValueError(
+            f"{text!r} is no network; write an address, '10.1.0.0 / 255.255.0.0' or '10.1.0.0/16'"
+        ) from None
+
+
+def check_sop_class(text: str) -> None:
+    """A SOP class UID, or ``default`` for all others."""
+    if text == "default" or (len(text) <= 64 and "." in text and re.fullmatch(RE_VALID_UID, text)):
+        return
+    by_keyword = {entry[4]: uid for uid, entry in UID_dictionary.items()}
+    uid = by_keyword.get(text)
+    raise ValueError(f"{text!r} is not a SOP class UID" + (f"; write {uid}" if uid else " and not 'default'"))
+
+
+def _not_empty(text: str) -> None:
+    if not text.strip():
+        raise ValueError("must not be empty")
+
+
+_TEXTS: dict[str, Callable[[str], object]] = {"ae_title": checked, "host": _not_empty}
+_OPTIONAL: dict[str, Callable[[str], object]] = {"transfer_syntax": uid_of}
+_LISTS: dict[str, Callable[[str], object]] = {
+    "aliases": checked,
+    "process_schedule": check_time_range,
+    "process_networks": check_network,
+    "sop_class_priorities": check_sop_class,
+}
+
+
+def mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Every mistake in the columns of one node: (column, message); columns that are absent are not judged."""
+    found: list[tuple[str, str]] = []
+
+    def judge(column: str, check: Callable[[str], object], value: object) -> None:
+        try:
+            check(value) if isinstance(value, str) else _not_a_text(value)
+        except ValueError as error:
+            found.append((column, str(error)))
+
+    for column, check in _TEXTS.items():
+        if column in values:
+            judge(column, check, values[column])
+    for column, check in _OPTIONAL.items():
+        if values.get(column):
+            judge(column, check, values[column])
+    for column, check in _LISTS.items():
+        items = values.get(column) or []
+        if not isinstance(items, list):
+            found.append((column, "must be a list"))
+            continue
+        for item in items:
+            judge(column, check, item)
+    if bool(values.get("tls_certificate")) != bool(values.get("tls_key")):
+        missing = "tls_key" if values.get("tls_certificate") else "tls_certificate"
+        found.append((missing, "a client certificate needs both its file and that of its key"))
+    return found
+
+
+def _not_a_text(value: object) -> None:
+    raise ValueError(f"{value!r} must be a text")

@@ -53,7 +53,7 @@ def choice(*allowed: str) -> Kind:
             raise ValueError(f"must be {' or '.join(allowed)}" + (f"; did you mean {close}?" if close else ""))
         return text
 
-    return Kind("word", read)
+    return Kind(" or ".join(allowed), read)
 
 
 def url(unit: str, *schemes: str) -> Kind:

@@ -1,4 +1,4 @@
-"""Say in plain sentences what would keep the router from starting here."""
+"""Say what would keep the router from starting here: settings, data folder, certificates, ports."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from capacitor_web.checks import taken_ports
 
 
 class Command(BaseCommand):
-    help = "Say what would keep the router from starting here: settings, data folder, certificates, ports."
+    help = __doc__
     requires_system_checks = ()
     """Those of the settings run below, where each becomes one sentence; those of the code are ./check's."""
 

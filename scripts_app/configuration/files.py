@@ -25,7 +25,7 @@ def read_text(root: Path, name: str, problems: list[Problem]) -> str | None:
         if path.is_symlink():
             problems.append(Problem(name, None, "is a link that leads nowhere"))
         return None
-    if _leaves(root, path):
+    if leaves(root, path):
         problems.append(Problem(name, None, "is a link to outside of the configuration directory"))
         return None
     if not path.is_file():
@@ -79,7 +79,7 @@ def _lua_files(root: Path, folder: Path, above: frozenset[Path], problems: list[
         if entry.is_dir():
             if entry.name.startswith("."):
                 continue
-            if _leaves(root, path):
+            if leaves(root, path):
                 problems.append(Problem(name, None, "is a link to outside of the configuration directory"))
             else:
                 yield from _lua_files(root, path, above | {real}, problems)
@@ -87,5 +87,6 @@ def _lua_files(root: Path, folder: Path, above: frozenset[Path], problems: list[
             yield name
 
 
-def _leaves(root: Path, path: Path) -> bool:
+def leaves(root: Path, path: Path) -> bool:
+    """Whether the path, links followed, lies outside of ``root``."""
     return not path.resolve().is_relative_to(root.resolve())

@@ -1,0 +1,38 @@
+"""Write YAML that a person likes to read and ``yaml_file`` reads back unchanged."""
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+
+def dump(value: Sequence[Any] | Mapping[str, Any], heading: str) -> str:
+    """The YAML text of plain lists, dicts and scalars, under a comment."""
+    return f"# {heading}\n" + _dump(value)
+
+
+def block(text: str) -> str:
+    """Lua code as a ``|`` block; quoted where a block cannot hold it (control characters)."""
+    literal = LiteralScalarString(text)
+    try:
+        node = YAML().compose(_dump([{"Script": literal}, {"Script": literal}]))
+        kept = [item.value[0][1].value for item in node.value]
+    except YAMLError:
+        kept = []
+    return literal if kept == [text, text] else DoubleQuotedScalarString(text)
+
+
+def _dump(value: Sequence[Any] | Mapping[str, Any]) -> str:
+    yaml = YAML()
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.width = 1_000_000
+    stream = io.StringIO()
+    yaml.dump(value, stream)
+    # The emitter indents a list at the top of the file, too, which nobody writes by hand.
+    lines = stream.getvalue().split("\n")
+    if isinstance(value, Mapping) or not value or any(line and not line.startswith("  ") for line in lines):
+        return stream.getvalue()
+    return "\n".join(line[2:] for line in lines)

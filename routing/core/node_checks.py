@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -11,29 +10,8 @@ from pydicom._uid_dict import UID_dictionary
 from pydicom.uid import RE_VALID_UID
 
 from routing.core.ae_title import checked
+from routing.core.gates import network, window
 from routing.core.transfer_syntax import uid_of
-
-_RANGE = re.compile(r"\s*(\d{1,2}):(\d\d)\s*-\s*(\d{1,2}):(\d\d)\s*")
-
-
-def check_time_range(text: str) -> None:
-    """A range of the day such as ``22:00 - 06:00``."""
-    match = _RANGE.fullmatch(text)
-    if match is None:
-        raise ValueError(f"{text!r} is not a range of the day; write it as '22:00 - 06:00'")
-    for hour, minute in (match.group(1, 2), match.group(3, 4)):
-        if int(hour) > 23 or int(minute) > 59:
-            raise ValueError(f"{text!r} has no such time of day {hour}:{minute}; the last is 23:59")
-
-
-def check_network(text: str) -> None:
-    """One address, ``address / mask`` or CIDR."""
-    try:
-        ipaddress.ip_network(text.replace(" ", ""), strict=False)
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is no network; write an address, '10.1.0.0 / 255.255.0.0' or '10.1.0.0/16'"
-        ) from None
 
 
 def check_sop_class(text: str) -> None:
@@ -54,8 +32,8 @@ _TEXTS: dict[str, Callable[[str], object]] = {"ae_title": checked, "host": _not_
 _OPTIONAL: dict[str, Callable[[str], object]] = {"transfer_syntax": uid_of}
 _LISTS: dict[str, Callable[[str], object]] = {
     "aliases": checked,
-    "process_schedule": check_time_range,
-    "process_networks": check_network,
+    "process_schedule": window,
+    "process_networks": network,
     "sop_class_priorities": check_sop_class,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from scripts_app.configuration.files import read_libraries, read_text
 from scripts_app.configuration.lua_yml import FILE, WrittenEntry, read_entries
 from scripts_app.configuration.problem import ConfigurationError, Problem
 from scripts_app.configuration.yaml_file import YamlFile
+from scripts_app.core.lua.source import check_script
 from scripts_app.core.ports import Entry, ScriptSet
 from scripts_app.core.script_content import inline_chunk
 
@@ -57,4 +58,23 @@ def read_directory(root: Path) -> ScriptFiles:
     text = read_text(root, FILE, problems)
     file = YamlFile(FILE, problems)
     entries = None if text is None else read_entries(text, libraries, file, notes)
+    _check_scripts(entries or (), libraries, problems, notes)
     return ScriptFiles(entries, libraries, tuple(problems), tuple(notes))
+
+
+def _check_scripts(
+    entries: Iterable[WrittenEntry], libraries: Mapping[str, str], problems: list[Problem], notes: list[str]
+) -> None:
+    """An entry that is no Lua is a mistake; of a file that nothing may ever include it is only said."""
+    entries = list(entries)
+    for entry in entries:
+        for wrong in check_script(entry.script, FILE):
+            problems.append(Problem(FILE, (entry.script_line or 1) + wrong.line - 1, wrong.message))
+    named = {entry.library for entry in entries}
+    for path, source in libraries.items():
+        for wrong in check_script(source, path):
+            problem = Problem(path, wrong.line, wrong.message)
+            if path in named:
+                problems.append(problem)
+            else:
+                notes.append(f"{problem} (include() of this file would fail)")

@@ -16,13 +16,15 @@ def dump(value: Sequence[Any] | Mapping[str, Any], heading: str) -> str:
 
 def block(text: str) -> str:
     """Lua code as a ``|`` block; quoted where a block cannot hold it (control characters)."""
-    literal = LiteralScalarString(text)
+    literal: str = LiteralScalarString(text)
     try:
         node = YAML().compose(_dump([{"Script": literal}, {"Script": literal}]))
         kept = [item.value[0][1].value for item in node.value]
     except YAMLError:
         kept = []
-    return literal if kept == [text, text] else DoubleQuotedScalarString(text)
+    if kept != [text, text]:
+        literal = DoubleQuotedScalarString(text)
+    return literal
 
 
 def _dump(value: Sequence[Any] | Mapping[str, Any]) -> str:

@@ -46,7 +46,7 @@ CONDITIONS: Any = st.recursive(
 
 @st.composite
 def configurations(draw: Any) -> Desired:
-    libraries = draw(st.dictionaries(PATHS, TEXT))
+    libraries = draw(st.dictionaries(PATHS, TEXT.map(lambda text: f"--[====[{text}]====]")))
     titles = draw(st.lists(TITLE, unique=True, max_size=4))
     nodes = []
     for title in titles:
@@ -70,7 +70,9 @@ def configurations(draw: Any) -> Desired:
             )
         )
         nodes.append(WrittenNode(values, 1))
-    inline = TEXT.filter(lambda text: text.strip() and not names_a_file(text))
+    inline = TEXT.filter(lambda text: text.strip() and not names_a_file(text)).map(
+        lambda text: f"--[====[{text}]====]\n"
+    )
     entries = draw(
         st.lists(
             st.builds(

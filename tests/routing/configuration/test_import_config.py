@@ -307,7 +307,7 @@ WRONG = {
         "nodes.yml:1: AeTitle AE title 'A_TITLE_OF_17_CHR' has 17",
     ),
     "schedule": ("nodes.yml", "- AeTitle: A\n  ProcessSchedule: [25:00 - 26:00]\n", "nodes.yml:2: ProcessSchedule"),
-    "network": ("nodes.yml", "- AeTitle: A\n  ProcessNetworks: [10.1]\n", "nodes.yml:2: ProcessNetworks '10.1' is no"),
+    "network": ("nodes.yml", "- AeTitle: A\n  ProcessNetworks: [x]\n", "nodes.yml:2: ProcessNetworks 'x' is not a"),
     "SOP class": ("nodes.yml", "- AeTitle: A\n  SopClassPriorities: [CTImageStorage]\n", "nodes.yml:2: SopClassPrior"),
     "half a certificate": ("nodes.yml", "- AeTitle: A\n  TlsCertificate: a.pem\n", "nodes.yml:1: TlsKey a client cert"),
     "alias": ("nodes.yml", "- AeTitle: A\n- AeTitle: B\n  Aliases: [A]\n", "nodes.yml:2: alias 'A' already means"),
@@ -323,6 +323,12 @@ WRONG = {
         "- Script: x()\n  Affects: [storage, worklist_query]\n",
         "lua.yml:2: Affects names several",
     ),
+    "no Lua in a block": (
+        "lua.yml",
+        "- Description: d\n  Script: |\n    a = 1\n    b = = 2\n",
+        "lua.yml:4: unexpected symbol near '='",
+    ),
+    "no Lua in a line": ("lua.yml", "-\n  Script: print(\n", "lua.yml:2: "),
     "search in items": (
         "lua.yml",
         "- Script: x()\n  Conditions:\n  - Tag: 0008,1140\n    Search: true\n    SequenceItems: [{Tag: '0008,1150'}]\n",
@@ -341,6 +347,13 @@ def test_a_mistake_is_told_and_nothing_is_changed(tmp_path: Path, name: str, tex
     lines = refuse(tmp_path)
     assert len(lines) >= 1
     assert lines[0].startswith(start), lines
+
+
+def test_a_file_that_is_no_lua_is_a_mistake_as_a_script_and_a_remark_as_a_library(tmp_path: Path) -> None:
+    directory(tmp_path, {**FILES, "libs/broken.lua": "x = 1\nfunction (\n"})
+    assert "note    libs/broken.lua:2: " in run(tmp_path, "--plan")
+    directory(tmp_path, {"scripts/route.lua": "x = 1\n\nfunction (\n"})
+    assert refuse(tmp_path)[0].startswith("scripts/route.lua:3: ")
 
 
 def test_a_link_out_of_the_directory_is_refused_wherever_it_is(tmp_path: Path) -> None:

@@ -192,20 +192,25 @@ def release_lanes(owner: str) -> None:
         cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
 
 
-def give_back(owner: str, *, spare: int | None = None) -> int:
+def give_back(owner: str, *, begun: Collection[int] | None = ()) -> int:
     """
     Return everything a worker holds to the queue, as if it had never been taken.
 
-    A begun preparation is not counted, except for item ``spare``: the one that
-    ended the worker.  Returns the number of items.
+    Preparations that were ``begun`` stay counted: those of an item that ended
+    the worker, or all (None) when nobody knows how it ended.  Returns the
+    number of items.
     """
+    uncounted = ""
+    parameters: list[int | str] = [owner]
+    if begun is not None:
+        kept = f" AND id NOT IN ({_marks(len(begun))})" if begun else ""
+        uncounted = f", prepare_starts = prepare_starts - CASE WHEN prepare_starts > 0{kept} THEN 1 ELSE 0 END"
+        parameters = [*begun, owner]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
         cursor.execute(
-            "UPDATE routing_queueitem SET lease_owner = '', lease_until = NULL, prepare_starts ="
-            " CASE WHEN id = %s OR prepare_starts = 0 THEN prepare_starts ELSE prepare_starts - 1 END"
-            " WHERE lease_owner = %s",
-            [spare if spare is not None else -1, owner],
+            f"UPDATE routing_queueitem SET lease_owner = '', lease_until = NULL{uncounted} WHERE lease_owner = %s",  # noqa: S608
+            parameters,
         )
         return int(cursor.rowcount)
 

@@ -26,11 +26,8 @@ class Wakeup:
         self._path.unlink(missing_ok=True)
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            self._socket.bind(_address(directory, self._path.name))
-        finally:
-            os.close(directory)
+        self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        self._socket.bind(_address(self._directory, self._path.name))
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -41,6 +38,11 @@ class Wakeup:
             while True:
                 self._socket.recv(16)
 
+    def nudge(self) -> None:
+        """Nudge oneself, from a signal handler: select() goes on waiting after one."""
+        with contextlib.suppress(OSError):
+            self._socket.sendto(b"!", _address(self._directory, self._path.name))
+
     def wait(self, timeout: float) -> bool:
         """Wait until nudged, at most ``timeout`` seconds; say whether somebody did."""
         ready, _, _ = select.select([self._socket], [], [], timeout)
@@ -49,6 +51,7 @@ class Wakeup:
 
     def close(self) -> None:
         self._socket.close()
+        os.close(self._directory)
         self._path.unlink(missing_ok=True)
 
 

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 
 from django.db import DatabaseError, close_old_connections, connection, transaction
 from django.utils import timezone
@@ -29,6 +30,8 @@ class Snapshot:
     titles: TitleBook
     senders: dict[str, tuple[Network | None, ...]]
     """For each calling AE title the networks it may call from; None is anywhere."""
+    delays: dict[int, timedelta]
+    """ProcessDelay of the nodes that have one of their own, by node id."""
 
     def knows(self, calling_ae_title: str, address: str) -> bool:
         """Whether somebody has allowed this sender (decision D18)."""
@@ -46,17 +49,16 @@ class Snapshot:
 
 def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
     """Read nodes and senders from the database."""
-    titles = [
-        KnownTitle(pk, ae_title, tuple(aliases), enabled)
-        for pk, ae_title, aliases, enabled in Node.objects.filter(role=Node.Role.STORAGE).values_list(
-            "pk", "ae_title", "aliases", "enabled"
-        )
-    ]
+    nodes = list(
+        Node.objects.filter(role=Node.Role.STORAGE).values_list("pk", "ae_title", "aliases", "enabled", "process_delay")
+    )
+    titles = [KnownTitle(pk, ae_title, tuple(aliases), enabled) for pk, ae_title, aliases, enabled, _ in nodes]
+    delays = {pk: timedelta(milliseconds=delay) for pk, *_, delay in nodes if delay is not None}
     senders: dict[str, tuple[Network | None, ...]] = {}
     for ae_title, network in KnownSender.objects.filter(enabled=True).values_list("ae_title", "network"):
         parsed = ipaddress.ip_network(network, strict=False) if network else None
         senders[ae_title] = (*senders.get(ae_title, ()), parsed)
-    return Snapshot(TitleBook(titles, own_ae_title, prefix), senders)
+    return Snapshot(TitleBook(titles, own_ae_title, prefix), senders, delays)
 
 
 class Directory:

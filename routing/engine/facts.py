@@ -24,6 +24,7 @@ _COLUMNS = (
     "sop_instance_uid", "sop_class_uid", "modality", "patient_id", "patient_name", "accession_number",
     "attempt_count", "last_error", "pending_state", "created_at", "updated_at",
 )  # fmt: skip
+"""In the order of QueueItemFacts, but for the format."""
 
 
 class QueueDatabaseFacts:
@@ -37,6 +38,7 @@ class QueueDatabaseFacts:
 
     def __init__(self, directory: Directory, states: StateBook, own_ae_title: str, settle: Callable[[], None]) -> None:
         self._directory, self._states, self._own, self._settle = directory, states, own_ae_title, settle
+        self._asked: dict[str, str] = {}
 
     def resolve(self, ae_title: str) -> str:
         titles = self._directory.current().titles
@@ -50,25 +52,19 @@ class QueueDatabaseFacts:
         raise UnknownDestination(f"no Storage node has the AE title {ae_title!r}{hint}")
 
     def total(self) -> int:
-        return self._queued().count()
+        return self.count()
 
     def count(self, *, state: str | None = None, study: str | None = None, destination: str | None = None) -> int:
-        return self._queued(state, study, destination).count()
+        found: int = self._queued(state, study, destination).count()
+        return found
 
     def find(
         self, *, state: str | None = None, study: str | None = None, destination: str | None = None
     ) -> Sequence[QueueItemFacts]:
-        rows = self._queued(state, study, destination).order_by("id").values_list(*_COLUMNS)
-        return [
-            QueueItemFacts(
-                *row[:14],
-                format="dcm",
-                pendingState=row[14],
-                createdAt=row[15].isoformat(),
-                updatedAt=row[16].isoformat(),
-            )
-            for row in rows
-        ]
+        rows: list[tuple[Any, ...]] = list(
+            self._queued(state, study, destination).order_by("id").values_list(*_COLUMNS)
+        )
+        return [QueueItemFacts(*(*row[:14], "dcm", row[14], row[15].isoformat(), row[16].isoformat())) for row in rows]
 
     def study_destinations(self, study: str) -> Sequence[str]:
         return self._distinct(study, "destination_ae_title")
@@ -78,7 +74,7 @@ class QueueDatabaseFacts:
 
     def node_stats(self, ae_title: str) -> Mapping[str, Any]:
         """Capacitor's node:stats fields; UnknownDestination when there is no such node."""
-        node = Node.objects.get(pk=self._node_id(ae_title))
+        node = self._node(ae_title)
         status = NodeStatus.objects.filter(node=node).first() or NodeStatus(node=node)
         recent = Attempt.objects.filter(node=node, started_at__gte=timezone.now() - _RECENT).aggregate(
             success=Count("id", filter=Q(answer__in=("delivered", "warning"))),
@@ -111,7 +107,7 @@ class QueueDatabaseFacts:
 
     def node_echo(self, ae_title: str) -> Mapping[str, Any]:
         """C-ECHO the node, or answer from the last 60 seconds (Lua API, node)."""
-        node = Node.objects.get(pk=self._node_id(ae_title))
+        node = self._node(ae_title)
         status, _ = NodeStatus.objects.get_or_create(node=node)
         if status.last_echo_at is None or timezone.now() - status.last_echo_at > _ECHO_KEPT:
             result = echo(address_of(node, self._own))
@@ -126,7 +122,14 @@ class QueueDatabaseFacts:
         }
 
     def state(self, scope: str, uid: str) -> Mapping[str, Any]:
-        return self._states.load(scope, uid)
+        self._asked[scope] = uid
+        # An image without the UID has a table of its own that ends with it, never one shared with strangers.
+        return self._states.load(scope, uid) if uid else {}
+
+    def keep_state(self, scope: str, values: Mapping[str, Any]) -> None:
+        """Keep what the image's scripts left in the table that they asked for last."""
+        if uid := self._asked[scope]:
+            self._states.keep(scope, uid, values)
 
     def _queued(self, state: str | None = None, study: str | None = None, destination: str | None = None) -> Any:
         self._settle()
@@ -144,5 +147,5 @@ class QueueDatabaseFacts:
         values = self._queued(study=study).exclude(**{column: ""}).values_list(column, flat=True).distinct()
         return sorted(values)
 
-    def _node_id(self, ae_title: str) -> int | None:
-        return self._directory.resolve(self.resolve(ae_title)).node_id
+    def _node(self, ae_title: str) -> Node:
+        return Node.objects.get(ae_title=self.resolve(ae_title), role=Node.Role.STORAGE)

@@ -1,0 +1,120 @@
+"""
+The application log: service events and Lua's log, to standard error, a rotating file and the database.
+
+No patient name or ID at INFO or above (decision D14); control characters of
+senders are escaped, so that one event is one line.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import logging
+import logging.handlers
+import queue
+import re
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.db import DatabaseError, connection
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_LARGEST_FILE = 20 * 1024 * 1024
+_FILES_KEPT = 5
+_MOST_WAITING = 10_000
+
+
+class OneLine(logging.Formatter):
+    """Escapes control characters: a sender's AE title must not write lines of its own or steer a terminal."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return escaped(super().format(record))
+
+
+def escaped(text: str) -> str:
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+class DatabaseHandler(logging.Handler):
+    """
+    Adds lines to the application log's table, from a thread that sleeps while there are none.
+
+    A database that is away loses lines here, never in the file; and never
+    makes the one who logs wait.
+    """
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+        self._lines: queue.Queue[Mapping[str, Any] | None] = queue.Queue(_MOST_WAITING)
+        self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        with self._starting:
+            # Not before the first line: a process that forks must not have threads.
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._write_all, name="application-log", daemon=True)
+                self._thread.start()
+                atexit.register(self.finish)
+        with contextlib.suppress(queue.Full):
+            self._lines.put_nowait(
+                {
+                    "at": datetime.fromtimestamp(record.created, UTC),
+                    "level": record.levelname.lower(),
+                    "process": self._process,
+                    "logger": record.name.removeprefix("capacitor."),
+                    "message": escaped(self.format(record)),
+                }
+            )
+
+    def finish(self) -> None:
+        """Write what waits, then end; at most two seconds."""
+        if self._thread is not None and self._thread.is_alive():
+            with contextlib.suppress(queue.Full):
+                self._lines.put_nowait(None)
+            self._thread.join(2)
+
+    def _write_all(self) -> None:
+        from routing.models import ApplicationLogLine
+        from routing.rows import insert
+
+        while True:
+            lines = [self._lines.get()]
+            with contextlib.suppress(queue.Empty):
+                while len(lines) < 100:
+                    lines.append(self._lines.get_nowait())
+            with contextlib.suppress(DatabaseError):
+                insert(ApplicationLogLine, [line for line in lines if line is not None])
+            if None in lines:
+                connection.close()
+                return
+
+
+def start(process: str, folder: Path, level: str, *, database: bool = True) -> None:
+    """Set up logging for one process; ``process`` is its role and stands in every line."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    form = OneLine("%(asctime)s %(levelname)-7s " + process + " %(name)s: %(message)s")
+    handlers: list[logging.Handler] = [
+        logging.StreamHandler(),
+        # Several processes share a file name at the cost of a lost line at its turn; each role has its own.
+        logging.handlers.RotatingFileHandler(
+            folder / f"{process}.log", maxBytes=_LARGEST_FILE, backupCount=_FILES_KEPT, encoding="utf-8"
+        ),
+    ]
+    for handler in handlers:
+        handler.setFormatter(form)
+    if database:
+        rows = DatabaseHandler(process)
+        rows.setFormatter(logging.Formatter("%(message)s"))
+        handlers.append(rows)
+    root = logging.getLogger()
+    root.handlers[:] = handlers
+    root.setLevel(logging.WARNING)
+    logging.getLogger("capacitor").setLevel(level)
+    # Their messages quote element values.
+    for name in ("pydicom", "pynetdicom"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,0 +1,49 @@
+"""Adopt files without rows: what a kill or a dead database left between a safe file and its row."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+from datetime import UTC, datetime, timedelta
+
+from routing.core.identifiers import first_at
+from routing.core.instance import ReceivedInstance
+from routing.engine.directory import Directory
+from routing.engine.receive import enqueue, instance_in
+from routing.models import QueueItem
+from routing.spool import Spool
+from scripts_app.core.dataset.file_meta import NotPart10
+
+log = logging.getLogger("capacitor.adopt")
+
+_CHUNK = 500
+
+
+def adopt(spool: Spool, directory: Directory, *, since: datetime | None, settled: timedelta = timedelta(0)) -> int:
+    """
+    Make rows for durable files that have none; returns how many were made.
+
+    Looks at files received from ``since`` on (None: all), and not at those of
+    the last ``settled``, whose rows are probably on their way.  A file that
+    can't be read as DICOM stays where it is and is told in the log.
+    """
+    before = first_at(datetime.now(UTC) - settled)
+    ids = spool.ids(None if since is None else first_at(since))
+    adopted = 0
+    while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
+        known = set(QueueItem.objects.filter(id__in=chunk).values_list("id", flat=True))
+        found = [instance for item in chunk if item not in known for instance in _read(spool, item)]
+        adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
+    if adopted:
+        log.warning("%d received files without a row are in the queue now", adopted)
+    return adopted
+
+
+def _read(spool: Spool, item: int) -> list[ReceivedInstance]:
+    try:
+        return [instance_in(spool.path(item), item)]
+    except FileNotFoundError:
+        return []
+    except (NotPart10, OSError) as error:
+        log.error("spool file %s cannot be adopted: %s", spool.path(item).name, error)
+        return []

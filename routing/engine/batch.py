@@ -1,0 +1,272 @@
+"""The finished but unrecorded part of a prepare batch: written in one transaction, files first, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from routing.claims import Unprepared, holds_lanes
+from routing.core.plan import Plan
+from routing.core.states import QueueEvent, QueueState
+from routing.engine.directory import Directory
+from routing.engine.state_book import StateBook, StateConflict
+from routing.models import AuditRecord, HistoryEntry, ItemLogLine, PrepareReport, QueueItem
+from routing.record import Move, record
+from routing.rows import insert
+from scripts_app.core.outcome import Change, EntryReport, Outcome, Output, RouteCall
+
+
+class LeaseLost(Exception):
+    """Another worker has taken an item or a study of the batch: nothing of it may be written."""
+
+
+class Batch:
+    """Collects what became of items; ``write`` carries it out."""
+
+    def __init__(
+        self, owner: str, states: StateBook, directory: Directory, new_id: Callable[[], int], process_delay: timedelta
+    ) -> None:
+        self._owner, self._states, self._directory, self._new_id = owner, states, directory, new_id
+        self._process_delay = process_delay
+        self._clear()
+
+    def _clear(self) -> None:
+        self._moves: list[Move] = []
+        self._lanes: set[str] = set()
+        self._copies: list[dict[str, Any]] = []
+        self._history: list[dict[str, Any]] = []
+        self._reports: list[dict[str, Any]] = []
+        self._log_lines: list[dict[str, Any]] = []
+        self._audit: list[dict[str, Any]] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._moves)
+
+    def give_up(self, item: Unprepared, message: str, traceback: str = "") -> None:
+        """The item failed outside its scripts' own decisions."""
+        self._moves.append(Move(item.id, QueueState.NEW, QueueEvent.GAVE_UP, message, {"last_error": message}))
+        if traceback:
+            self._note(item.id, "error", traceback, timezone.now())
+
+    def add(
+        self,
+        item: Unprepared,
+        outcome: Outcome,
+        plan: Plan,
+        *,
+        version: int | None,
+        retry_after: timedelta,
+        milliseconds: float,
+        files: Mapping[str, str],
+        lane: bool,
+    ) -> None:
+        """
+        Take the outcome of one item.
+
+        ``files`` gives, for outputs that a recipe can't express, the name of
+        the prepared file by destination and original or copy.
+        """
+        now = timezone.now()
+        if lane and item.study_instance_uid:
+            self._lanes.add(item.study_instance_uid)
+        columns: dict[str, Any] = {"script_version_id": version, "last_error": ""}
+        if plan.event is QueueEvent.DEFERRED:
+            columns |= {"not_before": now + retry_after, "last_error": plan.note}
+        elif plan.event is QueueEvent.GAVE_UP:
+            columns["last_error"] = plan.note
+        elif plan.original is not None:
+            columns |= self._output_columns(plan.original, item.node_id, files.get("original", ""), now)
+        self._moves.append(Move(item.id, QueueState.NEW, plan.event, plan.note, columns))
+        for copy in plan.copies:
+            self._add_copy(item, copy, version, files.get(copy.destination, ""), now)
+        self._add_story(item, outcome, version, milliseconds, now)
+
+    def write(self) -> None:
+        """
+        Record everything collected; LeaseLost or StateConflict leave the database untouched.
+
+        A move that does not happen means that the item is somebody else's now,
+        and then what its scripts set in the study's table must not stay either.
+        """
+        if not self._moves:
+            return
+        try:
+            with transaction.atomic():
+                if not holds_lanes(self._owner, self._lanes):
+                    raise LeaseLost("a study of the batch was taken over")
+                moved = record(self._moves, actor="worker", owner=self._owner)
+                if len(moved) != len(self._moves):
+                    raise LeaseLost(f"{len(self._moves) - len(moved)} items of the batch were taken over")
+                self._states.write()
+                insert(QueueItem, self._copies)
+                insert(HistoryEntry, self._history)
+                insert(PrepareReport, self._reports)
+                insert(ItemLogLine, self._log_lines)
+                insert(AuditRecord, self._audit)
+        except (LeaseLost, StateConflict):
+            self._states.forget()
+            raise
+        finally:
+            self._clear()
+
+    def _output_columns(self, output: Output, node_id: int | None, file: str, now: datetime) -> dict[str, Any]:
+        identity = output.identity
+        return {
+            "recipe": output.recipe.dumps() if output.recipe and not file else None,
+            "prepared_file": file,
+            "prepared_at": now,
+            "not_before": now + self._process_delay_for(node_id),
+            "sop_class_uid": identity.sop_class_uid,
+            "sop_instance_uid": identity.sop_instance_uid,
+            "study_instance_uid": identity.study_instance_uid,
+            "series_instance_uid": identity.series_instance_uid,
+            "modality": identity.modality,
+            "patient_id": identity.patient_id,
+            "patient_name": identity.patient_name,
+            "accession_number": identity.accession_number,
+        }
+
+    def _process_delay_for(self, node_id: int | None) -> timedelta:
+        delay = self._directory.current().delays.get(node_id) if node_id is not None else None
+        return self._process_delay if delay is None else delay
+
+    def _add_copy(self, item: Unprepared, copy: Output, version: int | None, file: str, now: datetime) -> None:
+        node_id = self._directory.resolve(copy.destination).node_id
+        copy_id = self._new_id()
+        self._copies.append(
+            {
+                "id": copy_id,
+                "received_id": item.received_id,
+                "state": QueueState.PREPARED,
+                "source_ae_title": item.source_ae_title,
+                "called_ae_title": item.called_ae_title,
+                "peer_address": item.peer_address,
+                "association_id": item.association_id,
+                "destination_ae_title": copy.destination,
+                "node_id": node_id,
+                "transfer_syntax_uid": item.transfer_syntax_uid,
+                "size": item.size,
+                "dataset_offset": item.dataset_offset,
+                "script_version_id": version,
+                "lease_owner": "",
+                "pending_state": "",
+                "prepare_starts": 0,
+                "attempt_count": 0,
+                "last_error": "",
+                "warning": False,
+                "created_at": now,
+                "updated_at": now,
+                **self._output_columns(copy, node_id, file, now),
+            }
+        )
+        self._history.append(
+            {
+                "item_id": copy_id,
+                "at": now,
+                "event": "copied",
+                "from_state": "",
+                "to_state": QueueState.PREPARED,
+                "actor": "worker",
+                "note": f"copy of item {item.id} for {copy.destination}",
+            }
+        )
+
+    def _add_story(
+        self, item: Unprepared, outcome: Outcome, version: int | None, milliseconds: float, now: datetime
+    ) -> None:
+        if not outcome.entries:
+            return
+        routes = [_route(call) for call in outcome.routes]
+        self._reports.append(
+            {
+                "item_id": item.id,
+                "at": now,
+                "script_version_id": version,
+                "verdict": outcome.verdict,
+                "message": outcome.message,
+                "entries": [_entry(entry) for entry in outcome.entries],
+                "routes": routes,
+                "outputs": [
+                    {
+                        "destination": output.destination,
+                        "original": output.original,
+                        "changes": [_change(change) for change in output.changes],
+                    }
+                    for output in outcome.outputs
+                ],
+                "milliseconds": milliseconds,
+            }
+        )
+        for line in outcome.item_log:
+            self._note(item.id, line.level, line.message, now, "script", line.entry, line.line)
+        for entry in outcome.entries:
+            if entry.status == "error":
+                where = f"{entry.file}:{entry.line}: " if entry.line else ""
+                self._note(
+                    item.id, "warning", f"entry {entry.number}: {where}{entry.reason}", now, "router", entry.number
+                )
+        changes = [_change(change) for output in outcome.outputs for change in output.changes]
+        if changes or routes:
+            self._audit.append(
+                {
+                    "at": now,
+                    "actor": f"script version {version}",
+                    "action": "run scripts",
+                    "object": f"item {item.id}",
+                    "detail": {"verdict": outcome.verdict, "changes": changes, "routes": routes},
+                }
+            )
+
+    def _note(
+        self,
+        item_id: int,
+        level: str,
+        text: str,
+        now: datetime,
+        source: str = "router",
+        entry: int | None = None,
+        line: int | None = None,
+    ) -> None:
+        self._log_lines.append(
+            {
+                "item_id": item_id,
+                "at": now,
+                "level": level,
+                "source": source,
+                "entry": entry,
+                "line": line,
+                "text": text,
+            }
+        )
+
+
+def _route(call: RouteCall) -> dict[str, Any]:
+    return {"operation": call.operation, "destination": call.destination, "entry": call.entry, "line": call.line}
+
+
+def _entry(entry: EntryReport) -> dict[str, Any]:
+    return {
+        "number": entry.number,
+        "description": entry.description,
+        "status": entry.status,
+        "reason": entry.reason,
+        "file": entry.file,
+        "line": entry.line,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "operation": change.operation,
+        "path": change.path,
+        "keyword": change.keyword,
+        "old": change.old,
+        "new": change.new,
+        "entry": change.entry,
+        "line": change.line,
+        "destination": change.destination,
+    }

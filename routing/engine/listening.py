@@ -1,0 +1,167 @@
+"""The listening process: admit who may send, receive into the spool, let the rows follow."""
+
+from __future__ import annotations
+
+import logging
+import os
+import ssl
+import time
+from dataclasses import replace
+
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from routing.application_log import escaped
+from routing.dicom.associate import AssociationRequest, Refusal
+from routing.dicom.storage_scp import ScpConfig, StorageScp
+from routing.engine.directory import Directory, note_stranger, refusal
+from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
+from routing.engine.receive import RowWriter
+from routing.spool import Spool
+from routing.wakeup import Waker
+
+log = logging.getLogger("capacitor.listener")
+
+# Source and reason of A-ASSOCIATE-RJ (PS3.8 table 9-21).
+_CALLING_NOT_RECOGNIZED = (1, 3)
+_CALLED_NOT_RECOGNIZED = (1, 7)
+_TEMPORARY_CONGESTION = Refusal(3, 1, "nodes and senders cannot be read", transient=True)
+_LOOK_AT_DISK = 1.0
+"""Seconds for which one look at the free space counts."""
+
+
+class WrongTlsFiles(Exception):
+    """The listener's TLS files can't be used; the text names setting and file."""
+
+
+class Room:
+    """Whether the spool may take another image; a look at the file system counts for a second."""
+
+    def __init__(self, spool: Spool, least_free: int) -> None:
+        self._spool, self._least_free = spool, least_free
+        self._looked_at = float("-inf")
+        self._enough = True
+
+    def __call__(self) -> bool:
+        now = time.monotonic()
+        if now - self._looked_at > _LOOK_AT_DISK:
+            inodes = self._spool.free_inodes()
+            enough = self._spool.free_bytes() >= self._least_free and (inodes is None or inodes > 1000)
+            if enough != self._enough:
+                say = log.warning if enough else log.error
+                say(
+                    "spool has %s room: images are %s",
+                    *(("again", "taken") if enough else ("no", "refused with 0xA700")),
+                )
+            self._enough, self._looked_at = enough, now
+        return self._enough
+
+
+class Admission:
+    """Decides about associations by the newest nodes and senders (D1, D18)."""
+
+    def __init__(self, directory: Directory, *, anybody: bool) -> None:
+        self._directory, self._anybody = directory, anybody
+
+    def __call__(self, request: AssociationRequest) -> Refusal | None:
+        try:
+            snapshot = self._directory.current()
+            why = refusal(
+                snapshot,
+                request.calling_ae_title,
+                request.called_ae_title,
+                request.peer_address,
+                anybody=self._anybody,
+            )
+            if why is None:
+                return None
+            who, words = why
+            log.warning("association refused: %s", escaped(words))
+            if who == "called":
+                return Refusal(*_CALLED_NOT_RECOGNIZED, words)
+            note_stranger(request.calling_ae_title, request.peer_address, request.called_ae_title)
+            return Refusal(*_CALLING_NOT_RECOGNIZED, words)
+        except DatabaseError as error:
+            log.error("nodes and senders have never been read: %s", error)
+            return _TEMPORARY_CONGESTION
+        finally:
+            # The thread ends with its association; nobody would close its connection later.
+            connection.close()
+
+
+def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
+    """Listen until told to stop; CannotListen or WrongTlsFiles when that can't begin."""
+    service = settings.CAPACITOR
+    with EngineProcess("listener") as process:
+        spool = open_spool()
+        directory = Directory(service.ae_title, service.ae_title_prefix)
+        prepare = Waker(run_folder(), "prepare")
+        rows = RowWriter(spool, directory, actor="listener", written=prepare.wake)
+        scps = [
+            StorageScp(
+                config,
+                admit=Admission(directory, anybody=service.accept_unknown_senders),
+                spool=spool,
+                new_id=new_identifiers(),
+                stored=rows.add,
+                has_room=Room(spool, service.min_free_mib << 20),
+                fatal=_end_now,
+            )
+            for config in _configs(port, share_port)
+        ]
+        rows.start()
+        try:
+            ports = [scp.start() for scp in scps]
+            try:
+                settle_departed()
+            except DatabaseError as error:
+                log.error("the database cannot be used: %s", error)
+            while not process.stopping.is_set():
+                process.beat(ports=ports, associations=sum(scp.association_count for scp in scps))
+                if not rows.alive:
+                    _end_now(rows.failed or RuntimeError("the row writer has ended"))
+                process.stopping.wait(HEARTBEAT)
+        finally:
+            for scp in scps:
+                scp.stop(drain_seconds)
+            rows.stop()
+
+
+def _end_now(error: BaseException) -> None:
+    # Half a listener would accept images and never queue them, or seem to live and accept none.
+    log.critical("the listener cannot go on and ends: %s", error)
+    logging.shutdown()
+    os._exit(1)
+
+
+def _configs(port: int, share_port: bool) -> list[ScpConfig]:
+    service = settings.CAPACITOR
+    plain = ScpConfig(
+        host="" if service.dicom_host == "0.0.0.0" else service.dicom_host,  # noqa: S104
+        port=port,
+        ae_title=service.ae_title,
+        max_associations=service.max_associations,
+        max_associations_per_address=max(1, service.max_associations // 2),
+        max_object_bytes=service.max_object_mib << 20,
+        reuse_port=share_port,
+    )
+    if not service.tls_port:
+        return [plain]
+    tls = _tls(service.tls_certificate, service.tls_key, service.tls_client_ca)
+    return [plain, replace(plain, port=service.tls_port, tls=tls)]
+
+
+def _tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(certificate, key or None)
+    except (OSError, ssl.SSLError) as error:
+        raise WrongTlsFiles(f"CAPACITOR_TLS_CERTIFICATE={certificate!r}, CAPACITOR_TLS_KEY: {error}") from error
+    if client_ca:
+        try:
+            context.load_verify_locations(client_ca)
+        except (OSError, ssl.SSLError) as error:
+            raise WrongTlsFiles(f"CAPACITOR_TLS_CLIENT_CA={client_ca!r}: {error}") from error
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -1,0 +1,186 @@
+"""Prepare received images: run the scripts over each, carry out what they asked for, keep the whole story."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+from routing.claims import LEASE, Unprepared, claim_unprepared, give_back, release_lanes, renew
+from routing.core.plan import Plan, plan_for
+from routing.engine.batch import Batch, LeaseLost
+from routing.engine.directory import Directory
+from routing.engine.facts import QueueDatabaseFacts
+from routing.engine.images import OpenImage, open_image
+from routing.engine.state_book import StateBook, StateConflict
+from routing.engine.watch import Watch
+from routing.prepared_files import PreparedFiles
+from routing.spool import Spool
+from scripts_app.core.lua.limits import Limits
+from scripts_app.core.outcome import Identity, Outcome, Output, Verdict
+from scripts_app.core.pipeline import run_entries
+from scripts_app.core.ports import ScriptSet
+from scripts_app.core.workspace import Image
+from scripts_app.loader import ScriptCache
+
+log = logging.getLogger("capacitor.prepare")
+lua_log = logging.getLogger("capacitor.lua")
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_GRACE = 0.5
+"""Seconds that the scripts' own limit has to end them politely before the watchdog ends the process."""
+_FLUSH = 0.05
+"""Seconds after which finished items are recorded although the batch goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareSettings:
+    own_ae_title: str
+    batch_size: int
+    limits: Limits
+    retry_after: timedelta
+    tries: int
+    """A preparation that began so often without an end is given up."""
+    process_delay: timedelta
+
+
+class Preparer:
+    """One worker's preparing part; ``step`` is one unit of work."""
+
+    def __init__(
+        self,
+        owner: str,
+        spool: Spool,
+        directory: Directory,
+        settings: PrepareSettings,
+        *,
+        watch: Watch,
+        new_id: Callable[[], int],
+        prepared: Callable[[], None],
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """``prepared`` is called after items became ready for delivery; ``stopping`` cuts a batch short."""
+        self._owner, self._spool, self._settings, self._watch = owner, spool, settings, watch
+        self._files = PreparedFiles(spool.root)
+        self._prepared, self._stopping = prepared, stopping
+        self._scripts = ScriptCache()
+        self._states = StateBook()
+        self._facts = QueueDatabaseFacts(directory, self._states, settings.own_ae_title, self._settle)
+        self._batch = Batch(owner, self._states, directory, new_id, settings.process_delay)
+        self._flush_at = 0.0
+        self._renew_at = 0.0
+
+    def step(self) -> int:
+        """Claim, prepare and record a batch; returns how many items were claimed."""
+        scripts = self._scripts.get()
+        items = claim_unprepared(self._owner, self._settings.batch_size, lanes=bool(scripts.entries))
+        if not items:
+            return 0
+        self._flush_at = time.monotonic() + _FLUSH
+        self._renew_at = time.monotonic() + LEASE.total_seconds() / 3
+        try:
+            for item in items:
+                if self._stopping():
+                    break
+                self._prepare(item, scripts)
+                self._keep_pace()
+            self._settle()
+        except (LeaseLost, StateConflict) as error:
+            # Nothing of the unrecorded part has happened; whoever holds the items now prepares them anew.
+            log.warning("prepare batch is put back: %s", error)
+            give_back(self._owner)
+        finally:
+            self._states.forget()
+            if scripts.entries:
+                release_lanes(self._owner)
+        return len(items)
+
+    def _keep_pace(self) -> None:
+        now = time.monotonic()
+        if now >= self._flush_at:
+            self._settle()
+            self._flush_at = time.monotonic() + _FLUSH
+        if now >= self._renew_at:
+            renew(self._owner)
+            self._renew_at = now + LEASE.total_seconds() / 3
+
+    def _settle(self) -> None:
+        if self._batch:
+            self._batch.write()
+            self._prepared()
+
+    def _prepare(self, item: Unprepared, scripts: ScriptSet) -> None:
+        if item.prepare_starts > self._settings.tries:
+            self._batch.give_up(item, f"its preparation began {self._settings.tries} times and never ended")
+            return
+        started = time.perf_counter()
+        self._watch.begin(item.id, self._settings.limits.seconds + _GRACE)
+        try:
+            self._run(item, scripts, started)
+        except (LeaseLost, StateConflict):
+            raise
+        except FileNotFoundError:
+            self._batch.give_up(item, "the received file is missing from the spool")
+        except Exception as error:
+            # One bad image must not stop the next; the traceback tells where our own code is wrong.
+            log.exception("item %d could not be prepared", item.id)
+            self._batch.give_up(item, f"{type(error).__name__}: {error}", traceback.format_exc())
+        finally:
+            self._watch.end()
+
+    def _run(self, item: Unprepared, scripts: ScriptSet, started: float) -> None:
+        unaddressed = item.destination_ae_title == self._settings.own_ae_title
+        if item.node_id is None and not unaddressed:
+            self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
+        elif not scripts.entries and not unaddressed:
+            outcome = _as_it_came(item)
+            self._add(item, outcome, plan_for(outcome), scripts, started, {})
+        else:
+            with open_image(self._spool, self._files, item) as opened:
+                self._run_scripts(item, scripts, started, opened, unaddressed)
+
+    def _run_scripts(
+        self, item: Unprepared, scripts: ScriptSet, started: float, opened: OpenImage, unaddressed: bool
+    ) -> None:
+        image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
+        outcome = run_entries(scripts, image, self._facts, self._settings.limits)
+        for line in outcome.log:
+            lua_log.log(_LEVELS[line.level], "[lua] %s", line.message)
+        plan = plan_for(outcome)
+        files = opened.keep_outputs(plan)
+        for scope in outcome.state_changed:
+            self._facts.keep_state(scope, outcome.state[scope])
+        self._add(item, outcome, plan, scripts, started, files)
+
+    def _add(
+        self, item: Unprepared, outcome: Outcome, plan: Plan, scripts: ScriptSet, started: float, files: dict[str, str]
+    ) -> None:
+        self._batch.add(
+            item,
+            outcome,
+            plan,
+            version=scripts.version,
+            retry_after=self._settings.retry_after,
+            milliseconds=round((time.perf_counter() - started) * 1000, 3),
+            files=files,
+            lane=bool(scripts.entries),
+        )
+
+
+def _as_it_came(item: Unprepared) -> Outcome:
+    """Without any entry there is nothing to ask: the file need not even be opened."""
+    identity = Identity(
+        item.sop_class_uid,
+        item.sop_instance_uid,
+        item.study_instance_uid,
+        item.series_instance_uid,
+        item.modality,
+        item.patient_id,
+        item.patient_name,
+        item.accession_number,
+    )
+    original = Output(item.destination_ae_title, True, None, identity, ())
+    return Outcome(Verdict.PREPARED, "", (), (original,))

@@ -1,0 +1,156 @@
+"""What every engine process does at its start and end: a sign of life, the log, the settling of those who died."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import resource
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+from django.conf import settings
+from django.db import DatabaseError, transaction
+from django.utils import timezone
+
+from routing import application_log
+from routing.claims import give_back
+from routing.core.identifiers import TAGS, Identifiers
+from routing.core.states import QueueEvent, QueueState
+from routing.engine.watch import Casualty
+from routing.models import QueueItem, ServiceProcess
+from routing.presence import Departed, Presence, departed, owners
+from routing.record import Move, record, record_for
+from routing.spool import Durability, Spool
+
+log = logging.getLogger("capacitor.process")
+
+HEARTBEAT = 5.0
+"""Seconds between two signs of life in the database."""
+_PR_SET_PDEATHSIG = 1
+
+
+def run_folder() -> Path:
+    """Presence files and wake-up sockets of this machine's processes."""
+    return Path(settings.CAPACITOR.data_dir) / "run"
+
+
+def open_spool() -> Spool:
+    return Spool(Path(settings.CAPACITOR.data_dir) / "spool", cast(Durability, settings.CAPACITOR.durable))
+
+
+def new_identifiers() -> Identifiers:
+    """Each process takes a tag at random; what collides all the same is refused by the file's or row's key."""
+    return Identifiers(secrets.randbelow(TAGS))
+
+
+def die_with_parent(parent: int) -> None:
+    """End this process when its parent does, even by kill -9: nobody else would ever stop it."""
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+class EngineProcess:
+    """
+    One engine process from start to end; use as a context manager.
+
+    ``owner`` names its leases.  ``stopping`` is set by SIGTERM and SIGINT.
+    """
+
+    def __init__(self, role: str) -> None:
+        self.role = role
+        self.stopping = threading.Event()
+        self._nudge: Callable[[], None] = lambda: None
+        self._beaten_at = 0.0
+
+    def __enter__(self) -> EngineProcess:
+        service = settings.CAPACITOR
+        # A core dump would hold patient data.
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.umask(0o077)
+        application_log.start(self.role, Path(service.data_dir) / "logs", service.log_level)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        self.presence = Presence(run_folder())
+        self.owner = self.presence.owner
+        self.started_at = timezone.now()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            give_back(self.owner)
+            ServiceProcess.objects.filter(owner=self.owner).delete()
+            self.presence.end()
+        except DatabaseError as error:
+            # The presence file stays: its lock is gone with this process, so the next one settles it.
+            log.warning("leases are left for the next process: %s", error)
+
+    def on_stop(self, nudge: Callable[[], None]) -> None:
+        """Call this from the signal handler, too, so that a loop that waits wakes up."""
+        self._nudge = nudge
+
+    def _stop(self, number: int, frame: object) -> None:
+        self.stopping.set()
+        self._nudge()
+
+    def beat(self, **detail: Any) -> None:
+        """A sign of life in the database, at most every HEARTBEAT seconds; a busy database must not matter."""
+        now = time.monotonic()
+        if now - self._beaten_at < HEARTBEAT:
+            return
+        self._beaten_at = now
+        try:
+            ServiceProcess.objects.update_or_create(
+                owner=self.owner,
+                defaults={
+                    "role": self.role,
+                    "host": socket.gethostname()[:64],
+                    "pid": os.getpid(),
+                    "started_at": self.started_at,
+                    "seen_at": timezone.now(),
+                    "detail": detail,
+                },
+            )
+        except DatabaseError as error:
+            log.warning("sign of life could not be written: %s", error)
+
+
+def settle_departed(casualty: Casualty | None = None) -> None:
+    """
+    Put right what dead processes of this machine left: record what they sent, free what they held.
+
+    The item of a casualty fails: its script ended the process or had to be
+    ended, and would do so again.
+    """
+    for owner in owners(run_folder()):
+        with departed(run_folder(), owner) as found:
+            if found is not None:
+                _settle(found, casualty if casualty and casualty.owner == owner else None)
+    if casualty is not None:
+        # Another process may have settled its worker before this one came to know of the casualty.
+        item = QueueItem.objects.filter(id=casualty.item_id, state=QueueState.NEW)
+        if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=casualty.message).moved:
+            item = QueueItem.objects.filter(id=casualty.item_id)
+            item.update(last_error=casualty.message)
+
+
+@transaction.atomic
+def _settle(found: Departed, casualty: Casualty | None) -> None:
+    sent = record(
+        [
+            Move(item, QueueState.PREPARED, QueueEvent.DELIVERED, "the sender ended before it could record this")
+            for item in dict.fromkeys(found.sent)
+        ],
+        actor="recovery",
+        owner=found.owner,
+    )
+    freed = give_back(found.owner, begun=[casualty.item_id] if casualty else None)
+    ServiceProcess.objects.filter(owner=found.owner).delete()
+    log.warning("process %s had ended: %d items it had sent are recorded, %d given back", found.owner, len(sent), freed)

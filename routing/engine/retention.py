@@ -1,0 +1,82 @@
+"""Expire what waited too long, remove files and history whose time has come: files before the rows that name them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+
+from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
+from routing.engine.state_book import IDLE
+from routing.models import ApplicationLogLine, QueueItem, ScopedState, ServiceProcess
+from routing.prepared_files import PreparedFiles
+from routing.record import Moved, record_for
+from routing.spool import Spool
+
+_CHUNK = 500
+"""Items handled in one transaction, so that no writer has to wait long."""
+
+
+def expire(age: timedelta) -> Moved:
+    """Move waiting and stuck items that were received longer ago than ``age`` to Expired."""
+    oldest = timezone.now() - age
+    old = QueueItem.objects.filter(state__in=sources(QueueEvent.OUTLIVED), created_at__lt=oldest, lease_owner="")
+    ids = list(old.order_by("id").values_list("id", flat=True)[:_CHUNK])
+    hours = age / timedelta(hours=1)
+    return record_for(
+        QueueItem.objects.filter(id__in=ids), QueueEvent.OUTLIVED, actor="retention", note=f"older than {hours:g} hours"
+    )
+
+
+def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta) -> int:
+    """
+    Remove the files of items that left the queue longer ago than ``kept``; returns how many received files.
+
+    A received file stays as long as any item made from it may still need it:
+    it is removed when all are Delivered or Dropped, or Expired for as long.
+    """
+    over = timezone.now() - kept
+    gone = Q(state__in=FINAL_STATES, finished_at__lt=over) | Q(state=QueueState.EXPIRED, updated_at__lt=over)
+    in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
+    originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
+    received = list(originals.order_by("id").values_list("received_id", flat=True).distinct()[:_CHUNK])
+    made = QueueItem.objects.filter(received_id__in=received)
+    for name in made.exclude(prepared_file="").values_list("prepared_file", flat=True):
+        files.discard(name)
+    for identifier in received:
+        spool.discard(identifier)
+    # Only now: a kill in between leaves rows that say "kept" for files that are gone; the next round rights them.
+    made.update(purged_at=timezone.now())
+    return len(received)
+
+
+def forget_history(kept: timedelta) -> int:
+    """Remove the rows of finished items whose files are gone and whose time is over; returns how many."""
+    over = timezone.now() - kept
+    old = QueueItem.objects.filter(purged_at__isnull=False, updated_at__lt=over)
+    siblings = QueueItem.objects.filter(received_id=OuterRef("received_id"), purged_at=None)
+    ids = list(old.exclude(Exists(siblings)).order_by("id").values_list("id", flat=True)[:_CHUNK])
+    QueueItem.objects.filter(id__in=ids).delete()
+    return len(ids)
+
+
+def forget_idle(log_kept: timedelta) -> None:
+    """Remove scoped state without use, old log lines, and processes that have long been silent."""
+    now = timezone.now()
+    ScopedState.objects.filter(used_at__lt=now - IDLE).delete()
+    ApplicationLogLine.objects.filter(at__lt=now - log_kept).delete()
+    ServiceProcess.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
+
+
+def sweep(spool: Spool, files: PreparedFiles) -> int:
+    """Remove what killed writers left: unfinished files, and prepared files that no row names."""
+    day = timedelta(days=1)
+    swept = spool.sweep_parts(timedelta(hours=1)) + files.sweep_parts(3600)
+    names = files.names(3600)
+    for at in range(0, len(names), _CHUNK):
+        part = names[at : at + _CHUNK]
+        named = set(QueueItem.objects.filter(prepared_file__in=part).values_list("prepared_file", flat=True))
+        swept += files.discard_unnamed(part, named)
+    spool.prune_folders(timezone.now() - day)
+    return swept

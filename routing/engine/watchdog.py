@@ -1,0 +1,156 @@
+"""
+The parent of one worker: starts its processes, ends one whose script does not end, and replaces what dies.
+
+It has no threads and no database connection, so that forking is safe, and runs
+nothing that a script or a sender can influence.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.db import connections
+
+from routing.engine.process import die_with_parent
+from routing.engine.watch import Casualty, Watch
+
+log = logging.getLogger("capacitor.watchdog")
+
+_LOOK = 0.1
+"""Seconds between two looks at the children."""
+_CALM = 5.0
+"""A child that lived so long may be replaced at once; one that dies sooner waits a little."""
+_SLOWEST = 10.0
+
+
+@dataclass
+class Role:
+    """One kind of child: what it runs, and the one that runs now."""
+
+    name: str
+    run: Callable[[Watch, Casualty | None], None]
+    watch: Watch = field(default_factory=Watch)
+    pid: int = 0
+    started_at: float = 0.0
+    start_at: float = 0.0
+    delay: float = 0.0
+    casualty: Casualty | None = None
+    killed_for: str = ""
+
+
+class Watchdog:
+    """Keeps one process of each role running until it is told to stop."""
+
+    def __init__(self, roles: list[Role], *, time_message: str, drain_seconds: float) -> None:
+        """``time_message`` is what an item says whose script had to be ended."""
+        self._roles = roles
+        self._time_message = time_message
+        self._drain_seconds = drain_seconds
+        self._stopping = False
+
+    def run(self) -> None:
+        """Blocks until SIGTERM or SIGINT, then until the children have ended or had to be ended."""
+        signals = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._stop)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        # Blocked but for sigtimedwait(): a signal between two looks is not lost, and none interrupts a fork.
+        signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        while not self._stopping:
+            for role in self._roles:
+                if not role.pid and time.monotonic() >= role.start_at:
+                    self._start(role, signals)
+            self._look(signals)
+        self._end(signals)
+
+    def _stop(self, number: int, frame: object) -> None:
+        self._stopping = True
+
+    def _start(self, role: Role, signals: set[signal.Signals]) -> None:
+        parent = os.getpid()
+        # A connection that both sides hold would be used by both.
+        connections.close_all()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        pid = os.fork()
+        if pid:
+            role.pid, role.started_at, role.killed_for = pid, time.monotonic(), ""
+            return
+        code = 1
+        try:
+            for number in signals:
+                signal.signal(number, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
+            die_with_parent(parent)
+            role.run(role.watch, role.casualty)
+            code = 0
+        except BaseException:
+            logging.getLogger("capacitor.process").exception("process %s ends by an unexpected error", role.name)
+        finally:
+            logging.shutdown()
+            # Not sys.exit: nothing of the parent's may be run to its end here.
+            os._exit(code)
+
+    def _look(self, signals: set[signal.Signals]) -> None:
+        caught = signal.sigtimedwait(signals, _LOOK)
+        if caught is not None and caught.si_signo in (signal.SIGTERM, signal.SIGINT):
+            self._stopping = True
+        for role in self._roles:
+            if role.pid and role.watch.overdue and not role.killed_for:
+                role.killed_for = self._time_message
+                os.kill(role.pid, signal.SIGKILL)
+        self._reap()
+
+    def _reap(self) -> None:
+        for role in self._roles:
+            if not role.pid:
+                continue
+            pid, status = os.waitpid(role.pid, os.WNOHANG)
+            if pid:
+                self._bury(role, status)
+
+    def _bury(self, role: Role, status: int) -> None:
+        role.pid = 0
+        item_id = role.watch.item_id
+        words = role.killed_for or _in_words(status)
+        if item_id is not None:
+            message = role.killed_for or f"the script {words} the process that ran it"
+            role.casualty = Casualty(role.watch.owner, item_id, message)
+        else:
+            role.casualty = None
+        role.watch.end()
+        role.watch.owner = ""
+        if self._stopping and item_id is None and os.WIFEXITED(status) and not os.WEXITSTATUS(status):
+            return
+        log.warning("process %s ended (%s) and is started again", role.name, words)
+        calm = item_id is not None or time.monotonic() - role.started_at > _CALM
+        # A script that ends its process must not slow down the images behind it; our own crash loop may.
+        role.delay = 0.0 if calm else min(max(role.delay * 2, 0.25), _SLOWEST)
+        role.start_at = time.monotonic() + role.delay
+
+    def _end(self, signals: set[signal.Signals]) -> None:
+        until = time.monotonic() + self._drain_seconds
+        for role in self._roles:
+            if role.pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(role.pid, signal.SIGTERM)
+        while any(role.pid for role in self._roles) and time.monotonic() < until:
+            self._look(signals)
+        for role in self._roles:
+            if role.pid:
+                log.warning("process %s did not end in %g s and is killed", role.name, self._drain_seconds)
+                os.kill(role.pid, signal.SIGKILL)
+                os.waitpid(role.pid, 0)
+
+
+def _in_words(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"crashed (signal {os.WTERMSIG(status)})"
+    return f"ended (exit code {os.WEXITSTATUS(status)})"

@@ -1,0 +1,36 @@
+"""Prepare and deliver queue items until told to stop; any number of these may run."""
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand
+
+from routing import application_log
+from routing.engine import delivering, housekeeping, preparing
+from routing.engine.watchdog import Role, Watchdog
+
+ROLES = {"prepare": preparing.run, "deliver": delivering.run, "housekeep": housekeeping.run}
+
+
+class Command(BaseCommand):
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--role",
+            action="append",
+            choices=sorted(ROLES),
+            help="run only this part (may be given several times); default: all",
+        )
+        parser.add_argument("--drain", type=float, default=30.0, metavar="SECONDS", help="time to finish at the end")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        service = settings.CAPACITOR
+        # No database handler: its thread and connection must not be there when children are forked.
+        application_log.start("watchdog", service.data_dir / "logs", service.log_level, database=False)
+        Watchdog(
+            [Role(name, ROLES[name]) for name in options["role"] or ROLES],
+            time_message=preparing.prepare_settings().limits.time_message,
+            drain_seconds=options["drain"],
+        ).run()

@@ -1,0 +1,66 @@
+"""Run the whole router on this machine: web site, DICOM listeners and queue workers, until told to stop."""
+
+import sys
+from argparse import ArgumentParser
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from routing import application_log
+from routing.supervisor import Service, Supervisor
+
+
+class Command(BaseCommand):
+    help = __doc__ or ""
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="with sample nodes, scripts, senders and destinations")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        service = settings.CAPACITOR
+        application_log.start("supervisor", service.data_dir / "logs", service.log_level, database=False)
+        call_command("first_administrator")
+        services = self._services()
+        if options["demo"]:
+            call_command("demo_data")
+            services += [
+                Service("demo destination", self._command("demo_destination"), stop_after=3),
+                Service("demo modality", self._command("demo_modality"), stop_after=0),
+            ]
+        self.stdout.write(f"Web site        http://{service.web_host}:{service.web_port}/")
+        self.stdout.write(f"DICOM listener  {service.ae_title} on port {service.dicom_port}")
+        self.stdout.write(f"Data            {service.data_dir}")
+        self.stdout.flush()
+        Supervisor(services).run()
+
+    def _services(self) -> list[Service]:
+        service = settings.CAPACITOR
+        share = ["--share-port"] if service.listeners > 1 else []
+        web = [
+            sys.executable,
+            "-m",
+            "daphne",
+            "--bind",
+            service.web_host,
+            "--port",
+            str(service.web_port),
+            "--verbosity",
+            "0",
+            "capacitor_web.asgi:application",
+        ]
+        return [
+            *(
+                Service(f"listener {number}", self._command("dicom_listener", *share), stop_after=1)
+                for number in range(1, service.listeners + 1)
+            ),
+            *(
+                Service(f"worker {number}", self._command("queue_worker"), stop_after=2)
+                for number in range(1, service.workers + 1)
+            ),
+            Service("web site", web, stop_after=4),
+        ]
+
+    def _command(self, name: str, *arguments: str) -> list[str]:
+        return [sys.executable, sys.argv[0], name, *arguments]

@@ -1,0 +1,82 @@
+"""Files made from received ones where an edit recipe cannot do: beside the spool's own, under names of their own."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import time
+from collections.abc import Collection, Iterator
+from pathlib import Path
+
+_FOLDER = "prepared"
+_PART = ".part"
+
+
+class PreparedFiles:
+    """
+    Whole Part 10 files in one folder of the spool, which reception never looks at.
+
+    A row names its file; a file that no row names is swept.
+    """
+
+    def __init__(self, spool_root: Path) -> None:
+        self.folder = spool_root / _FOLDER
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    @contextlib.contextmanager
+    def draft(self) -> Iterator[Path]:
+        """A path to write to; whatever is there at the end and was not kept is removed."""
+        path = self.folder / f"{os.getpid()}-{secrets.token_hex(8)}{_PART}"
+        try:
+            yield path
+        finally:
+            path.unlink(missing_ok=True)
+
+    def keep(self, draft: Path, item_id: int) -> str:
+        """Make a draft durable and give it the name that the item's row will hold."""
+        name = f"{item_id}-{secrets.token_hex(4)}.dcm"
+        for place in (draft, self.folder):
+            fd = os.open(place, os.O_RDONLY)
+            try:
+                # The name follows the bytes, and the folder that holds the name comes last.
+                os.fsync(fd)
+                if place == draft:
+                    draft.rename(self.path(name))
+            finally:
+                os.close(fd)
+        return name
+
+    def discard(self, name: str) -> None:
+        self.path(name).unlink(missing_ok=True)
+
+    def names(self, older_than: float) -> list[str]:
+        """Kept files that nobody has touched for so many seconds."""
+        return [entry.name for entry in self._old(older_than) if not entry.name.endswith(_PART)]
+
+    def sweep_parts(self, older_than: float) -> int:
+        """Remove the drafts of processes that were killed; how many."""
+        drafts = [entry for entry in self._old(older_than) if entry.name.endswith(_PART)]
+        for entry in drafts:
+            Path(entry.path).unlink(missing_ok=True)
+        return len(drafts)
+
+    def discard_unnamed(self, names: Collection[str], named: Collection[str]) -> int:
+        """Remove those of ``names`` that no row names; how many."""
+        lost = set(names) - set(named)
+        for name in lost:
+            self.discard(name)
+        return len(lost)
+
+    def _old(self, older_than: float) -> list[os.DirEntry[str]]:
+        limit = time.time() - older_than
+        found = []
+        with os.scandir(self.folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.stat().st_mtime <= limit:
+                        found.append(entry)
+        return found

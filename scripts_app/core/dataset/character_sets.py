@@ -6,6 +6,7 @@ import re
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from pydicom import charset
 
@@ -41,12 +42,15 @@ def codecs_of(character_sets: str) -> tuple[str, ...]:
         return tuple(charset.convert_encodings(names))
 
 
-def check_character_sets(character_sets: str) -> None:
+def check_character_sets(value: Any) -> None:
     """DatasetError when a script asks for a character set that the standard does not define."""
-    for name in character_sets.split("\\"):
-        if name.strip() not in charset.python_encoding:
-            known = ", ".join(sorted(name for name in charset.python_encoding if name.startswith("ISO_IR")))
-            raise DatasetError(f"0008,0005 SpecificCharacterSet: {name!r} is not one of {known}, GB18030, GBK")
+    for name in value if isinstance(value, (list, tuple)) else str(value).split("\\"):
+        if str(name).strip() not in charset.python_encoding:
+            known = ", ".join(sorted(known for known in charset.python_encoding if known.startswith("ISO_IR")))
+            raise DatasetError(
+                f"0008,0005 SpecificCharacterSet: {name!r} is not one of {known}, GB18030, GBK"
+                " and the ISO 2022 forms; Unicode is 'ISO_IR 192'"
+            )
 
 
 def decoded(value: bytes, codecs: Sequence[str], *, name: bool = False, errors: str = "replace") -> str:

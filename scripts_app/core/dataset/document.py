@@ -92,9 +92,20 @@ class Document:
         if not self._dataset.edits:
             return None
         recipe = joined(list(self._dataset.parts()))
-        if recipe.parts == ((self._dataset.start, self._dataset.end),):
-            return None
-        return recipe
+        return None if self._is_received(recipe) else recipe
+
+    def _is_received(self, recipe: Recipe) -> bool:
+        at = self._dataset.start
+        for part in recipe.parts:
+            if isinstance(part, bytes):
+                if self._map[at : at + len(part)] != part:
+                    return False
+                at += len(part)
+            elif part[0] == at:
+                at = part[1]
+            else:
+                return False
+        return at == self._dataset.end
 
     def identity(self) -> Identity:
         """What the queue row shows, after the edits; what cannot be read is empty."""

@@ -56,7 +56,8 @@ def text_at(dataset: Dataset, tag: int) -> str | None:
         raise DatasetError(f"{named(tag)} is binary ({vr.decode()}, {dataset.length(tag)} bytes)")
     try:
         value = dataset.value(tag) or b""
-        return text_of(vr, value, dataset.encoding, "" if value.isascii() else dataset.character_sets())
+        plain = value.isascii() and b"\x1b" not in value
+        return text_of(vr, value, dataset.encoding, "" if plain else dataset.character_sets())
     except Unreadable as error:
         raise DatasetError(f"{named(tag)} {error}") from None
 
@@ -73,10 +74,11 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     where = named(tag)
     _refuse(dataset, tag, vr)
     old = shown_at(dataset, tag)
+    if tag == SPECIFIC_CHARACTER_SET:
+        check_character_sets(value)
     text = text_for(vr, value, where)
     also: tuple[EditRecord, ...] = ()
     if tag == SPECIFIC_CHARACTER_SET:
-        check_character_sets(text)
         _recode(dataset, dataset.character_sets(), text)
     if vr in NUMBER_FORMATS or vr == b"AT":
         value_bytes = packed(vr, text, dataset.encoding, where)

@@ -92,6 +92,12 @@ def _scan_explicit(
     while at < end:
         group, number, vr, length = unpack(buffer, at)
         tag = group << 16 | number
+        if tag > last:
+            if tag > last_tag:
+                return at
+            last = tag
+        elif ordered or tag in index:
+            raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
         if vr in SHORT_VRS:
             value = at + 8
         elif vr in LONG_VRS:
@@ -101,12 +107,6 @@ def _scan_explicit(
             return at
         else:
             raise NotIndexable(f"{written(tag)} at byte {at} has no known VR ({bytes(vr)!r})")
-        if tag > last:
-            if tag > last_tag:
-                return at
-            last = tag
-        elif ordered or tag in index:
-            raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
         stop = value + length
         if length == UNDEFINED_LENGTH and vr in LONG_VRS:
             stop, behind = _skip_undefined(buffer, value, end, vr, encoding, depth)

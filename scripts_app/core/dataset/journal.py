@@ -31,7 +31,7 @@ class Journal:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: list[tuple[dict[int, Edited], int, object] | tuple[Sequence, None, list[Dataset]]] = []
+        self._entries: list[tuple[dict[int, Edited], int, object] | tuple[Sequence, None, list[Dataset] | None]] = []
 
     def mark(self) -> Mark:
         return Mark(len(self._entries))
@@ -44,6 +44,10 @@ class Journal:
         """Take an edit away, so that the received bytes show again."""
         if tag in edits:
             self._entries.append((edits, tag, edits.pop(tag)))
+
+    def append_item(self, sequence: Sequence, item: Dataset) -> None:
+        self._entries.append((sequence, None, None))
+        sequence.items.append(item)
 
     def replace_items(self, sequence: Sequence, items: list[Dataset]) -> None:
         self._entries.append((sequence, None, sequence.items))
@@ -64,7 +68,11 @@ class Journal:
         while len(entries) > mark:
             entry = entries.pop()
             if entry[1] is None:
-                entry[0].items = entry[2]
+                sequence, _, items = entry
+                if items is None:
+                    sequence.items.pop()
+                else:
+                    sequence.items = items
             elif entry[2] is _NOTHING:
                 entry[0].pop(entry[1], None)
             else:

@@ -107,10 +107,11 @@ class Dataset:
         A literal equal to the received bytes is no edit.  The group's length
         (gggg,0000) would be wrong from now on; it is retired and dropped.
         """
-        self.touch()
         if isinstance(edited, Literal) and self._as_received(tag, edited):
+            self.refuse_removed()
             self.journal.forget(self.edits, tag)
             return
+        self.touch()
         self.journal.assign(self.edits, tag, edited)
         group_length = tag & 0xFFFF0000
         if group_length in self.index and self.edits.get(group_length, _NOTHING) is not None:
@@ -129,9 +130,18 @@ class Dataset:
     def touch(self) -> None:
         """Make sure that an edit here will be written: the sequences above count as edited too."""
         if self.owner is not None:
-            if self not in self.owner.items:
-                raise DatasetError(f"this item of {named(self.owner.tag)} has been removed")
+            self.refuse_removed()
             self.owner.touch()
+
+    def refuse_removed(self) -> None:
+        """DatasetError when this item is no longer part of the data set."""
+        item, owner = self, self.owner
+        while owner is not None:
+            if item not in owner.items:
+                raise DatasetError(f"this item of {named(owner.tag)} has been removed")
+            if owner.parent.edits.get(owner.tag, owner) is not owner:
+                raise DatasetError(f"this sequence {named(owner.tag)} has been removed or replaced")
+            item, owner = owner.parent, owner.parent.owner
 
     def parts(self) -> Iterator[Part]:
         """The elements as they are to be written: ranges of the file, and literals."""
@@ -209,19 +219,15 @@ class Sequence:
         return sequence
 
     def touch(self) -> None:
-        """Stand over the received sequence in the parent; DatasetError when it has been removed."""
-        standing = self.parent.edits.get(self.tag, _NOTHING)
-        if standing is self:
-            return
-        if standing is not _NOTHING:
-            raise DatasetError(f"this sequence {named(self.tag)} has been removed or replaced")
-        self.parent.put(self.tag, self)
+        """Stand over the received sequence in the parent, and so on up to the top."""
+        if self.parent.edits.get(self.tag) is not self:
+            self.parent.put(self.tag, self)
 
     def append(self) -> Dataset:
         """A new, empty item at the end."""
         self.touch()
         item = Dataset(self.parent.buffer, self.parent.journal, self.encoding, {}, 0, 0, self)
-        self.parent.journal.replace_items(self, [*self.items, item])
+        self.parent.journal.append_item(self, item)
         return item
 
     def remove(self, item: Dataset) -> None:

@@ -96,6 +96,8 @@ def _rewrite(path: Path, target: Path) -> None:
         warnings.simplefilter("always")
         try:
             dataset = pydicom.dcmread(path, force=True)
+            if not dataset:
+                raise DatasetError("the file cannot be edited: it holds no elements")
             for tag, element in dataset.items():
                 cut = isinstance(element, RawDataElement) and element.length not in (
                     0xFFFFFFFF,

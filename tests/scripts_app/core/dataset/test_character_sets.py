@@ -1,0 +1,134 @@
+import pytest
+
+from scripts_app.core.dataset.character_sets import encoded
+from scripts_app.core.dataset.document import DatasetError
+from tests.scripts_app.core.dataset.builders import SYNTAXES, document, edited_bytes, element, item, sequence
+
+NAMES = [
+    ("ISO_IR 100", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
+    ("ISO_IR 192", "Wang^小东".encode(), "Wang^小东"),
+    ("GB18030", "Wang^小东".encode("gb18030"), "Wang^小东"),
+    ("ISO_IR 13", b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3", "ﾔﾏﾀﾞ^ﾀﾛｳ"),
+    ("ISO_IR 144", "Дюйм".encode("iso8859_5"), "Дюйм"),
+    ("ISO_IR 126", "Διονυσιος".encode("iso8859_7"), "Διονυσιος"),
+    # PS3.5 H.3.1 and I.2
+    (
+        "\\ISO 2022 IR 87",
+        b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B",
+        "Yamada^Tarou=山田^太郎",
+    ),
+    ("\\ISO 2022 IR 149", b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7", "Hong^Gildong=洪^吉洞"),
+    ("ISO_IR 6\\ISO 2022 IR 100", b"\x1b-AJ\xe9r\xf4me", "Jérôme"),
+    # PS3.5 K.2
+    ("\\ISO 2022 IR 58", b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab", "Zhang^XiaoDong=张^小东"),
+    # Misspelt as many devices do it.
+    ("ISO IR 100", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
+    # Against the standard, but what Latin-1 devices without the attribute send.
+    (None, b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
+]
+
+
+def charset(value):
+    return [] if value is None else [element(0x00080005, "CS", value)]
+
+
+@pytest.mark.parametrize("sets, value, text", NAMES)
+def test_names_are_read_in_their_character_set(tmp_path, sets, value, text):
+    assert document(tmp_path, *charset(sets), element(0x00100010, "PN", value)).root.get("PatientName") == text
+
+
+@pytest.mark.parametrize("sets, value, text", [each for each in NAMES if each[0] not in (None, "ISO IR 100")])
+def test_names_are_written_as_the_standard_writes_them(tmp_path, sets, value, text):
+    doc = document(tmp_path, *charset(sets), element(0x00100010, "PN", "Doe"))
+    record = doc.root.set("PatientName", text)
+    assert doc.root.get("PatientName") == text
+    assert doc.root.get("SpecificCharacterSet") == sets, "no other set is needed"
+    assert element(0x00100010, "PN", value) in edited_bytes(doc)
+    assert record.also == ()
+
+
+def test_undecodable_bytes_are_shown_with_marks_and_stay_as_they_are(tmp_path):
+    bad = element(0x00100010, "PN", b"Doe^\xff\xfeJane")
+    doc = document(tmp_path, *charset("ISO_IR 192"), bad, element(0x00100020, "LO", "P1"))
+    assert doc.root.get("PatientName") == "Doe^��Jane"
+    doc.root.set("PatientID", "P2")
+    assert bad in edited_bytes(doc)
+
+
+def test_an_item_may_have_a_character_set_of_its_own(tmp_path):
+    def referring(name, *sets):
+        return item(b"".join([*sets, element(0x00080090, "PN", name)]))
+
+    doc = document(
+        tmp_path,
+        *charset("ISO_IR 192"),
+        sequence(0x00400275, [referring("小".encode()), referring(b"J\xe9r", *charset("ISO_IR 100"))]),
+    )
+    assert doc.root.get("0040,0275[1].0008,0090") == "小"
+    assert doc.root.get("0040,0275[2].0008,0090") == "Jér"
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_a_value_the_set_cannot_hold_raises_it_to_unicode_everywhere(tmp_path, syntax):
+    def each(tag, vr, value):
+        return element(tag, vr, value, syntax)
+
+    own = each(0x00080005, "CS", "ISO_IR 144") + each(0x00400007, "LO", b"\xbb\xee")
+    doc = document(
+        tmp_path,
+        each(0x00080005, "CS", "ISO_IR 100"),
+        each(0x00080060, "CS", "CT"),
+        each(0x00081030, "LO", b"Sch\xe4del"),
+        each(0x00100010, "PN", "Doe"),
+        sequence(0x00400275, [item(each(0x00400007, "LO", b"Sch\xe4del"), syntax), item(own, syntax)], syntax),
+        each(0x00400280, "ST", b"\xe4"),
+        syntax=syntax,
+    )
+    record = doc.root.set("PatientName", "山田")
+    assert [(also.path, also.old, also.new) for also in record.also] == [("0008,0005", "ISO_IR 100", "ISO_IR 192")]
+    root = doc.root
+    assert root.get("SpecificCharacterSet") == "ISO_IR 192"
+    assert root.get("PatientName") == "山田"
+    assert root.get("StudyDescription") == root.get("0040,0275[1].0040,0007") == "Schädel"
+    assert root.get("0040,0275[2].0040,0007") == "Лю", "an item with a set of its own is left alone"
+    assert "Schädel".encode() in edited_bytes(doc)
+    assert own in edited_bytes(doc)
+
+
+def test_setting_the_character_set_writes_all_text_anew(tmp_path):
+    doc = document(tmp_path, *charset("ISO_IR 100"), element(0x00100010, "PN", b"J\xe9r\xf4me"))
+    doc.root.set("SpecificCharacterSet", "ISO_IR 192")
+    assert doc.root.get("PatientName") == "Jérôme"
+    assert "Jérôme".encode() in edited_bytes(doc)
+
+
+@pytest.mark.parametrize(
+    "change", [lambda root: root.set("0008,0005", "ISO_IR 100"), lambda root: root.remove("0008,0005")]
+)
+def test_a_character_set_that_cannot_hold_the_text_is_refused(tmp_path, change):
+    doc = document(tmp_path, *charset("ISO_IR 192"), element(0x00100010, "PN", "山".encode()))
+    with pytest.raises(DatasetError, match="0010,0010 PatientName cannot be carried over"):
+        change(doc.root)
+    assert doc.recipe() is None
+
+
+def test_an_unknown_character_set_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="'UTF-8' is not one of"):
+        document(tmp_path).root.set("SpecificCharacterSet", "UTF-8")
+
+
+def test_text_that_its_set_does_not_explain_is_not_guessed_at(tmp_path):
+    doc = document(tmp_path, *charset("ISO_IR 192"), element(0x00081030, "LO", b"\xff"), element(0x00100010, "PN", "A"))
+    with pytest.raises(DatasetError, match="0008,1030 StudyDescription"):
+        doc.root.set("SpecificCharacterSet", "GB18030")
+
+
+def test_what_is_no_unicode_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="no character of Unicode"):
+        document(tmp_path).root.set("PatientName", "A\udcff")
+
+
+@pytest.mark.parametrize("sets", ["ISO_IR 13", "\\ISO 2022 IR 87", "\\ISO 2022 IR 100", ""])
+def test_never_a_question_mark_in_place_of_a_character(sets):
+    with pytest.raises(UnicodeError):
+        encoded("Łódź 😀", sets)

@@ -1,0 +1,153 @@
+import warnings
+import zlib
+
+import pydicom
+import pytest
+
+from scripts_app.core.dataset.document import DatasetError, Document, NotIndexable
+from scripts_app.core.dataset.file_meta import IMPLEMENTATION_CLASS_UID, read_file_meta
+from scripts_app.core.dataset.slow_path import normalised, write_part10
+from tests.scripts_app.core.dataset.builders import (
+    DEFLATED,
+    EXPLICIT,
+    IMPLICIT,
+    ct,
+    ct_elements,
+    edited_bytes,
+    element,
+    part10,
+    samples,
+)
+
+LIMIT = 1 << 24
+
+
+def deflated(content: bytes) -> bytes:
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(content) + deflater.flush()
+
+
+def normal(folder, content, limit=LIMIT):
+    source, target = folder / "source.dcm", folder / "normal.dcm"
+    source.write_bytes(content)
+    normalised(source, target, limit=limit)
+    return Document.open(target)
+
+
+def test_a_deflated_file_becomes_explicit_little_endian(tmp_path):
+    content = b"".join(ct_elements())
+    doc = normal(tmp_path, part10(deflated(content), syntax=DEFLATED))
+    assert doc.transfer_syntax_uid == EXPLICIT
+    assert edited_bytes(doc) == content
+    assert doc.file_meta.media_storage_sop_instance_uid == "1.2.3.4"
+
+
+@pytest.mark.parametrize(
+    "packed, words",
+    [
+        (deflated(bytes(1 << 26)), "grows beyond"),
+        (deflated(b"".join(ct_elements()))[:-20], "cut short"),
+        (b"\xff" * 40, "cannot be inflated"),
+        (deflated(b"no elements at all"), "no known VR"),
+    ],
+)
+def test_a_deflated_file_that_cannot_be_unpacked_is_refused_and_leaves_nothing(tmp_path, packed, words):
+    with pytest.raises(DatasetError, match=words):
+        normal(tmp_path, part10(packed, syntax=DEFLATED))
+    assert not (tmp_path / "normal.dcm").exists()
+
+
+def test_a_file_beyond_the_limit_is_refused(tmp_path):
+    with pytest.raises(DatasetError, match="more than the 100 allowed"):
+        normal(tmp_path, part10(*ct_elements()), limit=100)
+
+
+def test_elements_out_of_order_are_put_in_order(tmp_path):
+    name, number = element(0x00100010, "PN", "Doe"), element(0x00100020, "LO", "P1")
+    doc = normal(tmp_path, part10(number, name))
+    assert doc.root.to_table() == {"PatientName": "Doe", "PatientID": "P1"}
+    assert doc.transfer_syntax_uid == EXPLICIT
+
+
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (part10(element(0x00100010, "PN", "Doe", length=400)), "ends inside"),
+        (b"", "cannot be edited"),
+        (b"this is a text file and nothing else\n" * 10, "cannot be edited"),
+        (
+            part10(
+                element(0x00100010, "PN", b"\xff\xfe", IMPLICIT),
+                element(0x00080005, "CS", "ISO_IR 192", IMPLICIT),
+            ),
+            "cannot be edited",
+        ),
+    ],
+)
+def test_what_would_have_to_be_guessed_is_refused_and_leaves_nothing(tmp_path, content, words):
+    with pytest.raises(DatasetError, match=words):
+        normal(tmp_path, content)
+    assert not (tmp_path / "normal.dcm").exists()
+
+
+def test_every_bundled_file_the_index_refuses_is_normalised_or_refused_in_words(tmp_path):
+    outcomes = {}
+    for path in samples():
+        try:
+            Document.open(path).close()
+        except NotIndexable:
+            try:
+                normalised(path, tmp_path / "normal.dcm", limit=LIMIT)
+                outcomes[path.name] = True
+            except DatasetError as error:
+                outcomes[path.name] = False
+                assert str(error).startswith("the file cannot be edited: ")
+    assert {name for name, done in outcomes.items() if done} >= {
+        "image_dfl.dcm",
+        "SC_rgb_jpeg.dcm",
+        "ExplVR_BigEndNoMeta.dcm",
+        "ExplVR_LitEndNoMeta.dcm",
+    }
+    assert {name for name, done in outcomes.items() if not done} >= {"MR_truncated.dcm", "rtplan_truncated.dcm"}
+
+
+@pytest.mark.parametrize("name", ["image_dfl.dcm", "SC_rgb_jpeg.dcm"])
+def test_a_normalised_file_says_the_same(tmp_path, name):
+    path = next(path for path in samples() if path.name == name)
+    normalised(path, tmp_path / "normal.dcm", limit=LIMIT)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        before, after = pydicom.dcmread(path), pydicom.dcmread(tmp_path / "normal.dcm")
+        assert list(before) == list(after)
+
+
+def test_a_whole_file_is_written_from_a_recipe(tmp_path):
+    doc = ct(tmp_path)
+    doc.root.set("SOPInstanceUID", "1.9.9")
+    doc.root.set("PatientName", "山")
+    target = tmp_path / "target.dcm"
+    write_part10(tmp_path / "received.dcm", doc.recipe(), doc.identity(), EXPLICIT, target)
+    written = pydicom.dcmread(target)
+    assert written.file_meta.MediaStorageSOPInstanceUID == "1.9.9"
+    assert written.file_meta.ImplementationClassUID == IMPLEMENTATION_CLASS_UID
+    assert written.preamble == bytes(128)
+    assert written.PatientName == "山"
+    assert target.read_bytes().endswith(edited_bytes(doc))
+
+
+def test_a_whole_file_without_recipe_has_the_received_data_set(tmp_path):
+    doc = ct(tmp_path)
+    target = tmp_path / "target.dcm"
+    write_part10(tmp_path / "received.dcm", None, doc.identity(), EXPLICIT, target)
+    assert target.read_bytes()[read_file_meta(target.read_bytes()).dataset_offset :] == edited_bytes(doc)
+
+
+def test_a_file_can_be_deflated_on_the_way_out(tmp_path):
+    doc = ct(tmp_path)
+    doc.root.set("PatientID", "P2")
+    target = tmp_path / "target.dcm"
+    write_part10(tmp_path / "received.dcm", doc.recipe(), doc.identity(), DEFLATED, target, deflate=True)
+    assert pydicom.dcmread(target).PatientID == "P2"
+    assert len(target.read_bytes()) % 2 == 0
+    normalised(target, tmp_path / "back.dcm", limit=LIMIT)
+    assert edited_bytes(Document.open(tmp_path / "back.dcm")) == edited_bytes(doc)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
 
-from routing.models import AuditRecord, Node, QueueItem
+from routing.models import AuditRecord, Node
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.loader import ScriptCache, current
 from scripts_app.models import LuaEntry, LuaLibrary
 from scripts_app.revision import revision
+from tests.builders import node, queue_item
 
 pytestmark = pytest.mark.django_db
 
@@ -110,29 +110,6 @@ def refuse(root: Path) -> list[str]:
     return lines[:-1]
 
 
-def waiting_item(node: Node, state: str = "Prepared") -> QueueItem:
-    now = timezone.now()
-    return QueueItem.objects.create(
-        id=1,
-        received_id=1,
-        state=state,
-        source_ae_title="CT_1",
-        called_ae_title=node.ae_title,
-        peer_address="127.0.0.1",
-        association_id="1",
-        destination_ae_title=node.ae_title,
-        node=node,
-        sop_class_uid="1.2",
-        sop_instance_uid="1.3",
-        transfer_syntax_uid="1.2.840.10008.1.2.1",
-        size=1,
-        dataset_offset=0,
-        not_before=now,
-        created_at=now,
-        updated_at=now,
-    )
-
-
 def test_every_field_of_nodes_yml_arrives_and_text_stays_text(tmp_path: Path) -> None:
     run(directory(tmp_path, FILES))
     pacs = Node.objects.get(ae_title="PACS")
@@ -223,7 +200,7 @@ def test_entries_that_change_places_keep_their_rows(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("state", ["New", "Prepared", "Failed", "Rejected", "Expired"])
 def test_a_node_that_items_wait_for_is_disabled_instead_of_removed(tmp_path: Path, state: str) -> None:
-    waiting_item(Node.objects.create(ae_title="OLD"), state)
+    queue_item(state, node=node("OLD"))
     out = run(directory(tmp_path, FILES))
     assert "disable node OLD (Storage): not removed: 1 images in the queue are for it" in out
     assert Node.objects.get(ae_title="OLD").enabled is False
@@ -231,7 +208,7 @@ def test_a_node_that_items_wait_for_is_disabled_instead_of_removed(tmp_path: Pat
 
 
 def test_a_node_that_only_history_names_is_removed(tmp_path: Path) -> None:
-    item = waiting_item(Node.objects.create(ae_title="OLD"), "Delivered")
+    item = queue_item("Delivered", node=node("OLD"))
     run(directory(tmp_path, FILES))
     item.refresh_from_db()
     assert item.node is None and item.destination_ae_title == "OLD"

@@ -1,0 +1,179 @@
+"""Forms of the pages: a node, a known sender."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+
+from routing.core.ae_title import IllegalAETitle, KnownTitle, TitleBook, checked
+from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+from routing.models import KnownSender, Node
+
+_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
+_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
+_HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
+
+
+def _alias(line: str) -> str:
+    try:
+        return checked(line)
+    except IllegalAETitle as error:
+        raise ValidationError(str(error)) from error
+
+
+def _span(line: str) -> str:
+    found = _SPAN.fullmatch(line)
+    if not found:
+        raise ValidationError(f"{line!r} is not a time span; write it like 22:00 - 06:00")
+    hours, minutes = (int(found[1]), int(found[3])), (int(found[2]), int(found[4]))
+    if max(hours) > 23 or max(minutes) > 59:
+        raise ValidationError(f"{line!r} has a time that no clock shows; the last of a day is 23:59")
+    return f"{hours[0]:02}:{minutes[0]:02} - {hours[1]:02}:{minutes[1]:02}"
+
+
+def _network(line: str) -> str:
+    try:
+        return str(ipaddress.ip_network(line.replace(" ", ""), strict=False))
+    except ValueError as error:
+        raise ValidationError(f"{line!r} is neither an address nor a network such as 192.168.1.0/24") from error
+
+
+def _sop_class(line: str) -> str:
+    if line != "default" and not (_UID.fullmatch(line) and len(line) <= 64):
+        raise ValidationError(f"{line!r} is neither a SOP class UID nor the word default")
+    return line
+
+
+class LinesField(forms.CharField):
+    """A list, one value a line; errors name the line's own text."""
+
+    widget = forms.Textarea
+
+    def __init__(self, *, read: Callable[[str], str], **options: Any) -> None:
+        super().__init__(required=False, strip=True, **options)
+        self.read = read
+        self.widget.attrs["rows"] = 2
+
+    def prepare_value(self, value: Any) -> Any:
+        return "\n".join(value) if isinstance(value, list) else value
+
+    def clean(self, value: Any) -> list[str]:
+        values, wrong = [], []
+        for line in filter(None, (line.strip() for line in str(value or "").splitlines())):
+            try:
+                values.append(self.read(line))
+            except ValidationError as error:
+                wrong += error.error_list
+        if wrong:
+            raise ValidationError(wrong)
+        return values
+
+
+class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+    """One node: what is wrong is said with the nearest valid value, before anything is saved."""
+
+    aliases = LinesField(read=_alias, help_text="further called AE titles that mean this node, one a line")
+    process_schedule = LinesField(
+        read=_span, help_text="when to send, such as 22:00 - 06:00, one span a line; empty: always (server's zone)"
+    )
+    process_networks = LinesField(
+        read=_network, help_text="send only when this machine has an address in one of these networks, one a line"
+    )
+    sop_class_priorities = LinesField(
+        read=_sop_class, help_text="SOP class UIDs, most urgent first; the word default places all others"
+    )
+
+    class Meta:
+        model = Node
+        fields = [
+            *("ae_title", "description", "host", "port", "role", "aliases", "enabled", "paused"),
+            *("impersonate", "transfer_syntax", "priority", "sop_class_priorities", "batch_size", "max_associations"),
+            *("process_delay", "process_schedule", "process_networks", "stall_threshold", "minimum_line_speed"),
+            *("retry_initial", "retry_limit", "retry_jitter", "retry_attempts"),
+            *("tls", "tls_check_host", "tls_ca", "tls_certificate", "tls_key"),
+        ]
+
+    SECTIONS = (
+        ("Where it is", ("ae_title", "description", "host", "port", "role", "aliases", "enabled", "paused")),
+        (
+            "How images are sent",
+            (
+                *("impersonate", "transfer_syntax", "priority", "sop_class_priorities"),
+                *("batch_size", "max_associations"),
+            ),
+        ),
+        (
+            "When images are sent",
+            (
+                *("process_schedule", "process_networks", "process_delay"),
+                *("stall_threshold", "minimum_line_speed"),
+            ),
+        ),
+        ("After a failure", ("retry_initial", "retry_limit", "retry_jitter", "retry_attempts")),
+        ("TLS", ("tls", "tls_check_host", "tls_ca", "tls_certificate", "tls_key")),
+    )
+
+    def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """The fields under their headings."""
+        return [(heading, [self[name] for name in names]) for heading, names in self.SECTIONS]
+
+    def clean_ae_title(self) -> str:
+        return str(self.cleaned_data["ae_title"]).strip(" ")
+
+    def clean_host(self) -> str:
+        host = str(self.cleaned_data["host"]).strip()
+        if not _HOST.fullmatch(host):
+            near = re.sub(r"^[a-z]+://|[/\s].*$", "", host)
+            hint = f"; perhaps {near}" if _HOST.fullmatch(near) else ""
+            raise ValidationError(f"{host!r} is neither a host name nor an IP address{hint}")
+        return host
+
+    def clean_transfer_syntax(self) -> str:
+        name = str(self.cleaned_data["transfer_syntax"]).strip()
+        try:
+            return name and (uid_of(name) and name)
+        except UnknownTransferSyntax as error:
+            raise ValidationError(str(error)) from error
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        if (cleaned.get("retry_limit") or 0) < (cleaned.get("retry_initial") or 0):
+            self.add_error("retry_limit", f"must be at least the first delay, {cleaned['retry_initial']} seconds")
+        if cleaned.get("ae_title") and cleaned.get("role") == Node.Role.STORAGE:
+            self._check_titles(cleaned)
+        return cleaned
+
+    def _check_titles(self, cleaned: dict[str, Any]) -> None:
+        """Every called AE title may lead to one place only."""
+        own = settings.CAPACITOR.ae_title
+        others = title_book(exclude=self.instance.pk).titles()
+        for field, titles in (("ae_title", [cleaned["ae_title"]]), ("aliases", cleaned.get("aliases") or [])):
+            for title in titles:
+                if title == own:
+                    self.add_error(field, f"{title} is the router's own AE title")
+                elif title in others:
+                    self.add_error(field, f"{title} already leads to {others[title]}")
+
+
+def title_book(exclude: int | None = None) -> TitleBook:
+    """What every called AE title means right now (D1)."""
+    nodes = Node.objects.filter(role=Node.Role.STORAGE).exclude(pk=exclude)
+    known = [KnownTitle(node.pk, node.ae_title, tuple(node.aliases), node.enabled) for node in nodes]
+    return TitleBook(known, settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
+
+
+class KnownSenderForm(forms.ModelForm):  # type: ignore[type-arg]
+    """Somebody who may send."""
+
+    class Meta:
+        model = KnownSender
+        fields = ["ae_title", "network", "description", "enabled"]
+
+    def clean_ae_title(self) -> str:
+        return str(self.cleaned_data["ae_title"]).strip(" ")

@@ -1,0 +1,103 @@
+"""Notice that another process changed the database, and say so to every page that is open."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from channels.db import database_sync_to_async
+from channels.layers import get_channel_layer
+from django.conf import settings
+from django.db import connection, models
+
+from routing.models import ApplicationLogLine, AuditRecord, HistoryEntry, ItemLogLine, NodeStatus, QueueItem
+
+GROUP = "live"
+TICK_EVERY = 1.0
+"""Seconds between two ticks at least; what happens meanwhile is told by the next one, never forgotten."""
+LOOK_EVERY = {"sqlite": 0.1, "other": 1.0}
+"""Seconds between two looks; SQLite's costs microseconds, another database is asked by queries."""
+
+logger = logging.getLogger("capacitor.live")
+Fingerprint = Callable[[], Awaitable[Any]]
+
+
+def sqlite_fingerprint(database: Path | str) -> Fingerprint:
+    """
+    Answer a number that changes with every commit of any other connection.
+
+    The connection never writes: a connection's own commits do not change its ``data_version``.
+    """
+    watching = sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=0)
+
+    async def look() -> Any:
+        try:
+            return watching.execute("PRAGMA data_version").fetchone()[0]
+        except sqlite3.OperationalError:
+            # Locked for a moment by recovery: the next look comes soon.
+            return None
+
+    return look
+
+
+@database_sync_to_async
+def newest_rows() -> Any:
+    """The newest ids and moments of all that pages show; for databases without a version number."""
+    tables = (HistoryEntry, QueueItem, ItemLogLine, ApplicationLogLine, AuditRecord)
+    ids = [table._default_manager.aggregate(newest=models.Max("pk"))["newest"] for table in tables]
+    moments = NodeStatus.objects.aggregate(
+        success=models.Max("last_success_at"), failure=models.Max("last_failure_at"), echo=models.Max("last_echo_at")
+    )
+    return ids, moments
+
+
+def fingerprint() -> tuple[Fingerprint, float]:
+    """How to look at the configured database, and how often."""
+    name = settings.DATABASES["default"]["NAME"]
+    if connection.vendor == "sqlite" and Path(name).is_file():
+        return sqlite_fingerprint(name), LOOK_EVERY["sqlite"]
+    return newest_rows, LOOK_EVERY["other"]
+
+
+class Watcher:
+    """One for each web process; looks only while somebody is connected."""
+
+    def __init__(self) -> None:
+        self._visitors = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def enter(self) -> None:
+        """Somebody connected."""
+        self._visitors += 1
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._watch())
+
+    def leave(self) -> None:
+        """Somebody left; the last one turns off the light."""
+        self._visitors -= 1
+        if self._visitors == 0 and self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _watch(self) -> None:
+        look, pause = fingerprint()
+        seen = await look()
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                now = await look()
+                if now is None or now == seen:
+                    continue
+                seen = now
+                await get_channel_layer().group_send(GROUP, {"type": "changed"})
+            except Exception:
+                # A database or Redis that is away must not end the live pages for good.
+                logger.exception("Live pages: cannot look for changes; trying again")
+            await asyncio.sleep(TICK_EVERY)
+
+
+watcher = Watcher()

@@ -1,0 +1,62 @@
+"""What a person may see of patient data: everything with the right view_phi, without it only that there is some."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser, User
+
+from routing.core.states import QueueState
+from routing.models import HistoryEntry, QueueItem
+
+MASK = "•••"
+_SHORTEST = 3
+"""Parts of a name that are shorter are not looked for in other text: they would blot out half of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """One person's view; every text that may hold patient data goes through one of these methods."""
+
+    full: bool
+
+    @classmethod
+    def of(cls, user: User | AnonymousUser) -> Sight:
+        return cls(user.has_perm("routing.view_phi"))
+
+    def value(self, text: Any) -> str:
+        """A patient's name, number or any other element value."""
+        if text is None or text == "":
+            return ""
+        return str(text) if self.full else MASK
+
+    def by_script(self, text: str) -> str:
+        """A text that a script or its error wrote: it may quote any element, so nothing of it is safe."""
+        return text if self.full or not text else MASK
+
+    def reason(self, text: str) -> str:
+        """Why an entry was skipped: the tag is configuration, what is quoted after it may be a patient's."""
+        if self.full:
+            return text
+        head = re.split("['\"]", text, maxsplit=1)
+        return head[0] + MASK if len(head) > 1 else text
+
+    def about(self, item: QueueItem, text: str) -> str:
+        """A text of the router or of a node about one item, freed of the item's own patient values."""
+        if self.full or not text:
+            return text
+        known = {item.patient_id, item.patient_name, item.accession_number, *re.split(r"[\^=\s]+", item.patient_name)}
+        for value in sorted((v for v in known if len(v) >= _SHORTEST), key=len, reverse=True):
+            text = re.sub(re.escape(value), MASK, text, flags=re.IGNORECASE)
+        return text
+
+    def last_error(self, item: QueueItem) -> str:
+        """What went wrong last; a script's doing until the item has once been prepared."""
+        return self.about(item, item.last_error) if item.prepared_at else self.by_script(item.last_error)
+
+    def note(self, entry: HistoryEntry) -> str:
+        """The remark beside one move of an item."""
+        by_script = entry.from_state == QueueState.NEW
+        return self.by_script(entry.note) if by_script else self.about(entry.item, entry.note)

@@ -1,0 +1,178 @@
+"""How pages show states, moments, sizes and patient data."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.conf import settings
+from django.template.context import RequestContext
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from pydicom.uid import UID
+
+from routing.core.states import QueueState
+from routing.models import Attempt, HistoryEntry, QueueItem
+from routing.sight import Sight
+from routing.views.offers import Offer, offers
+
+register = template.Library()
+
+_UID = re.compile(r"[0-9.]{1,64}")
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_KEPT_WITH = {QueueState.PREPARED.value: "retrying"}
+
+
+@register.inclusion_tag("_state_badge.html")
+def state_badge(state: str, item: QueueItem | None = None) -> dict[str, Any]:
+    """The state in words with its sign; an item that waits for another try says so."""
+    retrying = item is not None and state in _KEPT_WITH and item.attempt_count > 0
+    return {
+        "state": state,
+        "look": "retrying" if retrying else state.lower(),
+        "held": bool(item and item.lease_owner),
+        "retrying": retrying,
+        "warning": bool(item and item.warning),
+        "pending": item.pending_state if item else "",
+    }
+
+
+def span(seconds: float) -> str:
+    """A duration in its largest unit, as in ``4 min``."""
+    seconds = max(seconds, 0)
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{int(seconds // size)} {unit}"
+    return "0 s"
+
+
+@register.filter
+def duration(value: timedelta | None) -> str:
+    return "" if value is None else span(value.total_seconds())
+
+
+@register.filter
+def ago(moment: datetime | None) -> SafeString | str:
+    """How long ago; the browser keeps it fresh and shows the moment with its zone on hover (D15)."""
+    if moment is None:
+        return "never"
+    age = (timezone.now() - moment).total_seconds()
+    words = f"{span(age)} ago" if age >= 1 else "just now"
+    return _time(moment, "ago", words)
+
+
+@register.filter
+def age(moment: datetime | None) -> SafeString | str:
+    """Like ``ago``, without the word: for columns and figures that are ages by their heading."""
+    return "-" if moment is None else _time(moment, "age", span((timezone.now() - moment).total_seconds()))
+
+
+@register.filter
+def countdown(moment: datetime | None) -> SafeString | str:
+    """How long until then; ``now`` once it has passed."""
+    if moment is None:
+        return ""
+    left = (moment - timezone.now()).total_seconds()
+    return _time(moment, "countdown", f"in {span(left)}" if left >= 1 else "now")
+
+
+@register.filter
+def clock(moment: datetime | None) -> SafeString | str:
+    """Date and time; the browser shows them in its own zone."""
+    return "-" if moment is None else _time(moment, "clock", f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}")
+
+
+def _time(moment: datetime, shown_as: str, words: str) -> SafeString:
+    local = timezone.localtime(moment)
+    return format_html(
+        '<time datetime="{}" data-as="{}" title="{}">{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        shown_as,
+        f"{local:%Y-%m-%d %H:%M:%S %Z}",
+        words,
+    )
+
+
+@register.filter
+def thousands(number: int) -> str:
+    """1234567 as 1 234 567."""
+    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+
+
+@register.filter
+def offers_of(item: QueueItem) -> list[Offer]:
+    """The buttons of an item."""
+    return offers(item)
+
+
+@register.filter
+def patient(value: Any, sight: Sight) -> str:
+    """A patient's value as this person may see it."""
+    return sight.value(value)
+
+
+@register.filter
+def by_script(text: str, sight: Sight) -> str:
+    return sight.by_script(text)
+
+
+@register.filter
+def reason(text: str, sight: Sight) -> str:
+    return sight.reason(text)
+
+
+@register.filter
+def error_of(item: QueueItem, sight: Sight) -> str:
+    return sight.last_error(item)
+
+
+@register.filter
+def note_of(entry: HistoryEntry, sight: Sight) -> str:
+    return sight.note(entry)
+
+
+@register.simple_tag
+def about(sight: Sight, item: QueueItem, text: str) -> str:
+    """What a node said about an item."""
+    return sight.about(item, text)
+
+
+@register.filter
+def took(attempt: Attempt) -> str:
+    """How long an attempt lasted."""
+    seconds = (attempt.ended_at - attempt.started_at).total_seconds()
+    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1000:.0f} ms"
+
+
+@register.filter
+def uid_name(uid: str) -> str:
+    """The name that PS3.6 gives a UID; the UID itself where it gives none."""
+    return UID(uid).name if _UID.fullmatch(uid) else uid
+
+
+@register.simple_tag(takes_context=True)
+def here(context: RequestContext, **changes: Any) -> str:
+    """This page's address with some parameters changed; None removes one.  Page marks are always dropped."""
+    query = context["request"].GET.copy()
+    for name in ("before", "after", *changes):
+        query.pop(name, None)
+    for name, value in changes.items():
+        if value not in (None, ""):
+            query[name] = str(value)
+    return f"?{query.urlencode()}" if query else context["request"].path
+
+
+@register.simple_tag(takes_context=True)
+def at_section(context: RequestContext, prefix: str) -> bool:
+    """Whether the page belongs to this entry of the navigation."""
+    request = context.get("request")
+    path = getattr(request, "path", "")
+    return path == prefix if prefix == "/" else path.startswith(prefix)
+
+
+@register.simple_tag
+def server_zone() -> str:
+    return settings.TIME_ZONE

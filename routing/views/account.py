@@ -1,0 +1,32 @@
+"""Logging in and changing one's password."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.urls import reverse_lazy
+from django.utils.http import urlencode
+from django_htmx.http import HttpResponseClientRedirect
+
+
+class LogIn(LoginView):
+    template_name = "account/login.html"
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # A fragment of a page whose session has ended: the whole page must go to the login, not the fragment.
+        details = getattr(request, "htmx", None)
+        if details and request.method == "GET":
+            back = urlencode({"next": details.current_url_abs_path or "/"})
+            return HttpResponseClientRedirect(f"{request.path}?{back}")
+        return super().dispatch(request, *args, **kwargs)
+
+
+class PasswordChange(PasswordChangeView):
+    template_name = "account/password_change.html"
+    success_url = reverse_lazy("dashboard")
+
+    def form_valid(self, form: Any) -> HttpResponse:
+        messages.success(self.request, "Your password has been changed.")
+        return super().form_valid(form)

@@ -1,0 +1,108 @@
+"""How each destination is doing: what waits for it, since when, and what its last answers were."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count, Min, Q
+from django.utils import timezone
+
+from routing.core.states import QueueState
+from routing.models import Node, NodeStatus, QueueItem
+
+WAITING = (QueueState.NEW, QueueState.PREPARED)
+
+
+class Condition(StrEnum):
+    """One word for a node; the first that fits, in this order."""
+
+    DISABLED = "disabled"
+    """Its AE title is refused."""
+    PAUSED = "paused"
+    """Images are accepted and wait."""
+    FAILING = "failing"
+    """The last delivery failed."""
+    UP = "up"
+    """The last delivery succeeded."""
+    UNTRIED = "untried"
+    """Nothing has been sent yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """One AE title that images leave for."""
+
+    ae_title: str
+    node: Node | None
+    """None: the router itself (images without a route), or a node that has been removed."""
+    status: NodeStatus
+    counts: Mapping[str, int]
+    in_flight: int
+    """Items that a worker holds right now."""
+    oldest_at: datetime | None
+    """When the oldest waiting item came in."""
+
+    @property
+    def waiting(self) -> int:
+        return sum(self.counts.get(state.value, 0) for state in WAITING)
+
+    @property
+    def stuck(self) -> int:
+        """Items that wait for a person."""
+        return self.counts.get(QueueState.FAILED, 0) + self.counts.get(QueueState.REJECTED, 0)
+
+    @property
+    def backing_off(self) -> bool:
+        return self.status.not_before is not None and self.status.not_before > timezone.now()
+
+    @property
+    def condition(self) -> Condition:
+        if self.node is not None and not self.node.enabled:
+            return Condition.DISABLED
+        if self.node is not None and self.node.paused:
+            return Condition.PAUSED
+        if self.status.failures_in_a_row:
+            return Condition.FAILING
+        return Condition.UP if self.status.last_success_at else Condition.UNTRIED
+
+
+def destinations() -> list[Destination]:
+    """Every Storage node, then whatever else the queue has items for, each group by AE title."""
+    queue = QueueItem.objects.order_by()
+    counts = QueueItem.objects.counts_by_destination()
+    waiting: Any = (
+        queue.filter(state__in=WAITING)
+        .values("destination_ae_title")
+        .annotate(oldest=Min("created_at"), held=Count("id", filter=~Q(lease_owner="")))
+    )
+    at_work = {row["destination_ae_title"]: row for row in waiting}
+
+    def destination(ae_title: str, node: Node | None) -> Destination:
+        work = at_work.get(ae_title, {})
+        return Destination(
+            ae_title,
+            node,
+            _status(node),
+            counts.get(ae_title, {}),
+            work.get("held", 0),
+            work.get("oldest"),
+        )
+
+    nodes = Node.objects.filter(role=Node.Role.STORAGE).select_related("status")
+    found = [destination(node.ae_title, node) for node in nodes]
+    known = {node.ae_title for node in nodes}
+    return found + [destination(ae_title, None) for ae_title in counts if ae_title not in known]
+
+
+def _status(node: Node | None) -> NodeStatus:
+    """The node's status; one that says nothing has happened yet where no worker has written any."""
+    if node is None:
+        return NodeStatus()
+    try:
+        return node.status
+    except NodeStatus.DoesNotExist:
+        return NodeStatus(node=node)

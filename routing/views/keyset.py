@@ -1,0 +1,52 @@
+"""Pages of a list that grows at its head: addressed by id, so that rows never slip from one page to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from django.db import models
+
+Row = TypeVar("Row", bound=models.Model)
+
+
+@dataclass(frozen=True, slots=True)
+class KeysetPage(Generic[Row]):
+    """Rows, newest first; ``older`` and ``newer`` are the ids that the neighbouring pages start from."""
+
+    rows: Sequence[Row]
+    older: Any | None
+    newer: Any | None
+    first: bool
+    """Whether this is the head of the list."""
+
+
+def keyset_page(rows: models.QuerySet[Row], query: Mapping[str, str], size: int) -> KeysetPage[Row]:
+    """
+    The page that ``before`` or ``after`` (an id each) of the query string asks for; else the newest rows.
+
+    Anything that is no id is ignored: a mangled link shows the head of the list.
+    """
+    before, after = _identifier(query.get("before")), _identifier(query.get("after"))
+    if after is not None and before is None:
+        found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
+        if len(found) > size:
+            page = found[:size][::-1]
+            return KeysetPage(page, page[-1].pk, page[0].pk, first=False)
+        before = None
+    if before is not None:
+        rows = rows.filter(pk__lt=before)
+    found = list(rows.order_by("-pk")[: size + 1])
+    page = found[:size]
+    return KeysetPage(
+        page,
+        page[-1].pk if len(found) > size else None,
+        page[0].pk if before is not None and page else None,
+        first=before is None,
+    )
+
+
+def _identifier(text: str | None) -> int | None:
+    # Longer numbers are no ids of ours and would overflow SQLite's integers.
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None

@@ -1,0 +1,101 @@
+"""Nodes: how each is doing, who leads there, and their settings."""
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from routing.audit import audit
+from routing.forms import NodeForm, title_book
+from routing.models import Node, NodeStatus
+from routing.views.destinations import Destination, destinations
+from routing.views.request import HtmxHttpRequest, draw
+
+
+@require_GET
+@permission_required("routing.view_node", raise_exception=True)
+def nodes(request: HttpRequest) -> HttpResponse:
+    context = {
+        "rows": rows(),
+        "others": Node.objects.exclude(role=Node.Role.STORAGE),
+    }
+    return draw(cast(HtmxHttpRequest, request), "routing/nodes.html", "routing/_nodes.html", context)
+
+
+def rows() -> list[tuple[Destination, list[str]]]:
+    """Each Storage node with the called AE titles that lead to it, its own first."""
+    leading: dict[str, list[str]] = {}
+    for title, ae_title in title_book().titles().items():
+        leading.setdefault(ae_title, []).append(title)
+    return [
+        (found, sorted(leading.get(found.ae_title, []), key=lambda title: (title != found.ae_title, title)))
+        for found in destinations()
+        if found.node is not None
+    ]
+
+
+@require_POST
+@permission_required("routing.operate_nodes", raise_exception=True)
+def node_pause(request: HttpRequest, node_id: int) -> HttpResponse:
+    return _set_paused(cast(HtmxHttpRequest, request), node_id, paused=True)
+
+
+@require_POST
+@permission_required("routing.operate_nodes", raise_exception=True)
+def node_resume(request: HttpRequest, node_id: int) -> HttpResponse:
+    return _set_paused(cast(HtmxHttpRequest, request), node_id, paused=False)
+
+
+def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> HttpResponse:
+    node = get_object_or_404(Node, pk=node_id)
+    with transaction.atomic():
+        changed = Node.objects.filter(pk=node_id, paused=not paused).update(paused=paused)
+        if changed:
+            audit(request.user.get_username(), "pause node" if paused else "resume node", node.ae_title)
+    messages.success(
+        request,
+        f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again.",
+    )
+    return _answer(request)
+
+
+def _answer(request: HtmxHttpRequest) -> HttpResponse:
+    if not request.htmx:
+        return redirect("nodes")
+    context = {"rows": rows(), "others": Node.objects.exclude(role=Node.Role.STORAGE), "with_messages": True}
+    return render(request, "routing/_nodes.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("routing.add_node", raise_exception=True)
+def node_create(request: HttpRequest) -> HttpResponse:
+    return _edit(cast(HtmxHttpRequest, request), None)
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("routing.change_node", raise_exception=True)
+def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
+    return _edit(cast(HtmxHttpRequest, request), get_object_or_404(Node, pk=node_id))
+
+
+def _edit(request: HtmxHttpRequest, node: Node | None) -> HttpResponse:
+    form = NodeForm(request.POST or None, instance=node)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            saved = form.save()
+            NodeStatus.objects.get_or_create(node=saved)
+            action = "create node" if node is None else "change node"
+            audit(request.user.get_username(), action, saved.ae_title, **_changes(form))
+        messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")
+        return redirect("nodes")
+    status = 422 if form.is_bound else 200
+    return render(request, "routing/node_form.html", {"form": form, "node": node}, status=status)
+
+
+def _changes(form: NodeForm) -> dict[str, Any]:
+    """Old and new value of every field that changed."""
+    return {name: [form.initial.get(name), form.cleaned_data[name]] for name in form.changed_data}

@@ -1,0 +1,72 @@
+"""Which buttons an item gets, and why it does not get the others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routing.core.states import TRANSITIONS, QueueEvent, QueueState
+from routing.models import QueueItem
+
+URL_NAMES = {
+    QueueEvent.SEND_AGAIN: "queue_send_again",
+    QueueEvent.PREPARE_AGAIN: "queue_prepare_again",
+    QueueEvent.FAILED_BY_OPERATOR: "queue_fail",
+    QueueEvent.REJECTED_BY_OPERATOR: "queue_reject",
+}
+LABELS = {
+    QueueEvent.SEND_AGAIN: "Send again",
+    QueueEvent.PREPARE_AGAIN: "Prepare again",
+    QueueEvent.FAILED_BY_OPERATOR: "Fail",
+    QueueEvent.REJECTED_BY_OPERATOR: "Reject",
+}
+WAITING_FOR_A_PERSON = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One thing that a person may do to an item now."""
+
+    event: QueueEvent
+    refusal: str
+    """Why not; empty when it is possible."""
+    main: bool
+    """The retry that fits: the one button that its row in the queue shows."""
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.event]
+
+    @property
+    def url_name(self) -> str:
+        return URL_NAMES[self.event]
+
+
+def retry_event(item: QueueItem) -> QueueEvent:
+    """What *retry* means for an item: send what is prepared, prepare what is not."""
+    return QueueEvent.SEND_AGAIN if item.prepared_at else QueueEvent.PREPARE_AGAIN
+
+
+def offers(item: QueueItem) -> list[Offer]:
+    """Every event of a person that means something in the item's state; the others are not mentioned."""
+    state = QueueState(item.state)
+    found = []
+    for event in URL_NAMES:
+        if (state, event) not in TRANSITIONS:
+            continue
+        refusal = _refusal(item, event)
+        main = state in WAITING_FOR_A_PERSON and event is retry_event(item) and not refusal
+        found.append(Offer(event, refusal, main))
+    return found
+
+
+def _refusal(item: QueueItem, event: QueueEvent) -> str:
+    """The same conditions as ``routing.record.possible``, in words."""
+    if event not in (QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN):
+        return ""
+    if item.purged_at:
+        return "its file has been removed"
+    if event is QueueEvent.PREPARE_AGAIN and item.is_copy:
+        return "a copy meets no script again; prepare the original again"
+    if event is QueueEvent.SEND_AGAIN and not item.prepared_at:
+        return "the scripts have not finished it"
+    return ""

@@ -1,0 +1,132 @@
+"""What is wrong right now, in plain words, worst first, each with the page where it can be put right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import Count, Max, Min
+from django.urls import reverse
+from django.utils.http import urlencode
+
+from routing.core.states import QueueState
+from routing.models import QueueItem, ServiceProcess
+from routing.sight import Sight
+from routing.views.destinations import Condition, Destination
+from routing.views.service import Disk, seen_lately
+
+MOST_GROUPS = 20
+"""Groups of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One sentence: ``subject`` ``words`` (since ``since``): ``cause``; ``effect``."""
+
+    severity: str
+    """critical: images are in danger or nothing moves; failure: images are stuck; notice: meant, but worth knowing."""
+    subject: str
+    words: str
+    link: str
+    since: datetime | None = None
+    cause: str = ""
+    effect: str = ""
+
+
+def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
+    """Everything that a person should look at; empty when all is well."""
+    return [*_processes(), *_disk(disk), *_nodes(found), *_stuck(sight), *_held_back(found)]
+
+
+def _processes() -> Iterator[Problem]:
+    consequences = {
+        "listener": "nothing can be received",
+        "worker": "images are received, but nothing is prepared or sent",
+    }
+    for role, consequence in consequences.items():
+        if not seen_lately(role):
+            last = ServiceProcess.objects.filter(role=role).aggregate(seen=Max("seen_at"))["seen"]
+            words = "has been running" if last else "is running"
+            yield Problem("critical", f"No {role}", words, reverse("application_log"), since=last, effect=consequence)
+
+
+def _disk(disk: Disk) -> Iterator[Problem]:
+    if disk.low:
+        yield Problem(
+            "critical",
+            "Disk space",
+            f"is low: {disk.free_words} free, {disk.least_words} must stay free",
+            reverse("dashboard"),
+            effect="new images are refused (0xA700)",
+        )
+
+
+def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
+    for destination in found:
+        if destination.condition is not Condition.FAILING:
+            continue
+        status = destination.status
+        yield Problem(
+            "failure",
+            destination.ae_title,
+            "has taken no image" if status.last_success_at else "has never taken an image",
+            queue_link(destination=destination.ae_title, state=QueueState.PREPARED),
+            since=status.last_success_at,
+            cause=status.last_error,
+            effect=images_wait(destination.waiting),
+        )
+
+
+def _stuck(sight: Sight) -> Iterator[Problem]:
+    stuck = (QueueState.FAILED, QueueState.REJECTED)
+    groups: Any = (
+        QueueItem.objects.order_by()
+        .filter(state__in=stuck)
+        .values("state", "destination_ae_title")
+        .annotate(n=Count("id"), since=Min("updated_at"), newest=Max("id"))
+        .order_by("state", "-n")[:MOST_GROUPS]
+    )
+    newest = QueueItem.objects.in_bulk([group["newest"] for group in groups])
+    for group in groups:
+        item = newest.get(group["newest"])
+        state, count = group["state"], group["n"]
+        verb = ("has" if count == 1 else "have") + " failed"
+        if state == QueueState.REJECTED:
+            verb = ("is" if count == 1 else "are") + " rejected"
+        yield Problem(
+            "failure",
+            f"{count} {'image' if count == 1 else 'images'} for {group['destination_ae_title']}",
+            verb,
+            queue_link(destination=group["destination_ae_title"], state=state),
+            since=group["since"],
+            cause=sight.last_error(item) if item else "",
+        )
+
+
+def _held_back(found: Sequence[Destination]) -> Iterator[Problem]:
+    for destination in found:
+        if destination.condition in (Condition.PAUSED, Condition.DISABLED) and destination.waiting:
+            yield Problem(
+                "notice",
+                destination.ae_title,
+                f"is {destination.condition}",
+                queue_link(destination=destination.ae_title, state=QueueState.PREPARED),
+                since=None,
+                effect=images_wait(destination.waiting),
+            )
+
+
+def images_wait(count: int) -> str:
+    match count:
+        case 0:
+            return ""
+        case 1:
+            return "1 image waits"
+    return f"{count} images wait"
+
+
+def queue_link(**filters: str) -> str:
+    """The queue page with these filters."""
+    return f"{reverse('queue')}?{urlencode(filters)}"

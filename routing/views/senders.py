@@ -1,0 +1,83 @@
+"""Who may send, and who tried without being allowed (D18)."""
+
+from typing import cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from routing.audit import audit
+from routing.forms import KnownSenderForm
+from routing.models import KnownSender, UnknownSender
+from routing.views.request import HtmxHttpRequest, draw
+
+
+@require_GET
+@permission_required("routing.view_knownsender", raise_exception=True)
+def senders(request: HttpRequest) -> HttpResponse:
+    context = {"senders": KnownSender.objects.all(), "unknown_senders": UnknownSender.objects.all()}
+    return draw(cast(HtmxHttpRequest, request), "routing/senders.html", "routing/_senders.html", context)
+
+
+@require_POST
+@permission_required("routing.operate_nodes", raise_exception=True)
+def sender_allow(request: HttpRequest, sender_id: int) -> HttpResponse:
+    """Allow an unknown sender from the address it called from, and take it off the list."""
+    stranger = get_object_or_404(UnknownSender, pk=sender_id)
+    actor = request.user.get_username()
+    with transaction.atomic():
+        KnownSender.objects.update_or_create(
+            ae_title=stranger.ae_title, network=stranger.address, defaults={"enabled": True}
+        )
+        # The same caller may stand there several times, once for each AE title it called.
+        UnknownSender.objects.filter(ae_title=stranger.ae_title, address=stranger.address).delete()
+        audit(actor, "allow sender", stranger.ae_title, network=stranger.address)
+    messages.success(request, f"{stranger.ae_title} may send from {stranger.address} now.")
+    return _back(cast(HtmxHttpRequest, request))
+
+
+@require_POST
+@permission_required("routing.operate_nodes", raise_exception=True)
+def sender_delete(request: HttpRequest, sender_id: int) -> HttpResponse:
+    sender = get_object_or_404(KnownSender, pk=sender_id)
+    with transaction.atomic():
+        sender.delete()
+        audit(request.user.get_username(), "remove sender", sender.ae_title, network=sender.network)
+    messages.success(request, f"{sender} may no longer send.")
+    return redirect("senders")
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("routing.operate_nodes", raise_exception=True)
+def sender_create(request: HttpRequest) -> HttpResponse:
+    return _edit(request, None)
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("routing.operate_nodes", raise_exception=True)
+def sender_edit(request: HttpRequest, sender_id: int) -> HttpResponse:
+    return _edit(request, get_object_or_404(KnownSender, pk=sender_id))
+
+
+def _edit(request: HttpRequest, sender: KnownSender | None) -> HttpResponse:
+    form = KnownSenderForm(request.POST or None, instance=sender)
+    if request.method == "POST" and form.is_valid():
+        with transaction.atomic():
+            saved = form.save()
+            action = "allow sender" if sender is None else "change sender"
+            audit(request.user.get_username(), action, saved.ae_title, network=saved.network, enabled=saved.enabled)
+        messages.success(request, f"{saved} is saved.")
+        return redirect("senders")
+    status = 422 if form.is_bound else 200
+    return render(request, "routing/sender_form.html", {"form": form, "sender": sender}, status=status)
+
+
+def _back(request: HtmxHttpRequest) -> HttpResponse:
+    """Where the button was pressed: the dashboard or the list of senders."""
+    page = request.POST.get("back", "")
+    safe = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return redirect(page if safe else "senders")

@@ -1,0 +1,75 @@
+"""The service itself: its processes with their last signs of life, and its disk."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from django.conf import settings
+from django.template.defaultfilters import filesizeformat
+from django.utils import timezone
+
+from routing.models import ServiceProcess
+
+ALIVE = timedelta(seconds=30)
+"""A process that has not been seen for longer counts as dead."""
+SHOWN = timedelta(hours=1)
+"""A dead process disappears from the dashboard after this."""
+
+
+def spool_folder() -> Path:
+    """Where received files live."""
+    return Path(settings.DATA_DIR) / "spool"
+
+
+def seen_lately(role: str) -> bool:
+    """Whether a process of this role (listener or worker) has given a sign of life."""
+    return ServiceProcess.objects.filter(role=role, seen_at__gte=timezone.now() - ALIVE).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    row: ServiceProcess
+    alive: bool
+
+
+def processes() -> list[Process]:
+    """Everybody who was alive within the last hour."""
+    now = timezone.now()
+    return [Process(row, now - row.seen_at <= ALIVE) for row in ServiceProcess.objects.filter(seen_at__gte=now - SHOWN)]
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """Space of the file system that holds the spool, in bytes."""
+
+    free: int
+    total: int
+    least: int
+    """Below this images are refused."""
+
+    @property
+    def low(self) -> bool:
+        return self.free < self.least
+
+    @property
+    def used_percent(self) -> int:
+        return round(100 * (self.total - self.free) / self.total) if self.total else 0
+
+    @property
+    def free_words(self) -> str:
+        return filesizeformat(self.free)
+
+    @property
+    def least_words(self) -> str:
+        return filesizeformat(self.least)
+
+
+def disk() -> Disk:
+    folder = spool_folder()
+    answer = os.statvfs(folder if folder.is_dir() else settings.DATA_DIR)
+    return Disk(
+        answer.f_bavail * answer.f_frsize, answer.f_blocks * answer.f_frsize, settings.CAPACITOR.min_free_mib * 1024**2
+    )

@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts_app.core.conditions.errors import ConfigurationError
 from scripts_app.core.conditions.match import first_failure
+from scripts_app.core.dataset.document import DatasetError
 from scripts_app.core.lua.errors import FailRequested, LimitExceeded, RetryRequested, ScriptError, ScriptFailed
 from scripts_app.core.lua.host import Host
 from scripts_app.core.lua.limits import Limits
@@ -131,7 +132,7 @@ class _Run:
     def _entry(self, entry: Entry) -> None:
         try:
             reason = self._why_not(entry)
-        except ConfigurationError as error:
+        except (ConfigurationError, DatasetError) as error:
             self._failed(entry, ScriptFailed(f"condition: {error}"))
             return
         if reason is not None:

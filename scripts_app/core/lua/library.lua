@@ -1,5 +1,5 @@
 -- Lua's own library, made fit for a worker: limits that reach everywhere, no way out of the process.
-local restricted, expired, exceeded, open_process, process_opened, close_process = ...
+local restricted, expired, exceeded, locale_changes, open_process, process_opened, close_process = ...
 
 local error, getmetatable, pcall, rawget, select, setmetatable, type, xpcall =
   error, getmetatable, pcall, rawget, select, setmetatable, type, xpcall
@@ -48,6 +48,8 @@ local function settle(ok, ...)
   if not ok then
     if over then error(LIMIT, 0) end
     if (...) == OUT_OF_MEMORY then stop('memory', 3) end
+    -- The hook cannot be called where the C stack is full, which a loop may make its home.
+    if expired() then stop('time', 3) end
   end
   return ok, ...
 end
@@ -101,8 +103,6 @@ end
 
 os.exit = refuse('os.exit', 'it would end the worker; use return or error')
 
-local restore = function() end
-
 if restricted then
   local why = 'this run may not touch files, processes or loaders'
   local traceback = debug.traceback
@@ -142,13 +142,12 @@ else
     return chunk, path
   end
 
-  -- The locale is the process's, not the VM's: put back what the next image expects.
-  local setlocale, before = os.setlocale, nil
+  -- The locale is the process's, not the VM's: it is put back for the next image.
+  local setlocale = os.setlocale
   function os.setlocale(locale, category)
-    if locale ~= nil and not before then before = setlocale(nil) end
+    if locale ~= nil then locale_changes() end
     return setlocale(locale, category)
   end
-  restore = function() if before then setlocale(before) end end
 
   -- The binding is built without popen: the process is Python's, the pipe a real Lua file.
   local open, iotype, ioclose = io.open, io.type, io.close
@@ -242,4 +241,4 @@ local function learn(chunk, name)
   return info.short_src
 end
 
-return run, learn, restore
+return run, learn

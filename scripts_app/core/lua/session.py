@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import locale
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -52,6 +53,7 @@ class Session:
         self._exceeded: tuple[str, str, int | None] | None = None
         self._chunks: dict[str, str] = {}
         self._processes = Processes(self._deadline)
+        self._locale: str | None = None
         self._runtime: Any = lua54.LuaRuntime(
             encoding=None,
             unpack_returned_tuples=True,
@@ -62,15 +64,17 @@ class Session:
         )
         host.runtime = self._runtime
         self._binding = Binding(host, libraries, self._learn)
-        self._run, self._name, self._restore = self._load(_LIBRARY)(
+        # First the proxies: they keep what the library may close to scripts.
+        self._enter, self._dataset = self._load(PROXIES)(*self._binding.arguments())
+        self._run, self._name = self._load(_LIBRARY)(
             limits.restricted,
             lambda: time.monotonic() > self._deadline,
             self._note_exceeded,
+            self._keep_locale,
             self._processes.open,
             self._processes.opened,
             self._processes.close,
         )
-        self._enter, self._dataset = self._load(PROXIES)(*self._binding.arguments())
 
     def _load(self, path: Path) -> Callable[..., Any]:
         chunk: Callable[..., Any] = self._runtime.compile(_prelude(path), mode="b")
@@ -95,11 +99,12 @@ class Session:
 
     def close(self) -> None:
         """Close the VM now: finalisers run here, under the caller's watchdog, and child processes end."""
-        self._restore()
-        self._run = self._name = self._restore = self._enter = self._dataset = None
+        self._run = self._name = self._enter = self._dataset = None
         self._host.runtime = None
         self._runtime = None
         self._processes.finish()
+        if self._locale is not None:
+            locale.setlocale(locale.LC_ALL, self._locale)
 
     def _learn(self, function: Any, chunk: str) -> None:
         self._chunks[readable(self._name(function, chunk.encode(errors="replace")))] = chunk
@@ -131,6 +136,11 @@ class Session:
         if message and message == self._binding.refusal:
             return ScriptFailed(message, file, line)
         return read_error(message, file, line)
+
+    def _keep_locale(self) -> None:
+        """A script is about to change the process's locale, which the next image must not see."""
+        if self._locale is None:
+            self._locale = locale.setlocale(locale.LC_ALL)
 
     def _note_exceeded(self, what: bytes, file: bytes | None = None, line: int | None = None) -> None:
         message = self._limits.time_message if what == b"time" else self._limits.memory_message

@@ -1,0 +1,225 @@
+"""Send prepared items to their nodes: one main thread owns the database, each node has senders of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import queue
+import select
+import time
+from collections.abc import Callable
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from routing.claims import LEASE, claim_deliverable, give_back, renew
+from routing.core.gates import Address, why_closed
+from routing.core.states import WISHES, QueueState
+from routing.engine.local_addresses import local_addresses
+from routing.engine.node_senders import NodeSenders
+from routing.engine.node_status import may_try, record_news
+from routing.engine.outgoing import Outgoing
+from routing.engine.reports import Report
+from routing.engine.settle import Settlement, settle
+from routing.engine.target import DeliverySettings, Target, targets
+from routing.models import Attempt, ItemLogLine, Node, QueueItem
+from routing.record import record, record_for
+from routing.rows import insert
+from routing.spool import Spool
+
+log = logging.getLogger("capacitor.deliver")
+
+_ACTOR = "delivery"
+_REFRESH = 1.0
+"""Seconds for which the list of nodes is believed."""
+_RENEWAL = LEASE.total_seconds() / 4
+_AT_ONCE = 256
+"""Reports recorded in one transaction."""
+
+
+class Deliverer:
+    """
+    The delivering process, without its loop.
+
+    The loop calls ``step()`` while it has work and ``idle()`` when it has none,
+    always from the same thread; ``stop()`` ends it in good order.
+    """
+
+    def __init__(self, owner: str, spool: Spool, settings: DeliverySettings, journal: Callable[[int], None]) -> None:
+        """``journal`` notes an item that a node has taken; called by senders, before its row is recorded."""
+        self._owner = owner
+        self._settings = settings
+        self._journal = journal
+        self._outgoing = Outgoing(spool)
+        self._zone = ZoneInfo(settings.time_zone)
+        self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
+        self._unrecorded: list[Report] = []
+        self._senders: dict[int, NodeSenders] = {}
+        self._closed: dict[int, str] = {}
+        self._refreshed_at = -_REFRESH
+        self._renewed_at = time.monotonic()
+        self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+
+    def step(self) -> bool:
+        """One unit of work: record what senders report, then hand out what is due.  Whether there was any."""
+        recorded = self._record()
+        if time.monotonic() - self._renewed_at > _RENEWAL:
+            renew(self._owner)
+            self._renewed_at = time.monotonic()
+        self._refresh()
+        return self._hand_out() or recorded
+
+    def idle(self, timeout: float, *wakeups: int) -> None:
+        """Wait at most ``timeout`` seconds for a report of a sender, or until one of the descriptors is readable."""
+        poll = select.poll()
+        for descriptor in (self._told, *wakeups):
+            poll.register(descriptor, select.POLLIN)
+        poll.poll(timeout * 1000)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is on its way or unrecorded; if not, the sent journal may be cleared."""
+        return bool(self._unrecorded) or not self._reports.empty() or any(s.busy for s in self._senders.values())
+
+    def stop(self, drain_seconds: float) -> None:
+        """
+        Let the images in flight finish, record them, and give everything else back.
+
+        What is not finished after ``drain_seconds`` is given back as well: its
+        outcome stays unknown and it is sent again.
+        """
+        until = time.monotonic() + drain_seconds
+        for senders in self._senders.values():
+            senders.stop()
+        for senders in self._senders.values():
+            if not senders.join(until):
+                log.warning("node %s did not finish in %g s", senders.target.ae_title, drain_seconds)
+        while self._record():
+            pass
+        give_back(self._owner)
+        os.close(self._told)
+        tell, self._tell = self._tell, -1
+        os.close(tell)
+
+    def _report(self, report: Report) -> None:
+        self._reports.put(report)
+        # A full pipe wakes as well as one byte more would; a closed one has nobody to wake.
+        with contextlib.suppress(BlockingIOError, OSError):
+            os.write(self._tell, b"!")
+
+    def _record(self) -> bool:
+        with contextlib.suppress(BlockingIOError):
+            while len(os.read(self._told, 4096)) == 4096:
+                pass
+        while len(self._unrecorded) < _AT_ONCE:
+            try:
+                self._unrecorded.append(self._reports.get_nowait())
+            except queue.Empty:
+                break
+        if not self._unrecorded:
+            return False
+        now = timezone.now()
+        with transaction.atomic():
+            done = settle(self._unrecorded, now, _unanswered_before)
+            moved = record(done.moves, actor=_ACTOR, owner=self._owner)
+            self._write(done, moved, now)
+        reports, self._unrecorded = self._unrecorded, []
+        for node_id in {report.target.node_id for report in reports}:
+            self._senders[node_id].calm()
+        if any(
+            event is not None or news.target.failures_in_a_row for news in done.news.values() for event in news.ordeal
+        ):
+            # A back-off has begun or ended.
+            self._refreshed_at = -_REFRESH
+        lost = len(done.moves) - len(moved)
+        if lost:
+            log.warning("%d items were taken from this process before their results were recorded", lost)
+        return True
+
+    def _write(self, done: Settlement, moved: set[int], now: datetime) -> None:
+        nodes = set(Node.objects.filter(pk__in=done.news).values_list("pk", flat=True))
+        for attempt in done.attempts:
+            if attempt["node_id"] not in nodes:
+                attempt["node_id"] = None
+        insert(Attempt, [row for row in done.attempts if row["item_id"] in moved])
+        insert(ItemLogLine, [row for row in done.log_lines if row["item_id"] in moved])
+        record_news(done.news.values(), now)
+        _return(self._owner, done.returned)
+
+    def _refresh(self) -> None:
+        if time.monotonic() - self._refreshed_at < _REFRESH:
+            return
+        self._refreshed_at = time.monotonic()
+        current = {target.node_id: target for target in targets(self._settings)}
+        for node_id, target in current.items():
+            if node_id in self._senders:
+                self._senders[node_id].target = target
+            else:
+                self._senders[node_id] = NodeSenders(target, self._outgoing, self._journal, self._report)
+        local = timezone.now().astimezone(self._zone)
+        addresses = local_addresses() if any(target.networks for target in current.values()) else frozenset()
+        for node_id, senders in list(self._senders.items()):
+            known = current.get(node_id)
+            closed = "the node is gone" if known is None else _why_closed(known, local, addresses)
+            senders.set_open(not closed)
+            if closed != self._closed.get(node_id, ""):
+                log.info("node %s: %s", senders.target.ae_title, closed or "sending again")
+                self._closed[node_id] = closed
+            if known is None and not senders.busy:
+                del self._senders[node_id]
+
+    def _hand_out(self) -> bool:
+        now = timezone.now()
+        handed = False
+        for node_id, senders in self._senders.items():
+            target = senders.target
+            if target.not_before is not None and target.not_before > now:
+                continue
+            limit = senders.room()
+            # Looking first costs no write lock, which a claim does.
+            if not limit or not _due(node_id, now) or not may_try(node_id, now):
+                continue
+            batch = claim_deliverable(self._owner, node_id, limit, sop_class_priorities=target.sop_class_priorities)
+            if batch:
+                senders.give(batch)
+                handed = True
+        return handed
+
+
+def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) -> str:
+    return target.misconfigured or why_closed(
+        enabled=target.enabled,
+        paused=target.paused,
+        schedule=target.schedule,
+        networks=target.networks,
+        local=local,
+        addresses=addresses,
+    )
+
+
+def _due(node_id: int, now: datetime) -> bool:
+    waiting = QueueItem.objects.filter(state=QueueState.PREPARED, node_id=node_id, not_before__lte=now)
+    return waiting.filter(Q(lease_until=None) | Q(lease_until__lte=now)).order_by().exists()
+
+
+def _unanswered_before(item_id: int) -> bool:
+    # An attempt that never got as far as sending has no transfer syntax.
+    return Attempt.objects.filter(item_id=item_id, status=None).exclude(transfer_syntax_uid="").exists()
+
+
+def _return(owner: str, items: list[int]) -> None:
+    """End the leases of items that were not tried, and carry out what an operator wished for them meanwhile."""
+    held = QueueItem.objects.filter(pk__in=items, lease_owner=owner)
+    wishes = list(held.exclude(pending_state="").values_list("pk", "pending_state"))
+    held.update(lease_owner="", lease_until=None, pending_state="")
+    for item_id, wish in wishes:
+        record_for(
+            QueueItem.objects.filter(pk=item_id),
+            WISHES[QueueState(wish)],
+            actor="operator",
+            note="asked for while the item was in progress",
+        )

@@ -1,0 +1,142 @@
+"""The senders of one node: threads that start when there is work and end when there is none."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from routing.claims import Deliverable
+from routing.engine.outgoing import Outgoing
+from routing.engine.reports import Answered, Report, Returned, Unreachable
+from routing.engine.sender import Sender
+from routing.engine.target import Target
+
+log = logging.getLogger("capacitor.deliver")
+
+
+class NodeSenders:
+    """
+    Used by the main thread; what the senders have to tell goes through ``report``.
+
+    Each node has its own, so a node that hangs holds up nobody but itself.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        outgoing: Outgoing,
+        journal: Callable[[int], None],
+        report: Callable[[Report], None],
+    ) -> None:
+        self.target = target
+        """As of now; a sender takes it up with its next batch."""
+        self._outgoing = outgoing
+        self._journal = journal
+        self._tell = report
+        self._changed = threading.Condition()
+        self._batches: deque[list[Deliverable]] = deque()
+        self._threads: set[threading.Thread] = set()
+        self._idle = 0
+        self._sending = 0
+        self._open = True
+        self._stopping = False
+        self._trouble = False
+
+    def room(self) -> int:
+        """
+        How many items may be given now.
+
+        Each sender gets a batch, and one more lies ready.  A node that failed
+        last time gets a single one, to see whether it is back.
+        """
+        with self._changed:
+            most = 1 if self.target.failures_in_a_row else self.target.max_associations + 1
+            full = len(self._batches) + self._sending >= most
+            return 0 if full or self._trouble or self._stopping or not self._open else self.target.batch_size
+
+    def give(self, batch: list[Deliverable]) -> None:
+        """Have a batch sent; every item comes back in one report."""
+        with self._changed:
+            self._batches.append(batch)
+            most = 1 if self.target.failures_in_a_row else self.target.max_associations
+            if len(self._batches) > self._idle and len(self._threads) < most:
+                thread = threading.Thread(target=self._run, name=f"to {self.target.ae_title}", daemon=True)
+                self._threads.add(thread)
+                thread.start()
+            else:
+                self._changed.notify()
+
+    @property
+    def busy(self) -> bool:
+        """Items are in the hands of senders."""
+        with self._changed:
+            return bool(self._batches or self._sending)
+
+    def set_open(self, is_open: bool) -> None:
+        """Open or close the gate; at a closed one senders return what they have not begun."""
+        self._open = is_open
+
+    def calm(self) -> None:
+        """The trouble that a sender reported has been recorded; whether to go on stands there."""
+        self._trouble = False
+
+    def stop(self) -> None:
+        """Let senders finish the image in hand and return the others."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+
+    def join(self, until: float) -> bool:
+        """Wait for the senders to end, until a monotonic moment; whether all did."""
+        with self._changed:
+            threads = list(self._threads)
+        for thread in threads:
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in threads)
+
+    def _run(self) -> None:
+        sender = Sender(self._outgoing, self._journal, self._report, self._may_go_on)
+        try:
+            while (batch := self._next()) is not None:
+                fine = False
+                try:
+                    fine = sender.send(self.target, batch)
+                except Exception:
+                    # The batch is reported all the same; the thread must not take the node with it.
+                    log.exception("a sender of node %s failed", self.target.ae_title)
+                self._done(fine)
+        finally:
+            sender.close()
+
+    def _next(self) -> list[Deliverable] | None:
+        """The next batch; None when there was none for long enough, and then the thread counts no more."""
+        with self._changed:
+            self._idle += 1
+            self._changed.wait_for(lambda: self._batches or self._stopping, self.target.settings.idle_association)
+            self._idle -= 1
+            if self._batches:
+                self._sending += 1
+                return self._batches.popleft()
+            self._threads.discard(threading.current_thread())
+            return None
+
+    def _done(self, fine: bool) -> None:
+        with self._changed:
+            self._sending -= 1
+            waiting = [] if fine else list(self._batches)
+            if not fine:
+                self._batches.clear()
+        for batch in waiting:
+            self._report(Returned(self.target, tuple(batch)))
+
+    def _report(self, report: Report) -> None:
+        if isinstance(report, Unreachable) or (isinstance(report, Answered) and report.result.status is None):
+            # Before anybody can read the report: nothing more is claimed until it is recorded.
+            self._trouble = True
+        self._tell(report)
+
+    def _may_go_on(self) -> bool:
+        return self._open and not self._stopping

@@ -1,0 +1,112 @@
+"""How a node is doing: what its senders found out, its back-off, and who may try it again."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from django.db import models
+
+from routing.engine.target import Target
+from routing.models import Node, NodeStatus
+
+log = logging.getLogger("capacitor.deliver")
+
+_PROBE = timedelta(minutes=2)
+"""How long others leave a failing node to the worker that tries it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An association that could not be had, or that ended before anything was answered."""
+
+    started_at: datetime
+    text: str
+
+
+@dataclass(slots=True)
+class News:
+    """What became of a node's items since the last time it was recorded."""
+
+    target: Target
+    delivered: int = 0
+    failed: int = 0
+    """Images that will not be tried again."""
+    timed_out: int = 0
+    last_error: str = ""
+    ordeal: list[Failure | None] = field(default_factory=list)
+    """In order: a failure, or None where the node answered."""
+
+
+def record_news(news: Iterable[News], now: datetime) -> None:
+    """
+    Bring the statuses up to date, inside the transaction that records the items.
+
+    An answer ends the back-off.  A failure prolongs it, unless its association
+    was begun before the failure that is known already: when a node goes down,
+    all of its senders notice, and that is one failure.
+    """
+    by_node = {one.target.node_id: one for one in news}
+    known = Node.objects.select_for_update().filter(pk__in=by_node).order_by("pk").values_list("pk", flat=True)
+    for node_id in known:
+        one = by_node[node_id]
+        status, _ = NodeStatus.objects.get_or_create(node_id=node_id)
+        status.delivered += one.delivered
+        status.failed += one.failed
+        status.timed_out += one.timed_out
+        if one.delivered:
+            status.last_success_at = now
+        if one.last_error:
+            status.last_error = one.last_error
+        for event in one.ordeal:
+            _take_in(status, event, one.target, now)
+        # The columns of the echo belong to whoever echoes.
+        status.save(
+            update_fields=(
+                "delivered",
+                "failed",
+                "timed_out",
+                "last_success_at",
+                "last_error",
+                "last_failure_at",
+                "failures_in_a_row",
+                "not_before",
+            )
+        )
+
+
+def _take_in(status: NodeStatus, event: Failure | None, target: Target, now: datetime) -> None:
+    if event is None:
+        if status.failures_in_a_row:
+            log.info("node %s answers again", target.ae_title)
+        status.failures_in_a_row = 0
+        status.not_before = None
+        return
+    known = status.last_failure_at
+    status.last_error = event.text
+    if status.failures_in_a_row and known is not None and event.started_at < known:
+        return
+    status.failures_in_a_row += 1
+    status.last_failure_at = now
+    # The number of attempts is that of an item; a node is never given up.
+    status.not_before = replace(target.retry, attempts=None).next_try(status.failures_in_a_row, now)
+    log.warning("node %s failed %d times in a row: %s", target.ae_title, status.failures_in_a_row, event.text)
+
+
+def may_try(node_id: int, now: datetime) -> bool:
+    """
+    Whether an association with the node may be opened now, by this worker.
+
+    While a node fails, one worker at a time tries it: the first that asks
+    after the back-off moves the moment for the others.
+    """
+    row = NodeStatus.objects.filter(pk=node_id).values_list("failures_in_a_row", "not_before").first()
+    if row is None or not row[0]:
+        return True
+    if row[1] is not None and row[1] > now:
+        return False
+    unchanged = models.Q(not_before=row[1]) if row[1] is not None else models.Q(not_before__isnull=True)
+    still_failing = NodeStatus.objects.filter(unchanged, pk=node_id, failures_in_a_row__gt=0)
+    return bool(still_failing.update(not_before=now + _PROBE))

@@ -1,0 +1,149 @@
+"""The bytes of an item as they leave: slices of a memory map, never a copy."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from routing.claims import Deliverable
+from routing.core.instance import OutgoingInstance
+from routing.core.syntax_choice import is_encapsulated
+from routing.prepared_files import PreparedFiles
+from routing.spool import Spool
+from scripts_app.core.dataset.encoding import encoding_of
+from scripts_app.core.dataset.errors import NotIndexable
+from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from scripts_app.core.dataset.index import scan
+from scripts_app.core.dataset.recipe import Recipe
+
+_PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
+"""Float, Double Float and integer Pixel Data."""
+
+
+class FileMissing(Exception):
+    """The file of an item is not in the spool."""
+
+
+class FileDamaged(Exception):
+    """The file of an item is not the one that its row describes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the data set of an item stands: a file and, unless it is the rest of the file, a recipe over it."""
+
+    path: Path
+    dataset_offset: int
+    recipe: Recipe | None
+    transfer_syntax_uid: str
+
+    def has_pixels(self) -> bool:
+        """Whether the data set holds Pixel Data; True where only a decoder could tell."""
+        if is_encapsulated(self.transfer_syntax_uid):
+            return True
+        with mapped(self.path) as content:
+            try:
+                encoding = encoding_of(self.transfer_syntax_uid)
+                index, _ = scan(content, self.dataset_offset, len(content), encoding, ordered=False)
+            except NotIndexable:
+                return True
+        return not _PIXELS.isdisjoint(index)
+
+    @contextlib.contextmanager
+    def open(self) -> Iterator[Sequence[memoryview]]:
+        """The data set in order; FileMissing, or FileDamaged when the file is too short for it."""
+        with mapped(self.path) as content:
+            size = len(content)
+            if self.recipe is None:
+                if self.dataset_offset > size:
+                    raise FileDamaged(f"file has {size} bytes, its data set starts at {self.dataset_offset}")
+                slices = [content[self.dataset_offset :]]
+            else:
+                end = max((part[1] for part in self.recipe.parts if not isinstance(part, bytes)), default=0)
+                # A slice beyond the end would come out short, and silently so.
+                if end > size:
+                    raise FileDamaged(f"file has {size} bytes, its recipe reads up to {end}")
+                slices = list(self.recipe.slices(content))
+            try:
+                yield slices
+            finally:
+                for piece in slices:
+                    piece.release()
+
+
+@contextlib.contextmanager
+def mapped(path: Path) -> Iterator[memoryview]:
+    """The bytes of a file, unread until somebody looks; FileMissing or FileDamaged (an empty one)."""
+    try:
+        file = path.open("rb")
+    except FileNotFoundError:
+        raise FileMissing(f"file missing: {path.name}") from None
+    with file:
+        if not path.stat().st_size:
+            raise FileDamaged(f"file is empty: {path.name}")
+        content = mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ)
+    view = memoryview(content)
+    try:
+        yield view
+    finally:
+        # Slices that somebody still holds keep the map alive; it goes with the last of them.
+        with contextlib.suppress(BufferError):
+            view.release()
+            content.close()
+
+
+class Outgoing:
+    """Finds the bytes of items in the spool, and keeps files that transcoding made beside it."""
+
+    def __init__(self, spool: Spool) -> None:
+        self._spool = spool
+        self._files = PreparedFiles(spool.root)
+
+    def source(self, item: Deliverable) -> Source:
+        """
+        Where the item's data set is; FileMissing or FileDamaged when it is not what the row says.
+
+        ValueError when the recipe can't be read.
+        """
+        if item.prepared_file:
+            path = self._files.path(item.prepared_file)
+            with mapped(path) as content:
+                meta = read_file_meta(content)
+            return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid)
+        path = self._spool.path(item.received_id)
+        recipe = None if item.recipe is None else Recipe.loads(item.recipe)
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            raise FileMissing(f"file missing: {path.name}") from None
+        if size != item.size:
+            raise FileDamaged(f"file {path.name} has {size} bytes instead of {item.size}")
+        return Source(path, item.dataset_offset, recipe, item.transfer_syntax_uid)
+
+    def keep(self, item: Deliverable, transfer_syntax_uid: str, dataset: Iterator[bytes]) -> Deliverable:
+        """
+        Store another form of its data set as the item's prepared file; the item as it is from then on.
+
+        The file is durable when this returns; whoever records the item writes
+        ``prepared_file`` into its row.  A file that no row comes to name is
+        swept by housekeeping.
+        """
+        with self._files.draft() as draft:
+            with draft.open("wb") as file:
+                file.write(encode_file_meta(item.sop_class_uid, item.sop_instance_uid, transfer_syntax_uid))
+                for piece in dataset:
+                    file.write(piece)
+            return replace(item, prepared_file=self._files.keep(draft, item.id))
+
+
+def instance(item: Deliverable, source: Source) -> OutgoingInstance:
+    return OutgoingInstance(
+        item_id=item.id,
+        sop_class_uid=item.sop_class_uid,
+        sop_instance_uid=item.sop_instance_uid,
+        transfer_syntax_uid=source.transfer_syntax_uid,
+        open=source.open,
+    )

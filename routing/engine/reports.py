@@ -1,0 +1,75 @@
+"""What senders tell of the items they were given; every item comes back in exactly one report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from routing.claims import Deliverable
+from routing.core.instance import SendResult
+from routing.dicom.requestor import FailureKind
+from routing.engine.target import Target
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An association carried the item; the result says what came back, if anything."""
+
+    target: Target
+    item: Deliverable
+    result: SendResult
+    transfer_syntax_uid: str
+    """In which it was sent."""
+    first: bool
+    """Nothing had been answered over this association before."""
+    timed_out: bool
+    """No answer, because a limit of time was reached."""
+    transcoded_from: str = ""
+    """Transfer syntax it had before, when it was transcoded for this attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreachable:
+    """There was no association for these items."""
+
+    target: Target
+    items: tuple[Deliverable, ...]
+    kind: FailureKind
+    text: str
+    started_at: datetime
+    ended_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Unwanted:
+    """The node takes the item in no transfer syntax that it can be given."""
+
+    target: Target
+    item: Deliverable
+    text: str
+    started_at: datetime
+    ended_at: datetime
+    transfer_syntax_uid: str
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """The item's file is not usable, or our own code failed over it."""
+
+    target: Target
+    item: Deliverable
+    text: str
+    trace: str = ""
+    again: bool = False
+    """This machine is short of something; the item is not at fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """Nothing was tried: the items go back as if they had never been taken."""
+
+    target: Target
+    items: tuple[Deliverable, ...]
+
+
+Report = Answered | Unreachable | Unwanted | Faulty | Returned

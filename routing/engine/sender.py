@@ -1,0 +1,180 @@
+"""One sender: sends batches of one node's items over an association that it keeps, and reports on each item."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from functools import partial
+
+from routing.claims import Deliverable
+from routing.core.instance import SendResult
+from routing.core.syntax_choice import NoSyntax, choose, proposals
+from routing.dicom.requestor import AssociationFailed, FailureKind
+from routing.dicom.status import Answer, meaning_of
+from routing.engine.kept_association import KeptAssociation, Wanted
+from routing.engine.outgoing import FileDamaged, FileMissing, Outgoing, Source, instance
+from routing.engine.reports import Answered, Faulty, Report, Returned, Unreachable, Unwanted
+from routing.engine.target import Target
+from routing.engine.transcode import CannotTranscode, Transcoder
+
+log = logging.getLogger("capacitor.deliver")
+
+_SHORTAGES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+
+
+class Sender:
+    """For one thread.  Every item of a batch comes back in exactly one report."""
+
+    def __init__(
+        self,
+        outgoing: Outgoing,
+        journal: Callable[[int], None],
+        report: Callable[[Report], None],
+        may_go_on: Callable[[], bool],
+    ) -> None:
+        """
+        ``journal`` is told of each item that the node has taken, before anybody else is.
+
+        ``may_go_on`` is asked before each item; on False the rest of the batch goes back.
+        """
+        self._outgoing = outgoing
+        self._journal = journal
+        self._report = report
+        self._may_go_on = may_go_on
+        self._kept = KeptAssociation()
+        self._transcoder: Transcoder | None = None
+
+    def send(self, target: Target, batch: Sequence[Deliverable]) -> bool:
+        """Send a batch, item by item; False when the node is in trouble, so that nothing more should be tried now."""
+        waiting = deque(_by_calling_ae_title(target, batch))
+        self._kept.rest()
+        fine = True
+        try:
+            while waiting and fine and self._may_go_on():
+                fine = self._send_first(target, waiting)
+        finally:
+            if waiting:
+                self._report(Returned(target, tuple(waiting)))
+        return fine
+
+    def close(self) -> None:
+        """Release the association and end the transcoding process."""
+        self._kept.release()
+        if self._transcoder is not None:
+            self._transcoder.close()
+
+    def _send_first(self, target: Target, waiting: deque[Deliverable]) -> bool:
+        """Send the first item, report it and take it out; whether to go on with the next."""
+        item = waiting[0]
+        started_at = datetime.now(UTC)
+        try:
+            source = self._outgoing.source(item)
+            self._associate(target, source, waiting)
+            return self._deliver(target, item, source, waiting)
+        except AssociationFailed as error:
+            calling = target.calling_ae_title(item.source_ae_title)
+            alike = tuple(i for i in waiting if target.calling_ae_title(i.source_ae_title) == calling)
+            self._report(Unreachable(target, alike, error.kind, str(error), started_at, datetime.now(UTC)))
+            for unreached in alike:
+                waiting.remove(unreached)
+            # A refusal of one caller says nothing about the other titles this router calls with.
+            return target.impersonate and error.kind is FailureKind.REJECTED_PERMANENT
+        except (NoSyntax, CannotTranscode) as error:
+            text = f"{target.ae_title}: {error}"
+            self._report(Unwanted(target, item, text, started_at, datetime.now(UTC), item.transfer_syntax_uid))
+        except (FileMissing, FileDamaged) as error:
+            self._report(Faulty(target, item, str(error)))
+        except Exception as error:
+            short = isinstance(error, OSError) and error.errno in _SHORTAGES
+            text = f"{type(error).__name__}: {error}"
+            self._report(Faulty(target, item, text, traceback.format_exc(), again=short))
+        waiting.popleft()
+        return True
+
+    def _associate(self, target: Target, source: Source, waiting: deque[Deliverable]) -> None:
+        item = waiting[0]
+        calling = target.calling_ae_title(item.source_ae_title)
+        first = (item.sop_class_uid, proposals(source.transfer_syntax_uid, target.transfer_syntax_uid))
+        self._kept.prepare(target, calling, first, _wanted(target, calling, waiting))
+
+    def _deliver(self, target: Target, item: Deliverable, source: Source, waiting: deque[Deliverable]) -> bool:
+        before = source.transfer_syntax_uid
+        syntax = choose(
+            item.sop_class_uid,
+            before,
+            target.transfer_syntax_uid,
+            partial(self._kept.accepts, item.sop_class_uid),
+            source.has_pixels,
+        )
+        if syntax != before:
+            item, source = self._transcoded(target, item, source, syntax)
+        rested = self._kept.rested
+        result = self._exchange(target, item, source)
+        if result.status is None and rested and not _timed_out(target, item, result):
+            # The node closed an association that it found idle for too long: its right, and nobody's failure.
+            self._associate(target, source, waiting)
+            result = self._exchange(target, item, source)
+        first = self._kept.answered == (0 if result.status is None else 1)
+        if meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
+            self._note(item)
+        waiting.popleft()
+        self._report(
+            Answered(
+                target=target,
+                item=item,
+                result=result,
+                transfer_syntax_uid=syntax,
+                first=first,
+                timed_out=_timed_out(target, item, result),
+                transcoded_from=before if syntax != before else "",
+            )
+        )
+        return result.status is not None
+
+    def _note(self, item: Deliverable) -> None:
+        try:
+            self._journal(item.id)
+        except OSError as error:
+            # It is delivered all the same; only a kill at this very moment would send it twice.
+            log.warning("item %d could not be noted as sent: %s", item.id, error)
+
+    def _exchange(self, target: Target, item: Deliverable, source: Source) -> SendResult:
+        return self._kept.send(instance(item, source), target.priority, target.deadline_seconds(item.size))
+
+    def _transcoded(self, target: Target, item: Deliverable, source: Source, syntax: str) -> tuple[Deliverable, Source]:
+        if self._transcoder is None:
+            self._transcoder = Transcoder(target.settings.transcode_timeout, target.settings.transcode_memory_mib)
+        with source.open() as dataset:
+            pieces = self._transcoder.transcode(dataset, source.transfer_syntax_uid, syntax)
+            item = self._outgoing.keep(item, syntax, pieces)
+        return item, self._outgoing.source(item)
+
+
+def _by_calling_ae_title(target: Target, batch: Sequence[Deliverable]) -> Iterator[Deliverable]:
+    """The items in their order, those with the same calling AE title together."""
+    groups: dict[str, list[Deliverable]] = {}
+    for item in batch:
+        groups.setdefault(target.calling_ae_title(item.source_ae_title), []).append(item)
+    for group in groups.values():
+        yield from group
+
+
+def _wanted(target: Target, calling_ae_title: str, items: deque[Deliverable]) -> Iterator[Wanted]:
+    seen = set()
+    for item in items:
+        kind = (item.sop_class_uid, item.transfer_syntax_uid)
+        if kind not in seen and target.calling_ae_title(item.source_ae_title) == calling_ae_title:
+            seen.add(kind)
+            yield item.sop_class_uid, proposals(item.transfer_syntax_uid, target.transfer_syntax_uid)
+
+
+def _timed_out(target: Target, item: Deliverable, result: SendResult) -> bool:
+    """Whether a limit of time ended it; the limits themselves tell, for the result has only words."""
+    limits = (target.stall_seconds or None, target.deadline_seconds(item.size))
+    least = min((limit for limit in limits if limit is not None), default=None)
+    took = (result.ended_at - result.started_at).total_seconds()
+    return result.status is None and least is not None and took >= least

@@ -1,0 +1,138 @@
+"""Transcode a data set losslessly in a process of its own, which has limits of time and memory."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+_PROGRAM = "routing.engine.transcoder"
+_PROJECT = Path(__file__).resolve().parent.parent.parent
+_PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
+"""Of the environment; the rest holds secrets that a decoder has no use for."""
+_PIECE = 1 << 20
+_LONGEST_HEAD = 4096
+
+
+class CannotTranscode(Exception):
+    """There is no lossless way into the other transfer syntax, for this data set or at all."""
+
+
+class Transcoder:
+    """A process that is started when first needed, and again after it was killed; for one thread."""
+
+    def __init__(self, seconds: float, memory_mib: int) -> None:
+        """``seconds``: for one data set, reading, checking and the first start included."""
+        self._seconds = seconds
+        self._memory_mib = memory_mib
+        self._process: subprocess.Popen[bytes] | None = None
+        self._unread = b""
+
+    def transcode(self, dataset: Sequence[memoryview], before: str, after: str) -> Iterator[bytes]:
+        """
+        The data set in transfer syntax ``after``, in pieces; the caller takes all of them.
+
+        CannotTranscode says why not: before the first piece, unless the process dies over it.
+        """
+        until = time.monotonic() + self._seconds
+        try:
+            process = self._started()
+            length = sum(map(len, dataset))
+            request = {"length": length, "before": before, "after": after}
+            self._write(process, memoryview(json.dumps(request).encode() + b"\n"), until)
+            for part in dataset:
+                self._write(process, part, until)
+            answer = json.loads(self._line(process, until))
+            if "error" in answer:
+                raise CannotTranscode(answer["error"])
+            left = answer["length"]
+            while left:
+                piece = self._read(process, left, until)
+                left -= len(piece)
+                yield piece
+        except CannotTranscode:
+            raise
+        except BaseException:
+            # Whatever is still in the pipes belongs to this data set and must not be taken for the next.
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """End the process."""
+        process, self._process, self._unread = self._process, None, b""
+        if process is not None:
+            process.kill()
+            process.wait()
+            for pipe in (process.stdin, process.stdout):
+                if pipe is not None:
+                    pipe.close()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        if self._process is None:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", _PROGRAM, str(self._memory_mib)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                bufsize=0,
+                cwd=_PROJECT,
+                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+                start_new_session=True,
+            )
+            for pipe in (self._process.stdin, self._process.stdout):
+                os.set_blocking(_descriptor(pipe), False)
+        return self._process
+
+    def _write(self, process: subprocess.Popen[bytes], content: memoryview, until: float) -> None:
+        descriptor = _descriptor(process.stdin)
+        at = 0
+        while at < len(content):
+            self._await(descriptor, select.POLLOUT, until)
+            try:
+                at += os.write(descriptor, content[at : at + _PIECE])
+            except BlockingIOError:
+                continue
+            except BrokenPipeError:
+                raise self._died() from None
+
+    def _line(self, process: subprocess.Popen[bytes], until: float) -> bytes:
+        while b"\n" not in self._unread:
+            if len(self._unread) > _LONGEST_HEAD:
+                raise self._died()
+            self._unread += self._received(process, until)
+        line, _, self._unread = self._unread.partition(b"\n")
+        return line
+
+    def _read(self, process: subprocess.Popen[bytes], most: int, until: float) -> bytes:
+        found = self._unread or self._received(process, until)
+        self._unread = found[most:]
+        return found[:most]
+
+    def _received(self, process: subprocess.Popen[bytes], until: float) -> bytes:
+        descriptor = _descriptor(process.stdout)
+        self._await(descriptor, select.POLLIN, until)
+        received = os.read(descriptor, _PIECE)
+        if not received:
+            raise self._died()
+        return received
+
+    def _await(self, descriptor: int, event: int, until: float) -> None:
+        poll = select.poll()
+        poll.register(descriptor, event)
+        if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
+            self.close()
+            raise CannotTranscode(f"transcoding took longer than {self._seconds:g} s")
+
+    def _died(self) -> CannotTranscode:
+        self.close()
+        return CannotTranscode(f"the transcoding process ended, perhaps at its limit of {self._memory_mib} MiB")
+
+
+def _descriptor(pipe: object) -> int:
+    fileno: int = pipe.fileno()  # type: ignore[attr-defined]
+    return fileno

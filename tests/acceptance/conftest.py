@@ -1,0 +1,36 @@
+"""A router and sinks for one test, stopped at its end whatever happened."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.router import Router, Sink
+
+
+@pytest.fixture
+def make_router(tmp_path: Path) -> Iterator[Callable[..., Router]]:
+    made: list[Router] = []
+
+    def make(**environment: str) -> Router:
+        folder = tmp_path / f"router{len(made)}"
+        folder.mkdir()
+        made.append(Router(folder, **environment))
+        return made[-1]
+
+    yield make
+    for router in made:
+        router.end()
+
+
+@pytest.fixture
+def make_sink(tmp_path: Path) -> Iterator[Callable[..., Sink]]:
+    made: list[Sink] = []
+
+    def make(name: str) -> Sink:
+        made.append(Sink(tmp_path / name))
+        return made[-1]
+
+    yield make
+    for sink in made:
+        sink.stop()

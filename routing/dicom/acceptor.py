@@ -40,7 +40,7 @@ from routing.dicom.wire import (
 log = logging.getLogger("capacitor.dicom")
 
 _ANSWER_SECONDS = 30
-_LINGER_SECONDS = 2
+_LINGER_SECONDS = 1
 
 
 class _Draining(Exception):

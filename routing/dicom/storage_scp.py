@@ -97,7 +97,6 @@ class StorageScp:
         self._lock = threading.Lock()
         self._seats: dict[threading.Thread, _Seat] = {}
         self._stopping = threading.Event()
-        self._wake_reader, self._wake_writer = socket.socketpair()
 
     @property
     def association_count(self) -> int:
@@ -108,6 +107,7 @@ class StorageScp:
     def start(self) -> int:
         """Begin to listen; the port.  CannotListen says why not."""
         self._listener = _listen(self._config)
+        self._wake_reader, self._wake_writer = socket.socketpair()
         port: int = self._listener.getsockname()[1]
         self._accepting = threading.Thread(target=self._accept_all, name="dicom-accept", daemon=True)
         self._accepting.start()
@@ -120,8 +120,10 @@ class StorageScp:
         Stop listening, let each association finish the C-STORE in hand, then abort it.
 
         What has not finished after the time given is cut off: its sender got
-        no Success and sends again.
+        no Success and sends again.  A second call does nothing.
         """
+        if self._stopping.is_set():
+            return
         until = time.monotonic() + drain_seconds
         self._stopping.set()
         self._wake_writer.send(b"x")

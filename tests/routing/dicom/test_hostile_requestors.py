@@ -1,0 +1,306 @@
+"""Whatever a stranger sends or does not send: nothing is stored, nothing is left, and others are served."""
+
+import logging
+import os
+import socket
+import struct
+import threading
+from pathlib import Path
+
+import pytest
+
+from routing.dicom.associate import RELEASE_RQ, AssociationRequest, Refusal, encode_abort, encode_request
+from tests.routing.dicom.peers import (
+    CT_IMAGE,
+    EXPLICIT,
+    PATIENCE,
+    RawPeer,
+    RunningScp,
+    dataset,
+    pdata,
+    pdv,
+    running_scp,
+    store_command,
+)
+
+pytestmark = pytest.mark.integration
+
+REQUEST = encode_request("RAW", "ANY", [(CT_IMAGE, (EXPLICIT,))], 16382)
+TWO_CONTEXTS = encode_request("RAW", "ANY", [(CT_IMAGE, (EXPLICIT,)), ("1.2.3", (EXPLICIT,))], 16382)
+HALF_A_STORE = store_command() + pdata(pdv(dataset()[:500]))
+
+
+def spoilt(content: bytes, good: bytes, bad: bytes) -> bytes:
+    assert content.count(good) == 1
+    return content.replace(good, bad)
+
+
+def is_served(scp: RunningScp, source: str = "127.0.0.1") -> bool:
+    with RawPeer(scp.port, source) as peer:
+        peer.associate()
+        peer.send(store_command(), pdata(pdv(dataset(), control=2)))
+        return peer.response().status == 0
+
+
+def wait_until_alone(scp: RunningScp) -> None:
+    for thread in threading.enumerate():
+        if thread.name == "dicom":
+            thread.join(PATIENCE)
+    assert scp.scp.association_count == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x01\0\0",
+        REQUEST[: len(REQUEST) // 2],
+        b"\x04\0\xff\xff\xff\xff" + bytes(10),
+        b"",
+    ],
+)
+def test_half_an_association_is_closed_at_the_deadline_and_others_are_served_meanwhile(
+    tmp_path: Path, content: bytes
+) -> None:
+    limits = {"acse_timeout": 0.5, "pdu_deadline": 0.5}
+    with running_scp(tmp_path, **limits) as scp:
+        peers = [RawPeer(scp.port) for _ in range(12)]
+        for peer in peers:
+            peer.send(content)
+        assert is_served(scp)
+        for peer in peers:
+            with peer:
+                peer.abort_reason()
+                assert peer.is_closed()
+        wait_until_alone(scp)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        struct.pack(">BxL", 1, 300_000_000),
+        b"GET / HTTP/1.1\r\nHost: router\r\n\r\n",
+        os.urandom(4096).replace(b"\x01", b"\x09"),
+        pdata(pdv(b"x")),
+        RELEASE_RQ,
+        struct.pack(">BxL", 1, 4) + b"abcd",
+        encode_request("RAW", "ANY", [], 16382),
+        spoilt(TWO_CONTEXTS, b"\x03\0\0\0\x30", b"\x01\0\0\0\x30"),
+        spoilt(REQUEST, b"\x01\0\0\0\x30", b"\x02\0\0\0\x30"),
+        spoilt(REQUEST, b"\x01\0\0\0\x30", b"\x01\0\0\0\x31"),
+        spoilt(REQUEST, b"\x30\0\0\x19", b"\x30\0\xff\x19"),
+        spoilt(REQUEST, b"\x50\0\0", b"\x50\0\1"),
+    ],
+)
+def test_what_is_no_association_request_is_aborted(tmp_path: Path, content: bytes) -> None:
+    with running_scp(tmp_path) as scp:
+        with RawPeer(scp.port) as peer:
+            peer.send(content)
+            peer.abort_reason()
+            assert peer.is_closed()
+        assert is_served(scp)
+        wait_until_alone(scp)
+
+
+def test_connecting_and_closing_leaves_nothing_behind(tmp_path: Path) -> None:
+    with running_scp(tmp_path) as scp:
+        for _ in range(300):
+            socket.create_connection(("127.0.0.1", scp.port)).close()
+        assert is_served(scp)
+        wait_until_alone(scp)
+        assert scp.fatal == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        store_command(context_id=3),
+        store_command() + pdata(pdv(dataset(), context_id=3, control=2)),
+        pdata(pdv(dataset(), control=2)),
+        store_command() + store_command(),
+        HALF_A_STORE + store_command(),
+        HALF_A_STORE + RELEASE_RQ,
+        HALF_A_STORE + REQUEST,
+        HALF_A_STORE + b"\x99\0\0\0\0\0",
+        REQUEST,
+        b"\x0a\0\0\0\0\0",
+        struct.pack(">BxL", 4, 1 << 30),
+        store_command() + struct.pack(">BxLLBB", 4, 100, 200, 1, 2),
+        store_command() + struct.pack(">BxLL", 4, 4, 0),
+        store_command() + struct.pack(">BxLLBB", 4, 6, 1, 1, 2),
+        pdata(pdv(b"\0\0\0\0\xff\xff\xff\xff", control=3)),
+        pdata(pdv(b"garbage", control=3)),
+        pdata(pdv(b"", control=3)),
+        pdata(pdv(bytes(60_000), control=1), pdv(bytes(60_000), control=1)),
+        store_command().replace(b"\0\x01\x02\0\0\0\x01\0", b"\0\x01\x02\0\0\0\x01\x80"),
+        b"\x05\0\0\0\0\x09" + bytes(9),
+    ],
+)
+def test_what_breaks_the_protocol_is_aborted_and_nothing_is_stored(tmp_path: Path, content: bytes) -> None:
+    with running_scp(tmp_path) as scp:
+        with RawPeer(scp.port) as peer:
+            peer.associate()
+            peer.send(content)
+            peer.abort_reason()
+            assert peer.is_closed()
+        wait_until_alone(scp)
+        assert scp.files() == []
+        assert is_served(scp)
+
+
+@pytest.mark.parametrize("ending", ["close", "reset", "abort"])
+def test_an_end_inside_a_store_leaves_nothing(tmp_path: Path, ending: str) -> None:
+    store = store_command() + pdata(pdv(dataset(pixels=9000)[:4000])) + pdata(pdv(dataset()[4000:], control=2))
+    with running_scp(tmp_path) as scp:
+        for length in range(1, len(store), 397):
+            with RawPeer(scp.port) as peer:
+                peer.associate()
+                peer.send(store[:length])
+                if ending == "abort" and length == len(store_command()):
+                    peer.send(encode_abort(0))
+                if ending == "reset":
+                    peer.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        wait_until_alone(scp)
+        assert scp.files() == []
+
+
+def test_a_silent_association_is_ended(tmp_path: Path) -> None:
+    with running_scp(tmp_path, network_timeout=0.2) as scp, RawPeer(scp.port) as peer:
+        peer.associate()
+        assert peer.abort_reason() == 0
+
+
+def test_a_data_set_that_does_not_go_on_is_ended_and_removed(tmp_path: Path) -> None:
+    with running_scp(tmp_path, pdu_deadline=0.3, network_timeout=0.3) as scp, RawPeer(scp.port) as peer:
+        peer.associate()
+        peer.send(HALF_A_STORE)
+        peer.abort_reason()
+        wait_until_alone(scp)
+        assert scp.files() == []
+
+
+def test_a_data_set_without_end_is_aborted_at_the_limit(tmp_path: Path) -> None:
+    with running_scp(tmp_path, max_object_bytes=100_000) as scp, RawPeer(scp.port) as peer:
+        peer.associate()
+        peer.send(store_command(), *[pdata(pdv(bytes(range(250)) * 40)) for _ in range(11)])
+        peer.abort_reason()
+        wait_until_alone(scp)
+        assert scp.files() == []
+
+
+def test_refusals_go_out_with_their_source_and_reason_and_are_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[AssociationRequest] = []
+
+    def admit(request: AssociationRequest) -> Refusal:
+        asked.append(request)
+        return Refusal(1, 3, "unknown sender")
+
+    with running_scp(tmp_path, admit=admit) as scp, RawPeer(scp.port) as peer, caplog.at_level(logging.INFO):
+        peer.send(REQUEST)
+        assert peer.receive() == (3, bytes((0, 1, 1, 3)))
+        peer.socket.close()
+        wait_until_alone(scp)
+    assert [(each.calling_ae_title, each.called_ae_title, each.peer_address) for each in asked] == [
+        ("RAW", "ANY", "127.0.0.1")
+    ]
+    assert "rejected: unknown sender; calling 'RAW', called 'ANY'" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("title", "replacement"),
+    [
+        (b"RAW".ljust(16), b" " * 16),
+        (b"RAW".ljust(16), b"A\0B".ljust(16)),
+        (b"RAW".ljust(16), b"\x1b[31mA\nB".ljust(16)),
+        (b"RAW".ljust(16), b"K\xf6ln".ljust(16)),
+        (b"ANY".ljust(16), b"A\\B".ljust(16)),
+    ],
+)
+def test_titles_that_are_none_are_rejected_unasked_and_logged_escaped(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, title: bytes, replacement: bytes
+) -> None:
+    def admit(_: AssociationRequest) -> Refusal | None:
+        raise AssertionError("asked")
+
+    with running_scp(tmp_path, admit=admit) as scp, RawPeer(scp.port) as peer, caplog.at_level(logging.DEBUG):
+        peer.send(REQUEST.replace(title, replacement))
+        reason = 7 if title.startswith(b"ANY") else 3
+        assert peer.receive() == (3, bytes((0, 1, 1, reason)))
+        peer.socket.close()
+        wait_until_alone(scp)
+    assert "rejected" in caplog.text
+    assert not [each for each in caplog.messages if not each.isprintable()]
+
+
+def test_another_application_context_is_rejected(tmp_path: Path) -> None:
+    with running_scp(tmp_path) as scp, RawPeer(scp.port) as peer:
+        peer.send(REQUEST.replace(b"1.2.840.10008.3.1.1.1", b"1.2.840.10008.3.1.1.2"))
+        assert peer.receive() == (3, bytes((0, 1, 1, 2)))
+
+
+def test_one_address_cannot_take_all_places_and_hears_so(tmp_path: Path) -> None:
+    with running_scp(tmp_path, max_associations_per_address=3) as scp:
+        greedy = [RawPeer(scp.port, "127.0.0.2") for _ in range(3)]
+        for peer in greedy:
+            peer.associate()
+        with RawPeer(scp.port, "127.0.0.2") as late:
+            late.send(REQUEST)
+            assert late.receive() == (3, bytes((0, 2, 3, 2)))
+        assert is_served(scp, "127.0.0.1")
+        for peer in greedy:
+            peer.socket.close()
+
+
+def test_when_all_places_are_taken_everybody_hears_so_and_the_next_is_served_after_one_leaves(tmp_path: Path) -> None:
+    with running_scp(tmp_path, max_associations=2) as scp:
+        first, second = RawPeer(scp.port), RawPeer(scp.port, "127.0.0.2")
+        for peer in (first, second):
+            peer.associate()
+        with RawPeer(scp.port, "127.0.0.3") as late:
+            late.send(REQUEST)
+            assert late.receive() == (3, bytes((0, 2, 3, 2)))
+        first.send(RELEASE_RQ)
+        assert first.receive()[0] == 6
+        first.socket.close()
+        second.socket.close()
+        wait_until_alone(scp)
+        assert is_served(scp)
+
+
+def test_even_a_crowd_beyond_all_limits_gets_an_answer(tmp_path: Path) -> None:
+    with running_scp(tmp_path, max_associations=1) as scp:
+        crowd = [RawPeer(scp.port) for _ in range(100)]
+        for peer in crowd[70:]:
+            assert peer.receive() == (3, bytes((0, 2, 3, 2)))
+        for peer in crowd:
+            peer.socket.close()
+        wait_until_alone(scp)
+
+
+def test_an_unexpected_error_ends_one_association_with_a_traceback_in_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    admitted = iter([RuntimeError("admit is broken"), None])
+
+    def admit(_: AssociationRequest) -> None:
+        if (error := next(admitted)) is not None:
+            raise error
+
+    with running_scp(tmp_path, admit=admit) as scp:
+        with RawPeer(scp.port) as peer:
+            peer.send(REQUEST)
+            peer.abort_reason()
+        assert is_served(scp)
+    assert "RuntimeError: admit is broken" in caplog.text
+
+
+def test_the_process_is_told_when_no_more_associations_can_be_accepted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = threading.Event()
+    with running_scp(tmp_path) as scp:
+        scp.scp._fatal = lambda _: told.set()
+        monkeypatch.setattr(scp.scp, "_begin", lambda *_: 1 / 0)
+        socket.create_connection(("127.0.0.1", scp.port)).close()
+        assert told.wait(PATIENCE)

@@ -67,13 +67,14 @@ class _Run:
     reports: list[EntryReport] = field(default_factory=list)
     session: Session | None = None
     log: ScriptLog = field(init=False)
+    uids: dict[str, str] = field(init=False)
     workspace: Workspace = field(init=False)
     host: Host = field(init=False)
 
     def __post_init__(self) -> None:
         identity = self.image.document.identity()
-        uids = {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
-        states = {scope: ScopedState(self._loader(scope, uid)) for scope, uid in uids.items()}
+        self.uids = {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
+        states = {scope: ScopedState(self._loader(scope, uid)) for scope, uid in self.uids.items()}
         self.log = ScriptLog(self.limits)
         self.workspace = Workspace(self.image, **states)
         self.host = Host(self.workspace, self.facts, self.log)
@@ -109,7 +110,7 @@ class _Run:
             self.log.finished("item"),
             self.log.finished("application"),
             {scope: state.export() for scope, state in states.items() if state.touched},
-            frozenset(scope for scope, state in states.items() if kept and state.changed),
+            frozenset(scope for scope, state in states.items() if kept and state.changed and self.uids[scope]),
         )
 
     def _verdict(self, outputs: tuple[Output, ...]) -> tuple[Verdict, str]:

@@ -93,9 +93,7 @@ def from_lua(value: Any, call: str) -> Any:
 
 
 def from_lua_exactly(value: Any) -> Any:
-    """A value for the study and series tables: None, bool, int, float, bytes or dict; ApiMisuse for others."""
-    if value is None or isinstance(value, bool | int | float | bytes):
-        return value
-    if not is_table(value):
-        raise ApiMisuse(f"a {type_name(value)} cannot be kept; nil, boolean, number, string and tables of these can")
-    return {key: from_lua_exactly(item) for key, item in value.items()}
+    """A value for the study and series tables, whose kinds Lua has checked: tables become dicts."""
+    if is_table(value):
+        return {key: from_lua_exactly(item) for key, item in value.items()}
+    return value

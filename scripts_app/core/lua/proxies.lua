@@ -27,13 +27,18 @@ local function line()
 end
 
 -- A copy without metatables, so that Python sees what pairs() shows.
+local KEPT = {boolean = true, number = true, string = true}
 local function plain(value, seen, depth)
-  if type(value) ~= 'table' then return value end
+  if KEPT[type(value)] then return value end
+  if type(value) ~= 'table' then
+    return nil, 'a ' .. type(value) .. ' cannot be kept; strings, numbers, booleans and tables of these can'
+  end
   if seen[value] then return nil, 'a table must not contain itself' end
   if depth > DEEPEST then return nil, 'tables are nested deeper than ' .. DEEPEST .. ' levels' end
   seen[value] = true
   local copy = {}
   for key, inner in pairs(value) do
+    if type(key) ~= 'string' and type(key) ~= 'number' then return nil, 'a key must be a string or a number' end
     local kept, problem = plain(inner, seen, depth + 1)
     if problem then return nil, problem end
     copy[key] = kept
@@ -204,7 +209,7 @@ local function state_table(handle, name, special)
     __newindex = function(_, key, value)
       if name == 'study' and key == 'queue' then error('study.queue cannot be assigned: it is the study\'s queue', 2) end
       local problem
-      if type(value) == 'table' then value, problem = plain(value, {}, 1) end
+      if value ~= nil then value, problem = plain(value, {}, 1) end
       if not problem then
         local ok, message = state_set(handle, key, value)
         problem = not ok and message

@@ -197,8 +197,6 @@ def raw_items(
     buffer: Buffer, at: int, end: int, encoding: Encoding, *, delimited: bool, depth: int
 ) -> tuple[list[RawItem], int]:
     """The items of a sequence value, and where they end."""
-    if depth > DEEPEST:
-        raise NotIndexable(f"sequences are nested deeper than {DEEPEST} levels")
     unpack = encoding.long.unpack_from
     items: list[RawItem] = []
     while at < end:

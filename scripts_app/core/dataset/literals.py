@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import struct
 from typing import Any
 
@@ -25,6 +26,10 @@ _RANGES = {
     "f": "numbers that 32 bits can hold",
     "d": "numbers",
 }
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+"""Tab, line feed, form feed and carriage return are text there (PS3.5 6.1.3)."""
+_LINES_ALLOWED = frozenset(b"LT ST UT UN".split())
 _NUL_PADDED = frozenset(b"UI OB UN".split())
 
 
@@ -124,7 +129,6 @@ def _text(vr: bytes, value: Any, where: str) -> str:
 
 
 def _refuse_control(vr: bytes, text: str, where: str) -> None:
-    allowed = "\t\n\f\r" if vr in (b"LT", b"ST", b"UT", b"UN") else ""
-    for character in text:
-        if (character < " " and character not in allowed) or character == "\x7f":
-            raise DatasetError(f"{where} ({vr.decode()}) cannot hold the control character {character!r}")
+    found = (_CONTROL_IN_TEXT if vr in _LINES_ALLOWED else _CONTROL).search(text)
+    if found:
+        raise DatasetError(f"{where} ({vr.decode()}) cannot hold the control character {found[0]!r}")

@@ -132,3 +132,8 @@ def test_what_is_no_unicode_is_refused(tmp_path):
 def test_never_a_question_mark_in_place_of_a_character(sets):
     with pytest.raises(UnicodeError):
         encoded("Łódź 😀", sets)
+
+
+def test_kanji_are_not_in_the_single_byte_set_of_japan():
+    with pytest.raises(UnicodeError):
+        encoded("山", "ISO_IR 13")

@@ -88,6 +88,9 @@ def _check_titles(nodes: Iterable[WrittenNode], file: YamlFile, own_ae_title: st
         if first != node.line:
             title, role = node.identity
             _report(file, node, f"AeTitle {title!r} with NodeRole {role} is on line {first} already")
+    for node in nodes:
+        if node.for_storage and node.values["ae_title"] == own_ae_title:
+            _report(file, node, f"AeTitle {own_ae_title!r} is the router's own AE title (CAPACITOR_AE_TITLE)")
     taken = {node.values["ae_title"]: node for node in nodes if node.for_storage}
     for node in nodes:
         for alias in node.values["aliases"] if node.for_storage else ():

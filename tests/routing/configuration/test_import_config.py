@@ -288,7 +288,8 @@ WRONG = {
     "SOP class": ("nodes.yml", "- AeTitle: A\n  SopClassPriorities: [CTImageStorage]\n", "nodes.yml:2: SopClassPrior"),
     "half a certificate": ("nodes.yml", "- AeTitle: A\n  TlsCertificate: a.pem\n", "nodes.yml:1: TlsKey a client cert"),
     "alias": ("nodes.yml", "- AeTitle: A\n- AeTitle: B\n  Aliases: [A]\n", "nodes.yml:2: alias 'A' already means"),
-    "own title": (
+    "own title": ("nodes.yml", "- AeTitle: CAPACITOR\n", "nodes.yml:1: AeTitle 'CAPACITOR' is the router's own"),
+    "own title as alias": (
         "nodes.yml",
         "- AeTitle: A\n  Aliases: [CAPACITOR]\n",
         "nodes.yml:1: alias 'CAPACITOR' is the router's",

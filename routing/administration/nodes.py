@@ -1,0 +1,53 @@
+"""Admin of the nodes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, Q, QuerySet
+from django.http import HttpRequest
+
+from routing.administration.pages import Audited, Unchangeable
+from routing.core.states import QUEUE_STATES
+from routing.forms import NodeForm
+from routing.models import Node, NodeStatus
+
+
+class NodeStatusInline(Unchangeable, admin.StackedInline):  # type: ignore[type-arg]
+    model = NodeStatus
+    can_delete = False
+
+
+@admin.register(Node)
+class NodeAdmin(Audited):
+    form = NodeForm
+    fieldsets = [(heading, {"fields": list(names)}) for heading, names in NodeForm.SECTIONS]
+    inlines = [NodeStatusInline]
+    list_display = ("ae_title", "description", "host", "port", "role", "enabled", "paused", "queued", "last_error")
+    list_filter = ("role", "enabled", "paused", "tls")
+    list_select_related = ("status",)
+    search_fields = ("ae_title", "aliases", "host", "description")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Node]:
+        queued = Count("items", filter=Q(items__state__in=QUEUE_STATES))
+        nodes: QuerySet[Node] = super().get_queryset(request).annotate(queued_items=queued)
+        return nodes
+
+    @admin.display(description="in the queue", ordering="queued_items")
+    def queued(self, node: Any) -> int:
+        return int(node.queued_items)
+
+    @admin.display(description="last error")
+    def last_error(self, node: Node) -> str:
+        status = getattr(node, "status", None)
+        return status.last_error[:80] if status and status.failures_in_a_row else ""
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """A node that images wait for can't be removed: they would wait for ever."""
+        nodes = list(objs)
+        to_delete, counts, forbidden, protected = super().get_deleted_objects(nodes, request)
+        for node in nodes:
+            if waiting := node.items.queued().count():
+                protected = [*protected, f"node {node}: {waiting} images in the queue are for it; disable it instead"]
+        return to_delete, counts, forbidden, protected

@@ -1,0 +1,96 @@
+"""What the admin pages have in common: rows nobody may edit, patient data, audit, and large tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db import models, transaction
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from routing.audit import audit
+
+MOST_COUNTED = 10_000
+"""Rows a list counts; to count millions for a page number would take longer than to show the page."""
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than ``MOST_COUNTED``; what lies beyond is found by a filter."""
+
+    @cached_property
+    def count(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[:MOST_COUNTED].count())
+
+
+class Unchangeable:
+    """Rows that tell what happened, or that the engine keeps: to edit them would be to lie."""
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class WithPatientData:
+    """Pages whose columns may hold patient data, which only ``routing.view_phi`` opens."""
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        allowed = super().has_view_permission(request, obj)  # type: ignore[misc]
+        return bool(allowed and request.user.has_perm("routing.view_phi"))
+
+
+class Kept(Unchangeable, admin.ModelAdmin):  # type: ignore[type-arg]
+    """A table that is only looked at."""
+
+    show_full_result_count = False
+    paginator = CappedPaginator
+    list_per_page = 50
+
+
+class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A table that people edit; each edit is in the audit log, in the transaction of the edit."""
+
+    def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
+        pairs = {name: [_plain(form.initial.get(name)), _plain(form.cleaned_data.get(name))] for name in form.fields}
+        # A list that is written one value a line always looks changed to its form.
+        changes = {name: pair for name, pair in pairs.items() if name in form.changed_data and pair[0] != pair[1]}
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            self._note(request, "change" if change else "add", obj, changes)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        with transaction.atomic():
+            super().save_formset(request, form, formset, change)
+            rows = {
+                "added": list(map(str, formset.new_objects)),
+                "changed": [str(row) for row, _ in formset.changed_objects],
+                "removed": list(map(str, formset.deleted_objects)),
+            }
+            if any(rows.values()):
+                self._note(request, f"change {formset.model._meta.verbose_name_plural} of", form.instance, rows)
+
+    def delete_model(self, request: HttpRequest, obj: models.Model) -> None:
+        with transaction.atomic():
+            self._note(request, "remove", obj, {})
+            super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: models.QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for obj in queryset:
+                self._note(request, "remove", obj, {})
+            super().delete_queryset(request, queryset)
+
+    def _note(self, request: HttpRequest, action: str, obj: models.Model, changes: dict[str, Any]) -> None:
+        audit(request.user.get_username(), f"{action} {self.opts.verbose_name}", obj, id=obj.pk, changes=changes)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON can hold it."""
+    return value if isinstance(value, str | int | float | bool | list | None) else str(value)

@@ -1,0 +1,86 @@
+"""Admin of what happened: history, attempts, logs, reports, audit, and what processes share."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+
+from routing.administration.pages import Kept, WithPatientData
+from routing.models import (
+    ApplicationLogLine,
+    Attempt,
+    AuditRecord,
+    HistoryEntry,
+    ItemLogLine,
+    Lane,
+    PrepareReport,
+    ScopedState,
+    ServiceProcess,
+)
+
+
+@admin.register(HistoryEntry)
+class HistoryEntryAdmin(WithPatientData, Kept):
+    list_display = ("id", "at", "item_id", "event", "from_state", "to_state", "actor", "note")
+    list_filter = ("event", "to_state")
+    search_fields = ("item__id__exact", "actor__exact")
+    ordering = ("-id",)
+
+
+@admin.register(Attempt)
+class AttemptAdmin(WithPatientData, Kept):
+    list_display = ("id", "started_at", "item_id", "node", "answer", "status", "comment", "error", "bytes_sent")
+    list_filter = ("answer", ("node", admin.RelatedOnlyFieldListFilter))
+    list_select_related = ("node",)
+    search_fields = ("item__id__exact",)
+    ordering = ("-id",)
+
+
+@admin.register(ItemLogLine)
+class ItemLogLineAdmin(WithPatientData, Kept):
+    list_display = ("id", "at", "item_id", "level", "source", "entry", "line", "text")
+    list_filter = ("level", "source")
+    search_fields = ("item__id__exact", "text")
+    ordering = ("-id",)
+
+
+@admin.register(PrepareReport)
+class PrepareReportAdmin(WithPatientData, Kept):
+    list_display = ("id", "at", "item_id", "verdict", "message", "script_version", "milliseconds")
+    list_filter = ("verdict",)
+    list_select_related = ("script_version",)
+    search_fields = ("item__id__exact",)
+    ordering = ("-id",)
+
+
+@admin.register(AuditRecord)
+class AuditRecordAdmin(WithPatientData, Kept):
+    list_display = ("at", "actor", "action", "object")
+    list_filter = ("action",)
+    search_fields = ("actor", "object")
+
+
+@admin.register(ApplicationLogLine)
+class ApplicationLogLineAdmin(WithPatientData, Kept):
+    list_display = ("at", "level", "process", "logger", "message")
+    list_filter = ("level", "logger")
+    search_fields = ("message",)
+
+
+@admin.register(ScopedState)
+class ScopedStateAdmin(WithPatientData, Kept):
+    list_display = ("scope", "uid", "version", "used_at")
+    list_filter = ("scope",)
+    search_fields = ("uid__exact",)
+    ordering = ("-used_at",)
+
+
+@admin.register(Lane)
+class LaneAdmin(Kept):
+    list_display = ("key", "owner", "until")
+    ordering = ("key",)
+
+
+@admin.register(ServiceProcess)
+class ServiceProcessAdmin(Kept):
+    list_display = ("owner", "role", "host", "pid", "started_at", "seen_at")
+    list_filter = ("role", "host")

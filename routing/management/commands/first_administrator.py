@@ -1,0 +1,33 @@
+"""Make the user ``admin`` when nobody may administer the site yet."""
+
+import secrets
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group, User
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+NAME = "admin"
+
+
+class Command(BaseCommand):
+    help = (
+        "Make the user admin, with CAPACITOR_ADMIN_PASSWORD or a password that is printed once, "
+        "unless there is a superuser already."
+    )
+
+    @transaction.atomic
+    def handle(self, *args: Any, **options: Any) -> None:
+        if User.objects.filter(is_superuser=True, is_active=True).exists():
+            return
+        if User.objects.filter(username=NAME).exists():
+            # To give somebody's account all rights, or a new password, is for a person to decide.
+            raise CommandError(f"user {NAME!r} exists but is no active superuser; run: manage.py createsuperuser")
+        given: str = settings.CAPACITOR.admin_password
+        password = given or secrets.token_urlsafe(12)
+        user = User.objects.create_superuser(NAME, password=password)
+        if group := Group.objects.filter(name="administrator").first():
+            user.groups.add(group)
+        shown = "from CAPACITOR_ADMIN_PASSWORD" if given else f"{password}  (shown this once)"
+        self.stdout.write(f"Administrator   {NAME}, password {shown}")

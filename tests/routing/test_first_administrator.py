@@ -1,0 +1,54 @@
+"""The first start makes one administrator, and no later one does."""
+
+import re
+from dataclasses import replace
+from io import StringIO
+
+import pytest
+from django.conf import settings as site
+from django.contrib.auth.models import Group, User
+from django.core.management import CommandError, call_command
+from pytest_django.fixtures import SettingsWrapper
+
+pytestmark = pytest.mark.django_db
+
+
+def run(settings: SettingsWrapper, password: str = "") -> str:
+    settings.CAPACITOR = replace(site.CAPACITOR, admin_password=password)
+    out = StringIO()
+    call_command("first_administrator", stdout=out)
+    return out.getvalue()
+
+
+def test_a_password_is_made_up_and_printed_and_works(settings: SettingsWrapper) -> None:
+    Group.objects.get_or_create(name="administrator")
+    printed = re.search(r"password (\S{16})  \(shown this once\)", run(settings))
+    assert printed
+    user = User.objects.get()
+    assert (user.username, user.is_superuser, user.is_staff) == ("admin", True, True)
+    assert user.check_password(printed[1])
+    assert user.groups.filter(name="administrator").exists()
+
+
+def test_a_given_password_is_used_and_never_shown(settings: SettingsWrapper) -> None:
+    assert "correct horse" not in run(settings, "correct horse")
+    assert User.objects.get().check_password("correct horse")
+
+
+def test_a_second_start_makes_and_prints_nothing(settings: SettingsWrapper) -> None:
+    run(settings)
+    before = User.objects.get().password
+    assert run(settings, "another") == ""
+    assert User.objects.get().password == before
+
+
+def test_a_superuser_of_another_name_is_enough(settings: SettingsWrapper) -> None:
+    User.objects.create_superuser("anna")
+    assert run(settings) == ""
+
+
+def test_an_existing_account_is_never_given_all_rights(settings: SettingsWrapper) -> None:
+    User.objects.create_user("admin", password="mine")
+    with pytest.raises(CommandError, match="createsuperuser"):
+        run(settings)
+    assert not User.objects.get().is_superuser

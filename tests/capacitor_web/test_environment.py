@@ -46,6 +46,13 @@ def test_every_setting_has_a_variable_of_its_own_and_a_meaning():
     assert all(row.metadata["meaning"] for row in fields(Environment))
 
 
+def test_no_setting_is_without_effect():
+    root = Path(__file__).resolve().parents[2]
+    sources = [path for app in ("capacitor_web", "routing", "scripts_app") for path in (root / app).rglob("*.py")]
+    text = "\n".join(path.read_text() for path in sources if path.name != "environment.py")
+    assert [row.name for row in fields(Environment) if not re.search(rf"\.{row.name}\b", text)] == []
+
+
 def test_values_are_read_as_what_they_are(tmp_path):
     settings = read(
         tmp_path,
@@ -113,7 +120,7 @@ def test_the_environment_wins_over_dotenv(tmp_path):
 
 def test_reading_dotenv_leaves_the_given_environment_alone(tmp_path):
     (tmp_path / ".env").write_text("CAPACITOR_WEB_PORT=9001\n")
-    environment: dict[str, str] = {}
+    environment = {}
     Environment.read(tmp_path, environment)
     assert environment == {}
 

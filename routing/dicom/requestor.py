@@ -40,7 +40,7 @@ from routing.dicom.wire import (
 
 _RELEASE_SECONDS = 5
 _LINGER_SECONDS = 1
-_ABORT_SECONDS = 2
+_ABORT_SECONDS = 1
 # A peer that answers a store has to get a whole PDU across in this time.
 _PDU_SECONDS = 30
 

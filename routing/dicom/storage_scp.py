@@ -183,10 +183,17 @@ class StorageScp:
                 seat = _Seat(connection, address, rejecting=full)
                 thread = threading.Thread(target=self._run, args=(seat,), name="dicom", daemon=True)
                 self._seats[thread] = seat
-        if polite or not full:
-            thread.start()
-        else:
+        if full and not polite:
             self._reject_unheard(connection, address)
+            return
+        try:
+            thread.start()
+        except RuntimeError as error:
+            # The system gives no more threads: others must still be served when it does again.
+            log.error("connection from %s refused: %s", address, error)
+            connection.close()
+            with self._lock:
+                del self._seats[thread]
 
     def _run(self, seat: "_Seat") -> None:
         """One connection's thread."""

@@ -184,6 +184,13 @@ def outgoing(
     )
 
 
+def as_sent(instance: OutgoingInstance) -> bytes:
+    """The data set as it has to arrive: padded to an even length (a deflated one in a file may be odd)."""
+    with instance.open() as slices:
+        content = b"".join(slices)
+    return content + b"\0" * (len(content) % 2)
+
+
 def address(port: int, **more: Any) -> NodeAddress:
     return NodeAddress(
         **{"host": "127.0.0.1", "port": port, "called_ae_title": "ANY", "calling_ae_title": "ME", **more}

@@ -295,12 +295,26 @@ def test_an_unexpected_error_ends_one_association_with_a_traceback_in_the_log(
     assert "RuntimeError: admit is broken" in caplog.text
 
 
+def test_a_connection_that_gets_no_thread_is_closed_and_the_next_is_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_more(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with running_scp(tmp_path) as scp:
+        with monkeypatch.context() as exhausted, RawPeer(scp.port) as peer:
+            exhausted.setattr(threading.Thread, "start", no_more)
+            assert peer.is_closed()
+        assert is_served(scp)
+        wait_until_alone(scp)
+
+
 def test_the_process_is_told_when_no_more_associations_can_be_accepted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = threading.Event()
     with running_scp(tmp_path) as scp:
         scp.scp._fatal = lambda _: told.set()
-        monkeypatch.setattr(scp.scp, "_begin", lambda *_: 1 / 0)
+        monkeypatch.setattr(scp.scp, "_accept_one", lambda: 1 / 0)
         socket.create_connection(("127.0.0.1", scp.port)).close()
         assert told.wait(PATIENCE)

@@ -26,6 +26,7 @@ from tests.routing.dicom.peers import (
     VERIFICATION,
     RawPeer,
     address,
+    as_sent,
     bundled_instances,
     dataset,
     pdata,
@@ -46,8 +47,7 @@ def test_every_bundled_instance_is_stored_byte_for_byte(tmp_path: Path) -> None:
             association.release()
             assert result.status == 0, (name, result)
             stored = scp.next()
-            with instance.open() as slices:
-                assert scp.dataset(stored) == b"".join(slices), name
+            assert scp.dataset(stored) == as_sent(instance), name
             assert stored.transfer_syntax_uid == instance.transfer_syntax_uid
 
 

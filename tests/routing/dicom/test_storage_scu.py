@@ -40,9 +40,7 @@ pytestmark = pytest.mark.integration
 CT = [(CT_IMAGE, (EXPLICIT,))]
 
 
-def sent_to(
-    script: Callable[[ScriptedNode], None], content: bytes = dataset(), deadline: float | None = None, **limits: float
-) -> SendResult:
+def sent_to(script: Callable[[ScriptedNode], None], content: bytes = dataset(), **limits: float) -> SendResult:
     """What one store gives when the node behaves like this after it has accepted the association."""
 
     def accepting(node: ScriptedNode) -> None:
@@ -51,7 +49,7 @@ def sent_to(
 
     with scripted_node(accepting) as port:
         association = StorageAssociation.open(address(port, **limits), CT)
-        result = association.send(outgoing(content), deadline_seconds=deadline)
+        result = association.send(outgoing(content))
         association.release()
         if result.error:
             assert association.broken
@@ -223,12 +221,19 @@ def test_a_node_that_stops_reading_is_given_up_and_its_memory_map_can_be_closed(
 
 
 def test_a_deadline_ends_even_what_progresses() -> None:
+    ended = threading.Event()
+
     def trickle(node: ScriptedNode) -> None:
-        while node.socket.recv(1):
-            pass
+        node.accept()
+        while not ended.wait(0.001):
+            node.socket.recv(1000)
 
     content = dataset(pixels=50_000_000)
-    assert "not sent before the deadline" in sent_to(trickle, content, deadline=0.2, stall_seconds=PATIENCE).error
+    with scripted_node(trickle) as port:
+        association = StorageAssociation.open(address(port, stall_seconds=PATIENCE), CT)
+        result = association.send(outgoing(content), deadline_seconds=0.3)
+        ended.set()
+    assert "not sent before the deadline" in result.error
 
 
 def test_a_node_that_does_not_answer_the_release_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,58 @@
+"""Memory stays flat however large an instance is."""
+
+import contextlib
+import resource
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from routing.core.instance import OutgoingInstance
+from routing.dicom.storage_scu import StorageAssociation
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, address, dataset, running_scp
+
+pytestmark = pytest.mark.integration
+
+MEBIBYTE = 1 << 20
+HEAD = dataset(pixels=0)
+ZEROS = bytes(MEBIBYTE)
+
+
+def transfer(folder: Path, mebibytes: int) -> None:
+    """Send and receive one instance made of one mebibyte over and over, both sides in this process."""
+
+    @contextlib.contextmanager
+    def opened() -> Iterator[list[memoryview]]:
+        yield [memoryview(HEAD)[:-4], memoryview(ZEROS)[:4], *[memoryview(ZEROS)] * mebibytes]
+
+    with running_scp(folder) as scp:
+        association = StorageAssociation.open(address(scp.port), [(CT_IMAGE, (EXPLICIT,))])
+        result = association.send(OutgoingInstance(1, CT_IMAGE, "1.2.3", EXPLICIT, opened))
+        association.release()
+        assert result.status == 0, result
+        stored = scp.next()
+        assert stored.size - stored.dataset_offset == result.bytes_sent == len(HEAD) + mebibytes * MEBIBYTE
+        scp.spool.discard(stored.id)
+
+
+def test_200_mebibytes_need_no_more_memory_than_one(tmp_path: Path) -> None:
+    finished = subprocess.run(
+        [sys.executable, "-c", f"from {__name__} import grown; grown({str(tmp_path)!r})"],
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+        cwd=Path(__file__).parents[3],
+    )
+    assert finished.returncode == 0, finished.stderr
+    assert int(finished.stdout) < 16 * 1024, "KiB more"
+
+
+def grown(folder: str) -> None:
+    """Print by how many KiB the peak of memory grows from 1 to 200 MiB."""
+    transfer(Path(folder), 1)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    transfer(Path(folder), 200)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)

@@ -1,0 +1,114 @@
+"""TLS on both sides: whoever is silent or unknown fails alone, in words, and never falls back to plain text."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from routing.dicom.requestor import AssociationFailed, FailureKind
+from routing.dicom.storage_scu import StorageAssociation
+from routing.dicom.verification import echo
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, RawPeer, address, dataset, outgoing, running_scp
+
+pytestmark = pytest.mark.integration
+
+
+def certificate(folder: Path, days: int = 1) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=3))
+        .not_valid_after(now + timedelta(days=days))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder.mkdir(exist_ok=True)
+    (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    (folder / "key.pem").write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return folder / "certificate.pem", folder / "key.pem"
+
+
+def acceptor(made: tuple[Path, Path], clients: Path | None = None) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*made)
+    if clients is not None:
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.load_verify_locations(clients)
+    return context
+
+
+def requestor(trusted: Path, own: tuple[Path, Path] | None = None) -> ssl.SSLContext:
+    context = ssl.create_default_context(cafile=str(trusted))
+    if own is not None:
+        context.load_cert_chain(*own)
+    return context
+
+
+def test_a_large_instance_goes_through_with_certificates_on_both_sides(tmp_path: Path) -> None:
+    server, client = certificate(tmp_path / "server"), certificate(tmp_path / "client")
+    content = dataset(pixels=3_000_000)
+    with running_scp(tmp_path, tls=acceptor(server, client[0])) as scp:
+        node = address(scp.port, tls=requestor(server[0], client))
+        association = StorageAssociation.open(node, [(CT_IMAGE, (EXPLICIT,))])
+        assert association.send(outgoing(content)).status == 0
+        assert association.send(outgoing(content)).status == 0
+        association.release()
+        assert scp.dataset(scp.next()) == content
+
+
+def test_silent_and_plain_text_peers_do_not_hold_up_others(tmp_path: Path) -> None:
+    server = certificate(tmp_path / "server")
+    with running_scp(tmp_path, tls=acceptor(server), acse_timeout=0.5) as scp:
+        silent = [RawPeer(scp.port) for _ in range(8)]
+        with RawPeer(scp.port) as plain:
+            plain.send(b"\x01\0\0\0\0\x04abcdefghijkl")
+            assert plain.is_closed() or plain.socket.fileno() > 0
+        assert echo(address(scp.port, tls=requestor(server[0]))).ok
+        for peer in silent:
+            with peer:
+                assert peer.is_closed()
+
+
+@pytest.mark.parametrize("days", [1, -1])
+def test_a_certificate_that_does_not_hold_is_told_and_there_is_no_fall_back(tmp_path: Path, days: int) -> None:
+    server = certificate(tmp_path / "server", days)
+    trusted = server[0] if days < 0 else certificate(tmp_path / "other")[0]
+    with running_scp(tmp_path, tls=acceptor(server)) as scp:
+        with pytest.raises(AssociationFailed, match="the certificate does not hold") as failure:
+            StorageAssociation.open(address(scp.port, tls=requestor(trusted)), [(CT_IMAGE, (EXPLICIT,))])
+        assert failure.value.kind is FailureKind.TLS
+        if days < 0:
+            assert "expired" in str(failure.value)
+
+
+def test_tls_to_a_plain_node_fails_as_tls(tmp_path: Path) -> None:
+    with running_scp(tmp_path, acse_timeout=1) as scp:
+        with pytest.raises(AssociationFailed) as failure:
+            StorageAssociation.open(
+                address(scp.port, tls=ssl.create_default_context(), acse_timeout=3), [(CT_IMAGE, (EXPLICIT,))]
+            )
+        assert failure.value.kind is FailureKind.TLS
+
+
+def test_an_idle_tls_association_ends_when_the_service_stops(tmp_path: Path) -> None:
+    server = certificate(tmp_path / "server")
+    with running_scp(tmp_path, tls=acceptor(server)) as scp:
+        association = StorageAssociation.open(address(scp.port, tls=requestor(server[0])), [(CT_IMAGE, (EXPLICIT,))])
+        scp.scp.stop(10)
+        result = association.send(outgoing(dataset()))
+        assert result.status is None

@@ -3,24 +3,24 @@
 import re
 from dataclasses import replace
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.conf import settings as site
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
-from pytest_django.fixtures import SettingsWrapper
 
 pytestmark = pytest.mark.django_db
 
 
-def run(settings: SettingsWrapper, password: str = "") -> str:
+def run(settings: Any, password: str = "") -> str:
     settings.CAPACITOR = replace(site.CAPACITOR, admin_password=password)
     out = StringIO()
     call_command("first_administrator", stdout=out)
     return out.getvalue()
 
 
-def test_a_password_is_made_up_and_printed_and_works(settings: SettingsWrapper) -> None:
+def test_a_password_is_made_up_and_printed_and_works(settings: Any) -> None:
     Group.objects.get_or_create(name="administrator")
     printed = re.search(r"password (\S{16})  \(shown this once\)", run(settings))
     assert printed
@@ -30,24 +30,24 @@ def test_a_password_is_made_up_and_printed_and_works(settings: SettingsWrapper) 
     assert user.groups.filter(name="administrator").exists()
 
 
-def test_a_given_password_is_used_and_never_shown(settings: SettingsWrapper) -> None:
+def test_a_given_password_is_used_and_never_shown(settings: Any) -> None:
     assert "correct horse" not in run(settings, "correct horse")
     assert User.objects.get().check_password("correct horse")
 
 
-def test_a_second_start_makes_and_prints_nothing(settings: SettingsWrapper) -> None:
+def test_a_second_start_makes_and_prints_nothing(settings: Any) -> None:
     run(settings)
     before = User.objects.get().password
     assert run(settings, "another") == ""
     assert User.objects.get().password == before
 
 
-def test_a_superuser_of_another_name_is_enough(settings: SettingsWrapper) -> None:
+def test_a_superuser_of_another_name_is_enough(settings: Any) -> None:
     User.objects.create_superuser("anna")
     assert run(settings) == ""
 
 
-def test_an_existing_account_is_never_given_all_rights(settings: SettingsWrapper) -> None:
+def test_an_existing_account_is_never_given_all_rights(settings: Any) -> None:
     User.objects.create_user("admin", password="mine")
     with pytest.raises(CommandError, match="createsuperuser"):
         run(settings)

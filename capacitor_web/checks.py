@@ -176,7 +176,7 @@ def taken_ports(environment: Environment) -> Iterator[CheckMessage]:
             except OSError as error:
                 yield Error(
                     f"{name}={port}: cannot listen on {host}: {os.strerror(error.errno or 0)}.",
-                    hint="Is the router running already?  Otherwise set another port.",
+                    hint="Is the router running already? Otherwise set another port.",
                     id="capacitor.E007",
                 )
 

@@ -17,7 +17,7 @@ from routing.engine.state_book import StateBook, StateConflict
 from routing.models import AuditRecord, HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.record import Move, record
 from routing.rows import insert
-from scripts_app.core.outcome import Change, EntryReport, Outcome, Output, RouteCall
+from scripts_app.core.outcome import Change, EntryReport, Identity, Outcome, Output, RouteCall
 
 
 class LeaseLost(Exception):
@@ -58,17 +58,19 @@ class Batch:
         outcome: Outcome,
         plan: Plan,
         *,
+        received: Identity,
         version: int | None,
         retry_after: timedelta,
         milliseconds: float,
-        files: Mapping[str, str],
+        files: Mapping[str | None, str],
         lane: bool,
     ) -> None:
         """
         Take the outcome of one item.
 
+        ``received`` is what its data set said before the scripts ran.
         ``files`` gives, for outputs that a recipe can't express, the name of
-        the prepared file by destination and original or copy.
+        the prepared file by the copy's destination, None for the original.
         """
         now = timezone.now()
         if lane and item.study_instance_uid:
@@ -79,10 +81,10 @@ class Batch:
         elif plan.event is QueueEvent.GAVE_UP:
             columns["last_error"] = plan.note
         elif plan.original is not None:
-            columns |= self._output_columns(plan.original, item.node_id, files.get("original", ""), now)
+            columns |= self._output_columns(item, plan.original, received, item.node_id, files.get(None, ""), now)
         self._moves.append(Move(item.id, QueueState.NEW, plan.event, plan.note, columns))
         for copy in plan.copies:
-            self._add_copy(item, copy, version, files.get(copy.destination, ""), now)
+            self._add_copy(item, copy, received, version, files.get(copy.destination, ""), now)
         self._add_story(item, outcome, version, milliseconds, now)
 
     def write(self) -> None:
@@ -113,28 +115,29 @@ class Batch:
         finally:
             self._clear()
 
-    def _output_columns(self, output: Output, node_id: int | None, file: str, now: datetime) -> dict[str, Any]:
-        identity = output.identity
+    def _output_columns(
+        self, item: Unprepared, output: Output, received: Identity, node_id: int | None, file: str, now: datetime
+    ) -> dict[str, Any]:
+        identity = {
+            # What no script changed stays as the sender's C-STORE said, also where its data set says otherwise.
+            name: getattr(item if getattr(output.identity, name) == getattr(received, name) else output.identity, name)
+            for name in Identity.__slots__
+        }
         return {
             "recipe": output.recipe.dumps() if output.recipe and not file else None,
             "prepared_file": file,
             "prepared_at": now,
             "not_before": now + self._process_delay_for(node_id),
-            "sop_class_uid": identity.sop_class_uid,
-            "sop_instance_uid": identity.sop_instance_uid,
-            "study_instance_uid": identity.study_instance_uid,
-            "series_instance_uid": identity.series_instance_uid,
-            "modality": identity.modality,
-            "patient_id": identity.patient_id,
-            "patient_name": identity.patient_name,
-            "accession_number": identity.accession_number,
+            **identity,
         }
 
     def _process_delay_for(self, node_id: int | None) -> timedelta:
         delay = self._directory.current().delays.get(node_id) if node_id is not None else None
         return self._process_delay if delay is None else delay
 
-    def _add_copy(self, item: Unprepared, copy: Output, version: int | None, file: str, now: datetime) -> None:
+    def _add_copy(
+        self, item: Unprepared, copy: Output, received: Identity, version: int | None, file: str, now: datetime
+    ) -> None:
         node_id = self._directory.resolve(copy.destination).node_id
         copy_id = self._new_id()
         self._copies.append(
@@ -160,7 +163,7 @@ class Batch:
                 "warning": False,
                 "created_at": now,
                 "updated_at": now,
-                **self._output_columns(copy, node_id, file, now),
+                **self._output_columns(item, copy, received, node_id, file, now),
             }
         )
         self._history.append(

@@ -14,6 +14,7 @@ from routing.spool import Spool
 from scripts_app.core.dataset.document import Document, NotIndexable
 from scripts_app.core.dataset.file_meta import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
 from scripts_app.core.dataset.slow_path import normalised, write_part10
+from scripts_app.core.outcome import Output
 
 _MOST_INFLATED = 2 << 30
 """Bytes that a deflated data set may have when inflated; a small file can claim much more."""
@@ -29,19 +30,19 @@ class OpenImage:
     base: Path | None
     """The normalised file that the document is based on; None: the received file itself."""
 
-    def keep_outputs(self, plan: Plan) -> dict[str, str]:
+    def keep_outputs(self, plan: Plan) -> dict[str | None, str]:
         """
         Write prepared files where recipes would refer to the normalised file, which does not stay.
 
-        Gives the name by destination, "original" for the item's own output.
+        Gives the name by the copy's destination, None for the item's own output.
         Outputs that no script changed go out as they came and need no file.
         """
         if self.base is None:
             return {}
-        outputs = {copy.destination: copy for copy in plan.copies}
+        outputs: dict[str | None, Output] = {copy.destination: copy for copy in plan.copies}
         if plan.original is not None:
-            outputs["original"] = plan.original
-        names = {}
+            outputs[None] = plan.original
+        names: dict[str | None, str] = {}
         syntax = self.item.transfer_syntax_uid
         for key, output in outputs.items():
             if output.recipe is not None:

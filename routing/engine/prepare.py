@@ -137,7 +137,7 @@ class Preparer:
             self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
         elif not scripts.entries and not unaddressed:
             outcome = _as_it_came(item)
-            self._add(item, outcome, plan_for(outcome), scripts, started, {})
+            self._add(item, outcome, plan_for(outcome), scripts, started, {}, outcome.outputs[0].identity)
         else:
             with open_image(self._spool, self._files, item) as opened:
                 self._run_scripts(item, scripts, started, opened, unaddressed)
@@ -145,29 +145,53 @@ class Preparer:
     def _run_scripts(
         self, item: Unprepared, scripts: ScriptSet, started: float, opened: OpenImage, unaddressed: bool
     ) -> None:
+        received = opened.document.identity()
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
         outcome = run_entries(scripts, image, self._facts, self._settings.limits)
         for line in outcome.log:
             lua_log.log(_LEVELS[line.level], "[lua] %s", line.message)
         plan = plan_for(outcome)
+        if nameless := [output.destination for output in outcome.outputs if not _has_name(output, received)]:
+            self._batch.give_up(item, f"the scripts left {nameless[0]} an image without SOP Class or Instance UID")
+            return
         files = opened.keep_outputs(plan)
         for scope in outcome.state_changed:
             self._facts.keep_state(scope, outcome.state[scope])
-        self._add(item, outcome, plan, scripts, started, files)
+        self._add(item, outcome, plan, scripts, started, files, received)
 
     def _add(
-        self, item: Unprepared, outcome: Outcome, plan: Plan, scripts: ScriptSet, started: float, files: dict[str, str]
+        self,
+        item: Unprepared,
+        outcome: Outcome,
+        plan: Plan,
+        scripts: ScriptSet,
+        started: float,
+        files: dict[str | None, str],
+        received: Identity,
     ) -> None:
         self._batch.add(
             item,
             outcome,
             plan,
+            received=received,
             version=scripts.version,
             retry_after=self._settings.retry_after,
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
             files=files,
             lane=bool(scripts.entries),
         )
+
+
+def _has_name(output: Output, received: Identity) -> bool:
+    """Whether a C-STORE can name the instance; one that lacked it in the data set has it from its own C-STORE."""
+    named = output.identity
+    return all(
+        new or not old
+        for new, old in (
+            (named.sop_class_uid, received.sop_class_uid),
+            (named.sop_instance_uid, received.sop_instance_uid),
+        )
+    )
 
 
 def _as_it_came(item: Unprepared) -> Outcome:

@@ -12,7 +12,7 @@ from functools import partial
 
 from routing.claims import Deliverable
 from routing.core.instance import SendResult
-from routing.core.syntax_choice import NoSyntax, choose, proposals
+from routing.core.syntax_choice import NoSyntax, choose, name, proposals
 from routing.dicom.requestor import AssociationFailed, FailureKind
 from routing.dicom.status import Answer, meaning_of
 from routing.engine.kept_association import KeptAssociation, Wanted
@@ -150,7 +150,11 @@ class Sender:
             self._transcoder = Transcoder(target.settings.transcode_timeout, target.settings.transcode_memory_mib)
         with source.open() as dataset:
             pieces = self._transcoder.transcode(dataset, source.transfer_syntax_uid, syntax)
-            item = self._outgoing.keep(item, syntax, pieces)
+            try:
+                item = self._outgoing.keep(item, syntax, pieces)
+            except CannotTranscode as error:
+                way = f"{name(source.transfer_syntax_uid)} into {name(syntax)}"
+                raise CannotTranscode(f"cannot be transcoded losslessly from {way}: {error}") from None
         return item, self._outgoing.source(item)
 
 

@@ -23,6 +23,10 @@ class CannotTranscode(Exception):
     """There is no lossless way into the other transfer syntax, for this data set or at all."""
 
 
+class CannotStart(Exception):
+    """The transcoding process does not start: something is wrong with this installation, not with the data set."""
+
+
 class Transcoder:
     """A process that is started when first needed, and again after it was killed; for one thread."""
 
@@ -37,11 +41,11 @@ class Transcoder:
         """
         The data set in transfer syntax ``after``, in pieces; the caller takes all of them.
 
-        CannotTranscode says why not: before the first piece, unless the process dies over it.
+        CannotTranscode says why not: before the first piece, unless the process dies over it.  CannotStart.
         """
         until = time.monotonic() + self._seconds
         try:
-            process = self._started()
+            process = self._process or self._start(until)
             length = sum(map(len, dataset))
             request = {"length": length, "before": before, "after": after}
             self._write(process, memoryview(json.dumps(request).encode() + b"\n"), until)
@@ -72,21 +76,24 @@ class Transcoder:
                 if pipe is not None:
                     pipe.close()
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        if self._process is None:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", _PROGRAM, str(self._memory_mib)],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                bufsize=0,
-                cwd=_PROJECT,
-                env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-                start_new_session=True,
-            )
-            for pipe in (self._process.stdin, self._process.stdout):
-                os.set_blocking(_descriptor(pipe), False)
-        return self._process
+    def _start(self, until: float) -> subprocess.Popen[bytes]:
+        process = self._process = subprocess.Popen(
+            [sys.executable, "-m", _PROGRAM, str(self._memory_mib)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            cwd=_PROJECT,
+            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
+            start_new_session=True,
+        )
+        for pipe in (process.stdin, process.stdout):
+            os.set_blocking(_descriptor(pipe), False)
+        try:
+            self._line(process, until)
+        except CannotTranscode as error:
+            raise CannotStart(f"the transcoding process does not start: {error}") from None
+        return process
 
     def _write(self, process: subprocess.Popen[bytes], content: memoryview, until: float) -> None:
         descriptor = _descriptor(process.stdin)

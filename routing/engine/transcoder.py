@@ -14,14 +14,24 @@ import resource
 import sys
 import warnings
 import zlib
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
-from pydicom import Dataset, FileDataset, config, dcmread
+from pydicom import DataElement, Dataset, FileDataset, config, dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
-from pydicom.pixels.utils import iter_pixels
-from pydicom.uid import UID, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.pixels.decoders.base import get_decoder
+from pydicom.tag import BaseTag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGLSLossless,
+    RLELossless,
+)
 
 from scripts_app.core.dataset.file_meta import encode_file_meta
 
@@ -30,6 +40,8 @@ _WORDS = {"OW": 2, "OF": 4, "OD": 8, "OL": 4, "OV": 8}
 _PIXEL_DATA = 0x7FE00010
 _CHANGED_BY_CODECS = frozenset((_PIXEL_DATA, 0x7FE00001, 0x7FE00002, 0x00280004, 0x00280006))
 """Pixels, offset tables, Photometric Interpretation, Planar Configuration."""
+_ENCODERS = {str(RLELossless): "pylibjpeg", str(JPEGLSLossless): "pyjpegls", str(JPEG2000Lossless): "pylibjpeg"}
+"""Named, so that GDCM is never asked: its RLE encoder ends the process over small images in colour."""
 _MIB = 1 << 20
 
 
@@ -47,21 +59,29 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
     dataset = _read(content, before)
     decoding, encoding = UID(before).is_encapsulated, UID(after).is_encapsulated
     if decoding and "PixelData" in dataset:
-        # As stored: to turn YBR into RGB would round.
-        dataset.decompress(as_rgb=False, generate_instance_uid=False)
-    if not UID(before).is_little_endian:
+        _decode(dataset, before)
+    swapping = not UID(before).is_little_endian
+    if swapping:
         _swap(dataset)
-        # Written and read again, it forgets its old byte order, which the encoders ask for.
+    if decoding or swapping:
+        # Written and read again, it forgets the transfer syntax it came in, which the encoders ask for.
         dataset = _read(_written(dataset, str(ExplicitVRLittleEndian)), str(ExplicitVRLittleEndian))
     if encoding:
         if "PixelData" not in dataset:
             raise ValueError("there are no pixels to compress")
-        dataset.compress(UID(after), generate_instance_uid=False)
+        if dataset.get("PlanarConfiguration") == 1:
+            # The RLE encoder takes its input for colour by pixel, whatever the data set says.
+            _decode(dataset, str(ExplicitVRLittleEndian))
+        dataset.compress(UID(after), encoding_plugin=_ENCODERS[after], generate_instance_uid=False)
     made = _written(dataset, after)
     again = _read(made, after)
-    if "PixelData" in again and (decoding or encoding or not UID(before).is_little_endian):
-        _compare_pixels(_read(content, before), again)
-    _compare_elements(_read(content, before), again, but=_CHANGED_BY_CODECS if decoding or encoding else frozenset())
+    original = _read(content, before)
+    changed = (decoding or encoding or swapping) and "PixelData" in original
+    if changed and not np.array_equal(_pixels(_read(content, before), before)[0], _pixels(again, after)[0]):
+        raise NotLossless("the pixels would not be the same")
+    if swapping:
+        _swap(original)
+    _compare_elements(original, again, but=_CHANGED_BY_CODECS if decoding or encoding else frozenset())
     return made
 
 
@@ -73,6 +93,9 @@ def _written(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     buffer = DicomBytesIO()
     buffer.is_little_endian = True
     buffer.is_implicit_VR = transfer_syntax_uid == ImplicitVRLittleEndian
+    for _ in dataset.iterall():
+        # Read each element once: what is still raw would be written in the VR encoding it came in.
+        pass
     write_dataset(buffer, dataset)
     content = buffer.getvalue()
     if transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
@@ -92,25 +115,57 @@ def _swap(dataset: Dataset) -> None:
             element.value = np.frombuffer(element.value, f"u{size}").byteswap().tobytes()
 
 
-def _compare_pixels(original: Dataset, made: Dataset) -> None:
-    pairs = zip(iter_pixels(original, raw=True), iter_pixels(made, raw=True), strict=True)
-    for number, (one, other) in enumerate(pairs, start=1):
-        if one.shape != other.shape or not np.array_equal(one, other):
-            raise NotLossless(f"frame {number} would not have the same pixels")
+def _pixels(dataset: Dataset, transfer_syntax_uid: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
+    """Samples as stored (to turn YBR into RGB would round), colour by pixel, and what describes them."""
+    array, description = get_decoder(transfer_syntax_uid).as_array(dataset, raw=True)
+    return array, dict(description)
+
+
+def _decode(dataset: Dataset, transfer_syntax_uid: str) -> None:
+    """Put the samples into Pixel Data as they are, uncompressed."""
+    array, description = _pixels(dataset, transfer_syntax_uid)
+    content = array.tobytes()
+    for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
+        if keyword in dataset:
+            delattr(dataset, keyword)
+    value_representation = "OB" if array.dtype.itemsize == 1 else "OW"
+    dataset[_PIXEL_DATA] = DataElement(_PIXEL_DATA, value_representation, content + b"\0" * (len(content) % 2))
+    dataset.BitsAllocated = array.dtype.itemsize * 8
+    # Decoders give chrominance in full, for every pixel.
+    dataset.PhotometricInterpretation = str(description["photometric_interpretation"]).replace(
+        "YBR_FULL_422", "YBR_FULL"
+    )
+    if dataset.SamplesPerPixel > 1:
+        dataset.PlanarConfiguration = 0
 
 
 def _compare_elements(original: Dataset, made: Dataset, but: frozenset[int]) -> None:
     """NotLossless when an element came, went or changed; group lengths (PS3.5 7.2) do not count."""
-    if not original.is_little_endian:
-        _swap(original)
     tags = {tag for dataset in (original, made) for tag in dataset.keys() if tag.element and tag not in but}  # noqa: SIM118
     for tag in sorted(tags):
-        if tag not in original or tag not in made or original[tag].value != made[tag].value:
+        if tag not in original or tag not in made or not _same(original, made, tag):
             raise NotLossless(f"element {tag} would not be the same")
 
 
+def _same(original: Dataset, made: Dataset, tag: BaseTag) -> bool:
+    one, other = original.get_item(tag), made.get_item(tag)
+    if isinstance(one, RawDataElement) and isinstance(other, RawDataElement) and one.value == other.value:
+        return one.is_little_endian == other.is_little_endian
+    element, again = original[tag], made[tag]
+    if element.VR == "SQ" and again.VR == "SQ":
+        if len(element.value) != len(again.value):
+            return False
+        for item, item_again in zip(element.value, again.value, strict=True):
+            _compare_elements(item, item_again, frozenset())
+        return True
+    # Implicit VR has no place for the VR of a private element: what is read back is bytes without a meaning.
+    return element.value == again.value or (again.VR == "UN" and element.VR != "UN")
+
+
 def serve(source: BinaryIO, sink: BinaryIO) -> None:
-    """Answer requests until the input ends."""
+    """Say that all is loaded, then answer requests until the input ends."""
+    sink.write(b"ready\n")
+    sink.flush()
     while line := source.readline():
         request = json.loads(line)
         content = source.read(request["length"])

@@ -130,7 +130,9 @@ class Router:
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        until(lambda: accepts(self.dicom_port), 30, "the listener accepts")
+        process = self._process
+        until(lambda: accepts(self.dicom_port) or process.poll() is not None, 30, "the listener accepts")
+        assert process.poll() is None, self.log.read_text()
         return self
 
     def stop(self) -> int:

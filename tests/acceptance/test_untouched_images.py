@@ -1,0 +1,43 @@
+"""What no script changed arrives byte for byte as it was sent, whatever its encoding."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.acceptance.peers import Receiver, bundled_samples, send
+from tests.acceptance.router import storage_node
+
+pytestmark = pytest.mark.integration
+
+READS_ONLY = """
+- Description: Looks, changes its mind
+  Script: |
+    local name = dataset:Get('PatientName')
+    print(name, dataset:Exists('PixelData'), file.sourceAeTitle)
+    dataset:Set('InstitutionName', 'NEVER')
+    error('only looking')
+"""
+
+
+@pytest.mark.parametrize("scripts", ["[]\n", READS_ONLY], ids=["without scripts", "with a script that reads"])
+def test_all_of_pydicoms_files_arrive_byte_identical_in_their_own_transfer_syntax(make_router, scripts):
+    samples = bundled_samples()
+    syntaxes = {sample.transfer_syntax_uid for sample in samples}
+    assert len(samples) >= 60, "the samples that pydicom ships have shrunk; look why"
+    assert len(syntaxes) >= 12
+    receiver = Receiver({(s.sop_class_uid, s.transfer_syntax_uid) for s in samples})
+    try:
+        router = make_router()
+        router.configure(nodes=storage_node("PACS", receiver.port), lua=scripts)
+        router.start()
+        statuses = send(samples, router.dicom_port, "PACS")
+        assert set(statuses.values()) == {0x0000}, statuses
+        router.settled(len(samples), 120)
+        assert router.states() == {"Delivered": len(samples)}, router.rows(
+            "SELECT state, last_error, transfer_syntax_uid FROM routing_queueitem WHERE state <> 'Delivered'"
+        )
+    finally:
+        receiver.stop()
+    for sample in samples:
+        arrived = receiver.received[sample.sop_instance_uid, sample.transfer_syntax_uid]
+        assert arrived == [sample.dataset], sample.path.name

@@ -21,7 +21,7 @@ from scripts_app.core.lua.processes import Processes
 from scripts_app.core.lua.source import SyntaxProblem, compiled
 
 _LIBRARY = Path(__file__).with_name("library.lua")
-_POSITION = re.compile(r"(.+?):(\d+): ")
+_POSITION = re.compile(r":(\d+): ")
 
 
 def _denied(*_: Any) -> None:
@@ -51,7 +51,7 @@ class Session:
         self._host = host
         self._deadline = time.monotonic() + limits.seconds
         self._exceeded: tuple[str, str, int | None] | None = None
-        self._chunks: dict[str, str] = {}
+        self._chunks = {name: name for name in libraries}
         self._processes = Processes(self._deadline)
         self._locale: str | None = None
         self._runtime: Any = lua54.LuaRuntime(
@@ -127,15 +127,19 @@ class Session:
             raise self._error(readable(problem), readable(file or b""), line)
 
     def _error(self, message: str, file: str, line: int | None) -> ScriptError:
-        """Lua puts chunk and line before the message; rethrown ones carry several."""
-        first = True
-        while (position := _POSITION.match(message)) and position[1] in self._chunks:
-            if first:
-                file, line, first = self._chunks[position[1]], int(position[2]), False
-            message = message[position.end() :]
-        if message and message == self._binding.refusal:
+        """Lua puts chunk and line before the message; one thrown again has several, the last is its origin."""
+        while place := self._position(message):
+            file, line, message = place
+        if message and self._binding.refusal.endswith(message):
             return ScriptFailed(message, file, line)
         return read_error(message, file, line)
+
+    def _position(self, message: str) -> tuple[str, int, str] | None:
+        """Chunk, line and rest of a message that begins with a place in the author's code."""
+        for shown, chunk in self._chunks.items():
+            if message.startswith(shown) and (position := _POSITION.match(message, len(shown))):
+                return chunk, int(position[1]), message[position.end() :]
+        return None
 
     def _keep_locale(self) -> None:
         """A script is about to change the process's locale, which the next image must not see."""

@@ -37,7 +37,8 @@ def compiled(runtime: Any, source: str, chunk: str) -> Any:
     except lua54.LuaSyntaxError as error:
         raw = error.args[0]
         message = readable(raw) if isinstance(raw, bytes) else str(raw)
-        position = _POSITION.match(message)
+        shown = len(chunk) if message.startswith(chunk) else 0
+        position = _POSITION.match(message, shown)
         line = int(position[1]) if position else 1
         raise SyntaxProblem(Problem(line, message[position.end() :] if position else message)) from None
 

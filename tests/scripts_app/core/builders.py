@@ -42,7 +42,7 @@ def image(path: Path = CT, **fields: Any) -> Iterator[Image]:
 
 
 def row(**fields: Any) -> QueueItemFacts:
-    dull = {name: "" for name in QueueItemFacts.__dataclass_fields__}
+    dull = dict.fromkeys(QueueItemFacts.__dataclass_fields__, "")
     return QueueItemFacts(
         **{**dull, "id": 1, "attemptCount": 0, "state": "New", "studyInstanceUID": CT_STUDY, **fields}
     )

@@ -17,13 +17,18 @@ ENDLESS = {
     "a plain loop": "while true do end",
     "a goto": "::again:: goto again",
     "a loop in a loop of pcall": "while true do pcall(function() while true do end end) end",
-    "a loop in xpcall whose handler loops": "while true do xpcall(function() while true do end end, function() while true do end end) end",
+    "a loop in xpcall whose handler loops": "while true do xpcall(LOOP, LOOP) end",
     "an xpcall whose handler loops": "xpcall(error, function() while true do end end)",
     "a coroutine": "coroutine.wrap(function() while true do end end)()",
-    "pcall in a coroutine": "local f = coroutine.create(function() while true do pcall(error) end end) while true do coroutine.resume(f) end",
-    "coroutines made for ever": "while true do coroutine.resume(coroutine.create(function() while true do end end)) end",
+    "pcall in a coroutine": """
+        local thread = coroutine.create(function() while true do pcall(error) end end)
+        while true do coroutine.resume(thread) end
+    """,
+    "coroutines made for ever": "while true do coroutine.resume(coroutine.create(LOOP)) end",
     "recursion caught again and again": "local function f() return pcall(f) or f() end while true do f() end",
-    "concat of an endless list": "table.concat(setmetatable({}, {__len = function() return 1e9 end, __index = function() return 'x' end}))",
+    "concat of an endless list": """
+        table.concat(setmetatable({}, {__len = function() return 1e9 end, __index = function() return 'x' end}))
+    """,
     "sort with a comparison that loops": "table.sort({3, 2, 1}, function() while true do end end)",
     "an iterator that never ends": "for _ in function() return 1 end do end",
     "gsub whose replacement loops": "string.gsub('x', '.', function() while true do end end)",
@@ -39,7 +44,8 @@ ENDLESS = {
 @pytest.mark.parametrize("script", ENDLESS.values(), ids=ENDLESS)
 def test_an_endless_script_is_stopped_and_the_image_fails(script: str, restricted: bool) -> None:
     limits = Limits(seconds=0.05, memory_bytes=16 * 1024 * 1024, restricted=restricted)
-    outcome = run("dataset:Set('PatientName', 'X')", script, "print('after')", limits=limits)
+    loop = "local function LOOP() while true do end end"
+    outcome = run("dataset:Set('PatientName', 'X')", f"{loop} {script}", "print('after')", limits=limits)
     assert outcome.verdict is Verdict.FAILED
     assert outcome.entries[1].reason in (TIME, MEMORY)
     assert outcome.outputs == ()
@@ -69,17 +75,18 @@ GREEDY = {
     "rep": "return ('x'):rep(2^31 - 11)",
     "doubling": "local s = 'x' while true do s = s .. s end",
     "a table": "local t = {} for i = 1, 1e9 do t[i] = i end",
-    "a table caught by pcall": "pcall(function() local t = {} for i = 1, 1e9 do t[i] = i end end)",
-    "a table caught for ever": "while true do pcall(function() local t = {} for i = 1, 1e9 do t[i] = i end end) end",
-    "a table caught by xpcall": "xpcall(function() local t = {} for i = 1, 1e9 do t[i] = i end end, print)",
-    "a table in a coroutine": "coroutine.resume(coroutine.create(function() local t = {} for i = 1, 1e9 do t[i] = i end end))",
+    "a table caught by pcall": "pcall(BOMB)",
+    "a table caught for ever": "while true do pcall(BOMB) end",
+    "a table caught by xpcall": "xpcall(BOMB, print)",
+    "a table in a coroutine": "coroutine.resume(coroutine.create(BOMB))",
     "a wide concat": "return table.concat({('x'):rep(9e6), ('x'):rep(9e6)})",
 }
 
 
 @pytest.mark.parametrize("script", GREEDY.values(), ids=GREEDY)
 def test_a_greedy_script_is_stopped_and_the_image_fails(script: str) -> None:
-    outcome = run(script, limits=Limits(seconds=10, memory_bytes=16 * 1024 * 1024))
+    bomb = "local function BOMB() local t = {} for i = 1, 1e9 do t[i] = i end end"
+    outcome = run(f"{bomb} {script}", limits=Limits(seconds=10, memory_bytes=16 * 1024 * 1024))
     assert outcome.verdict is Verdict.FAILED
     assert outcome.entries[0].reason == MEMORY
 

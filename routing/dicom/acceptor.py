@@ -134,9 +134,13 @@ class AcceptedAssociation:
         # AE titles are shown by %r: a stranger may have put control characters there.
         titles = (request.calling_ae_title, request.called_ae_title)
         if refusal is not None:
+            log.warning(
+                "association %s from %s rejected: %s; calling %r, called %r",
+                *(self._id, self._peer_address, refusal.why, *titles),
+            )
             self._answer(encode_reject(refusal))
             close_gently(self._connection, _LINGER_SECONDS)
-            return f"rejected: {refusal.why}; calling {titles[0]!r}, called {titles[1]!r}"
+            return "closed"
         self._accept(request)
         log.info(
             "association %s from %s accepted: calling %r, called %r, %d of %d contexts",

@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from routing.core.ae_title import checked
 from routing.dicom.wire import (
     INVALID_PARAMETER,
     PDU_ABORT,
@@ -142,14 +143,18 @@ def encode_request(
     contexts: Sequence[tuple[str, Sequence[str]]],
     max_pdu: int,
 ) -> bytes:
-    """A-ASSOCIATE-RQ; ``contexts`` (abstract, transfer syntaxes) get the ids 1, 3, 5 … in order."""
-    titles = b"".join(title.encode("ascii").ljust(16) for title in (called_ae_title, calling_ae_title))
+    """
+    A-ASSOCIATE-RQ; ``contexts`` (abstract, transfer syntaxes) get the ids 1, 3, 5 … in order.
+
+    IllegalAETitle when an AE title is none.
+    """
+    titles = b"".join(checked(title).encode("ascii").ljust(16) for title in (called_ae_title, calling_ae_title))
     items = b"".join(
         _item(
             0x20,
             bytes((2 * number + 1, 0, 0, 0))
-            + _item(0x30, abstract_syntax.encode("ascii"))
-            + b"".join(_item(0x40, syntax.encode("ascii")) for syntax in transfer_syntaxes),
+            + _item(0x30, _uid(abstract_syntax))
+            + b"".join(_item(0x40, _uid(syntax)) for syntax in transfer_syntaxes),
         )
         for number, (abstract_syntax, transfer_syntaxes) in enumerate(contexts)
     )
@@ -241,6 +246,11 @@ def _items(buffer: bytes, at: int = 0) -> Iterator[tuple[int, bytes]]:
 
 def _item(kind: int, value: bytes) -> bytes:
     return _ITEM.pack(kind, len(value)) + value
+
+
+def _uid(uid: str) -> bytes:
+    # A script may have written anything: what is no UID is proposed as such, for the acceptor to decline.
+    return uid.encode("ascii", "replace")[:64]
 
 
 def _text(value: bytes) -> str:

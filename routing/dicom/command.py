@@ -1,7 +1,7 @@
 """Command sets of DIMSE messages, and the P-DATA PDUs that carry them (PS3.7 6.3, 9.3; PS3.8 9.3.5)."""
 
 import struct
-from collections.abc import Generator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from routing.dicom.wire import INVALID_PARAMETER, PDU_DATA, WireError
@@ -16,8 +16,6 @@ LAST_FRAGMENT = 0x02
 
 PDV_HEADER = struct.Struct(">LBB")
 """Length of what follows, presentation context id, message control header."""
-
-Pieces = Generator[memoryview, None, None]
 
 _DATA_HEADER = struct.Struct(">BxLLBB")
 _ELEMENT = struct.Struct("<HHL")
@@ -71,7 +69,7 @@ def decode(command_set: bytes) -> Command:
         sop_instance_uid=_text(values, 0x1000),
         has_dataset=_number(values, 0x0800) != _NO_DATASET,
         status=_number(values, 0x0900),
-        comment=_text(values, 0x0902),
+        comment=_printable(_text(values, 0x0902)),
     )
 
 
@@ -116,7 +114,7 @@ def command_pdus(context_id: int, command_set: bytes, max_pdu: int) -> bytes:
     return b"".join(piece for piece in _pdus(context_id, [memoryview(command_set)], max_pdu, COMMAND_FRAGMENT))
 
 
-def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -> Pieces:
+def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -> Iterator[memoryview]:
     """
     P-DATA PDUs of a data set, as pieces to send one after the other.
 
@@ -125,7 +123,7 @@ def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -
     return _pdus(context_id, dataset, max_pdu, 0)
 
 
-def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int) -> Pieces:
+def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int) -> Iterator[memoryview]:
     # Zero means no limit (PS3.8 D.1); odd fragments are not allowed (PS3.8 9.3.5.1).
     limit = min(max_pdu or _LARGEST_SENT_PDU, _LARGEST_SENT_PDU)
     fragment = max(limit, _SMALLEST_SENT_PDU) - _OVERHEAD & ~1
@@ -162,6 +160,11 @@ def _number(values: dict[int, bytes], element: int) -> int | None:
 
 def _text(values: dict[int, bytes], element: int) -> str:
     return values.get(element, b"").decode("latin-1").strip("\0 ")
+
+
+def _printable(text: str) -> str:
+    """What a stranger wrote for a log: no line may be forged with it, no terminal steered."""
+    return "".join(each if each.isprintable() else "?" for each in text)
 
 
 def _uid(uid: str) -> bytes:

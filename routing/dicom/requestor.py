@@ -173,9 +173,6 @@ class Requestor:
             self._break(f"connection lost before the answer: {error}")
         except WireError as error:
             self._break(f"the answer breaks the protocol: {error}")
-        finally:
-            # Drops its slices of the data set, which would keep a memory map from being closed.
-            pieces.close()
         if response.field != field | command.RESPONSE:
             self._break(f"answered with command field {response.field:04X}")
         if (answer_context_id, response.message_id) != (context_id, message_id):

@@ -56,6 +56,11 @@ def test_a_toolkits_response_is_understood() -> None:
     assert read == command.Command(0x8001, 300, "1.2.3", "1.2.3.4", False, 0xA700, "full")
 
 
+def test_a_comment_cannot_forge_a_line_in_a_log() -> None:
+    spoilt = command.response(command.decode(command.echo_request(1, "1.2")), 0xC000, "full\n\x1b[31m")
+    assert command.decode(spoilt).comment == "full??[31m"
+
+
 def test_a_response_repeats_the_request_and_cuts_the_comment() -> None:
     request = command.decode(command.store_request(300, "1.2.3", "1.2.3.4", 0))
     assert request.has_dataset

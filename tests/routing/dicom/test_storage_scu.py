@@ -13,6 +13,7 @@ import pytest
 from pynetdicom import AE, evt
 from pynetdicom.sop_class import CTImageStorage
 
+from routing.core.ae_title import IllegalAETitle
 from routing.core.instance import OutgoingInstance, SendResult
 from routing.dicom import command
 from routing.dicom.associate import RELEASE_RQ, Refusal, encode_abort, encode_reject
@@ -299,6 +300,20 @@ def test_a_host_that_does_not_exist_is_no_connection() -> None:
     with pytest.raises(AssociationFailed) as failure:
         StorageAssociation.open(address(104, host="no-such-host.invalid"), CT)
     assert failure.value.kind is FailureKind.NO_CONNECTION
+
+
+@pytest.mark.parametrize("title", ["", "SEVENTEEN-LETTERS", "K\u00d6LN", "A\\B"])
+def test_an_illegal_ae_title_is_an_error_before_anything_is_sent(tmp_path: Path, title: str) -> None:
+    with running_scp(tmp_path) as scp, pytest.raises(IllegalAETitle):
+        StorageAssociation.open(address(scp.port, called_ae_title=title), CT)
+
+
+def test_a_sop_class_that_is_no_uid_is_declined_and_the_others_are_sent(tmp_path: Path) -> None:
+    with running_scp(tmp_path) as scp:
+        association = StorageAssociation.open(address(scp.port), [("K\u00f6ln" * 30, (EXPLICIT,)), *CT])
+        assert association.send(outgoing(dataset(), sop_class="K\u00f6ln" * 30)).refused_context
+        assert association.send(outgoing(dataset())).status == 0
+        association.release()
 
 
 @pytest.mark.parametrize("count", [0, 129])

@@ -1,0 +1,116 @@
+"""Bytes in and out: nothing is lost, doubled or swapped, however the network cuts them."""
+
+import random
+import socket
+import threading
+import time
+
+import pytest
+
+from routing.dicom.wire import PDU_HEADER, Disconnected, Inbound, Silence, WireError, close_gently, send
+from tests.routing.dicom.peers import PATIENCE
+
+
+def connected() -> tuple[socket.socket, socket.socket]:
+    """Two ends of one TCP connection."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        left = socket.create_connection(listener.getsockname())
+        return left, listener.accept()[0]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_pdus_of_any_size_arrive_whole_and_kept_views_stay_valid_until_reuse(seed: int) -> None:
+    chance = random.Random(seed)
+    bodies = [chance.randbytes(chance.choice([0, 3, 4000, 50_000, 131_072])) for _ in range(60)]
+    left, right = connected()
+    with left, right:
+        stream = b"".join(PDU_HEADER.pack(4, len(body)) + body for body in bodies)
+        sender = threading.Thread(target=left.sendall, args=(stream,))
+        sender.start()
+        inbound = Inbound(right, PATIENCE)
+        kept: list[memoryview] = []
+        together: list[bytes] = []
+
+        def use() -> None:
+            together.extend(map(bytes, kept))
+            kept.clear()
+
+        inbound.before_reuse = use
+        for body in bodies:
+            kind, left_over = inbound.header(PATIENCE)
+            assert (kind, left_over) == (4, len(body))
+            while left_over:
+                exact = chance.random() < 0.5 and left_over
+                view = inbound.take(min(exact, 6)) if exact else inbound.some(left_over)
+                kept.append(view)
+                left_over -= len(view)
+        use()
+        sender.join()
+        assert b"".join(together) == b"".join(bodies)
+        assert inbound.received == len(stream)
+
+
+def test_a_piece_larger_than_the_buffer_is_an_error() -> None:
+    left, right = connected()
+    with left, right, pytest.raises(WireError):
+        Inbound(right, PATIENCE).take(1 << 20)
+
+
+def test_silence_before_and_inside_a_pdu_ends_the_wait() -> None:
+    left, right = connected()
+    with left, right:
+        inbound = Inbound(right, pdu_seconds=0.05)
+        with pytest.raises(Silence):
+            inbound.header(0.05)
+        left.sendall(b"\x04\0")
+        with pytest.raises(Silence):
+            inbound.header(PATIENCE)
+
+
+def test_the_end_of_the_connection_is_told() -> None:
+    left, right = connected()
+    with right:
+        left.close()
+        with pytest.raises(Disconnected):
+            Inbound(right, PATIENCE).header(PATIENCE)
+
+
+@pytest.mark.parametrize("count", [1, 1023, 1024, 1025, 5000])
+def test_pieces_of_any_number_arrive_in_order(count: int) -> None:
+    pieces = [bytes([number % 256]) * (number % 1500) for number in range(count)]
+    left, right = connected()
+    with left, right:
+        sender = threading.Thread(target=send, args=(left, map(memoryview, pieces), PATIENCE))
+        sender.start()
+        expected = b"".join(pieces)
+        received = b""
+        while len(received) < len(expected):
+            received += right.recv(65536)
+        sender.join()
+        assert received == expected
+
+
+def test_sending_to_a_peer_that_takes_nothing_ends() -> None:
+    left, right = connected()
+    endless = [memoryview(bytes(1 << 20))] * 100
+    with left, right:
+        with pytest.raises(Silence):
+            send(left, endless, stall_seconds=0.05)
+        with pytest.raises(Silence):
+            send(left, endless, PATIENCE, until=time.monotonic() + 0.05)
+
+
+def test_the_last_pdu_is_read_even_when_bytes_were_left_unread_at_the_close() -> None:
+    left, right = connected()
+    with left:
+        left.sendall(bytes(100_000))
+        right.sendall(b"last words")
+        closing = threading.Thread(target=close_gently, args=(right, PATIENCE))
+        closing.start()
+        received = b""
+        while piece := left.recv(100):
+            received += piece
+        assert received == b"last words"
+        left.close()
+        closing.join(PATIENCE)
+        assert right.fileno() == -1

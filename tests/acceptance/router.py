@@ -143,6 +143,12 @@ class Router:
         self._process = None
         return code
 
+    def reap(self) -> None:
+        """Take note that the supervisor was killed."""
+        assert self._process is not None
+        self._process.wait(10)
+        self._process = None
+
     def end(self) -> None:
         """Whatever still runs, at the end of a test."""
         if self._process is not None:

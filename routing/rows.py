@@ -17,11 +17,27 @@ def _columns(model: type[models.Model]) -> dict[str, Any]:
     return {field.attname: field for field in model._meta.concrete_fields}
 
 
-def _prepared(field: Any, value: Any) -> Any:
-    # Texts come from senders: longer than the column, or with NUL, they would be an error in PostgreSQL.
-    if isinstance(value, str) and field.max_length is not None:
-        value = value.replace("\0", "")[: field.max_length]
-    return field.get_db_prep_save(value, connection)
+def column_value(field: Any, value: Any) -> Any:
+    """
+    What a statement gets for a value; texts are cut to their column.
+
+    They come from senders and scripts: one that a database refuses (too long,
+    with NUL or half a surrogate pair) would hold up everything written with it.
+    """
+    return field.get_db_prep_save(_storable(value, field.max_length), connection)
+
+
+def _storable(value: Any, longest: int | None = None) -> Any:
+    if isinstance(value, str):
+        if not value.isascii():
+            value = value.encode(errors="replace").decode()
+        return value.replace("\0", "")[:longest]
+    # What a JSON column keeps: the same texts, further down.
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value
 
 
 def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, unless_there: bool = False) -> set[Any]:
@@ -45,7 +61,7 @@ def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, unle
     with connection.cursor() as cursor:
         for at in range(0, len(rows), at_once):
             part = rows[at : at + at_once]
-            values = [_prepared(fields[name], row[name]) for row in part for name in names]
+            values = [column_value(fields[name], row[name]) for row in part for name in names]
             cursor.execute(f"{head}{', '.join([one] * len(part))}{tail}", values)
             inserted.update(row[0] for row in cursor.fetchall())
     return inserted

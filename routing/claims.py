@@ -12,11 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import connection, models, transaction
 from django.utils import timezone
+
+from routing.models import QueueItem
+from routing.record import carry_out_wishes
 
 LEASE = timedelta(seconds=60)
 """How long a lease lasts unless renewed; a worker that dies is noticed sooner, by its presence file."""
+_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ class Unprepared:
     association_id: str
     prepare_starts: int
     """How often its preparation has begun without an end, this time included."""
+    script_version_id: int | None
+    """What prepared it before: then the row's identifiers are those that the scripts made, not the file's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +84,12 @@ def _skip_locked(alias: str = "") -> str:
     return f" FOR UPDATE{' OF ' + alias if alias else ''} SKIP LOCKED"
 
 
-def claim_unprepared(owner: str, limit: int, *, lanes: bool) -> list[Unprepared]:
+def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = LEASE) -> list[Unprepared]:
     """
     Take up to ``limit`` New items that are due, oldest first.
+
+    An item whose lease has run out is taken over, unless an operator wants
+    something else of it: that comes first (``free_orphans``).
 
     With ``lanes`` the images of one study are taken by one worker at a time, so
     that they are prepared one after another (D6).  The lane is a row of its own:
@@ -95,29 +104,30 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool) -> list[Unprepared]
         cursor.execute(
             "SELECT i.id, i.study_instance_uid FROM routing_queueitem i"  # noqa: S608
             " WHERE i.state = 'New' AND i.not_before <= %s AND (i.lease_until IS NULL OR i.lease_until <= %s)"
+            " AND i.pending_state = ''"
             f"{elsewhere if lanes else ''} ORDER BY i.not_before, i.id LIMIT %s{_skip_locked('i')}",
             [_moment(now), _moment(now), *((owner, _moment(now)) if lanes else ()), limit],
         )
         due: Sequence[tuple[int, str]] = cursor.fetchall()
         if lanes and due:
-            held = _take_lanes(cursor, owner, {study for _, study in due if study}, now)
+            held = _take_lanes(cursor, owner, {study for _, study in due if study}, now, now + lease)
             due = [(item, study) for item, study in due if not study or study in held]
         if not due:
             return []
         cursor.execute(
             "UPDATE routing_queueitem SET lease_owner = %s, lease_until = %s, prepare_starts = prepare_starts + 1"  # noqa: S608
             f" WHERE id IN ({_marks(len(due))}) RETURNING {_UNPREPARED}",
-            [owner, _moment(now + LEASE), *(item for item, _ in due)],
+            [owner, _moment(now + lease), *(item for item, _ in due)],
         )
         order = {item: place for place, (item, _) in enumerate(due)}
         return sorted((Unprepared(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
 
 
-def _take_lanes(cursor: Any, owner: str, studies: Collection[str], now: datetime) -> set[str]:
+def _take_lanes(cursor: Any, owner: str, studies: Collection[str], now: datetime, until: datetime) -> set[str]:
     if not studies:
         return set()
     # Sorted, so that two workers that want the same lanes meet in the same order and cannot deadlock.
-    rows = [value for study in sorted(studies) for value in (study, owner, _moment(now + LEASE))]
+    rows = [value for study in sorted(studies) for value in (study, owner, _moment(until))]
     cursor.execute(
         f"INSERT INTO routing_lane (key, owner, until) VALUES {', '.join(['(%s, %s, %s)'] * len(studies))}"  # noqa: S608
         " ON CONFLICT (key) DO UPDATE SET owner = excluded.owner, until = excluded.until"
@@ -151,7 +161,8 @@ def claim_deliverable(
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT id FROM routing_queueitem WHERE state = 'Prepared' AND node_id = %s AND not_before <= %s"  # noqa: S608
-            f" AND (lease_until IS NULL OR lease_until <= %s) ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
+            " AND (lease_until IS NULL OR lease_until <= %s) AND pending_state = ''"
+            f" ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
             [node_id, _moment(now), _moment(now), *ranked, limit],
         )
         due = [row[0] for row in cursor.fetchall()]
@@ -166,9 +177,9 @@ def claim_deliverable(
         return sorted((Deliverable(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
 
 
-def renew(owner: str) -> None:
+def renew(owner: str, lease: timedelta = LEASE) -> None:
     """Prolong all leases and lanes of a worker; called well before they end."""
-    until = _moment(timezone.now() + LEASE)
+    until = _moment(timezone.now() + lease)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("UPDATE routing_queueitem SET lease_until = %s WHERE lease_owner = %s", [until, owner])
         cursor.execute("UPDATE routing_lane SET until = %s WHERE owner = %s", [until, owner])
@@ -196,6 +207,7 @@ def give_back(owner: str, *, begun: Collection[int] | None = ()) -> int:
     """
     Return everything a worker holds to the queue, as if it had never been taken.
 
+    What operators wanted of the items meanwhile is carried out now (D2).
     Preparations that were ``begun`` stay counted: those of an item that ended
     the worker, or all (None) when nobody knows how it ended.  Returns the
     number of items.
@@ -209,10 +221,30 @@ def give_back(owner: str, *, begun: Collection[int] | None = ()) -> int:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
         cursor.execute(
-            f"UPDATE routing_queueitem SET lease_owner = '', lease_until = NULL{uncounted} WHERE lease_owner = %s",  # noqa: S608
+            f"UPDATE routing_queueitem SET lease_owner = '', lease_until = NULL{uncounted} WHERE lease_owner = %s"  # noqa: S608
+            " RETURNING id, pending_state",
             parameters,
         )
-        return int(cursor.rowcount)
+        freed: list[tuple[int, str]] = cursor.fetchall()
+        if wishful := [item for item, wish in freed if wish]:
+            carry_out_wishes(wishful)
+        return len(freed)
+
+
+def free_orphans() -> int:
+    """
+    Carry out what operators want of items that no worker holds any more; returns how many.
+
+    Their worker ended on a machine that nobody has settled since, or put them
+    back without looking.
+    """
+    abandoned = models.Q(lease_until__lte=timezone.now()) | models.Q(lease_owner="")
+    orphans = QueueItem.objects.filter(abandoned).exclude(pending_state="")
+    with transaction.atomic():
+        ids = list(orphans.select_for_update().values_list("id", flat=True)[:_CHUNK])
+        QueueItem.objects.filter(id__in=ids).update(lease_owner="", lease_until=None)
+        carry_out_wishes(ids)
+    return len(ids)
 
 
 def _marks(count: int) -> str:

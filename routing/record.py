@@ -11,7 +11,7 @@ somebody else meanwhile; that is not an error, it is the answer.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,12 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
-from routing.models import HistoryEntry, QueueItem
-from routing.rows import insert
+from routing.models import HistoryEntry, ItemLogLine, QueueItem
+from routing.rows import column_value, insert
 
 _FIELDS = {f.attname: f for f in QueueItem._meta.concrete_fields}
 _TABLE = QueueItem._meta.db_table
+_MEANWHILE = "asked for while the item was in progress"
 _CHUNK = 500
 """Rows a statement names at once; far below the parameter limit of either database."""
 
@@ -81,13 +82,13 @@ def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
     """
     now = timezone.now()
     history: list[dict[str, Any]] = []
-    wishes: list[tuple[int, str]] = []
+    wishful: list[int] = []
     adapt = connection.ops.adapt_datetimefield_value
     with transaction.atomic(), connection.cursor() as cursor:
         for move in moves:
             to = next_state(move.state, move.event)
             columns = {**_settled(move.event, now), **move.columns}
-            values = [_FIELDS[name].get_db_prep_save(value, connection) for name, value in columns.items()]
+            values = [column_value(_FIELDS[name], value) for name, value in columns.items()]
             names = "".join(f", {_FIELDS[name].column} = %s" for name in columns)
             cursor.execute(
                 f"UPDATE {_TABLE} SET state = %s, updated_at = %s, lease_owner = '', lease_until = NULL{names}"  # noqa: S608
@@ -109,15 +110,33 @@ def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
                 }
             )
             if row[0]:
-                wishes.append((move.item_id, row[0]))
+                wishful.append(move.item_id)
         insert(HistoryEntry, history)
-        for item_id, wish in wishes:
-            item = QueueItem.objects.filter(id=item_id)
-            item.update(pending_state="")
-            record_for(
-                item, WISHES[QueueState(wish)], actor="operator", note="asked for while the item was in progress"
-            )
+        carry_out_wishes(wishful)
     return {row["item_id"] for row in history}
+
+
+@transaction.atomic
+def carry_out_wishes(ids: Collection[int]) -> None:
+    """
+    Do what operators wanted of these items while a worker held them (D2).
+
+    A wish that has lost its meaning, such as to reject what was delivered
+    meanwhile, is dropped, and the item's log says so.
+    """
+    wanted: dict[str, list[int]] = {}
+    for item, wish in QueueItem.objects.filter(id__in=ids).exclude(pending_state="").values_list("id", "pending_state"):
+        wanted.setdefault(wish, []).append(item)
+    for wish, wishful in wanted.items():
+        QueueItem.objects.filter(id__in=wishful).update(pending_state="")
+        for item in wishful:
+            one = QueueItem.objects.filter(id=item)
+            done = record_for(one, WISHES[QueueState(wish)], actor="operator", note=_MEANWHILE)
+            if not done.moved:
+                state = one.values_list("state", flat=True).first()
+                text = f"an operator wanted it {wish} while it was in progress; it is {state} now, so that was dropped"
+                line = {"item_id": item, "at": timezone.now(), "level": "warning", "source": "router", "text": text}
+                insert(ItemLogLine, [line])
 
 
 def possible(event: QueueEvent) -> models.Q:
@@ -141,7 +160,8 @@ def record_for(items: models.QuerySet[QueueItem], event: QueueEvent, *, actor: s
     Move every item of a query for which ``event`` means something.
 
     Items that a worker holds keep the wish as ``pending_state``; it is carried
-    out when the lease ends (D2).
+    out when the lease ends (D2).  What nobody can wish for (an item outlives
+    its time) leaves them untouched.
     """
     now = timezone.now()
     total = items.order_by().count()
@@ -149,9 +169,13 @@ def record_for(items: models.QuerySet[QueueItem], event: QueueEvent, *, actor: s
     moved = pending = 0
     for state in sources(event):
         to = next_state(state, event)
-        pending += able.filter(state=state).exclude(lease_owner="").update(pending_state=to)
-        free = able.filter(state=state, lease_owner="").select_for_update().values_list("id", flat=True)
-        ids = list(free)
+        # Locked before anybody looks who holds them, else a claim in between would escape the wish.
+        rows = list(able.filter(state=state).select_for_update().values_list("id", "lease_owner"))
+        held = [item for item, owner in rows if owner]
+        if WISHES.get(to) is not None:
+            for at in range(0, len(held), _CHUNK):
+                pending += QueueItem.objects.filter(id__in=held[at : at + _CHUNK]).update(pending_state=to)
+        ids = [item for item, owner in rows if not owner]
         for at in range(0, len(ids), _CHUNK):
             chunk = ids[at : at + _CHUNK]
             QueueItem.objects.filter(id__in=chunk).update(state=to, updated_at=now, **_settled(event, now))

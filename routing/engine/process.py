@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from django.conf import settings
-from django.db import DatabaseError, transaction
+from django.db import Error as DatabaseProblem
+from django.db import transaction
 from django.utils import timezone
 
 from routing import application_log
@@ -83,12 +84,13 @@ class EngineProcess:
         self.started_at = timezone.now()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         try:
-            give_back(self.owner)
+            # After an unexpected error nobody knows which item it came from: all stay counted.
+            give_back(self.owner, begun=() if kind is None else None)
             ServiceProcess.objects.filter(owner=self.owner).delete()
             self.presence.end()
-        except DatabaseError as error:
+        except DatabaseProblem as error:
             # The presence file stays: its lock is gone with this process, so the next one settles it.
             log.warning("leases are left for the next process: %s", error)
 
@@ -118,7 +120,7 @@ class EngineProcess:
                     "detail": detail,
                 },
             )
-        except DatabaseError as error:
+        except DatabaseProblem as error:
             log.warning("sign of life could not be written: %s", error)
 
 
@@ -126,14 +128,14 @@ def settle_departed(casualty: Casualty | None = None) -> None:
     """
     Put right what dead processes of this machine left: record what they sent, free what they held.
 
-    The item of a casualty fails: its script ended the process or had to be
-    ended, and would do so again.
+    The item of a casualty fails when its script ended the process or had to be
+    ended, and would do so again; one that died of something else stays counted.
     """
     for owner in owners(run_folder()):
         with departed(run_folder(), owner) as found:
             if found is not None:
                 _settle(found, casualty if casualty and casualty.owner == owner else None)
-    if casualty is not None:
+    if casualty is not None and casualty.message:
         # Another process may have settled its worker before this one came to know of the casualty.
         item = QueueItem.objects.filter(id=casualty.item_id, state=QueueState.NEW)
         if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=casualty.message).moved:

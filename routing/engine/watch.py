@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import mmap
 import struct
 import time
 from dataclasses import dataclass
 
 _SLOT = struct.Struct("<Qd")
+_NOTHING = _SLOT.pack(0, math.inf)
 
 
 class Watch:
@@ -19,6 +21,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self.end()
 
     @property
     def owner(self) -> str:
@@ -31,12 +34,12 @@ class Watch:
 
     def begin(self, item_id: int, seconds: float) -> None:
         """The child is about to run what might never end, over this item."""
-        # One slice assignment of 16 bytes; a reader that sees half of it is corrected 0.1 s later.
+        # A reader may see half of these 16 bytes: between two items the deadline is never one that has passed.
         self._memory[: _SLOT.size] = _SLOT.pack(item_id, time.monotonic() + seconds)
 
     def end(self) -> None:
         """The child came through."""
-        self._memory[: _SLOT.size] = bytes(_SLOT.size)
+        self._memory[: _SLOT.size] = _NOTHING
 
     @property
     def item_id(self) -> int | None:
@@ -51,7 +54,12 @@ class Watch:
 
 @dataclass(frozen=True, slots=True)
 class Casualty:
-    """An item in whose preparation a process ended, told to the process that takes its place."""
+    """
+    An item in whose preparation a process ended, told to the process that takes its place.
+
+    Without a message nobody knows whether the item is to blame: it was ended
+    from outside, and only the count of its preparations speaks against it.
+    """
 
     owner: str
     item_id: int

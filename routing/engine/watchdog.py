@@ -28,6 +28,7 @@ _LOOK = 0.1
 _CALM = 5.0
 """A child that lived so long may be replaced at once; one that dies sooner waits a little."""
 _SLOWEST = 10.0
+_ENDED_BY_OTHERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass
@@ -121,7 +122,9 @@ class Watchdog:
         item_id = role.watch.item_id
         words = role.killed_for or _in_words(status)
         if item_id is not None:
-            message = role.killed_for or f"the script {words} the process that ran it"
+            message = role.killed_for or (
+                "" if _from_outside(status) else f"the script {words} the process that ran it"
+            )
             role.casualty = Casualty(role.watch.owner, item_id, message)
         else:
             role.casualty = None
@@ -129,7 +132,7 @@ class Watchdog:
         role.watch.owner = ""
         if self._stopping and item_id is None and os.WIFEXITED(status) and not os.WEXITSTATUS(status):
             return
-        log.warning("process %s ended (%s) and is started again", role.name, words)
+        log.warning("process %s ended (%s)%s", role.name, words, "" if self._stopping else " and is started again")
         calm = item_id is not None or time.monotonic() - role.started_at > _CALM
         # A script that ends its process must not slow down the images behind it; our own crash loop may.
         role.delay = 0.0 if calm else min(max(role.delay * 2, 0.25), _SLOWEST)
@@ -148,6 +151,11 @@ class Watchdog:
                 log.warning("process %s did not end in %g s and is killed", role.name, self._drain_seconds)
                 os.kill(role.pid, signal.SIGKILL)
                 os.waitpid(role.pid, 0)
+
+
+def _from_outside(status: int) -> bool:
+    # The kernel short of memory, or a person; a fault of the process itself gives other signals.
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) in _ENDED_BY_OTHERS
 
 
 def _in_words(status: int) -> str:

@@ -14,28 +14,42 @@ import logging.handlers
 import queue
 import re
 import threading
+import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections, connection
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LARGEST_FILE = 20 * 1024 * 1024
 _FILES_KEPT = 5
 _MOST_WAITING = 10_000
 
 
 class OneLine(logging.Formatter):
-    """Escapes control characters: a sender's AE title must not write lines of its own or steer a terminal."""
+    """Escapes control characters: neither sender nor script may write lines of their own or steer a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return super().formatMessage(record).replace("\n", "\\x0a")
 
     def format(self, record: logging.LogRecord) -> str:
+        # Of the line breaks only those of a traceback are left here.
         return escaped(super().format(record))
 
 
 def escaped(text: str) -> str:
+    """The text with its control characters made visible, but for tabs and line breaks."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def place_of(error: BaseException) -> str:
+    """Kind and place of an unexpected error: its message may quote what a patient's data set says."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{where}"
 
 
 class DatabaseHandler(logging.Handler):
@@ -87,7 +101,9 @@ class DatabaseHandler(logging.Handler):
             with contextlib.suppress(queue.Empty):
                 while len(lines) < 100:
                     lines.append(self._lines.get_nowait())
-            with contextlib.suppress(DatabaseError):
+            with contextlib.suppress(DatabaseProblem):
+                # A connection that broke since the last line would refuse all further ones.
+                close_old_connections()
                 insert(ApplicationLogLine, [line for line in lines if line is not None])
             if None in lines:
                 connection.close()

@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
+from routing.application_log import place_of
 from routing.claims import Unprepared, holds_lanes
 from routing.core.plan import Plan
 from routing.core.states import QueueEvent, QueueState
@@ -24,6 +25,10 @@ class LeaseLost(Exception):
     """Another worker has taken an item or a study of the batch: nothing of it may be written."""
 
 
+class CannotRecord(Exception):
+    """The database refuses something in the batch: one item would hold up all others for ever."""
+
+
 class Batch:
     """Collects what became of items; ``write`` carries it out."""
 
@@ -32,9 +37,10 @@ class Batch:
     ) -> None:
         self._owner, self._states, self._directory, self._new_id = owner, states, directory, new_id
         self._process_delay = process_delay
-        self._clear()
+        self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forget what is not written."""
         self._moves: list[Move] = []
         self._lanes: set[str] = set()
         self._copies: list[dict[str, Any]] = []
@@ -63,18 +69,17 @@ class Batch:
         retry_after: timedelta,
         milliseconds: float,
         files: Mapping[str | None, str],
-        lane: bool,
+        lane: str,
     ) -> None:
         """
         Take the outcome of one item.
 
-        ``received`` is what its data set said before the scripts ran.
+        ``received`` is what its data set said before the scripts ran, ``lane``
+        the study it was claimed under, empty without lanes.
         ``files`` gives, for outputs that a recipe can't express, the name of
         the prepared file by the copy's destination, None for the original.
         """
         now = timezone.now()
-        if lane and item.study_instance_uid:
-            self._lanes.add(item.study_instance_uid)
         columns: dict[str, Any] = {"script_version_id": version, "last_error": ""}
         if plan.event is QueueEvent.DEFERRED:
             columns |= {"not_before": now + retry_after, "last_error": plan.note}
@@ -82,14 +87,19 @@ class Batch:
             columns["last_error"] = plan.note
         elif plan.original is not None:
             columns |= self._output_columns(item, plan.original, received, item.node_id, files.get(None, ""), now)
+        copies = [
+            self._copy(item, copy, received, version, files.get(copy.destination, ""), now) for copy in plan.copies
+        ]
+        # Nothing is kept before all is made: an error above must not leave half an item in the batch.
         self._moves.append(Move(item.id, QueueState.NEW, plan.event, plan.note, columns))
-        for copy in plan.copies:
-            self._add_copy(item, copy, received, version, files.get(copy.destination, ""), now)
+        self._lanes.update({lane} - {""})
+        self._copies += copies
+        self._history += [_copied(item, row) for row in copies]
         self._add_story(item, outcome, version, milliseconds, now)
 
     def write(self) -> None:
         """
-        Record everything collected; LeaseLost or StateConflict leave the database untouched.
+        Record everything collected; LeaseLost, StateConflict, CannotRecord and django.db.Error leave no trace.
 
         A move that does not happen means that the item is somebody else's now,
         and then what its scripts set in the study's table must not stay either.
@@ -109,11 +119,15 @@ class Batch:
                 insert(PrepareReport, self._reports)
                 insert(ItemLogLine, self._log_lines)
                 insert(AuditRecord, self._audit)
-        except (LeaseLost, StateConflict):
+        except (LeaseLost, StateConflict, OperationalError, InterfaceError):
+            # The last two: the database is away or busy, which no item is to blame for.
             self._states.forget()
             raise
+        except Exception as error:
+            self._states.forget()
+            raise CannotRecord(place_of(error)) from error
         finally:
-            self._clear()
+            self.clear()
 
     def _output_columns(
         self, item: Unprepared, output: Output, received: Identity, node_id: int | None, file: str, now: datetime
@@ -135,48 +149,34 @@ class Batch:
         delay = self._directory.current().delays.get(node_id) if node_id is not None else None
         return self._process_delay if delay is None else delay
 
-    def _add_copy(
+    def _copy(
         self, item: Unprepared, copy: Output, received: Identity, version: int | None, file: str, now: datetime
-    ) -> None:
+    ) -> dict[str, Any]:
         node_id = self._directory.resolve(copy.destination).node_id
-        copy_id = self._new_id()
-        self._copies.append(
-            {
-                "id": copy_id,
-                "received_id": item.received_id,
-                "state": QueueState.PREPARED,
-                "source_ae_title": item.source_ae_title,
-                "called_ae_title": item.called_ae_title,
-                "peer_address": item.peer_address,
-                "association_id": item.association_id,
-                "destination_ae_title": copy.destination,
-                "node_id": node_id,
-                "transfer_syntax_uid": item.transfer_syntax_uid,
-                "size": item.size,
-                "dataset_offset": item.dataset_offset,
-                "script_version_id": version,
-                "lease_owner": "",
-                "pending_state": "",
-                "prepare_starts": 0,
-                "attempt_count": 0,
-                "last_error": "",
-                "warning": False,
-                "created_at": now,
-                "updated_at": now,
-                **self._output_columns(item, copy, received, node_id, file, now),
-            }
-        )
-        self._history.append(
-            {
-                "item_id": copy_id,
-                "at": now,
-                "event": "copied",
-                "from_state": "",
-                "to_state": QueueState.PREPARED,
-                "actor": "worker",
-                "note": f"copy of item {item.id} for {copy.destination}",
-            }
-        )
+        return {
+            "id": self._new_id(),
+            "received_id": item.received_id,
+            "state": QueueState.PREPARED,
+            "source_ae_title": item.source_ae_title,
+            "called_ae_title": item.called_ae_title,
+            "peer_address": item.peer_address,
+            "association_id": item.association_id,
+            "destination_ae_title": copy.destination,
+            "node_id": node_id,
+            "transfer_syntax_uid": item.transfer_syntax_uid,
+            "size": item.size,
+            "dataset_offset": item.dataset_offset,
+            "script_version_id": version,
+            "lease_owner": "",
+            "pending_state": "",
+            "prepare_starts": 0,
+            "attempt_count": 0,
+            "last_error": "",
+            "warning": False,
+            "created_at": now,
+            "updated_at": now,
+            **self._output_columns(item, copy, received, node_id, file, now),
+        }
 
     def _add_story(
         self, item: Unprepared, outcome: Outcome, version: int | None, milliseconds: float, now: datetime
@@ -212,7 +212,9 @@ class Batch:
                 self._note(
                     item.id, "warning", f"entry {entry.number}: {where}{entry.reason}", now, "router", entry.number
                 )
-        changes = [_change(change) for output in outcome.outputs for change in output.changes]
+        # The image's own edits once, however many outputs carry them, and also when nothing is sent.
+        own = [change for output in outcome.outputs for change in output.changes if change.destination]
+        changes = [_change(change) for change in (*outcome.changes, *own)]
         if changes or routes:
             self._audit.append(
                 {
@@ -245,6 +247,18 @@ class Batch:
                 "text": text,
             }
         )
+
+
+def _copied(item: Unprepared, row: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "item_id": row["id"],
+        "at": row["created_at"],
+        "event": "copied",
+        "from_state": "",
+        "to_state": QueueState.PREPARED,
+        "actor": "worker",
+        "note": f"copy of item {item.id} for {row['destination_ae_title']}",
+    }
 
 
 def _route(call: RouteCall) -> dict[str, Any]:

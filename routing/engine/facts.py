@@ -38,7 +38,6 @@ class QueueDatabaseFacts:
 
     def __init__(self, directory: Directory, states: StateBook, own_ae_title: str, settle: Callable[[], None]) -> None:
         self._directory, self._states, self._own, self._settle = directory, states, own_ae_title, settle
-        self._asked: dict[str, str] = {}
 
     def resolve(self, ae_title: str) -> str:
         titles = self._directory.current().titles
@@ -122,14 +121,8 @@ class QueueDatabaseFacts:
         }
 
     def state(self, scope: str, uid: str) -> Mapping[str, Any]:
-        self._asked[scope] = uid
         # An image without the UID has a table of its own that ends with it, never one shared with strangers.
         return self._states.load(scope, uid) if uid else {}
-
-    def keep_state(self, scope: str, values: Mapping[str, Any]) -> None:
-        """Keep what the image's scripts left in the table that they asked for last."""
-        if uid := self._asked[scope]:
-            self._states.keep(scope, uid, values)
 
     def _queued(self, state: str | None = None, study: str | None = None, destination: str | None = None) -> Any:
         self._settle()

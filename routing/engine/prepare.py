@@ -5,20 +5,25 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from django.db import InterfaceError, OperationalError
+
+from routing.application_log import place_of
 from routing.claims import LEASE, Unprepared, claim_unprepared, give_back, release_lanes, renew
 from routing.core.plan import Plan, plan_for
-from routing.engine.batch import Batch, LeaseLost
+from routing.engine.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.images import OpenImage, open_image
+from routing.engine.receive import instance_in
 from routing.engine.state_book import StateBook, StateConflict
 from routing.engine.watch import Watch
 from routing.prepared_files import PreparedFiles
 from routing.spool import Spool
+from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import Identity, Outcome, Output, Verdict
 from scripts_app.core.pipeline import run_entries
@@ -34,6 +39,8 @@ _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely before the watchdog ends the process."""
 _FLUSH = 0.05
 """Seconds after which finished items are recorded although the batch goes on."""
+_NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError)
+"""What happens to the batch, not to the item in hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +77,59 @@ class Preparer:
         self._states = StateBook()
         self._facts = QueueDatabaseFacts(directory, self._states, settings.own_ae_title, self._settle)
         self._batch = Batch(owner, self._states, directory, new_id, settings.process_delay)
+        self._lease = LEASE + timedelta(seconds=settings.limits.seconds)
+        """Longer than any one image may take."""
         self._flush_at = 0.0
         self._renew_at = 0.0
+        self._holding = False
+        """Whether the last batch was cut short, so that items and lanes are still held."""
+        self._begun: Collection[int] | None = ()
+        """Whose preparation stays counted when they are given back; None: all."""
+        self._one_by_one = 0
 
     def step(self) -> int:
-        """Claim, prepare and record a batch; returns how many items were claimed."""
+        """
+        Claim, prepare and record a batch; returns how many items were claimed.
+
+        When the database goes away in the middle (django.db.Error) the next
+        step gives the batch back first.
+        """
+        if self._holding:
+            give_back(self._owner, begun=self._begun)
+            self._holding = False
         scripts = self._scripts.get()
-        items = claim_unprepared(self._owner, self._settings.batch_size, lanes=bool(scripts.entries))
+        limit = 1 if self._one_by_one else self._settings.batch_size
+        items = claim_unprepared(self._owner, limit, lanes=bool(scripts.entries), lease=self._lease)
         if not items:
             return 0
+        self._holding, self._begun = True, ()
+        self._one_by_one = max(0, self._one_by_one - 1)
         self._flush_at = time.monotonic() + _FLUSH
         self._renew_at = time.monotonic() + LEASE.total_seconds() / 3
         try:
-            for item in items:
-                if self._stopping():
-                    break
-                self._prepare(item, scripts)
-                self._keep_pace()
-            self._settle()
+            self._work_through(items, scripts)
         except (LeaseLost, StateConflict) as error:
             # Nothing of the unrecorded part has happened; whoever holds the items now prepares them anew.
             log.warning("prepare batch is put back: %s", error)
-            give_back(self._owner)
+        except CannotRecord as error:
+            # Alone, the item that it comes from is found, and given up after some tries.
+            log.error("prepare batch cannot be recorded, its items are tried one by one: %s", error)
+            self._begun, self._one_by_one = None, self._settings.batch_size
         finally:
+            self._batch.clear()
             self._states.forget()
-            if scripts.entries:
-                release_lanes(self._owner)
         return len(items)
+
+    def _work_through(self, items: list[Unprepared], scripts: ScriptSet) -> None:
+        for item in items:
+            if self._stopping():
+                break
+            self._prepare(item, scripts)
+            self._keep_pace()
+        self._settle()
+        if scripts.entries:
+            release_lanes(self._owner)
+        self._holding = self._stopping()
 
     def _keep_pace(self) -> None:
         now = time.monotonic()
@@ -104,7 +137,7 @@ class Preparer:
             self._settle()
             self._flush_at = time.monotonic() + _FLUSH
         if now >= self._renew_at:
-            renew(self._owner)
+            renew(self._owner, self._lease)
             self._renew_at = now + LEASE.total_seconds() / 3
 
     def _settle(self) -> None:
@@ -120,44 +153,50 @@ class Preparer:
         self._watch.begin(item.id, self._settings.limits.seconds + _GRACE)
         try:
             self._run(item, scripts, started)
-        except (LeaseLost, StateConflict):
+        except _NOT_THE_ITEM:
             raise
         except FileNotFoundError:
             self._batch.give_up(item, "the received file is missing from the spool")
         except Exception as error:
             # One bad image must not stop the next; the traceback tells where our own code is wrong.
-            log.exception("item %d could not be prepared", item.id)
+            log.error("item %d could not be prepared: %s", item.id, place_of(error))
             self._batch.give_up(item, f"{type(error).__name__}: {error}", traceback.format_exc())
         finally:
             self._watch.end()
 
     def _run(self, item: Unprepared, scripts: ScriptSet, started: float) -> None:
+        lane = item.study_instance_uid if scripts.entries else ""
+        if item.script_version_id is not None:
+            item = _as_received(self._spool, item)
         unaddressed = item.destination_ae_title == self._settings.own_ae_title
         if item.node_id is None and not unaddressed:
             self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
         elif not scripts.entries and not unaddressed:
             outcome = _as_it_came(item)
-            self._add(item, outcome, plan_for(outcome), scripts, started, {}, outcome.outputs[0].identity)
+            self._add(item, outcome, plan_for(outcome), scripts, started, {}, outcome.outputs[0].identity, lane)
         else:
             with open_image(self._spool, self._files, item) as opened:
-                self._run_scripts(item, scripts, started, opened, unaddressed)
+                self._run_scripts(item, scripts, started, opened, unaddressed, lane)
 
     def _run_scripts(
-        self, item: Unprepared, scripts: ScriptSet, started: float, opened: OpenImage, unaddressed: bool
+        self, item: Unprepared, scripts: ScriptSet, started: float, opened: OpenImage, unaddressed: bool, lane: str
     ) -> None:
         received = opened.document.identity()
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
         outcome = run_entries(scripts, image, self._facts, self._settings.limits)
         for line in outcome.log:
             lua_log.log(_LEVELS[line.level], "[lua] %s", line.message)
-        plan = plan_for(outcome)
         if nameless := [output.destination for output in outcome.outputs if not _has_name(output, received)]:
-            self._batch.give_up(item, f"the scripts left {nameless[0]} an image without SOP Class or Instance UID")
-            return
+            message = f"the scripts left {nameless[0]} an image without SOP Class or Instance UID"
+            outcome = replace(outcome, verdict=Verdict.FAILED, message=message, outputs=(), state_changed=frozenset())
+        plan = plan_for(outcome)
         files = opened.keep_outputs(plan)
+        self._add(item, outcome, plan, scripts, started, files, received, lane)
+        uids = {"study": received.study_instance_uid, "series": received.series_instance_uid}
         for scope in outcome.state_changed:
-            self._facts.keep_state(scope, outcome.state[scope])
-        self._add(item, outcome, plan, scripts, started, files, received)
+            # Without a UID there is nobody to share the table with: it ends with the image.
+            if uids[scope]:
+                self._states.keep(scope, uids[scope], outcome.state[scope])
 
     def _add(
         self,
@@ -168,6 +207,7 @@ class Preparer:
         started: float,
         files: dict[str | None, str],
         received: Identity,
+        lane: str,
     ) -> None:
         self._batch.add(
             item,
@@ -178,8 +218,17 @@ class Preparer:
             retry_after=self._settings.retry_after,
             milliseconds=round((time.perf_counter() - started) * 1000, 3),
             files=files,
-            lane=bool(scripts.entries),
+            lane=lane,
         )
+
+
+def _as_received(spool: Spool, item: Unprepared) -> Unprepared:
+    """The item as it came: an earlier preparation has left in its row what the scripts made of it."""
+    path = spool.path(item.received_id)
+    instance = instance_in(path, item.received_id)
+    seen = read_brief(path, instance.dataset_offset, instance.transfer_syntax_uid).identity
+    named = {"sop_class_uid": instance.sop_class_uid, "sop_instance_uid": instance.sop_instance_uid}
+    return replace(item, **{name: getattr(seen, name) for name in Identity.__slots__} | named)
 
 
 def _has_name(output: Output, received: Identity) -> bool:

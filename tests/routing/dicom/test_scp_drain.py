@@ -12,10 +12,12 @@ pytestmark = pytest.mark.integration
 
 
 def stopping(scp: RunningScp, seconds: float = PATIENCE) -> threading.Thread:
-    """Begin to stop; back when no more is accepted."""
+    """Begin to stop; back when no more is accepted and every association knows of it."""
     thread = threading.Thread(target=scp.scp.stop, args=(seconds,))
     thread.start()
     scp.scp._accepting.join(PATIENCE)
+    while not all(seat.association and seat.association._draining for seat in list(scp.scp._seats.values())):
+        pass
     return thread
 
 

@@ -77,7 +77,7 @@ class _Run:
         states = {scope: ScopedState(self._loader(scope, uid)) for scope, uid in self.uids.items()}
         self.log = ScriptLog(self.limits)
         self.workspace = Workspace(self.image, **states)
-        self.host = Host(self.workspace, self.facts, self.log)
+        self.host = Host(self.workspace, self.facts, self.log, identity.study_instance_uid, self.limits.memory_bytes)
 
     def _loader(self, scope: str, uid: str) -> Callable[[], Mapping[str, Any]]:
         # Without a UID nobody shares the table: it lives as long as this image.

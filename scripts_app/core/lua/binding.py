@@ -14,7 +14,7 @@ from scripts_app.core.lua.bridge import encoded, from_lua_exactly, readable, tex
 from scripts_app.core.lua.calls_dataset import DATASET_CALLS, ITEM_CALLS
 from scripts_app.core.lua.calls_queue import NODE_CALLS, QUEUE_CALLS, STUDY_QUEUE_CALLS
 from scripts_app.core.lua.calls_route import ROUTE_CALLS
-from scripts_app.core.lua.errors import ApiMisuse
+from scripts_app.core.lua.errors import ApiMisuse, OverBudget
 from scripts_app.core.lua.host import Call, Host
 from scripts_app.core.lua.include import find_library
 from scripts_app.core.lua.source import SyntaxProblem, compiled
@@ -47,6 +47,7 @@ class Binding:
         self._learn = learn
         self.refusal = ""
         """Message of the last refused call: it quotes the author's words, which must not count as keywords."""
+        self.over_budget = False
         self.fault: Exception | None = None
         """A fault of this program that a call ran into."""
 
@@ -85,6 +86,9 @@ class Binding:
             except _AUTHORS_MISTAKES as error:
                 self.refusal = str(error)
                 return False, encoded(self.refusal)
+            except OverBudget:
+                self.over_budget = True
+                return False, b"not enough memory"
             except Exception as error:
                 self.fault = error
                 return False, b"internal error of the router"
@@ -143,7 +147,7 @@ class Binding:
         return value
 
     def _state_set(self, handle: Any, key: Any, value: Any) -> None:
-        kept = from_lua_exactly(value)
+        kept = self._host.kept(from_lua_exactly(value))
         name = self._host.scope_of(handle)
         self._host.workspace.states[name].assign(self._host.node(handle), key, kept)
 

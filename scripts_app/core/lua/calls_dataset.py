@@ -40,7 +40,7 @@ def _set(host: Host, handle: int, line: int | None, path: Any, value: Any) -> An
     name = text(path, "Set", "the tag")
     if value is None:
         raise ApiMisuse(f"Set: the value of {name} is nil; Remove removes a tag, '' empties it")
-    host.record(handle, "Set", [host.writable(handle).set(name, from_lua(value, f"Set: {name}"))], line)
+    host.record(handle, "Set", [host.writable(handle).set(name, host.kept(from_lua(value, f"Set: {name}")))], line)
 
 
 def _remove(host: Host, handle: int, line: int | None, path: Any, _: Any) -> Any:
@@ -58,18 +58,18 @@ def _table(value: Any, call: str) -> Any:
 
 
 def _populate(host: Host, handle: int, line: int | None, values: Any, _: Any) -> Any:
-    host.record(handle, "Populate", host.writable(handle).populate(_table(values, "Populate")), line)
+    host.record(handle, "Populate", host.writable(handle).populate(host.kept(_table(values, "Populate"))), line)
 
 
 def _populate_at(host: Host, handle: int, line: int | None, path: Any, values: Any) -> Any:
     where = text(path, "PopulateAt", "the path")
-    records = host.writable(handle).populate_at(where, _table(values, "PopulateAt"))
+    records = host.writable(handle).populate_at(where, host.kept(_table(values, "PopulateAt")))
     host.record(handle, "PopulateAt", records, line)
 
 
 def _append(host: Host, handle: int, line: int | None, path: Any, values: Any) -> Any:
     where = text(path, "Append", "the path")
-    view, records = host.writable(handle).append(where, None if values is None else _table(values, "Append"))
+    view, records = host.writable(handle).append(where, None if values is None else host.kept(_table(values, "Append")))
     host.record(handle, "Append", records, line)
     return host.add_view(host.target(handle), view), "item"
 

@@ -45,6 +45,10 @@ class ApiMisuse(Exception):
     """A call that the API refuses; its message becomes a script error at the author's line."""
 
 
+class OverBudget(Exception):
+    """The values that scripts have handed over are more than the memory limit."""
+
+
 def read_error(message: str, file: str, line: int | None) -> ScriptError:
     """Tell what the author meant: keywords count in any case and anywhere; retry wins over fail."""
     lowered = message.lower()

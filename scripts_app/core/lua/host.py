@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from scripts_app.core.dataset.document import Document, EditRecord, View
-from scripts_app.core.lua.errors import ApiMisuse
+from scripts_app.core.lua.errors import ApiMisuse, OverBudget
 from scripts_app.core.lua.log import ScriptLog
 from scripts_app.core.outcome import Change
 from scripts_app.core.ports import Facts
@@ -24,14 +24,19 @@ with the shape that Lua gives it, and what the shape needs besides.
 class Host:
     """One for each VM; Lua knows views and tables by handles that are numbers here."""
 
-    def __init__(self, workspace: Workspace, facts: Facts, log: ScriptLog) -> None:
+    def __init__(
+        self, workspace: Workspace, facts: Facts, log: ScriptLog, study_instance_uid: str, budget: int
+    ) -> None:
+        """``budget``: bytes of text that scripts may hand over; it leaves the VM, whose own limit ends there."""
         self.workspace = workspace
         self.facts = facts
         self.log = log
         self.entry = 0
         """Number of the entry that runs, or whose route function does."""
         self.in_function = False
-        self.study_instance_uid = workspace.image.document.identity().study_instance_uid
+        self.study_instance_uid = study_instance_uid
+        """As received: a script that changes it asks about the same study as before."""
+        self._budget = budget
         self.runtime: Any = None
         """The VM, as long as it lives; calls that answer with tables need it."""
         self._views: list[tuple[Target, View]] = []
@@ -53,6 +58,13 @@ class Host:
 
     def target(self, handle: int) -> Target:
         return self._views[handle - 1][0]
+
+    def kept(self, value: Any) -> Any:
+        """The value itself, paid from the budget; OverBudget when that is used up."""
+        self._budget -= _size(value)
+        if self._budget < 0:
+            raise OverBudget
+        return value
 
     def writable(self, handle: int) -> View:
         """The view, if its data set may still be edited."""
@@ -97,3 +109,14 @@ class Host:
         handle = self._node_handles.setdefault(id(node), len(self._node_handles) + 1)
         self._nodes[handle] = (self.scope_of(parent), node)
         return handle
+
+
+def _size(value: Any) -> int:
+    """Length of all text in a value."""
+    if isinstance(value, str | bytes):
+        return len(value)
+    if isinstance(value, Mapping):
+        return sum(_size(key) + _size(item) for key, item in value.items())
+    if isinstance(value, list):
+        return sum(map(_size, value))
+    return 8

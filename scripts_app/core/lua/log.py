@@ -22,9 +22,11 @@ class ScriptLog:
         if len(lines) >= self._limits.log_lines or left <= 0:
             self._omitted[kind] = self._omitted.get(kind, 0) + 1
             return
-        if len(message) > left:
-            message = f"{message[:left]}... ({len(message) - left} characters omitted)"
-        self._bytes += len(message)
+        size = len(message.encode(errors="replace"))
+        if size > left:
+            shown = message.encode(errors="replace")[:left].decode(errors="ignore")
+            message = f"{shown}... ({size - left} bytes omitted)"
+        self._bytes += size
         lines.append(LogLine(level, message, entry, line))
 
     def finished(self, kind: str) -> tuple[LogLine, ...]:

@@ -30,8 +30,8 @@ end
 local KEPT = {boolean = true, number = true, string = true}
 local function plain(value, seen, depth)
   if KEPT[type(value)] then return value end
-  if type(value) ~= 'table' then
-    return nil, 'a ' .. type(value) .. ' cannot be kept; strings, numbers, booleans and tables of these can'
+  if type(value) ~= 'table' or owners[value] then
+    return nil, 'a ' .. (owners[value] or type(value)) .. ' cannot be kept; strings, numbers, booleans and tables of these can'
   end
   if seen[value] then return nil, 'a table must not contain itself' end
   if depth > DEEPEST then return nil, 'tables are nested deeper than ' .. DEEPEST .. ' levels' end

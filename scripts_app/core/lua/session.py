@@ -123,6 +123,8 @@ class Session:
             raise self._binding.fault
         if self._exceeded:
             raise LimitExceeded(*self._exceeded)
+        if self._binding.over_budget:
+            raise LimitExceeded(self._limits.memory_message, readable(file or b""), line)
         if not ok:
             raise self._error(readable(problem), readable(file or b""), line)
 

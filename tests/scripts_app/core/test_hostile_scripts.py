@@ -79,6 +79,13 @@ GREEDY = {
     "a table caught for ever": "while true do pcall(BOMB) end",
     "a table caught by xpcall": "xpcall(BOMB, print)",
     "a table in a coroutine": "coroutine.resume(coroutine.create(BOMB))",
+    "values handed to the data set": """
+        local text = ('x'):rep(1e6) while true do dataset:Set('TextValue', text) end
+    """,
+    "values handed over inside pcall": """
+        local text = ('x'):rep(1e6) for i = 1, 99 do pcall(dataset.Populate, dataset, {TextValue = text}) end
+    """,
+    "values kept in the state": "for i = 1, 1e9 do study[i] = ('x'):rep(1e6) end",
     "a wide concat": "return table.concat({('x'):rep(9e6), ('x'):rep(9e6)})",
 }
 
@@ -213,7 +220,7 @@ def test_output_is_cut_and_says_how_much_is_missing() -> None:
     assert [line.message for line in outcome.item_log] == ["1", "2", "3", "... 997 lines omitted"]
     assert [line.message for line in outcome.log] == ["1", "2", "3", "... 997 lines omitted"]
     (line,) = run("print(('x'):rep(1000))", limits=Limits(log_bytes=10)).item_log
-    assert line.message == "xxxxxxxxxx... (990 characters omitted)"
+    assert line.message == "xxxxxxxxxx... (990 bytes omitted)"
 
 
 @pytest.mark.parametrize(

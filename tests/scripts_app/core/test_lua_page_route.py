@@ -131,7 +131,7 @@ def test_a_keyword_inside_the_name_of_an_unknown_destination_is_no_keyword() -> 
     assert run("route:Add('RETRY_PACS')").verdict is Verdict.PREPARED
 
 
-@pytest.mark.parametrize("argument", ["nil", "{}", "true", "dataset"])
+@pytest.mark.parametrize("argument", ["nil", "{}", "true", "print"])
 def test_a_destination_must_be_a_string(argument: str) -> None:
     assert "the destination must be a string" in run(f"route:Add({argument})").entries[0].reason
 

@@ -137,7 +137,7 @@ def test_entries_may_be_removed_while_iterating() -> None:
         ("study.f = function() end", "a function cannot be kept"),
         ("series.t = {1, {print}}", "a function cannot be kept"),
         ("study.c = coroutine.create(print)", "a thread cannot be kept"),
-        ("study.d = dataset", "a function cannot be kept"),
+        ("study.d = dataset", "a dataset cannot be kept"),
         ("study.u = io.stdout", "a userdata cannot be kept"),
         ("local t = {} t.t = t study.t = t", "must not contain itself"),
         ("local t = {} for i = 1, 100 do t = {t} end study.t = t", "nested deeper than 64"),

@@ -52,6 +52,11 @@ def place_of(error: BaseException) -> str:
     return f"{type(error).__name__}{where}"
 
 
+def first_line(error: BaseException) -> str:
+    """What may be logged of a database's error: PostgreSQL quotes the refused row in the lines behind it."""
+    return str(error).partition("\n")[0]
+
+
 class DatabaseHandler(logging.Handler):
     """
     Adds lines to the application log's table, from a thread that sleeps while there are none.

@@ -6,14 +6,17 @@ import logging
 import mmap
 import queue
 import threading
+import time
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
+from routing.application_log import first_line
 from routing.core.ae_title import Meaning
 from routing.core.identifiers import created_at
 from routing.core.instance import ReceivedInstance
@@ -28,8 +31,8 @@ from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 log = logging.getLogger("capacitor.receive")
 
 _BATCH = 64
-_GATHER = 0.005
-"""Seconds that a first instance waits for others to share its transaction."""
+_GATHER = 0.01
+"""Seconds that a first instance waits for others to share its transaction, however many keep coming."""
 
 
 def instance_in(path: Path, identifier: int) -> ReceivedInstance:
@@ -107,7 +110,7 @@ def enqueue(
     """
     Insert the rows of durable files; those that exist already stay as they are.
 
-    Returns how many were new.  DatabaseError when none was inserted.
+    Returns how many were new.  django.db.Error when none was inserted.
     """
     if not instances:
         return 0
@@ -168,8 +171,8 @@ class RowWriter:
 
     def _run(self) -> None:
         try:
-            while (batch := self._gather()) is not None:
-                self._write(batch)
+            while (batch := self._gather()) is not None and self._write(batch):
+                pass
         except BaseException as error:
             self.failed = error
             raise
@@ -182,9 +185,10 @@ class RowWriter:
         if first is None:
             return None
         batch = [first]
+        until = time.monotonic() + _GATHER
         while len(batch) < _BATCH:
             try:
-                more = self._queue.get(timeout=_GATHER)
+                more = self._queue.get(timeout=max(0.0, until - time.monotonic()))
             except queue.Empty:
                 break
             if more is None:
@@ -193,17 +197,19 @@ class RowWriter:
             batch.append(more)
         return batch
 
-    def _write(self, batch: list[ReceivedInstance]) -> None:
+    def _write(self, batch: list[ReceivedInstance]) -> bool:
+        """Whether it came to the end; False when the database still refuses while the listener stops."""
         delay = 0.1
         while True:
             try:
                 close_old_connections()
                 enqueue(batch, self._spool, self._directory, actor=self._actor)
-            except DatabaseError as error:
-                log.error("database refuses %d received instances, which are safe in the spool: %s", len(batch), error)
+            except DatabaseProblem as error:
+                text = first_line(error)
+                log.error("database refuses %d received instances, which are safe in the spool: %s", len(batch), text)
                 if self._stopping.wait(delay):
-                    return
+                    return False
                 delay = min(delay * 2, 10)
             else:
                 self._written()
-                return
+                return True

@@ -19,31 +19,42 @@ log = logging.getLogger("capacitor.adopt")
 _CHUNK = 500
 
 
-def adopt(spool: Spool, directory: Directory, *, since: datetime | None, settled: timedelta = timedelta(0)) -> int:
+def adopt(
+    spool: Spool,
+    directory: Directory,
+    *,
+    since: datetime | None,
+    settled: timedelta = timedelta(0),
+    unreadable: set[int] | None = None,
+) -> int:
     """
     Make rows for durable files that have none; returns how many were made.
 
     Looks at files received from ``since`` on (None: all), and not at those of
     the last ``settled``, whose rows are probably on their way.  A file that
-    can't be read as DICOM stays where it is and is told in the log.
+    can't be read as DICOM stays where it is and is told in the log, once for
+    everybody who brings the same set ``unreadable``.
     """
+    told = set() if unreadable is None else unreadable
     before = first_at(datetime.now(UTC) - settled)
     ids = spool.ids(None if since is None else first_at(since))
     adopted = 0
     while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
         known = set(QueueItem.objects.filter(id__in=chunk).values_list("id", flat=True))
-        found = [instance for item in chunk if item not in known for instance in _read(spool, item)]
+        found = [instance for item in chunk if item not in known for instance in _read(spool, item, told)]
         adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
     if adopted:
         log.warning("%d received files without a row are in the queue now", adopted)
     return adopted
 
 
-def _read(spool: Spool, item: int) -> list[ReceivedInstance]:
+def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
     try:
         return [instance_in(spool.path(item), item)]
     except FileNotFoundError:
         return []
     except (NotPart10, OSError) as error:
-        log.error("spool file %s cannot be adopted: %s", spool.path(item).name, error)
+        if item not in told:
+            told.add(item)
+            log.error("spool file %s cannot be adopted: %s", spool.path(item).name, error)
         return []

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections, transaction
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
+from routing.application_log import first_line
+from routing.claims import free_orphans
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.adopt import adopt
 from routing.engine.directory import Directory
@@ -25,11 +29,14 @@ log = logging.getLogger("capacitor.housekeeping")
 _ROUND = 5.0
 """Seconds between two rounds."""
 _SWEEP_EVERY = 120
-"""Rounds between two looks for leftovers."""
-_OVERLAP = timedelta(hours=2)
+"""Rounds between two looks for leftovers and at all files; the other rounds look at new files only."""
+_OVERLAP = timedelta(minutes=1)
 """How far a look for files without rows goes back beyond the last one that came through."""
 _SETTLED = timedelta(seconds=5)
-_LANE = "housekeeping"
+_MOST_TURNS = 20
+"""How often one round repeats a chunk of work that leaves more to do."""
+_LANE = "\\housekeeping"
+"""No study can have this UID: the backslash separates values (PS3.5 6.2)."""
 _LOG_KEPT = timedelta(days=30)
 
 
@@ -43,6 +50,7 @@ class Housekeeper:
         self._files = PreparedFiles(self._spool.root)
         self._directory = Directory(service.ae_title, service.ae_title_prefix)
         self._looked_until: datetime | None = None
+        self._unreadable: set[int] = set()
         self._round = 0
 
     def step(self) -> int:
@@ -52,18 +60,24 @@ class Housekeeper:
         service = settings.CAPACITOR
         now = timezone.now()
         first = self._looked_until is None
-        since = self._looked_until - _OVERLAP if self._looked_until else None
-        adopted = adopt(self._spool, self._directory, since=since, settled=timedelta(0) if first else _SETTLED)
+        sweeping = first or self._round % _SWEEP_EVERY == 0
+        since = None if sweeping or self._looked_until is None else self._looked_until - _OVERLAP
+        adopted = adopt(self._spool, self._directory, since=since, settled=_SETTLED, unreadable=self._unreadable)
         self._looked_until = now
+        free_orphans()
         if first and service.retry_rejected_at_start:
             rejected = QueueItem.objects.filter(state=QueueState.REJECTED)
             record_for(
                 rejected, QueueEvent.SEND_AGAIN, actor="service start", note="rejected items are tried once more"
             )
-        expire(timedelta(seconds=service.expiry))
-        purge_files(self._spool, self._files, timedelta(seconds=service.keep_delivered))
-        forget_history(timedelta(seconds=service.keep_history))
-        if self._round % _SWEEP_EVERY == 0:
+        age, kept = timedelta(seconds=service.expiry), timedelta(seconds=service.keep_delivered)
+        if self._spool.free_bytes() < 2 * (service.min_free_mib << 20):
+            # Sooner under disk pressure (D5), before the listener has to refuse images.
+            kept = timedelta(0)
+        _repeat(lambda: expire(age).moved)
+        _repeat(lambda: purge_files(self._spool, self._files, kept))
+        _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
+        if sweeping:
             forget_idle(_LOG_KEPT)
             sweep(self._spool, self._files)
         self._round += 1
@@ -83,6 +97,13 @@ class Housekeeper:
         return True
 
 
+def _repeat(chunk: Callable[[], int]) -> None:
+    """Work through what there is, but leave something to the next round rather than keep all else waiting."""
+    for _ in range(_MOST_TURNS):
+        if not chunk():
+            return
+
+
 def run(watch: Watch, casualty: Casualty | None) -> None:
     """Keep house until told to stop."""
     with EngineProcess("housekeep") as process:
@@ -97,8 +118,8 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                     settle_departed()
                     if keeper.step():
                         prepare.wake()
-                except DatabaseError as error:
-                    log.error("the database cannot be used: %s", error)
+                except DatabaseProblem as error:
+                    log.error("the database cannot be used: %s", first_line(error))
                 except OSError as error:
                     log.error("the spool cannot be used: %s", error)
                 wakeup.wait(_ROUND)

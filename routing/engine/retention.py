@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
 from routing.engine.state_book import IDLE
-from routing.models import ApplicationLogLine, QueueItem, ScopedState, ServiceProcess
+from routing.models import ApplicationLogLine, HistoryEntry, QueueItem, ScopedState, ServiceProcess
 from routing.prepared_files import PreparedFiles
 from routing.record import Moved, record_for
 from routing.spool import Spool
@@ -19,9 +20,16 @@ _CHUNK = 500
 
 
 def expire(age: timedelta) -> Moved:
-    """Move waiting and stuck items that were received longer ago than ``age`` to Expired."""
+    """
+    Move waiting and stuck items that were received longer ago than ``age`` to Expired.
+
+    One that somebody has put to work again since gets as long once more.
+    """
     oldest = timezone.now() - age
     old = QueueItem.objects.filter(state__in=sources(QueueEvent.OUTLIVED), created_at__lt=oldest, lease_owner="")
+    again = (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN)
+    revived = HistoryEntry.objects.filter(item=OuterRef("id"), event__in=again, at__gte=oldest)
+    old = old.exclude(Exists(revived))
     ids = list(old.order_by("id").values_list("id", flat=True)[:_CHUNK])
     hours = age / timedelta(hours=1)
     return record_for(
@@ -29,24 +37,30 @@ def expire(age: timedelta) -> Moved:
     )
 
 
+@transaction.atomic
 def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta) -> int:
     """
     Remove the files of items that left the queue longer ago than ``kept``; returns how many received files.
 
     A received file stays as long as any item made from it may still need it:
     it is removed when all are Delivered or Dropped, or Expired for as long.
+    Rows and files go in one transaction, so that nobody sends an item again
+    whose file is about to go.
     """
     over = timezone.now() - kept
     gone = Q(state__in=FINAL_STATES, finished_at__lt=over) | Q(state=QueueState.EXPIRED, updated_at__lt=over)
     in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
     originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
-    received = list(originals.order_by("id").values_list("received_id", flat=True).distinct()[:_CHUNK])
+    found = list(originals.order_by("id").values_list("received_id", flat=True)[:_CHUNK])
+    list(QueueItem.objects.filter(received_id__in=found).select_for_update().values_list("id"))
+    # Asked again under the lock.
+    received = sorted(set(originals.filter(received_id__in=found).values_list("received_id", flat=True)))
     made = QueueItem.objects.filter(received_id__in=received)
     for name in made.exclude(prepared_file="").values_list("prepared_file", flat=True):
         files.discard(name)
     for identifier in received:
         spool.discard(identifier)
-    # Only now: a kill in between leaves rows that say "kept" for files that are gone; the next round rights them.
+    # A kill before the commit leaves rows that say "kept" for files that are gone; the next round rights them.
     made.update(purged_at=timezone.now())
     return len(received)
 

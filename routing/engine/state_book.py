@@ -80,6 +80,9 @@ class StateBook:
                 with transaction.atomic():
                     ScopedState.objects.create(scope=scope, uid=uid, values=values, version=1, used_at=now)
             except IntegrityError as error:
+                if not ScopedState.objects.filter(scope=scope, uid=uid).exists():
+                    # Not a race: the database refuses the values, and would do so for ever.
+                    raise
                 raise StateConflict(f"the {scope} table of {uid} was made by another worker") from error
         else:
             written = ScopedState.objects.filter(scope=scope, uid=uid, version=page.version).update(

@@ -8,17 +8,21 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import cast
 
-from django.db import DatabaseError, close_old_connections, connection, transaction
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections, connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
+from routing.application_log import first_line
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
 from routing.models import KnownSender, Node, UnknownSender
 
 log = logging.getLogger("capacitor.directory")
 
 _MOST_STRANGERS = 1000
-"""Rows kept of unknown senders, so that a scanner with invented titles cannot fill the database."""
+"""Rows kept of unknown senders, the latest ones: a scanner with invented titles cannot fill the database."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -56,7 +60,12 @@ def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
     delays = {pk: timedelta(milliseconds=delay) for pk, *_, delay in nodes if delay is not None}
     senders: dict[str, tuple[Network | None, ...]] = {}
     for ae_title, network in KnownSender.objects.filter(enabled=True).values_list("ae_title", "network"):
-        parsed = ipaddress.ip_network(network, strict=False) if network else None
+        try:
+            parsed = ipaddress.ip_network(network, strict=False) if network else None
+        except ValueError:
+            # One row that no form has checked must not keep all senders out; this one stays out.
+            log.error("known sender %s has no valid network: %r", ae_title, network)
+            continue
         senders[ae_title] = (*senders.get(ae_title, ()), parsed)
     return Snapshot(TitleBook(titles, own_ae_title, prefix), senders, delays)
 
@@ -76,19 +85,28 @@ class Directory:
         self._read_at = 0.0
 
     def current(self) -> Snapshot:
-        """DatabaseError only when there has never been a snapshot."""
-        with self._lock:
-            if self._snapshot is not None and time.monotonic() - self._read_at < self._age:
-                return self._snapshot
-            try:
-                _drop_dead_connection()
-                self._snapshot = read_snapshot(self._own, self._prefix)
-            except DatabaseError as error:
-                if self._snapshot is None:
-                    raise
-                log.warning("nodes and senders cannot be read, the last ones stay in force: %s", error)
-            self._read_at = time.monotonic()
+        """django.db.Error only when there has never been a snapshot."""
+        known = self._snapshot
+        # A database that hangs holds up the one who asks; everybody else goes on with what is known.
+        if not self._lock.acquire(blocking=known is None):
+            return cast(Snapshot, known)
+        try:
+            return self._refreshed()
+        finally:
+            self._lock.release()
+
+    def _refreshed(self) -> Snapshot:
+        if self._snapshot is not None and time.monotonic() - self._read_at < self._age:
             return self._snapshot
+        try:
+            _drop_dead_connection()
+            self._snapshot = read_snapshot(self._own, self._prefix)
+        except DatabaseProblem as error:
+            if self._snapshot is None:
+                raise
+            log.warning("nodes and senders cannot be read, the last ones stay in force: %s", first_line(error))
+        self._read_at = time.monotonic()
+        return self._snapshot
 
     def resolve(self, called_ae_title: str) -> Resolution:
         return self.current().titles.resolve(called_ae_title)
@@ -129,12 +147,10 @@ def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> 
         with transaction.atomic():
             known = UnknownSender.objects.filter(
                 ae_title=calling_ae_title, address=address, called_ae_title=called_ae_title
-            ).first()
-            if known:
-                known.count += 1
-                known.last_seen_at = now
-                known.save(update_fields=["count", "last_seen_at"])
-            elif UnknownSender.objects.count() < _MOST_STRANGERS:
+            )
+            if not known.update(count=F("count") + 1, last_seen_at=now):
+                if UnknownSender.objects.count() >= _MOST_STRANGERS:
+                    UnknownSender.objects.order_by("last_seen_at")[0].delete()
                 UnknownSender.objects.create(
                     ae_title=calling_ae_title,
                     address=address,
@@ -142,5 +158,5 @@ def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> 
                     first_seen_at=now,
                     last_seen_at=now,
                 )
-    except DatabaseError as error:
-        log.warning("refused sender could not be noted: %s", error)
+    except DatabaseProblem as error:
+        log.warning("refused sender could not be noted: %s", first_line(error))

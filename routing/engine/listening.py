@@ -9,9 +9,10 @@ import time
 from dataclasses import replace
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import Error as DatabaseProblem
+from django.db import connection
 
-from routing.application_log import escaped
+from routing.application_log import escaped, first_line
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_stranger, refusal
@@ -81,8 +82,8 @@ class Admission:
                 return Refusal(*_CALLED_NOT_RECOGNIZED, words)
             note_stranger(request.calling_ae_title, request.peer_address, request.called_ae_title)
             return Refusal(*_CALLING_NOT_RECOGNIZED, words)
-        except DatabaseError as error:
-            log.error("nodes and senders have never been read: %s", error)
+        except DatabaseProblem as error:
+            log.error("nodes and senders have never been read: %s", first_line(error))
             return _TEMPORARY_CONGESTION
         finally:
             # The thread ends with its association; nobody would close its connection later.
@@ -114,8 +115,8 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
             ports = [scp.start() for scp in scps]
             try:
                 settle_departed()
-            except DatabaseError as error:
-                log.error("the database cannot be used: %s", error)
+            except DatabaseProblem as error:
+                log.error("the database cannot be used: %s", first_line(error))
             while not process.stopping.is_set():
                 process.beat(ports=ports, associations=sum(scp.association_count for scp in scps))
                 if not rows.alive:

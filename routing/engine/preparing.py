@@ -7,8 +7,10 @@ import time
 from datetime import timedelta
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections
 
+from routing.application_log import first_line
 from routing.engine.directory import Directory
 from routing.engine.prepare import Preparer, PrepareSettings
 from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
@@ -68,8 +70,8 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                     process.beat()
                     if preparer.step():
                         continue
-                except DatabaseError as error:
-                    log.error("the database cannot be used: %s", error)
+                except DatabaseProblem as error:
+                    log.error("the database cannot be used: %s", first_line(error))
                     time.sleep(_IDLE)
                 wakeup.wait(_IDLE)
         finally:

@@ -7,6 +7,7 @@ import mmap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, overload
 
 from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
@@ -21,6 +22,9 @@ from scripts_app.core.dataset.recipe import Recipe
 
 _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 """Float, Double Float and integer Pixel Data."""
+
+_WINDOW = 8 << 20
+"""Bytes of a large file that are in memory at a time."""
 
 
 class FileMissing(Exception):
@@ -68,10 +72,40 @@ class Source:
                     raise FileDamaged(f"file has {size} bytes, its recipe reads up to {end}")
                 slices = list(self.recipe.slices(content))
             try:
-                yield slices
+                yield slices if size <= _WINDOW else Windows(slices, content.obj)
             finally:
                 for piece in slices:
                     piece.release()
+
+
+class Windows(Sequence[memoryview]):
+    """
+    Slices of a large map that give back the pages they have passed.
+
+    Pages of a file stay in the page cache all the same; without this the
+    process would show, and be judged by, as much resident memory as the file has.
+    """
+
+    def __init__(self, slices: Sequence[memoryview], mapping: Any) -> None:
+        self._slices, self._mapping = slices, mapping
+
+    def __len__(self) -> int:
+        return len(self._slices)
+
+    @overload
+    def __getitem__(self, at: int) -> memoryview: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[memoryview]: ...
+    def __getitem__(self, at: int | slice) -> memoryview | Sequence[memoryview]:
+        return self._slices[at]
+
+    def __iter__(self) -> Iterator[memoryview]:
+        for piece in self._slices:
+            for at in range(0, len(piece), _WINDOW):
+                with piece[at : at + _WINDOW] as window:
+                    yield window
+                # Whoever still needs an earlier page only has it read again.
+                self._mapping.madvise(mmap.MADV_DONTNEED)
 
 
 @contextlib.contextmanager

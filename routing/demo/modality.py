@@ -22,8 +22,9 @@ from routing.dicom.storage_scu import StorageAssociation
 
 log = logging.getLogger("capacitor.demo")
 
-FIRST_ROUND_SECONDS = 2.0
-"""Between the first studies, so that every kind is there within the first moments."""
+QUICK_STUDIES = 8
+"""So many come quickly one after another: a first look shows every kind, and one that fails."""
+QUICK_SECONDS = 2.0
 _WITHOUT_ACCESSION_NUMBER = 3
 """Each so-manieth ultrasound study has none, which a sample script does not let pass."""
 
@@ -43,19 +44,19 @@ def run(router: Router, pause: float, stopping: threading.Event) -> None:
         modality = MODALITIES[(number - 1) % len(MODALITIES)]
         request = sample_request(modality, number, datetime.now().astimezone(), uuid.uuid4().hex)
         # The router may still be starting, or be stopped for a while: like a real modality, the study waits.
-        wait = FIRST_ROUND_SECONDS / 2
+        wait = QUICK_SECONDS / 2
         while send_study(router, request, stopping) is None:
             if stopping.wait(wait):
                 return
-            wait = min(wait * 2, max(pause, FIRST_ROUND_SECONDS))
-        if stopping.wait(FIRST_ROUND_SECONDS if number <= len(MODALITIES) else pause):
+            wait = min(wait * 2, max(pause, QUICK_SECONDS))
+        if stopping.wait(QUICK_SECONDS if number <= QUICK_STUDIES else pause):
             return
 
 
 def sample_request(modality: str, number: int, now: datetime, seed: str) -> Request:
     """The ``number``-th study, counted from 1 over all modalities."""
     turn = (number - 1) // len(MODALITIES)
-    nameless = modality == "US" and turn % _WITHOUT_ACCESSION_NUMBER == _WITHOUT_ACCESSION_NUMBER - 1
+    nameless = modality == "US" and turn % _WITHOUT_ACCESSION_NUMBER == 1
     return Request(
         modality,
         seed,

@@ -22,7 +22,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         service = settings.CAPACITOR
-        application_log.start("demo destination", service.data_dir / "logs", service.log_level, database=False)
+        # Each association would be told twice: by the router, and here.
+        application_log.start("demo destination", service.data_dir / "logs", "WARNING", database=False)
         with TemporaryDirectory(prefix="demo-destination-") as folder:
             try:
                 run(Path(folder), options["first_port"] or first_destination_port(), stop_on_signal())

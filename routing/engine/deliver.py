@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import queue
 import select
@@ -21,7 +22,7 @@ from routing.core.gates import Address, why_closed
 from routing.core.states import WISHES, QueueState
 from routing.engine.local_addresses import local_addresses
 from routing.engine.node_senders import NodeSenders
-from routing.engine.node_status import may_try, record_news
+from routing.engine.node_status import Trial, end_probe, may_try, record_news
 from routing.engine.outgoing import Outgoing
 from routing.engine.reports import Report
 from routing.engine.settle import Settlement, settle
@@ -34,8 +35,6 @@ from routing.spool import Spool
 log = logging.getLogger("capacitor.deliver")
 
 _ACTOR = "delivery"
-_REFRESH = 1.0
-"""Seconds for which the list of nodes is believed."""
 _RENEWAL = LEASE.total_seconds() / 4
 _AT_ONCE = 256
 """Reports recorded in one transaction."""
@@ -59,8 +58,10 @@ class Deliverer:
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._unrecorded: list[Report] = []
         self._senders: dict[int, NodeSenders] = {}
+        self._probing: set[int] = set()
+        """Failing nodes that this process is the one to try."""
         self._closed: dict[int, str] = {}
-        self._refreshed_at = -_REFRESH
+        self._refreshed_at = -math.inf
         self._renewed_at = time.monotonic()
         self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -70,6 +71,7 @@ class Deliverer:
         if time.monotonic() - self._renewed_at > _RENEWAL:
             renew(self._owner)
             self._renewed_at = time.monotonic()
+        self._end_probes()
         self._refresh()
         return self._hand_out() or recorded
 
@@ -130,11 +132,11 @@ class Deliverer:
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
             self._senders[node_id].calm()
-        if any(
-            event is not None or news.target.failures_in_a_row for news in done.news.values() for event in news.ordeal
-        ):
-            # A back-off has begun or ended.
-            self._refreshed_at = -_REFRESH
+            told = done.news.get(node_id)
+            if told is not None and told.ordeal:
+                self._probing.discard(node_id)
+                # A back-off may have begun or ended.
+                self._refreshed_at = -math.inf
         lost = len(done.moves) - len(moved)
         if lost:
             log.warning("%d items were taken from this process before their results were recorded", lost)
@@ -151,7 +153,7 @@ class Deliverer:
         _return(self._owner, done.returned)
 
     def _refresh(self) -> None:
-        if time.monotonic() - self._refreshed_at < _REFRESH:
+        if time.monotonic() - self._refreshed_at < self._settings.node_list_age:
             return
         self._refreshed_at = time.monotonic()
         current = {target.node_id: target for target in targets(self._settings)}
@@ -169,7 +171,7 @@ class Deliverer:
             if closed != self._closed.get(node_id, ""):
                 log.info("node %s: %s", senders.target.ae_title, closed or "sending again")
                 self._closed[node_id] = closed
-            if known is None and not senders.busy:
+            if known is None and not senders.busy and node_id not in self._probing:
                 del self._senders[node_id]
 
     def _hand_out(self) -> bool:
@@ -181,13 +183,27 @@ class Deliverer:
                 continue
             limit = senders.room()
             # Looking first costs no write lock, which a claim does.
-            if not limit or not _due(node_id, now) or not may_try(node_id, now):
+            if not limit or not _due(node_id, now):
                 continue
+            trial = may_try(node_id, now)
+            if trial is Trial.NO:
+                continue
+            if trial is Trial.PROBE:
+                self._probing.add(node_id)
             batch = claim_deliverable(self._owner, node_id, limit, sop_class_priorities=target.sop_class_priorities)
             if batch:
                 senders.give(batch)
                 handed = True
         return handed
+
+    def _end_probes(self) -> None:
+        """A trial that came to an end without telling anything about the node must not keep others from it."""
+        over = [node_id for node_id in self._probing if not self._senders[node_id].busy]
+        if over and self._reports.empty():
+            for node_id in over:
+                end_probe(node_id, timezone.now())
+            self._probing.difference_update(over)
+            self._refreshed_at = -math.inf
 
 
 def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) -> str:

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from enum import Enum
 
 from django.db import models
 
@@ -95,18 +96,31 @@ def _take_in(status: NodeStatus, event: Failure | None, target: Target, now: dat
     log.warning("node %s failed %d times in a row: %s", target.ae_title, status.failures_in_a_row, event.text)
 
 
-def may_try(node_id: int, now: datetime) -> bool:
+class Trial(Enum):
+    """Whether an association with a node may be opened."""
+
+    NO = "in its back-off"
+    YES = "it answered last time"
+    PROBE = "it failed, its back-off is over, and this worker is the one that tries"
+
+
+def may_try(node_id: int, now: datetime) -> Trial:
     """
-    Whether an association with the node may be opened now, by this worker.
+    Ask before items are claimed for a node.
 
     While a node fails, one worker at a time tries it: the first that asks
     after the back-off moves the moment for the others.
     """
     row = NodeStatus.objects.filter(pk=node_id).values_list("failures_in_a_row", "not_before").first()
     if row is None or not row[0]:
-        return True
+        return Trial.YES
     if row[1] is not None and row[1] > now:
-        return False
+        return Trial.NO
     unchanged = models.Q(not_before=row[1]) if row[1] is not None else models.Q(not_before__isnull=True)
-    still_failing = NodeStatus.objects.filter(unchanged, pk=node_id, failures_in_a_row__gt=0)
-    return bool(still_failing.update(not_before=now + _PROBE))
+    won = NodeStatus.objects.filter(unchanged, pk=node_id, failures_in_a_row__gt=0).update(not_before=now + _PROBE)
+    return Trial.PROBE if won else Trial.NO
+
+
+def end_probe(node_id: int, now: datetime) -> None:
+    """The trial told nothing about the node; the next item may tell more, at once."""
+    NodeStatus.objects.filter(pk=node_id, failures_in_a_row__gt=0).update(not_before=now)

@@ -65,8 +65,8 @@ class _Settling:
         answer = meaning_of(result, maybe_sent_before=again)
         error = ""
         if answer is not Answer.DELIVERED:
-            words = [describe(result.status), result.comment] if result.status is not None else [result.error]
-            error = f"{target.ae_title}: {': '.join(word for word in words if word)}"
+            words = f"{target.ae_title} answered {describe(result.status)}"
+            error = result.error if result.status is None else ": ".join(filter(None, (words, result.comment)))
         if report.transcoded_from:
             text = f"transcoded from {name(report.transcoded_from)} to {name(report.transfer_syntax_uid)}"
             self._log(item, "info", text)

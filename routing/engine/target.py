@@ -34,6 +34,8 @@ class DeliverySettings:
     """Name or UID; empty: as received."""
     time_zone: str = "UTC"
     """Zone of the schedules."""
+    node_list_age: float = 1
+    """How long the list of nodes is believed."""
     idle_association: float = 5
     """How long an association without work is kept for the next images."""
     transcode_timeout: float = 120

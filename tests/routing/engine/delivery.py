@@ -2,17 +2,22 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+from django.utils import timezone
+from pynetdicom import AE, evt
 
 from routing.core.identifiers import Identifiers
 from routing.engine.deliver import Deliverer
 from routing.engine.target import DeliverySettings
-from routing.models import Node, QueueItem
+from routing.models import Node, NodeStatus, QueueItem
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import encode_file_meta
+from scripts_app.core.dataset.recipe import Recipe
 from tests import builders
 from tests.routing.dicom import peers
 
@@ -24,6 +29,7 @@ class Delivery:
     spool: Spool
     deliverer: Deliverer
     journal: list[int] = field(default_factory=list)
+    stopped: bool = False
     new_id: Identifiers = field(default_factory=lambda: Identifiers(tag=2))
 
     def image(
@@ -46,6 +52,20 @@ class Delivery:
             **columns,
         )
 
+    def recipe(self, node: Node, recipe: Recipe, content: bytes, **columns: Any) -> QueueItem:
+        """An item whose data set a script has edited; offsets in the recipe count from the start of ``content``."""
+        item = self.image(node, content, **columns)
+        at = item.dataset_offset
+        parts = tuple(p if isinstance(p, bytes) else (p[0] + at, p[1] + at) for p in recipe.parts)
+        item.recipe = Recipe(parts).dumps()
+        item.save()
+        return item
+
+    def stop(self) -> None:
+        if not self.stopped:
+            self.stopped = True
+            self.deliverer.stop(peers.PATIENCE)
+
     def rest(self) -> None:
         """Step until there is nothing to do and nothing on its way."""
         self.until(lambda: False)
@@ -58,18 +78,95 @@ class Delivery:
 
 
 @contextlib.contextmanager
-def delivery(folder: Path, **settings: Any) -> Iterator[Delivery]:
+def delivery(folder: Path, owner: str = OWNER, **settings: Any) -> Iterator[Delivery]:
     """A deliverer over a spool of its own; stopped at the end."""
     spool = Spool(folder / "waiting", durable="none")
     journal: list[int] = []
-    quick = {"connect_timeout": 5, "acse_timeout": 5, "idle_association": 0.05}
-    deliverer = Deliverer(OWNER, spool, DeliverySettings(**(quick | settings)), journal.append)
+    quick = {"connect_timeout": 5, "acse_timeout": 5, "idle_association": 0.05, "node_list_age": 0}
+    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), journal.append)
     running = Delivery(spool, deliverer, journal)
     try:
         yield running
     finally:
-        deliverer.stop(peers.PATIENCE)
+        running.stop()
 
 
 def node(port: int, ae_title: str = "PACS", **columns: Any) -> Node:
     return builders.node(ae_title, **{"host": "127.0.0.1", "port": port, "retry_jitter": 0, **columns})
+
+
+@dataclass(frozen=True)
+class Arrival:
+    calling_ae_title: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    priority: int
+    dataset: bytes
+    association: int
+    """Number of the association over which it came, from 1."""
+
+
+@dataclass
+class RunningNode:
+    """A Storage SCP of another toolkit, which answers as it is told."""
+
+    port: int = 0
+    arrived: list[Arrival] = field(default_factory=list)
+    requested: list[str] = field(default_factory=list)
+    """Calling AE title of every association request."""
+
+    @property
+    def instances(self) -> list[str]:
+        return [arrival.sop_instance_uid for arrival in self.arrived]
+
+
+@contextlib.contextmanager
+def storage_node(
+    answer: Callable[[evt.Event, int], int] = lambda event, number: 0x0000,
+    contexts: Sequence[tuple[str, str]] = ((peers.CT_IMAGE, peers.EXPLICIT), (peers.CT_IMAGE, peers.IMPLICIT)),
+) -> Iterator[RunningNode]:
+    """``answer`` gets the event and the number of the image, from 1, and gives the status."""
+    running = RunningNode()
+    associations: dict[int, int] = {}
+
+    def store(event: evt.Event) -> int:
+        running.arrived.append(
+            Arrival(
+                event.assoc.requestor.ae_title,
+                str(event.request.AffectedSOPInstanceUID),
+                str(event.context.transfer_syntax),
+                event.request.Priority,
+                event.request.DataSet.getvalue(),
+                associations.setdefault(id(event.assoc), len(associations) + 1),
+            )
+        )
+        return answer(event, len(running.arrived))
+
+    def requested(event: evt.Event) -> None:
+        running.requested.append(event.assoc.requestor.primitive.calling_ae_title)
+
+    ae = AE()
+    for sop_class, syntax in contexts:
+        ae.add_supported_context(sop_class, syntax)
+    handlers = [(evt.EVT_C_STORE, store), (evt.EVT_REQUESTED, requested)]
+    server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
+    running.port = server.server_address[1]
+    try:
+        yield running
+    finally:
+        server.shutdown()
+
+
+def status(node: Node) -> NodeStatus:
+    return NodeStatus.objects.get(node=node)
+
+
+def states(*items: QueueItem) -> list[str]:
+    return [QueueItem.objects.get(pk=item.pk).state for item in items]
+
+
+def back_off_is_over(node: Node) -> None:
+    """As if the time had passed that the node and its items wait for."""
+    past = timezone.now() - timedelta(seconds=1)
+    NodeStatus.objects.filter(node=node, not_before__isnull=False).update(not_before=past)
+    QueueItem.objects.filter(node=node, not_before__gt=past).update(not_before=past)

@@ -58,7 +58,7 @@ class QueueItemAdmin(WithPatientData, Kept):
         "created_at",
         "last_error",
     )
-    list_filter = ("state", "modality", "warning", ("node", admin.RelatedOnlyFieldListFilter))
+    list_filter = ("state", "warning", "node")
     # Exact values: a search for a part of a text would read the whole table.
     search_fields = (
         "id__exact",
@@ -66,9 +66,12 @@ class QueueItemAdmin(WithPatientData, Kept):
         "sop_instance_uid__exact",
         "patient_id__exact",
         "accession_number__exact",
+        "modality__exact",
         "destination_ae_title__exact",
     )
-    search_help_text = "item, study or instance UID, patient ID, accession number or destination, written out in full"
+    search_help_text = (
+        "item, UID of study or instance, patient ID, accession number, modality or destination, written out"
+    )
     ordering = ("-id",)
     list_select_related = ("node", "script_version")
     inlines = [

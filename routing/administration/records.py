@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from django.contrib import admin
 
-from routing.administration.pages import Kept, WithPatientData
+from routing.administration.pages import Kept, WithPatientData, one_of
+from routing.core.states import QueueEvent, QueueState
+from routing.dicom.status import Answer
 from routing.models import (
     ApplicationLogLine,
     Attempt,
@@ -16,12 +18,13 @@ from routing.models import (
     ScopedState,
     ServiceProcess,
 )
+from scripts_app.core.outcome import Verdict
 
 
 @admin.register(HistoryEntry)
 class HistoryEntryAdmin(WithPatientData, Kept):
     list_display = ("id", "at", "item_id", "event", "from_state", "to_state", "actor", "note")
-    list_filter = ("event", "to_state")
+    list_filter = (one_of("event", QueueEvent), one_of("to_state", QueueState))
     search_fields = ("item__id__exact", "actor__exact")
     ordering = ("-id",)
 
@@ -29,7 +32,7 @@ class HistoryEntryAdmin(WithPatientData, Kept):
 @admin.register(Attempt)
 class AttemptAdmin(WithPatientData, Kept):
     list_display = ("id", "started_at", "item_id", "node", "answer", "status", "comment", "error", "bytes_sent")
-    list_filter = ("answer", ("node", admin.RelatedOnlyFieldListFilter))
+    list_filter = (one_of("answer", [answer.name.lower() for answer in Answer]), "node")
     list_select_related = ("node",)
     search_fields = ("item__id__exact",)
     ordering = ("-id",)
@@ -38,7 +41,7 @@ class AttemptAdmin(WithPatientData, Kept):
 @admin.register(ItemLogLine)
 class ItemLogLineAdmin(WithPatientData, Kept):
     list_display = ("id", "at", "item_id", "level", "source", "entry", "line", "text")
-    list_filter = ("level", "source")
+    list_filter = (one_of("source", ("script", "router")),)
     search_fields = ("item__id__exact", "text")
     ordering = ("-id",)
 
@@ -46,7 +49,7 @@ class ItemLogLineAdmin(WithPatientData, Kept):
 @admin.register(PrepareReport)
 class PrepareReportAdmin(WithPatientData, Kept):
     list_display = ("id", "at", "item_id", "verdict", "message", "script_version", "milliseconds")
-    list_filter = ("verdict",)
+    list_filter = (one_of("verdict", Verdict),)
     list_select_related = ("script_version",)
     search_fields = ("item__id__exact",)
     ordering = ("-id",)
@@ -55,14 +58,13 @@ class PrepareReportAdmin(WithPatientData, Kept):
 @admin.register(AuditRecord)
 class AuditRecordAdmin(WithPatientData, Kept):
     list_display = ("at", "actor", "action", "object")
-    list_filter = ("action",)
-    search_fields = ("actor", "object")
+    search_fields = ("actor__exact", "action__exact", "object")
 
 
 @admin.register(ApplicationLogLine)
 class ApplicationLogLineAdmin(WithPatientData, Kept):
     list_display = ("at", "level", "process", "logger", "message")
-    list_filter = ("level", "logger")
+    list_filter = (one_of("level", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")),)
     search_fields = ("message",)
 
 

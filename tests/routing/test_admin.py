@@ -130,6 +130,14 @@ def test_a_list_takes_the_same_number_of_queries_whatever_its_length(model: type
     assert len(set(counts)) == 1, counts
 
 
+def test_history_is_filtered_by_what_happened(boss: Client) -> None:
+    row_in_every_table(1)
+    address = page(HistoryEntry, "changelist")
+    assert "1 history entry" in boss.get(f"{address}?event=gave+up&to_state=Failed").text
+    assert "0 history entries" in boss.get(f"{address}?event=delivered").text
+    assert "1 attempt" in boss.get(page(Attempt, "changelist") + "?answer=refused").text
+
+
 @pytest.mark.parametrize("model", OURS)
 def test_staff_without_rights_see_nothing(model: type[models.Model]) -> None:
     row_in_every_table(1)

@@ -123,7 +123,7 @@ def test_connecting_and_closing_leaves_nothing_behind(tmp_path: Path) -> None:
         HALF_A_STORE + b"\x99\0\0\0\0\0",
         REQUEST,
         b"\x0a\0\0\0\0\0",
-        struct.pack(">BxL", 4, 1 << 30),
+        store_command() + pdata(pdv(dataset(pixels=1 << 20), control=2)),
         store_command() + struct.pack(">BxLLBB", 4, 100, 200, 1, 2),
         store_command() + struct.pack(">BxLL", 4, 4, 0),
         store_command() + struct.pack(">BxLLBB", 4, 6, 1, 1, 2),
@@ -302,9 +302,10 @@ def test_a_connection_that_gets_no_thread_is_closed_and_the_next_is_served(
         raise RuntimeError("can't start new thread")
 
     with running_scp(tmp_path) as scp:
-        with monkeypatch.context() as exhausted, RawPeer(scp.port) as peer:
+        with monkeypatch.context() as exhausted:
             exhausted.setattr(threading.Thread, "start", no_more)
-            assert peer.is_closed()
+            with RawPeer(scp.port) as peer:
+                assert peer.is_closed()
         assert is_served(scp)
         wait_until_alone(scp)
 

@@ -1,13 +1,26 @@
 """Rows with dull values; a test writes only what matters to it."""
 
 import itertools
+from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from pydicom.dataset import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
+from routing.core.identifiers import Identifiers
+from routing.core.instance import ReceivedInstance
 from routing.models import Node, QueueItem
+from routing.spool import Spool
+from scripts_app.core.dataset.file_meta import encode_file_meta
+from scripts_app.models import LuaEntry
+
+EXPLICIT = "1.2.840.10008.1.2.1"
+CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 
 _ids = itertools.count(1)
+new_id = Identifiers(tag=7)
 
 
 def node(ae_title: str = "PACS", **columns: Any) -> Node:
@@ -41,3 +54,74 @@ def queue_item(state: str = "Prepared", **columns: Any) -> QueueItem:
         "updated_at": now,
     }
     return QueueItem.objects.create(id=identifier, state=state, **(values | columns))
+
+
+def ct_image(**elements: Any) -> bytes:
+    """The data set of a small CT image, Explicit VR Little Endian; elements by keyword, None leaves one out."""
+    dataset = Dataset()
+    values: dict[str, Any] = {
+        "SOPClassUID": CT_IMAGE,
+        "SOPInstanceUID": "1.2.3.4.5",
+        "AccessionNumber": "A-1",
+        "Modality": "CT",
+        "PatientName": "TEST^ANNA",
+        "PatientID": "T-1",
+        "StudyInstanceUID": "1.2.3",
+        "SeriesInstanceUID": "1.2.3.4",
+        "PixelData": bytes(range(64)),
+    }
+    for keyword, value in (values | elements).items():
+        if value is not None:
+            setattr(dataset, keyword, value)
+    dataset["PixelData"].VR = "OW"
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    write_dataset(out, dataset)
+    return out.getvalue()
+
+
+def received(
+    spool: Spool, dataset: bytes | None = None, *, identifier: int | None = None, syntax: str = EXPLICIT, **fields: Any
+) -> ReceivedInstance:
+    """A durable file as the listener leaves it, and what the listener knows of it."""
+    at = datetime.now(UTC)
+    values = {
+        "calling_ae_title": "CT_1",
+        "called_ae_title": "PACS",
+        "peer_address": "192.0.2.1",
+        "association_id": "association-1",
+        "sop_class_uid": CT_IMAGE,
+        "sop_instance_uid": "1.2.3.4.5",
+        **fields,
+    }
+    identifier = identifier or new_id()
+    meta = encode_file_meta(
+        values["sop_class_uid"],
+        values["sop_instance_uid"],
+        syntax,
+        calling_ae_title=values["calling_ae_title"],
+        called_ae_title=values["called_ae_title"],
+        private={
+            "id": identifier,
+            "calling": values["calling_ae_title"],
+            "called": values["called_ae_title"],
+            "peer": values["peer_address"],
+            "association": values["association_id"],
+            "received": at.isoformat(),
+        },
+    )
+    part = spool.begin(identifier)
+    part.write([meta, ct_image() if dataset is None else dataset])
+    part.commit()
+    return ReceivedInstance(
+        id=identifier,
+        transfer_syntax_uid=syntax,
+        received_at=at,
+        dataset_offset=len(meta),
+        size=part.size,
+        **values,
+    )
+
+
+def lua_entry(script: str, **columns: Any) -> LuaEntry:
+    return LuaEntry.objects.create(script=script, position=next(_ids), **columns)

@@ -58,10 +58,19 @@ def instance_in(path: Path, identifier: int) -> ReceivedInstance:
         sop_class_uid=meta.media_storage_sop_class_uid,
         sop_instance_uid=meta.media_storage_sop_instance_uid,
         transfer_syntax_uid=meta.transfer_syntax_uid,
-        received_at=created_at(identifier),
+        received_at=_received_at(private.get("received"), identifier),
         dataset_offset=meta.dataset_offset,
         size=size,
     )
+
+
+def _received_at(noted: object, identifier: int) -> datetime:
+    """The moment that the listener noted; for a foreign file that of its identifier."""
+    try:
+        at = datetime.fromisoformat(str(noted))
+    except ValueError:
+        return created_at(identifier)
+    return at if at.tzinfo else created_at(identifier)
 
 
 def row_for(instance: ReceivedInstance, spool: Spool, directory: Directory, now: datetime) -> dict[str, Any]:

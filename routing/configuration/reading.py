@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
 from routing.configuration import config_yml, nodes_yml
 from routing.configuration.nodes_yml import WrittenNode
+from routing.configuration.route_targets import unknown_targets
+from routing.core.ae_title import KnownTitle, TitleBook
 from routing.models import Node
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.directory import read_directory
@@ -35,7 +38,7 @@ class Desired:
     notes: tuple[str, ...]
 
 
-def read_configuration(root: Path, settings: object) -> Desired:
+def read_configuration(root: Path, settings: Any) -> Desired:
     """
     Read ``root``; ConfigurationError lists every mistake in it, and then nothing may be used.
 
@@ -43,7 +46,7 @@ def read_configuration(root: Path, settings: object) -> Desired:
     """
     scripts = read_directory(root)
     problems, notes = list(scripts.problems), list(scripts.notes)
-    own_ae_title: str = getattr(settings, "ae_title")  # noqa: B009 (settings is any object of that shape)
+    own_ae_title: str = settings.ae_title
 
     nodes = None
     if (text := read_text(root, nodes_yml.FILE, problems)) is not None:
@@ -54,9 +57,11 @@ def read_configuration(root: Path, settings: object) -> Desired:
     elif nodes is None and scripts.entries is None and not problems:
         problems.append(Problem(str(root), None, "has none of config.yml, nodes.yml and lua.yml"))
 
-    titles = _storage_titles(nodes)
+    book = _title_book(nodes, own_ae_title, settings.ae_title_prefix)
+    destinations = {*book.titles().values(), own_ae_title}
     for entry in scripts.entries or ():
-        problems += _unknown_titles(entry, {*titles, own_ae_title}) + _too_long(entry)
+        problems += _unknown_titles(entry, destinations) + _too_long(entry)
+    notes += map(str, unknown_targets(scripts.entries or (), scripts.libraries, book))
     for path in scripts.libraries:
         problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])
     problems = list(dict.fromkeys(problems))
@@ -75,10 +80,15 @@ def read_configuration(root: Path, settings: object) -> Desired:
     return Desired(nodes, entries, None if entries is None else scripts.libraries, tuple(notes))
 
 
-def _storage_titles(nodes: Iterable[WrittenNode] | None) -> set[str]:
+def _title_book(nodes: Iterable[WrittenNode] | None, own_ae_title: str, prefix: str) -> TitleBook:
+    """What every AE title will mean after the import."""
     if nodes is None:
-        return set(Node.objects.filter(role=Node.Role.STORAGE).values_list("ae_title", flat=True))
-    return {node.values["ae_title"] for node in nodes if node.for_storage}
+        rows = Node.objects.filter(role=Node.Role.STORAGE)
+        known = [KnownTitle(row.pk, row.ae_title, tuple(row.aliases), row.enabled) for row in rows]
+    else:
+        values = [node.values for node in nodes if node.for_storage]
+        known = [KnownTitle(0, one["ae_title"], tuple(one["aliases"]), one["enabled"]) for one in values]
+    return TitleBook(known, own_ae_title, prefix)
 
 
 def _unknown_titles(entry: WrittenEntry, titles: set[str]) -> list[Problem]:

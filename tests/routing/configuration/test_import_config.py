@@ -334,6 +334,20 @@ def test_a_file_that_is_no_lua_is_a_mistake_as_a_script_and_a_remark_as_a_librar
     assert refuse(tmp_path)[0].startswith("scripts/route.lua:3: ")
 
 
+def test_route_targets_that_no_node_answers_to_are_remarked_as_far_as_the_text_shows_them(tmp_path: Path) -> None:
+    script = """\
+        -- route:Add('COMMENT')
+        route:Add('PASC', function(ds) end)
+        route:Add("DCP_PACS"); route:Add('000000'); route:Add(name)
+        route:Add('AI_SERVER')
+"""
+    out = run(directory(tmp_path, {**FILES, "lua.yml": f"- Script: |\n{script}"}), "--plan")
+    remarks = [line for line in out.splitlines() if line.startswith("note") and "route:Add" in line]
+    assert remarks[0].startswith("note    lua.yml:3: route:Add('PASC') names no Storage node; did you mean 'PACS'?")
+    assert remarks[1].startswith("note    lua.yml:5: route:Add('AI_SERVER') names a disabled node")
+    assert len(remarks) == 2
+
+
 def test_a_link_out_of_the_directory_is_refused_wherever_it_is(tmp_path: Path) -> None:
     outside = directory(tmp_path / "outside", {"secret.lua": "x = 1", "lua.yml": "[]"})
     inside = directory(tmp_path / "inside", FILES)

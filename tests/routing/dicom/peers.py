@@ -1,4 +1,4 @@
-"""Builders for network tests: a Storage SCP over a spool, a peer of raw bytes, a node that follows a script."""
+"""Builders for network tests: a Storage SCP over a spool, a peer of raw bytes, instances to send."""
 
 import contextlib
 import queue
@@ -16,11 +16,8 @@ from routing.core.identifiers import Identifiers
 from routing.core.instance import OutgoingInstance, ReceivedInstance
 from routing.dicom import command
 from routing.dicom.associate import (
-    RELEASE_RP,
     AssociationRequest,
     Refusal,
-    decode_request,
-    encode_accept,
     encode_request,
 )
 from routing.dicom.contexts import is_storage
@@ -218,77 +215,15 @@ def bundled_instances() -> Mapping[str, OutgoingInstance]:
     return found
 
 
-@contextlib.contextmanager
-def scripted_node(script: Callable[["ScriptedNode"], None]) -> Iterator[int]:
-    """A node that follows a script for each connection; its port."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    failures: list[BaseException] = []
-
-    def serve() -> None:
-        while True:
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                return
-            with connection:
-                try:
-                    script(ScriptedNode(connection))
-                except OSError:
-                    pass
-                except BaseException as error:
-                    failures.append(error)
-
-    thread = threading.Thread(target=serve)
-    thread.start()
-    try:
-        yield listener.getsockname()[1]
-    finally:
-        listener.shutdown(socket.SHUT_RDWR)
-        listener.close()
-        thread.join(PATIENCE)
-    assert not failures, failures
+def is_served(scp: RunningScp, source: str = "127.0.0.1") -> bool:
+    with RawPeer(scp.port, source) as peer:
+        peer.associate()
+        peer.send(store_command(), pdata(pdv(dataset(), control=2)))
+        return peer.response().status == 0
 
 
-class ScriptedNode(RawPeer):
-    """The acceptor's end of one connection."""
-
-    def __init__(self, connection: socket.socket) -> None:
-        self.socket = connection
-        self.socket.settimeout(PATIENCE)
-        self._inbound = Inbound(connection, PATIENCE)
-
-    def accept(self, max_pdu: int = 16384, accepted: Callable[[int], bool] = lambda _: True) -> None:
-        """Answer the A-ASSOCIATE-RQ; each context gets its first transfer syntax."""
-        kind, body = self.receive()
-        assert kind == 1
-        request = decode_request(body, "")
-        results = [
-            (each.context_id, 0 if accepted(each.context_id) else 3, each.transfer_syntaxes[0])
-            for each in request.contexts
-        ]
-        self.send(encode_accept(request, results, max_pdu))
-
-    def receive_store(self) -> tuple[command.Command, bytes]:
-        """One C-STORE-RQ with its data set."""
-        command_set = content = b""
-        while True:
-            kind, body = self.receive()
-            assert kind == 4, f"PDU type {kind}"
-            while body:
-                length, _, control = command.PDV_HEADER.unpack_from(body)
-                fragment, body = body[6 : length + 4], body[length + 4 :]
-                if control & 1:
-                    command_set += fragment
-                else:
-                    content += fragment
-                    if control & 2:
-                        return command.decode(command_set), content
-
-    def respond(self, request: command.Command, status: int = 0, comment: str = "", max_pdu: int = 16384) -> None:
-        self.send(command.command_pdus(1, command.response(request, status, comment), max_pdu))
-
-    def answer_release(self) -> None:
-        """Pass over what comes until the requestor releases, and let it go."""
-        while self.receive()[0] != 5:
-            pass
-        self.send(RELEASE_RP)
+def wait_until_alone(scp: RunningScp) -> None:
+    for thread in threading.enumerate():
+        if thread.name == "dicom":
+            thread.join(PATIENCE)
+    assert scp.scp.association_count == 0

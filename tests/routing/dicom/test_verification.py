@@ -7,7 +7,8 @@ import pytest
 from routing.dicom import command
 from routing.dicom.associate import Refusal
 from routing.dicom.verification import echo
-from tests.routing.dicom.peers import ScriptedNode, address, running_scp, scripted_node
+from tests.routing.dicom.nodes import ScriptedNode, scripted_node
+from tests.routing.dicom.peers import address, running_scp
 
 pytestmark = pytest.mark.integration
 

@@ -33,7 +33,9 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
+from scripts_app.core.dataset.index import scan
 
 _WORDS = {"OW": 2, "OF": 4, "OD": 8, "OL": 4, "OV": 8}
 """Bytes that byte order swaps, for the VRs that pydicom leaves as they are."""
@@ -56,6 +58,9 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
     Pixels are decoded again from what was made and compared, sample by
     sample.  Any exception means that it cannot be done.
     """
+    if before != DeflatedExplicitVRLittleEndian:
+        # pydicom reads as far as it can and leaves out the rest; here that would be lost.
+        scan(content, 0, len(content), encoding_of(before), ordered=False)
     dataset = _read(content, before)
     decoding, encoding = UID(before).is_encapsulated, UID(after).is_encapsulated
     if decoding and "PixelData" in dataset:

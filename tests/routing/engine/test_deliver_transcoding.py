@@ -1,0 +1,141 @@
+"""Images that leave in another transfer syntax than they came in, because the node takes no other or demands it."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_files
+from pydicom.pixels import pixel_array
+
+from routing.models import ItemLogLine, Node, QueueItem
+from routing.prepared_files import PreparedFiles
+from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT
+from tests.routing.engine.delivery import Delivery, back_off_is_over, delivery, node, states, storage_node
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+JPEG_2000 = "1.2.840.10008.1.2.4.90"
+RLE = "1.2.840.10008.1.2.5"
+SR = "1.2.840.10008.5.1.4.1.1.88.33"
+
+
+def waiting(running: Delivery, destination: Node, name: str) -> tuple[QueueItem, Dataset]:
+    """An item made from a file that comes with pydicom, and that file."""
+    path = next(Path(path) for path in get_testdata_files(f"**/{name}") if Path(path).name == name)
+    content = path.read_bytes()
+    meta = read_file_meta(content)
+    item = running.image(
+        destination,
+        content[meta.dataset_offset :],
+        meta.transfer_syntax_uid,
+        sop_class_uid=meta.media_storage_sop_class_uid,
+        sop_instance_uid=meta.media_storage_sop_instance_uid,
+    )
+    return item, dcmread(path)
+
+
+def read(content: bytes, syntax: str) -> Dataset:
+    return dcmread(io.BytesIO(encode_file_meta("1.2", "1.2", syntax) + content))
+
+
+def test_an_image_is_decoded_for_a_node_that_takes_it_only_uncompressed(tmp_path):
+    mr = "1.2.840.10008.5.1.4.1.1.4"
+    with storage_node(contexts=[(mr, IMPLICIT)]) as pacs, delivery(tmp_path) as running:
+        item, original = waiting(running, node(pacs.port), "MR_small_jp2klossless.dcm")
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.attempt_count) == ("Delivered", 1)
+    arrived = pacs.arrived[0]
+    assert arrived.transfer_syntax_uid == IMPLICIT
+    sent = read(arrived.dataset, IMPLICIT)
+    assert np.array_equal(pixel_array(sent), pixel_array(original))
+    assert sent.SOPInstanceUID == original.SOPInstanceUID == arrived.sop_instance_uid
+    log = ItemLogLine.objects.get(item=item)
+    assert log.text == "transcoded from JPEG 2000 Image Compression (Lossless Only) to Implicit VR Little Endian"
+    assert PreparedFiles(running.spool.root).path(item.prepared_file).is_file()
+    assert running.spool.path(item.id).is_file()
+
+
+def test_an_image_goes_as_it_came_to_a_node_that_takes_it_so(tmp_path):
+    mr = "1.2.840.10008.5.1.4.1.1.4"
+    contexts = [(mr, IMPLICIT), (mr, EXPLICIT), (mr, JPEG_2000)]
+    with storage_node(contexts=contexts) as pacs, delivery(tmp_path) as running:
+        item, _ = waiting(running, node(pacs.port), "MR_small_jp2klossless.dcm")
+        running.rest()
+    assert states(item) == ["Delivered"]
+    assert pacs.arrived[0].transfer_syntax_uid == JPEG_2000
+    assert pacs.arrived[0].dataset == running.spool.path(item.id).read_bytes()[item.dataset_offset :]
+
+
+def test_a_demanded_syntax_is_made_once_and_kept_for_the_next_attempt(tmp_path):
+    def answer(event, number):
+        return 0xA700 if number == 1 else 0x0000
+
+    contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT)]
+    with storage_node(answer, contexts) as pacs, delivery(tmp_path) as running:
+        item, original = waiting(running, node(pacs.port, transfer_syntax="RLELossless"), "CT_small.dcm")
+        running.rest()
+        item.refresh_from_db()
+        kept = item.prepared_file
+        assert kept
+        back_off_is_over(item.node)
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.prepared_file) == ("Delivered", kept)
+    assert ItemLogLine.objects.count() == 1
+    assert [arrival.transfer_syntax_uid for arrival in pacs.arrived] == [RLE, RLE]
+    assert pacs.arrived[0].dataset == pacs.arrived[1].dataset
+    assert np.array_equal(pixel_array(read(pacs.arrived[1].dataset, RLE)), pixel_array(original))
+
+
+def test_the_service_demands_for_every_node_that_says_nothing(tmp_path):
+    with (
+        storage_node(contexts=[(CT_IMAGE, IMPLICIT), (CT_IMAGE, EXPLICIT)]) as pacs,
+        delivery(tmp_path, transfer_syntax="ImplicitVRLittleEndian") as running,
+    ):
+        one, _ = waiting(running, node(pacs.port, "ONE"), "CT_small.dcm")
+        other, _ = waiting(running, node(pacs.port, "OTHER", transfer_syntax=EXPLICIT), "CT_small.dcm")
+        running.rest()
+    assert states(one, other) == ["Delivered", "Delivered"]
+    assert sorted(arrival.transfer_syntax_uid for arrival in pacs.arrived) == [IMPLICIT, EXPLICIT]
+
+
+def test_what_has_no_pixels_is_sent_as_it_is_to_a_node_that_demands_compression(tmp_path):
+    with storage_node(contexts=[(SR, EXPLICIT)]) as pacs, delivery(tmp_path) as running:
+        item, _ = waiting(running, node(pacs.port, transfer_syntax="JPEG2000Lossless"), "reportsi.dcm")
+        item.sop_class_uid = SR
+        item.save()
+        running.rest()
+    assert states(item) == ["Delivered"]
+    assert pacs.arrived[0].dataset == running.spool.path(item.id).read_bytes()[item.dataset_offset :]
+
+
+@pytest.mark.parametrize(
+    ("demanded", "name", "words"),
+    [
+        ("JPEGProcess1", "CT_small.dcm", "demanded in JPEG Baseline (Process 1): there is no lossless encoder for it"),
+        ("RLELossless", "CT_small.dcm", "demanded in RLE Lossless: the node does not accept that"),
+        ("", "JPEG-lossy.dcm", "cannot be transcoded losslessly from JPEG Extended (Process 2 and 4) into Explicit VR"),
+    ],
+)
+def test_an_image_that_cannot_be_made_fit_is_rejected_with_the_syntaxes_and_the_next_one_goes(
+    tmp_path, demanded, name, words
+):
+    secondary_capture = "1.2.840.10008.5.1.4.1.1.7"
+    contexts = [(CT_IMAGE, EXPLICIT), (secondary_capture, EXPLICIT)]
+    with storage_node(contexts=contexts) as pacs, delivery(tmp_path) as running:
+        pacs_node = node(pacs.port, transfer_syntax=demanded, max_associations=1)
+        item, _ = waiting(running, pacs_node, name)
+        Node.objects.filter(pk=pacs_node.pk).update(transfer_syntax=demanded)
+        running.rest()
+        Node.objects.filter(pk=pacs_node.pk).update(transfer_syntax="")
+        welcome = running.image(pacs_node)
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.attempt_count) == ("Rejected", 1)
+    assert words in item.last_error
+    assert item.prepared_file == ""
+    assert states(welcome) == ["Delivered"]

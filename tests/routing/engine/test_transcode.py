@@ -1,0 +1,154 @@
+"""Transcoding in a process of its own: the same pixels, the same identity, within limits."""
+
+import io
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_files
+from pydicom.pixels import pixel_array
+
+from routing.core.syntax_choice import COMPRESSING, DEFLATED, EXPLICIT, IMPLICIT
+from routing.engine import transcode
+from routing.engine.transcode import CannotStart, CannotTranscode, Transcoder
+from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from tests.routing.dicom.peers import dataset
+
+pytestmark = pytest.mark.integration
+
+SAMPLES = [
+    "CT_small.dcm",
+    "MR_small_bigendian.dcm",
+    "ExplVR_BigEnd.dcm",
+    "rtdose_expb.dcm",
+    "MR_small_RLE.dcm",
+    "MR_small_jpeg_ls_lossless.dcm",
+    "MR_small_jp2klossless.dcm",
+    "J2K_pixelrep_mismatch.dcm",
+    "JPEGLSNearLossless_08.dcm",
+    "SC_rgb_jpeg_gdcm.dcm",
+    "SC_rgb_dcmtk_+eb+cy+np.dcm",
+    "SC_rgb_rle_2frame.dcm",
+    "SC_rgb_small_odd.dcm",
+    "image_dfl.dcm",
+    "JPEG2000.dcm",
+]
+"""In every transfer syntax that can be read, with signs, colours, frames and odd lengths."""
+
+
+@pytest.fixture(scope="module")
+def transcoder() -> Iterator[Transcoder]:
+    running = Transcoder(seconds=60, memory_mib=4096)
+    yield running
+    running.close()
+
+
+def sample(name: str) -> tuple[bytes, str]:
+    """Data set and transfer syntax of a file that comes with pydicom."""
+    content = next(Path(path) for path in get_testdata_files(f"**/{name}") if Path(path).name == name).read_bytes()
+    meta = read_file_meta(content)
+    return content[meta.dataset_offset :], meta.transfer_syntax_uid
+
+
+def read(content: bytes, syntax: str) -> Dataset:
+    return dcmread(io.BytesIO(encode_file_meta("1.2", "1.2", syntax) + content))
+
+
+def made_from(transcoder: Transcoder, content: bytes, before: str, after: str) -> bytes:
+    half = len(content) // 2
+    view = memoryview(content)
+    return b"".join(transcoder.transcode([view[:half], view[half:]], before, after))
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+@pytest.mark.parametrize("after", [EXPLICIT, IMPLICIT, DEFLATED])
+def test_what_can_be_decoded_comes_out_uncompressed_with_the_same_pixels_and_identity(transcoder, name, after):
+    content, before = sample(name)
+    original = read(content, before)
+    made = read(made_from(transcoder, content, before, after), after)
+    assert np.array_equal(pixel_array(made, raw=True), pixel_array(original, raw=True))
+    assert made.SOPInstanceUID == original.SOPInstanceUID
+    assert made.get("PatientName") == original.get("PatientName")
+
+
+@pytest.mark.parametrize("after", sorted(COMPRESSING))
+@pytest.mark.parametrize(
+    "name", ["CT_small.dcm", "MR_small_bigendian.dcm", "ExplVR_BigEnd.dcm", "SC_rgb_rle_2frame.dcm"]
+)
+def test_what_is_compressed_decodes_to_the_same_pixels(transcoder, name, after):
+    content, before = sample(name)
+    made = read(made_from(transcoder, content, before, after), after)
+    original = read(content, before)
+    assert np.array_equal(pixel_array(made, raw=True), pixel_array(original, raw=True))
+    assert made.SOPInstanceUID == original.SOPInstanceUID
+
+
+def test_what_has_no_pixels_changes_its_encoding_only(transcoder):
+    content, before = sample("reportsi.dcm")
+    made = read(made_from(transcoder, content, before, IMPLICIT), IMPLICIT)
+    assert made == read(content, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "after", "words"),
+    [
+        ("reportsi.dcm", min(COMPRESSING), "no pixels"),
+        ("JPEG-lossy.dcm", EXPLICIT, "decode"),
+        ("MR_truncated.dcm", IMPLICIT, "NotIndexable"),
+    ],
+)
+def test_what_cannot_be_done_says_why_and_the_process_goes_on(transcoder, name, after, words):
+    content, before = sample(name)
+    with pytest.raises(CannotTranscode, match=words):
+        made_from(transcoder, content, before, after)
+    content, before = sample("CT_small.dcm")
+    assert made_from(transcoder, content, before, IMPLICIT)
+
+
+def test_bytes_that_are_no_data_set_are_refused(transcoder):
+    with pytest.raises(CannotTranscode):
+        made_from(transcoder, random.Random(1).randbytes(5000), "1.2.840.10008.1.2.4.90", EXPLICIT)
+
+
+def test_a_data_set_that_takes_too_long_ends_the_process_and_the_next_one_gets_another():
+    content, before = sample("CT_small.dcm")
+    hasty = Transcoder(seconds=60, memory_mib=4096)
+    try:
+        assert made_from(hasty, content, before, IMPLICIT)
+        hasty._seconds = 0
+        with pytest.raises(CannotTranscode, match="longer than 0 s"):
+            made_from(hasty, content, before, IMPLICIT)
+        hasty._seconds = 60
+        assert made_from(hasty, content, before, IMPLICIT)
+    finally:
+        hasty.close()
+
+
+def test_a_data_set_beyond_the_limit_of_memory_is_refused():
+    small = Transcoder(seconds=60, memory_mib=400)
+    try:
+        with pytest.raises(CannotTranscode, match=r"MemoryError|ended"):
+            made_from(small, dataset(pixels=100 << 20), EXPLICIT, IMPLICIT)
+    finally:
+        small.close()
+
+
+def test_a_process_that_does_not_start_blames_the_installation(monkeypatch):
+    monkeypatch.setattr(transcode, "_PROGRAM", "routing.engine.no_such_program")
+    with pytest.raises(CannotStart):
+        made_from(Transcoder(seconds=60, memory_mib=4096), b"", EXPLICIT, IMPLICIT)
+
+
+def test_the_process_gets_no_secret_of_the_service(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://user:secret@db/router")
+    transcoder = Transcoder(seconds=60, memory_mib=4096)
+    try:
+        content, before = sample("CT_small.dcm")
+        made_from(transcoder, content, before, IMPLICIT)
+        assert transcoder._process is not None
+        assert b"secret" not in Path(f"/proc/{transcoder._process.pid}/environ").read_bytes()
+    finally:
+        transcoder.close()

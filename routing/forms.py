@@ -86,7 +86,9 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         read=_network, help_text="send only when this machine has an address in one of these networks, one a line"
     )
     sop_class_priorities = LinesField(
-        read=_sop_class, help_text="SOP class UIDs, most urgent first; the word default places all others"
+        read=_sop_class,
+        label="SOP class priorities",
+        help_text="SOP class UIDs, most urgent first; the word default places all others",
     )
 
     class Meta:
@@ -98,6 +100,14 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
             *("retry_initial", "retry_limit", "retry_jitter", "retry_attempts"),
             *("tls", "tls_check_host", "tls_ca", "tls_certificate", "tls_key"),
         ]
+
+        labels = {
+            "max_associations": "Associations at the most",
+            "retry_initial": "First delay",
+            "retry_limit": "Longest delay",
+            "retry_jitter": "Jitter",
+            "retry_attempts": "Attempts",
+        }
 
     SECTIONS = (
         ("Where it is", ("ae_title", "description", "host", "port", "role", "aliases", "enabled", "paused")),
@@ -163,7 +173,9 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
 
 def title_book(exclude: int | None = None) -> TitleBook:
     """What every called AE title means right now (D1)."""
-    nodes = Node.objects.filter(role=Node.Role.STORAGE).exclude(pk=exclude)
+    nodes = Node.objects.filter(role=Node.Role.STORAGE)
+    if exclude is not None:
+        nodes = nodes.exclude(pk=exclude)
     known = [KnownTitle(node.pk, node.ae_title, tuple(node.aliases), node.enabled) for node in nodes]
     return TitleBook(known, settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import sqlite3
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +27,10 @@ logger = logging.getLogger("capacitor.live")
 Fingerprint = Callable[[], Awaitable[Any]]
 
 
-def sqlite_fingerprint(database: Path | str) -> Fingerprint:
+@contextlib.contextmanager
+def sqlite_fingerprint(database: Path | str) -> Iterator[Fingerprint]:
     """
-    Answer a number that changes with every commit of any other connection.
+    Yield a look at a number that changes with every commit of any other connection.
 
     The connection never writes: a connection's own commits do not change its ``data_version``.
     """
@@ -41,12 +43,18 @@ def sqlite_fingerprint(database: Path | str) -> Fingerprint:
             # Locked for a moment by recovery: the next look comes soon.
             return None
 
-    return look
+    try:
+        yield look
+    finally:
+        watching.close()
 
 
-@database_sync_to_async
-def newest_rows() -> Any:
+async def newest_rows() -> Any:
     """The newest ids and moments of all that pages show; for databases without a version number."""
+    return await database_sync_to_async(_newest_rows)()
+
+
+def _newest_rows() -> Any:
     tables = (HistoryEntry, QueueItem, ItemLogLine, ApplicationLogLine, AuditRecord)
     ids = [table._default_manager.aggregate(newest=models.Max("pk"))["newest"] for table in tables]
     moments = NodeStatus.objects.aggregate(
@@ -55,12 +63,15 @@ def newest_rows() -> Any:
     return ids, moments
 
 
-def fingerprint() -> tuple[Fingerprint, float]:
+@contextlib.contextmanager
+def fingerprint() -> Iterator[tuple[Fingerprint, float]]:
     """How to look at the configured database, and how often."""
     name = settings.DATABASES["default"]["NAME"]
     if connection.vendor == "sqlite" and Path(name).is_file():
-        return sqlite_fingerprint(name), LOOK_EVERY["sqlite"]
-    return newest_rows, LOOK_EVERY["other"]
+        with sqlite_fingerprint(name) as look:
+            yield look, LOOK_EVERY["sqlite"]
+    else:
+        yield newest_rows, LOOK_EVERY["other"]
 
 
 class Watcher:
@@ -84,7 +95,10 @@ class Watcher:
             self._task = None
 
     async def _watch(self) -> None:
-        look, pause = fingerprint()
+        with fingerprint() as (look, pause):
+            await self._compare(look, pause)
+
+    async def _compare(self, look: Fingerprint, pause: float) -> None:
         seen = await look()
         while True:
             await asyncio.sleep(pause)

@@ -30,9 +30,7 @@ class QueueItemQuerySet(models.QuerySet["QueueItem"]):
 
     def counts(self) -> dict[str, int]:
         """Number of items for every state, zeros included, in the order of the states."""
-        found = {
-            row["state"]: row["n"] for row in self.order_by().values("state").annotate(n=models.Count("id"))
-        }
+        found = {row["state"]: row["n"] for row in self.order_by().values("state").annotate(n=models.Count("id"))}
         return {state.value: found.get(state.value, 0) for state in QueueState}
 
     def counts_by_destination(self) -> dict[str, dict[str, int]]:

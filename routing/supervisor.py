@@ -91,7 +91,7 @@ class Supervisor:
         # A session of its own, so that Ctrl-C reaches the supervisor alone, which knows the order.
         service.process = subprocess.Popen(
             service.command,
-            preexec_fn=prepare_child,  # noqa: PLW1509
+            preexec_fn=prepare_child,
             start_new_session=True,
             stdin=subprocess.DEVNULL,
         )

@@ -24,6 +24,7 @@
     age: (past) => span(past),
     countdown: (past) => (past <= -1 ? `in ${span(-past)}` : "now"),
     clock: (_, at) => clock(at),
+    moment: (_, at) => clock(at).slice(at.toDateString() === new Date().toDateString() ? 11 : 0, 16),
   };
 
   function freshen() {

@@ -27,7 +27,7 @@ from routing.engine.outgoing import Outgoing
 from routing.engine.reports import Report
 from routing.engine.settle import Settlement, settle
 from routing.engine.target import DeliverySettings, Target, targets
-from routing.models import Attempt, ItemLogLine, Node, QueueItem
+from routing.models import Attempt, ItemLogLine, QueueItem
 from routing.record import record, record_for
 from routing.rows import insert
 from routing.spool import Spool
@@ -143,13 +143,12 @@ class Deliverer:
         return True
 
     def _write(self, done: Settlement, moved: set[int], now: datetime) -> None:
-        nodes = set(Node.objects.filter(pk__in=done.news).values_list("pk", flat=True))
+        nodes = record_news(done.news.values(), now)
         for attempt in done.attempts:
             if attempt["node_id"] not in nodes:
                 attempt["node_id"] = None
         insert(Attempt, [row for row in done.attempts if row["item_id"] in moved])
         insert(ItemLogLine, [row for row in done.log_lines if row["item_id"] in moved])
-        record_news(done.news.values(), now)
         _return(self._owner, done.returned)
 
     def _refresh(self) -> None:

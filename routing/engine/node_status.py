@@ -41,16 +41,16 @@ class News:
     """In order: a failure, or None where the node answered."""
 
 
-def record_news(news: Iterable[News], now: datetime) -> None:
+def record_news(news: Iterable[News], now: datetime) -> set[int]:
     """
-    Bring the statuses up to date, inside the transaction that records the items.
+    Bring the statuses up to date, inside the transaction that records the items; the nodes that still exist.
 
     An answer ends the back-off.  A failure prolongs it, unless its association
     was begun before the failure that is known already: when a node goes down,
     all of its senders notice, and that is one failure.
     """
     by_node = {one.target.node_id: one for one in news}
-    known = Node.objects.select_for_update().filter(pk__in=by_node).order_by("pk").values_list("pk", flat=True)
+    known = list(Node.objects.select_for_update().filter(pk__in=by_node).order_by("pk").values_list("pk", flat=True))
     for node_id in known:
         one = by_node[node_id]
         status, _ = NodeStatus.objects.get_or_create(node_id=node_id)
@@ -76,6 +76,7 @@ def record_news(news: Iterable[News], now: datetime) -> None:
                 "not_before",
             )
         )
+    return set(known)
 
 
 def _take_in(status: NodeStatus, event: Failure | None, target: Target, now: datetime) -> None:

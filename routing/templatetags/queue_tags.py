@@ -85,6 +85,13 @@ def clock(moment: datetime | None) -> SafeString | str:
     return "-" if moment is None else _time(moment, "clock", f"{timezone.localtime(moment):%Y-%m-%d %H:%M:%S}")
 
 
+@register.filter
+def moment(at: datetime) -> SafeString:
+    """The time of day, with the date unless it is today's."""
+    local, today = timezone.localtime(at), timezone.localdate()
+    return _time(at, "moment", f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}")
+
+
 def _time(moment: datetime, shown_as: str, words: str) -> SafeString:
     local = timezone.localtime(moment)
     return format_html(
@@ -138,6 +145,14 @@ def note_of(entry: HistoryEntry, sight: Sight) -> str:
 def about(sight: Sight, item: QueueItem, text: str) -> str:
     """What a node said about an item."""
     return sight.about(item, text)
+
+
+@register.filter
+def detail(value: Any) -> str:
+    """A value of the audit log; a pair is what it was and what it became."""
+    if isinstance(value, list) and len(value) == 2:
+        return " → ".join("nothing" if part in (None, "", []) else str(part) for part in value)
+    return str(value)
 
 
 @register.filter

@@ -3,13 +3,17 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
 from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
+from django.utils.decorators import method_decorator
 from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 
+# The mark of the parent is on the method that is overridden here.
+@method_decorator(login_not_required, name="dispatch")
 class LogIn(LoginView):
     template_name = "account/login.html"
     redirect_authenticated_user = True

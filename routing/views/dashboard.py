@@ -8,7 +8,7 @@ from django.views.decorators.http import require_GET
 
 from routing.models import QueueItem, UnknownSender
 from routing.sight import Sight
-from routing.views.destinations import destinations
+from routing.views.destinations import Condition, destinations
 from routing.views.problems import problems
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import disk, processes
@@ -34,7 +34,7 @@ def situation(sight: Sight) -> dict[str, Any]:
         "problems": problems(found, room, sight),
         "counts": counts,
         "in_flight": sum(destination.in_flight for destination in found),
-        "destinations": found,
+        "destinations": sorted(found, key=lambda destination: destination.condition is not Condition.FAILING),
         "disk": room,
         "processes": processes(),
         "unknown_senders": UnknownSender.objects.all()[:MOST_SENDERS],

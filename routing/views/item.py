@@ -42,12 +42,14 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     if item.study_instance_uid:
         study = QueueItem.objects.filter(study_instance_uid=item.study_instance_uid)
         study = study.exclude(received_id=item.received_id).order_by("-id")
+    history = list(item.history.select_related("item"))
     lines = list(item.log_lines.order_by("-id")[: LOG_LINES + 1])
     return {
         "sight": Sight.of(request.user),
         "item": item,
         "offers": offers(item) if request.user.has_perm("routing.operate_queue") else [],
-        "history": item.history.select_related("item"),
+        "history": history,
+        "received": bool(history) and not history[0].from_state,
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
         "status_words": describe(item.last_status) if item.last_status is not None else "",
         "report": report,

@@ -92,13 +92,10 @@ def _stuck(sight: Sight) -> Iterator[Problem]:
     for group in groups:
         item = newest.get(group["newest"])
         state, count = group["state"], group["n"]
-        verb = ("has" if count == 1 else "have") + " failed"
-        if state == QueueState.REJECTED:
-            verb = ("is" if count == 1 else "are") + " rejected"
         yield Problem(
             "failure",
             f"{count} {'image' if count == 1 else 'images'} for {group['destination_ae_title']}",
-            verb,
+            state.lower(),
             queue_link(destination=group["destination_ae_title"], state=state),
             since=group["since"],
             cause=sight.last_error(item) if item else "",

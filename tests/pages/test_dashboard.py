@@ -1,0 +1,122 @@
+"""The dashboard says what is wrong, why and since when."""
+
+import re
+from collections import namedtuple
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing.models import AuditRecord, KnownSender, NodeStatus, ServiceProcess, UnknownSender
+from routing.views import service
+from tests.builders import node, queue_item
+from tests.pages import people
+from tests.pages.busy_router import busy_router
+from tests.pages.people import HTMX, visitor
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def running_service():
+    for role in ("listener", "worker"):
+        alive(role)
+
+
+def alive(role, ago=0):
+    now = timezone.now()
+    ServiceProcess.objects.create(
+        owner=f"{role}:{ago}", role=role, host="h", pid=1, started_at=now, seen_at=now - timedelta(seconds=ago)
+    )
+
+
+def words(client=None):
+    return people.words((client or visitor(phi=True)).get("/"))
+
+
+def test_a_calm_router_says_that_nothing_is_wrong():
+    assert "Nothing is wrong" in words()
+
+
+def test_the_counts_stand_in_fixed_order_and_lead_to_the_filtered_queue():
+    queue_item("Failed")
+    queue_item("Failed")
+    page = visitor().get("/").content.decode()
+    assert re.findall(r'href="/queue/\?state=(\w+)">', page) == [
+        *("New", "Prepared", "Failed", "Rejected", "Expired", "Delivered", "Dropped")
+    ]
+    assert re.search(r'state=Failed">\s*<span class="label">Failed</span><span class="figure">2</span>', page)
+
+
+def test_a_node_that_does_not_answer_is_told_with_cause_since_when_and_what_waits():
+    pacs = node("PACS")
+    NodeStatus.objects.create(
+        node=pacs,
+        failures_in_a_row=3,
+        last_success_at=timezone.now() - timedelta(hours=2),
+        last_failure_at=timezone.now(),
+        not_before=timezone.now() + timedelta(seconds=125),
+        last_error="connection refused",
+    )
+    for _ in range(42):
+        queue_item("Prepared", node=pacs)
+    told = words()
+    assert re.search(r"PACS has taken no image since [\d: -]+ \(2 h ago\): connection refused; 42 images wait", told)
+    assert re.search(r"Next try in 2 min after 3 failures in a row", told)
+
+
+def test_stuck_images_are_told_for_each_destination_with_the_newest_reason():
+    queue_item("Rejected", last_error="SOP class not supported", prepared_at=timezone.now())
+    queue_item("Rejected", last_error="SOP class not supported", prepared_at=timezone.now())
+    queue_item("Failed", destination_ae_title="AI", last_error="no route", prepared_at=timezone.now())
+    told = words()
+    assert re.search(r"2 images for PACS rejected since .*?: SOP class not supported", told)
+    assert re.search(r"1 image for AI failed since .*?: no route", told)
+
+
+@pytest.mark.parametrize(
+    ("role", "consequence"), [("listener", "nothing can be received"), ("worker", "nothing is prepared")]
+)
+def test_a_process_that_died_is_told_with_what_it_means(role, consequence):
+    ServiceProcess.objects.filter(role=role).delete()
+    alive(role, ago=90)
+    told = words()
+    assert re.search(rf"No {role} has been running since .*?{consequence}", told)
+    assert "Nothing is wrong" not in told
+
+
+def test_low_disk_space_is_told(monkeypatch):
+    answer = namedtuple("answer", "f_bavail f_blocks f_frsize")(10, 1000, 4096)
+    monkeypatch.setattr(service.os, "statvfs", lambda folder: answer)
+    assert "new images are refused (0xA700)" in words()
+
+
+def test_a_paused_node_with_waiting_images_is_a_notice():
+    queue_item("Prepared", node=node("AI", paused=True))
+    assert "AI is paused; 1 image waits" in words()
+
+
+def test_htmx_gets_the_fragment_and_the_page_contains_the_same():
+    busy_router()
+    client = visitor(phi=True)
+    fragment = client.get("/", headers=HTMX).content.decode()
+    assert "<html" not in fragment
+    assert "RESEARCH" in fragment
+    assert "<html" in client.get("/", headers={**HTMX, "HX-History-Restore-Request": "true"}).content.decode()
+
+
+def test_one_click_allows_an_unknown_sender_from_its_address():
+    busy_router()
+    stranger = UnknownSender.objects.get()
+    answer = visitor("operator").post(f"/senders/unknown/{stranger.pk}/allow/", {"back": "/"})
+    assert answer.headers["Location"] == "/"
+    assert KnownSender.objects.get(ae_title="XA_NEW").network == "192.0.2.77"
+    assert not UnknownSender.objects.exists()
+    assert AuditRecord.objects.filter(actor="the operator", action="allow sender", object="XA_NEW").exists()
+
+
+def test_allowing_a_sender_leads_to_no_other_site():
+    busy_router()
+    stranger = UnknownSender.objects.get()
+    answer = visitor("operator").post(f"/senders/unknown/{stranger.pk}/allow/", {"back": "https://evil.example/"})
+    assert answer.headers["Location"] == "/senders/"

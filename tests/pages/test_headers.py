@@ -1,0 +1,54 @@
+"""What every answer carries."""
+
+import re
+
+import pytest
+
+from tests.pages.busy_router import busy_router
+from tests.pages.people import visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def test_a_page_is_kept_nowhere_and_runs_nothing_inline():
+    busy_router()
+    client = visitor()
+    for place in ("/", "/queue/", "/queue/200/", "/nothing/", "/healthz"):
+        answer = client.get(place)
+        policy = answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-store", place
+        assert "unsafe" not in policy
+        assert "default-src 'self'" in policy
+        assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_the_nonce_of_the_policy_is_the_one_of_the_scripts_and_never_the_same_twice():
+    client = visitor()
+    nonces = []
+    for _ in range(2):
+        answer = client.get("/queue/")
+        (nonce,) = re.findall(r"script-src 'self' 'nonce-([^']+)'", answer.headers["Content-Security-Policy"])
+        assert f'nonce="{nonce}"' in answer.content.decode()
+        nonces.append(nonce)
+    assert nonces[0] != nonces[1]
+
+
+def test_htmx_is_told_to_evaluate_and_remember_nothing():
+    page = visitor().get("/queue/").content.decode()
+    for setting in ('"includeIndicatorStyles": false', '"allowEval": false', '"historyCacheSize": 0'):
+        assert setting in page
+
+
+def test_the_page_of_an_error_of_our_own_needs_no_database(client, settings, monkeypatch):
+    from routing.views import dashboard
+
+    def broken(sight):
+        raise RuntimeError("synthetic")
+
+    monkeypatch.setattr(dashboard, "situation", broken)
+    visiting = visitor()
+    visiting.raise_request_exception = False
+    answer = visiting.get("/")
+    assert answer.status_code == 500
+    assert "Something broke here" in answer.content.decode()
+    assert "synthetic" not in answer.content.decode()

@@ -1,0 +1,75 @@
+"""What load balancers and supervisors ask."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from routing.models import ServiceProcess
+from routing.views import health
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def spool(settings, tmp_path):
+    settings.DATA_DIR = tmp_path
+    (tmp_path / "spool").mkdir()
+    return tmp_path / "spool"
+
+
+def alive(role, ago=0):
+    now = timezone.now()
+    ServiceProcess.objects.create(
+        owner=f"{role}:{ago}", role=role, host="h", pid=1, started_at=now, seen_at=now - timedelta(seconds=ago)
+    )
+
+
+def missing(client):
+    answer = client.get("/readyz")
+    parts = {part: state for part, state in answer.json()["parts"].items() if state != "ok"}
+    assert answer.status_code == (503 if parts else 200)
+    assert answer.json()["status"] == ("not ready" if parts else "ready")
+    return parts
+
+
+def test_a_living_web_process_says_so_without_login(client):
+    answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert client.post("/healthz").status_code == 405
+
+
+def test_ready_is_database_spool_listener_and_worker(client):
+    alive("listener")
+    alive("worker")
+    assert missing(client) == {}
+
+
+@pytest.mark.parametrize("role", ["listener", "worker"])
+def test_a_process_that_has_not_been_seen_for_30_seconds_is_missing(client, role):
+    for each in ("listener", "worker"):
+        alive(each, ago=31 if each == role else 0)
+    assert missing(client) == {role: f"no {role} seen in the last 30 seconds"}
+
+
+def test_a_spool_that_cannot_be_written_is_missing(client, spool):
+    alive("listener")
+    alive("worker")
+    spool.rmdir()
+    assert missing(client) == {"spool": "unavailable (FileNotFoundError)"}
+
+
+def test_a_database_that_is_away_is_named_without_its_address(client, monkeypatch):
+    def away():
+        raise OperationalError("could not connect to host db.example user capacitor")
+
+    monkeypatch.setitem(health.PARTS, "database", away)
+    alive("listener")
+    alive("worker")
+    assert missing(client) == {"database": "unavailable (OperationalError)"}
+
+
+def test_asking_leaves_nothing_in_the_spool(client, spool):
+    client.get("/readyz")
+    assert list(spool.iterdir()) == []

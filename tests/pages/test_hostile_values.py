@@ -1,0 +1,76 @@
+"""Every value of an image is a stranger's text: no page may take it for markup."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from routing.models import QueueItem
+from tests.pages.busy_router import busy_router
+from tests.pages.people import visitor
+
+pytestmark = pytest.mark.django_db
+PAGES = [
+    "/",
+    "/queue/",
+    "/queue/200/",
+    "/queue/201/",
+    "/nodes/",
+    "/nodes/1/",
+    "/senders/",
+    "/scripts/",
+    "/logs/",
+    "/logs/audit/",
+]
+MARKUP = "<img src=x onerror=alert(1)>"
+ATTRIBUTE = '" onmouseover="alert(1)" x=\''
+SCRIPT = "</script><script>alert(1)</script>{{ 7|add:7 }}{% now %}"
+
+
+class LookForMarkup(HTMLParser):
+    """Reads a page as a browser does."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = []
+
+    def handle_starttag(self, tag, attributes):
+        given = dict(attributes)
+        self.found += [name for name in given if name.startswith("on")]
+        if tag == "img" or (tag == "script" and not given.get("src", "").startswith("/static/")):
+            self.found.append(tag)
+
+
+def alive(answer):
+    """The parts of a page that would run."""
+    reader = LookForMarkup()
+    reader.feed(answer.content.decode())
+    return reader.found
+
+
+@pytest.mark.parametrize("text", [MARKUP, ATTRIBUTE, SCRIPT], ids=["markup", "attribute", "script"])
+@pytest.mark.parametrize("phi", [True, False], ids=["seen", "masked"])
+def test_a_hostile_value_stays_text_on_every_page(text, phi):
+    busy_router(text)
+    client = visitor("administrator", phi=True) if phi else visitor("operator")
+    pages = [place for place in PAGES if phi or place != "/nodes/1/"]
+    for place in pages:
+        answer = client.get(place)
+        assert answer.status_code == 200, place
+        assert alive(answer) == [], place
+        if phi and place != "/nodes/1/":
+            assert re.search("&lt;|&quot;", answer.content.decode()), place
+
+
+def test_a_hostile_search_stays_text():
+    busy_router()
+    for place in ("/queue/", "/logs/", "/logs/audit/"):
+        for text in (MARKUP, ATTRIBUTE, SCRIPT):
+            assert alive(visitor(phi=True).get(place, {"q": text, "study": text, "before": text})) == []
+
+
+def test_text_that_is_no_text_has_a_page():
+    item = busy_router()
+    strange = "\x00\x1b[31m\u202egnp.exe\ud800".encode("utf-8", "replace").decode()
+    QueueItem.objects.filter(pk=item.pk).update(patient_name=strange, last_error=strange, sop_class_uid=strange)
+    assert visitor(phi=True).get(f"/queue/{item.pk}/").status_code == 200

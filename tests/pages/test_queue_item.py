@@ -1,0 +1,109 @@
+"""The page of one item tells its whole story, to everybody what they may know."""
+
+import pytest
+from django.utils import timezone
+
+from routing.models import HistoryEntry, QueueItem
+from tests.builders import queue_item
+from tests.pages import people
+from tests.pages.busy_router import busy_router
+from tests.pages.people import visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def words(item, client):
+    return people.words(client.get(f"/queue/{item}/"))
+
+
+def test_an_item_tells_what_happened_why_and_what_the_node_answered():
+    told = words(busy_router().pk, visitor(phi=True))
+    for statement in (
+        "gave up after 2 attempts: 0xA700 (Failure: Refused: Out of Resources)",
+        "Prepared New → Prepared · worker",
+        "Gave up Prepared → Failed · worker",
+        "skipped 0008,0060 Modality is 'CT', wanted 'MG' (literal)",
+        "error attempt to index a nil value (local 'name') libs/check.lua:14",
+        "route:Add(RESEARCH) entry 2, line 7",
+        "0010,0020 PatientID P-4711 HOSP-P-4711 Set, entry 2:3",
+        "0008,1030 StudyDescription absent CT HEAD Set, entry 2:5",
+        "PatientComments call her removed Remove",
+        "Deferred 0xA700 (Failure: Refused: Out of Resources)",
+        "Comment: disk full",
+        "entry 2:8 sending a copy to RESEARCH",
+        "SOP class CT Image Storage",
+        "From the same received image",
+        "Same study",
+    ):
+        assert statement in told
+
+
+def test_a_copy_shows_the_report_of_the_image_it_was_made_from():
+    busy_router()
+    told = words(201, visitor(phi=True))
+    assert "As the scripts decided for the received image: prepared" in told
+    assert told.index("RESEARCH copy, 4 edits") < told.index("PACS original, 3 edits")
+    assert "copied for RESEARCH" in told
+
+
+def test_without_the_right_no_patient_value_is_on_the_page():
+    item = busy_router()
+    HistoryEntry.objects.create(
+        item=item, at=timezone.now(), event="deferred", from_state="Prepared", to_state="Prepared", actor="worker",
+        note="PACS answered: patient mustermann unknown, P-4711",
+    )  # fmt: skip
+    seen = visitor("operator").get(f"/queue/{item.pk}/").content.decode()
+    secrets = (
+        "MUSTERMANN",
+        "mustermann",
+        "ERIKA",
+        "P-4711",
+        "A2026042",
+        "ANON^7",
+        "CT HEAD",
+        "call her",
+        "sending a copy",
+    )
+    assert not any(text in seen for text in (*secrets, "local &#x27;name", "&#x27;CT&#x27;"))
+    told = words(item.pk, visitor("operator"))
+    assert "PACS answered: patient ••• unknown, •••" in told
+    assert "0008,0060 Modality is •••" in told
+    assert "libs/check.lua:14" in told
+
+
+@pytest.mark.parametrize("prepared", [True, False])
+def test_what_a_script_said_is_hidden_what_a_node_said_is_not(prepared):
+    item = queue_item("Failed", last_error="John has no consent", prepared_at=timezone.now() if prepared else None)
+    for address in (f"/queue/{item.pk}/", "/queue/", "/"):
+        assert ("John has no consent" in visitor().get(address).content.decode()) is prepared
+
+
+@pytest.mark.parametrize(
+    ("state", "words_of_it"),
+    [
+        ("New", "Waits for the scripts"),
+        ("Prepared", "Ready, waits for PACS"),
+        ("Failed", "Failed just now: no reason kept"),
+        ("Rejected", "Refused for good just now: no reason kept"),
+        ("Expired", "Too old: received just now, never delivered"),
+        ("Delivered", "PACS took it just now"),
+        ("Dropped", "A script decided that nothing is to be sent"),
+    ],
+)
+def test_the_verdict_of_every_state_is_a_sentence(state, words_of_it):
+    item = queue_item(state, finished_at=timezone.now())
+    assert words_of_it in words(item.pk, visitor())
+
+
+def test_an_item_that_is_gone_is_a_404_page():
+    answer = visitor().get("/queue/12345/")
+    assert answer.status_code == 404
+    assert "There is nothing at this address" in answer.content.decode()
+
+
+def test_an_item_without_any_story_has_a_page():
+    item = QueueItem.objects.get(pk=queue_item("New", study_instance_uid="", sop_class_uid="not a uid", modality="").pk)
+    told = words(item.pk, visitor())
+    assert "The scripts have not finished yet." in told
+    assert "Not sent yet." in told
+    assert "Same study" not in told

@@ -1,0 +1,118 @@
+"""Who may see and do what: on every address, and in every button."""
+
+import importlib
+from types import SimpleNamespace
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import Group, User
+from django.db import connection
+from django.urls import get_resolver, reverse
+
+from routing.models import KnownSender, Node, QueueItem, UnknownSender
+from tests.pages.busy_router import busy_router
+from tests.pages.people import visitor
+
+pytestmark = pytest.mark.django_db
+PAGES = {
+    "viewer": ["dashboard", "queue", "nodes", "senders", "scripts", "application_log", "audit_log"],
+    "operator": ["sender_create"],
+    "script author": [],
+    "administrator": ["node_create"],
+}
+LADDER = list(PAGES)
+OPERATORS_BUTTONS = [
+    *("queue_send_again", "queue_prepare_again", "queue_fail", "queue_reject"),
+    *("node_pause", "node_resume", "node_echo", "sender_allow", "sender_delete"),
+]
+
+
+def address(name):
+    first = {"queue": QueueItem, "node": Node, "sender": KnownSender}[name.split("_")[0]]
+    row = UnknownSender.objects.first() if name == "sender_allow" else first.objects.first()
+    return reverse(name, args=[row.pk])
+
+
+@pytest.mark.parametrize("role", LADDER)
+def test_every_role_sees_its_pages_and_no_others(role):
+    client = visitor(role)
+    for place, owner in enumerate(LADDER):
+        expected = 200 if place <= LADDER.index(role) else 403
+        for page in PAGES[owner]:
+            assert client.get(reverse(page)).status_code == expected, page
+
+
+def test_somebody_without_a_role_sees_no_page():
+    client = visitor("nobody")
+    for pages in PAGES.values():
+        for page in pages:
+            answer = client.get(reverse(page))
+            assert answer.status_code == 403, page
+    assert "does not have the right" in answer.content.decode()
+
+
+@pytest.mark.parametrize("name", OPERATORS_BUTTONS)
+def test_a_viewer_who_posts_is_refused_and_nothing_changes(name):
+    busy_router()
+    before = list(QueueItem.objects.values_list("pk", "state")), list(Node.objects.values_list("pk", "paused"))
+    assert visitor("viewer").post(address(name)).status_code == 403
+    assert before == (
+        list(QueueItem.objects.values_list("pk", "state")),
+        list(Node.objects.values_list("pk", "paused")),
+    )
+    assert UnknownSender.objects.exists()
+
+
+@pytest.mark.parametrize("name", OPERATORS_BUTTONS)
+def test_an_action_is_never_a_get(name):
+    busy_router()
+    assert visitor("operator").get(address(name)).status_code == 405
+
+
+@pytest.mark.parametrize("where", ["/", "/queue/", "/queue/200/", "/nodes/", "/senders/"])
+def test_buttons_are_there_for_an_operator_and_absent_for_a_viewer(where):
+    busy_router()
+    assert 'action="/queue/200/send-again/"' in visitor("operator").get("/queue/200/").content.decode()
+    seen = visitor("viewer").get(where).content.decode()
+    forms = seen.count('<form method="post"')
+    assert forms == seen.count('action="/logout/"') == 1
+    assert visitor("operator").get(where).content.decode().count('<form method="post"') > 1
+
+
+def test_only_an_administrator_edits_nodes():
+    busy_router()
+    edit = reverse("node_edit", args=[Node.objects.first().pk])
+    assert visitor("operator").get(edit).status_code == 403
+    assert visitor("script author").post(edit).status_code == 403
+    assert visitor("administrator").get(edit).status_code == 200
+
+
+def test_nobody_reaches_a_page_without_logging_in(client):
+    open_to_all = {"login", "healthz", "readyz"}
+    for pattern in get_resolver("routing.urls").url_patterns:
+        arguments = [1] if "<int:" in str(pattern.pattern) else []
+        answer = client.get(reverse(pattern.name, args=arguments))
+        if pattern.name in open_to_all:
+            assert answer.status_code in (200, 503), pattern.name
+        else:
+            assert (answer.status_code, answer.headers.get("Location", "")[:13]) == (302, "/login/?next="), pattern.name
+
+
+def test_each_role_holds_what_the_one_before_it_holds():
+    held = [set(Group.objects.get(name=role).permissions.values_list("codename", flat=True)) for role in LADDER]
+    assert held[0] < held[1] < held[2] < held[3]
+    assert {"operate_queue", "operate_nodes", "change_knownsender"} <= held[1]
+    assert {"edit_scripts", "change_luaentry"} <= held[2]
+    assert {"change_node", "change_user", "view_phi"} <= held[3]
+    assert not any("view_phi" in names for names in held[:3])
+    assert all(name.startswith("view_") for name in held[0])
+
+
+def test_making_the_roles_twice_changes_nothing_and_keeps_their_members():
+    before = {group.name: set(group.permissions.all()) for group in Group.objects.all()}
+    member = User.objects.create_user("olga")
+    member.groups.add(Group.objects.get(name="viewer"))
+    migration = importlib.import_module("routing.migrations.0002_roles")
+    migration.make_roles(apps, SimpleNamespace(connection=connection))
+    assert {group.name: set(group.permissions.all()) for group in Group.objects.all()} == before
+    assert member.groups.get().name == "viewer"

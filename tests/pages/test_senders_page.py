@@ -1,0 +1,46 @@
+"""Who may send: allowed, changed and removed by operators."""
+
+import pytest
+
+from routing.models import AuditRecord, KnownSender
+from tests.pages.people import visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_operator_allows_a_sender_from_a_network():
+    visitor("operator").post("/senders/new/", {"ae_title": " CT_1 ", "network": "192.0.2.0/24", "enabled": "on"})
+    sender = KnownSender.objects.get()
+    assert (sender.ae_title, sender.network, sender.enabled) == ("CT_1", "192.0.2.0/24", True)
+    assert AuditRecord.objects.get().action == "allow sender"
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"ae_title": "A" * 17}, "at most 16"),
+        ({"ae_title": "CT_1", "network": "room 7"}, "neither an address nor a network"),
+        ({"ae_title": "MR_2", "network": ""}, "already exists"),
+    ],
+)
+def test_a_wrong_sender_is_named_and_not_saved(fields, words):
+    KnownSender.objects.create(ae_title="MR_2")
+    answer = visitor("operator").post("/senders/new/", fields)
+    assert answer.status_code == 422
+    assert words in answer.content.decode()
+    assert KnownSender.objects.count() == 1
+
+
+def test_an_operator_changes_and_removes_a_sender():
+    sender = KnownSender.objects.create(ae_title="CT_1")
+    client = visitor("operator")
+    client.post(f"/senders/{sender.pk}/", {"ae_title": "CT_1", "network": "192.0.2.1"})
+    sender.refresh_from_db()
+    assert (sender.network, sender.enabled) == ("192.0.2.1", False)
+    client.post(f"/senders/{sender.pk}/delete/")
+    assert not KnownSender.objects.exists()
+    assert list(AuditRecord.objects.values_list("action", flat=True)) == ["remove sender", "change sender"]
+
+
+def test_an_empty_list_says_what_that_means():
+    assert "Nobody may send yet." in visitor().get("/senders/").content.decode()

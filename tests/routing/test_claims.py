@@ -1,0 +1,234 @@
+"""Who takes which items: due ones, oldest first, each by one worker, one study by one worker at a time."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.claims import (
+    claim_deliverable,
+    claim_unprepared,
+    free_orphans,
+    give_back,
+    holds_lanes,
+    release_lanes,
+    renew,
+)
+from routing.models import HistoryEntry, Lane, QueueItem
+from tests.builders import node, queue_item
+
+pytestmark = pytest.mark.django_db
+
+ME, OTHER = "host:1:me", "host:2:other"
+MINUTE = timedelta(minutes=1)
+
+
+def ago(**span: float) -> Any:
+    return timezone.now() - timedelta(**span)
+
+
+def due(state: str = "New", **columns: Any) -> QueueItem:
+    return queue_item(state, **({"not_before": ago(seconds=1)} | columns))
+
+
+def fresh(item: QueueItem) -> QueueItem:
+    return QueueItem.objects.get(id=item.id)
+
+
+def claimed(owner: str = ME, limit: int = 100, *, lanes: bool = False) -> list[int]:
+    return [item.id for item in claim_unprepared(owner, limit, lanes=lanes)]
+
+
+def test_a_claimed_item_is_leased_counted_and_nobody_elses() -> None:
+    item = due(study_instance_uid="1.9")
+    (taken,) = claim_unprepared(ME, 10, lanes=True)
+    assert (taken.id, taken.study_instance_uid, taken.prepare_starts) == (item.id, "1.9", 1)
+    now = fresh(item)
+    assert (now.lease_owner, now.prepare_starts) == (ME, 1)
+    assert now.lease_until is not None and now.lease_until > timezone.now() + timedelta(seconds=50)
+    assert claimed(OTHER) == claimed(ME) == []
+
+
+def test_items_come_oldest_first_and_no_more_than_asked_for() -> None:
+    late, early = due(not_before=ago(seconds=5)), due(not_before=ago(seconds=50))
+    middle = due(not_before=ago(seconds=20))
+    assert claimed(limit=2) == [early.id, middle.id]
+    assert claimed(limit=2) == [late.id]
+
+
+@pytest.mark.parametrize("columns", [{"not_before": ago(seconds=-3600)}, {"state": "Prepared"}, {"state": "Failed"}])
+def test_what_is_not_due_or_not_new_is_left(columns: dict[str, Any]) -> None:
+    due(**columns)
+    assert claimed() == []
+
+
+def test_a_lease_that_ran_out_is_taken_over() -> None:
+    item = due(lease_owner=OTHER, lease_until=ago(seconds=1), prepare_starts=1)
+    still = due(lease_owner=OTHER, lease_until=ago(seconds=-30))
+    assert claimed() == [item.id]
+    assert fresh(item).prepare_starts == 2
+    assert fresh(still).lease_owner == OTHER
+
+
+def test_a_claim_may_last_longer_than_the_usual_lease() -> None:
+    item = due(study_instance_uid="1.9")
+    claim_unprepared(ME, 10, lanes=True, lease=timedelta(hours=1))
+    until = timezone.now() + timedelta(minutes=59)
+    assert (fresh(item).lease_until or timezone.now()) > until
+    assert Lane.objects.get(key="1.9").until > until
+
+
+def test_what_an_operator_wants_comes_before_a_takeover() -> None:
+    new = due(lease_owner=OTHER, lease_until=ago(seconds=1), pending_state="Failed")
+    prepared = due("Prepared", node=node(), lease_owner=OTHER, lease_until=ago(seconds=1), pending_state="Rejected")
+    held = due(lease_owner=OTHER, lease_until=ago(seconds=-30), pending_state="Failed")
+    assert claimed() == []
+    assert prepared.node_id is not None
+    assert claim_deliverable(ME, prepared.node_id, 10) == []
+    assert free_orphans() == 2
+    assert [(fresh(item).state, fresh(item).pending_state) for item in (new, prepared, held)] == [
+        ("Failed", ""),
+        ("Rejected", ""),
+        ("New", "Failed"),
+    ]
+    assert HistoryEntry.objects.count() == 2
+
+
+def test_two_workers_never_hold_one_study_and_another_study_goes_on() -> None:
+    first = [due(study_instance_uid="1.1") for _ in range(3)]
+    second = [due(study_instance_uid="1.2") for _ in range(2)]
+    assert claimed(ME, limit=1, lanes=True) == [first[0].id]
+    assert claimed(OTHER, lanes=True) == [item.id for item in second]
+    assert claimed(ME, lanes=True) == [item.id for item in first[1:]]
+
+
+def test_a_busy_study_does_not_hide_the_due_items_behind_it() -> None:
+    for _ in range(5):
+        due(study_instance_uid="1.1")
+    other = due(study_instance_uid="1.2")
+    claimed(ME, limit=1, lanes=True)
+    assert claimed(OTHER, limit=2, lanes=True) == [other.id]
+
+
+def test_a_lane_is_free_after_its_release_and_after_its_time() -> None:
+    items = [due(study_instance_uid="1.1") for _ in range(3)]
+    claimed(ME, limit=1, lanes=True)
+    release_lanes(ME)
+    assert claimed(OTHER, limit=1, lanes=True) == [items[1].id]
+    Lane.objects.update(until=ago(seconds=1))
+    assert claimed(ME, limit=1, lanes=True) == [items[2].id]
+    assert Lane.objects.get().owner == ME
+
+
+def test_images_without_a_study_need_no_lane() -> None:
+    items = [due(study_instance_uid="") for _ in range(2)]
+    assert claimed(ME, limit=1, lanes=True) == [items[0].id]
+    assert claimed(OTHER, limit=1, lanes=True) == [items[1].id]
+    assert not Lane.objects.exists()
+
+
+def test_without_lanes_a_study_is_shared() -> None:
+    items = [due(study_instance_uid="1.1") for _ in range(2)]
+    assert claimed(ME, limit=1) == [items[0].id]
+    assert claimed(OTHER, limit=1) == [items[1].id]
+
+
+def test_holding_lanes_means_all_of_them_and_still() -> None:
+    due(study_instance_uid="1.1")
+    due(study_instance_uid="1.2")
+    claimed(ME, lanes=True)
+    assert holds_lanes(ME, set())
+    assert holds_lanes(ME, {"1.1", "1.2"})
+    assert not holds_lanes(ME, {"1.1", "1.3"})
+    Lane.objects.filter(key="1.2").update(owner=OTHER)
+    assert not holds_lanes(ME, {"1.1", "1.2"})
+
+
+def test_deliverable_items_are_those_of_one_node_that_are_prepared_and_due() -> None:
+    pacs, other = node("PACS"), node("AI")
+    late, early = due("Prepared", node=pacs), due("Prepared", node=pacs, not_before=ago(seconds=30), recipe=b"r")
+    due("Prepared", node=other)
+    due("New", node=pacs)
+    due("Prepared", node=pacs, not_before=ago(seconds=-60))
+    due("Prepared", node=pacs, lease_owner=OTHER, lease_until=ago(seconds=-30))
+    taken = claim_deliverable(ME, pacs.pk, 10)
+    assert [item.id for item in taken] == [early.id, late.id]
+    assert bytes(taken[0].recipe or b"") == b"r"
+    assert fresh(early).lease_owner == ME
+    assert fresh(early).prepare_starts == 0
+    assert claim_deliverable(OTHER, pacs.pk, 10) == []
+
+
+@pytest.mark.parametrize(
+    ("priorities", "order"),
+    [
+        ((), ["A", "B", "C"]),
+        (("1.3", "1.2"), ["C", "B", "A"]),
+        (("1.3",), ["C", "A", "B"]),
+        (("1.3", "default", "1.1"), ["C", "B", "A"]),
+        (("default",), ["A", "B", "C"]),
+        (("default", "1.1"), ["B", "C", "A"]),
+    ],
+)
+def test_sop_class_priorities_come_before_age(priorities: tuple[str, ...], order: list[str]) -> None:
+    pacs = node()
+    for name, sop_class, age in (("A", "1.1", 30), ("B", "1.2", 20), ("C", "1.3", 10)):
+        due("Prepared", node=pacs, sop_class_uid=sop_class, sop_instance_uid=name, not_before=ago(seconds=age))
+    taken = claim_deliverable(ME, pacs.pk, 10, sop_class_priorities=priorities)
+    assert [item.sop_instance_uid for item in taken] == order
+
+
+def test_renewing_prolongs_all_leases_and_lanes_of_a_worker_and_no_others() -> None:
+    mine, others = due(study_instance_uid="1.1"), due(study_instance_uid="1.2", lease_owner=OTHER, lease_until=ago())
+    claimed(ME, limit=1, lanes=True)
+    QueueItem.objects.filter(id=mine.id).update(lease_until=ago())
+    Lane.objects.update(until=ago())
+    renew(ME)
+    soon = timezone.now() + timedelta(seconds=50)
+    assert (fresh(mine).lease_until or ago()) > soon
+    assert Lane.objects.get().until > soon
+    assert (fresh(others).lease_until or soon) < soon
+
+
+def starts_after_giving_back(begun: Any) -> list[int]:
+    items = [due(prepare_starts=3), due(prepare_starts=3)]
+    claimed()
+    assert give_back(ME, begun=[items[0].id] if begun == "first" else begun) == 2
+    assert {fresh(item).lease_owner for item in items} == {""}
+    return [fresh(item).prepare_starts for item in items]
+
+
+def test_what_is_given_back_was_never_taken() -> None:
+    assert starts_after_giving_back(()) == [3, 3]
+
+
+def test_the_item_that_ended_its_worker_stays_counted_its_batch_mates_do_not() -> None:
+    assert starts_after_giving_back("first") == [4, 3]
+
+
+def test_when_nobody_knows_how_a_worker_ended_all_stay_counted() -> None:
+    assert starts_after_giving_back(None) == [4, 4]
+
+
+def test_giving_back_never_counts_below_zero() -> None:
+    item = due("Prepared", lease_owner=ME, lease_until=ago(seconds=-30))
+    assert give_back(ME) == 1
+    assert fresh(item).prepare_starts == 0
+
+
+def test_giving_back_frees_the_lanes_and_leaves_others_alone() -> None:
+    due(study_instance_uid="1.1")
+    due(study_instance_uid="1.2")
+    claimed(ME, limit=1, lanes=True)
+    claimed(OTHER, lanes=True)
+    give_back(ME)
+    assert list(Lane.objects.values_list("owner", flat=True)) == [OTHER]
+    assert QueueItem.objects.filter(lease_owner=OTHER).count() == 1
+
+
+def test_giving_back_carries_out_what_operators_wished_for() -> None:
+    item = due(lease_owner=ME, lease_until=ago(seconds=-30), pending_state="Failed")
+    assert give_back(ME) == 1
+    now = fresh(item)
+    assert (now.state, now.pending_state, now.lease_owner) == ("Failed", "", "")

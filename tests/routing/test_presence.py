@@ -1,0 +1,112 @@
+"""A process is alive as long as it holds its file, and dead the moment it does not."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from routing.presence import Presence, departed, owners
+
+
+def died(folder: Path, journal: bytes = b"") -> str:
+    """What a killed process leaves: its file, without the lock."""
+    folder.mkdir(exist_ok=True)
+    (folder / "host:7:dead.presence").write_bytes(journal)
+    return "host:7:dead"
+
+
+def test_a_living_process_is_listed_and_not_departed(tmp_path: Path) -> None:
+    presence = Presence(tmp_path / "run")
+    assert owners(tmp_path / "run") == [presence.owner]
+    with departed(tmp_path / "run", presence.owner) as found:
+        assert found is None
+    assert owners(tmp_path / "run") == [presence.owner]
+    presence.end()
+
+
+def test_two_processes_never_share_a_name(tmp_path: Path) -> None:
+    first, second = Presence(tmp_path), Presence(tmp_path)
+    assert first.owner != second.owner
+    assert len(owners(tmp_path)) == 2
+    first.end()
+    second.end()
+
+
+def test_whoever_leaves_in_good_order_leaves_nothing(tmp_path: Path) -> None:
+    presence = Presence(tmp_path)
+    presence.end()
+    presence.end()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_killed_process_is_departed_with_what_it_had_sent(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys, pathlib; from routing.presence import Presence; "
+        "p = Presence(pathlib.Path(sys.argv[1])); p.journal(11); p.journal(12); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[2], check=False)
+    (owner,) = owners(tmp_path)
+    with departed(tmp_path, owner) as found:
+        assert found is not None
+        assert (found.owner, found.sent) == (owner, (11, 12))
+        assert owners(tmp_path) == [owner]
+    assert owners(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("journal", "sent"), [(b"", ()), (b"11\n1", (11,)), (b"11\n12\n", (11, 12)), (b"x\n13\n", (13,)), (b"1", ())]
+)
+def test_a_line_that_the_kill_cut_short_does_not_count(tmp_path: Path, journal: bytes, sent: tuple[int, ...]) -> None:
+    with departed(tmp_path, died(tmp_path, journal)) as found:
+        assert found is not None
+        assert found.sent == sent
+
+
+def test_while_one_settles_nobody_else_does_and_after_it_there_is_nothing_to_settle(tmp_path: Path) -> None:
+    owner = died(tmp_path)
+    with departed(tmp_path, owner) as first, departed(tmp_path, owner) as second:
+        assert first is not None
+        assert second is None
+    with departed(tmp_path, owner) as third:
+        assert third is None
+
+
+def test_settling_that_fails_leaves_the_file_for_the_next(tmp_path: Path) -> None:
+    owner = died(tmp_path, b"11\n")
+    with pytest.raises(ZeroDivisionError), departed(tmp_path, owner):
+        raise ZeroDivisionError
+    with departed(tmp_path, owner) as found:
+        assert found is not None
+        assert found.sent == (11,)
+
+
+def test_who_opened_the_file_before_it_went_settles_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    owner = died(tmp_path)
+    really_open = os.open
+
+    def open_then_settled_by_another(path: Path, flags: int) -> int:
+        fd = really_open(path, flags)
+        path.unlink()
+        return fd
+
+    monkeypatch.setattr(os, "open", open_then_settled_by_another)
+    with departed(tmp_path, owner) as found:
+        assert found is None
+
+
+def test_a_cleared_journal_is_empty_and_goes_on(tmp_path: Path) -> None:
+    presence = Presence(tmp_path)
+    presence.journal(11)
+    presence.clear_journal()
+    presence.journal(12)
+    assert (tmp_path / f"{presence.owner}.presence").read_bytes() == b"12\n"
+    presence.end()
+
+
+def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
+    presence = Presence(tmp_path / "run")
+    assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "run" / f"{presence.owner}.presence").stat().st_mode & 0o777 == 0o600
+    presence.end()

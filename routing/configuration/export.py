@@ -75,7 +75,8 @@ def config_text(current: object) -> str:
     values: dict[str, Any] = {"filters": "lua"}
     for name, counterpart in config_yml.COUNTERPARTS.items():
         value = getattr(current, counterpart.attribute)
-        if str(value).casefold() != counterpart.product_default:
+        written = str(value).casefold() if isinstance(value, bool) else str(value)
+        if written != counterpart.product_default:
             values[name] = value
     return dump(values, "The filter that runs. The settings below it are read from the environment, not from here.")
 

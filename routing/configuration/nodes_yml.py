@@ -10,13 +10,14 @@ from django.core.exceptions import ValidationError
 from ruamel.yaml.nodes import Node as YamlNode
 
 from routing.configuration.node_keys import C_FIND_FAILURE, KEYS, Key, Kind
-from routing.core.node_checks import mistakes
+from routing.core.node_checks import LONGEST_ALIAS, mistakes
 from routing.models import Node
 from scripts_app.configuration.problem import Problem
 from scripts_app.configuration.yaml_file import YamlFile, line_of
 
 FILE = "nodes.yml"
 _NAMES = {key.column: key.name for key in KEYS}
+_LONGEST_TITLE = 16
 _FAILURES = ("legacy_success", "propagate", "legacy", "empty_success", "legacy_empty")
 
 
@@ -26,6 +27,8 @@ class WrittenNode:
 
     values: dict[str, Any]
     line: int = field(compare=False)
+    long_title: str = field(default="", compare=False)
+    """The AeTitle as written, where it is longer than an AE title can be."""
 
     @property
     def identity(self) -> tuple[str, str]:
@@ -46,6 +49,7 @@ def read_nodes(text: str, file: YamlFile, notes: list[str], own_ae_title: str) -
 def _read_node(item: YamlNode, file: YamlFile, notes: list[str]) -> WrittenNode:
     found = file.keys(item, [*_NAMES.values(), C_FIND_FAILURE], "a node")
     values = {key.column: _value(key, found.get(key.name), file) for key in KEYS}
+    long_title = _shorten(values, line_of(found.get("AeTitle", item)), notes)
     if C_FIND_FAILURE in found:
         file.choice(found[C_FIND_FAILURE], C_FIND_FAILURE, _FAILURES, "legacy_success")
         notes.append(f"{FILE}:{line_of(found[C_FIND_FAILURE])}: {C_FIND_FAILURE} is for queries, which are not handled")
@@ -58,7 +62,26 @@ def _read_node(item: YamlNode, file: YamlFile, notes: list[str]) -> WrittenNode:
     except ValidationError as error:
         for column, messages in error.message_dict.items():
             file.report(found.get(_NAMES.get(column, column), item), f"{_NAMES.get(column, column)}: {messages[0]}")
-    return WrittenNode(values, line_of(item))
+    return WrittenNode(values, line_of(item), long_title)
+
+
+def _shorten(values: dict[str, Any], line: int, notes: list[str]) -> str:
+    """
+    Cut an AeTitle that is too long, as the network does; the long one becomes an alias and is answered.
+
+    The examples of the Lua filter page route to a node of 19 characters, so
+    there are configurations that hold such names and work.
+    """
+    title: str = values["ae_title"]
+    if not _LONGEST_TITLE < len(title) <= LONGEST_ALIAS:
+        return ""
+    values["ae_title"] = title[:_LONGEST_TITLE].rstrip()
+    values["aliases"] = [*values["aliases"], *([title] if title not in values["aliases"] else [])]
+    notes.append(
+        f"{FILE}:{line}: AeTitle {title!r} has {len(title)} characters, an AE title at most {_LONGEST_TITLE}:"
+        f" the node is called {values['ae_title']!r}, scripts may go on using the long name"
+    )
+    return title
 
 
 def _value(key: Key, node: YamlNode | None, file: YamlFile) -> Any:

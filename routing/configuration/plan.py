@@ -59,7 +59,7 @@ class Plan:
         if not self.steps:
             return "nothing to change"
         counts = Counter(step.action for step in self.steps)
-        return ", ".join(f"{number} to {action}" for action, number in counts.items())
+        return ", ".join(f"{action} {number}" for action, number in counts.items())
 
 
 def make_plan(desired: Desired) -> Plan:

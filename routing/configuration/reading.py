@@ -57,11 +57,17 @@ def read_configuration(root: Path, settings: Any) -> Desired:
     elif nodes is None and scripts.entries is None and not problems:
         problems.append(Problem(str(root), None, "has none of config.yml, nodes.yml and lua.yml"))
 
+    entries = scripts.entries
+    if entries is not None and nodes is not None:
+        short = {node.long_title: node.values["ae_title"] for node in nodes if node.long_title}
+        entries = tuple(
+            replace(entry, ae_titles=tuple(short.get(title, title) for title in entry.ae_titles)) for entry in entries
+        )
     book = _title_book(nodes, own_ae_title, settings.ae_title_prefix)
     destinations = {*book.titles().values(), own_ae_title}
-    for entry in scripts.entries or ():
+    for entry in entries or ():
         problems += _unknown_titles(entry, destinations) + _too_long(entry)
-    notes += map(str, unknown_targets(scripts.entries or (), scripts.libraries, book))
+    notes += map(str, unknown_targets(entries or (), scripts.libraries, book))
     for path in scripts.libraries:
         problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])
     problems = list(dict.fromkeys(problems))
@@ -71,10 +77,9 @@ def read_configuration(root: Path, settings: Any) -> Desired:
     for name in NOT_HANDLED:
         if (root / name).exists():
             notes.append(f"{name} is not handled: left out")
-    for name, part in ((nodes_yml.FILE, nodes), (lua_yml.FILE, scripts.entries)):
+    for name, part in ((nodes_yml.FILE, nodes), (lua_yml.FILE, entries)):
         if part is None:
             notes.append(f"{name} is missing: what it would say stays as it is")
-    entries = scripts.entries
     if entries is not None and not lua_is_on:
         entries = tuple(replace(entry, enabled=False) for entry in entries)
     return Desired(nodes, entries, None if entries is None else scripts.libraries, tuple(notes))

@@ -13,6 +13,18 @@ from routing.core.ae_title import checked
 from routing.core.gates import network, window
 from routing.core.transfer_syntax import uid_of
 
+LONGEST_ALIAS = 64
+"""Characters.  Beyond 16 a name can't be called over the network, but scripts may route to it."""
+
+
+def check_alias(text: str) -> None:
+    """An AE title, or a longer name made of the same characters."""
+    trimmed = text.strip(" ")
+    if len(trimmed) > LONGEST_ALIAS:
+        raise ValueError(f"{text!r} has {len(trimmed)} characters; at most {LONGEST_ALIAS} are allowed")
+    for part in [trimmed] if len(trimmed) <= 16 else sorted(set(trimmed) - {" "}):
+        checked(part)
+
 
 def check_sop_class(text: str) -> None:
     """A SOP class UID, or ``default`` for all others."""
@@ -31,7 +43,7 @@ def _not_empty(text: str) -> None:
 _TEXTS: dict[str, Callable[[str], object]] = {"ae_title": checked, "host": _not_empty}
 _OPTIONAL: dict[str, Callable[[str], object]] = {"transfer_syntax": uid_of}
 _LISTS: dict[str, Callable[[str], object]] = {
-    "aliases": checked,
+    "aliases": check_alias,
     "process_schedule": window,
     "process_networks": network,
     "sop_class_priorities": check_sop_class,

@@ -278,11 +278,9 @@ WRONG = {
     "text for a list": ("lua.yml", "- Script: print(1)\n  AeTitles: PACS\n", "lua.yml:2: AeTitles must be a list"),
     "flag": ("nodes.yml", "- AeTitle: A\n  Tls: maybe\n", "nodes.yml:2: Tls is 'maybe'; it must be true or false"),
     "number": ("nodes.yml", "- AeTitle: A\n  Port: 1e3\n", "nodes.yml:2: Port is '1e3'; it must be a whole number"),
-    "AE title": (
-        "nodes.yml",
-        "- AeTitle: A_TITLE_OF_17_CHR\n",
-        "nodes.yml:1: AeTitle AE title 'A_TITLE_OF_17_CHR' has 17",
-    ),
+    "AE title": ("nodes.yml", "- AeTitle: A\\B\n", "nodes.yml:1: AeTitle AE title 'A"),
+    "endless AE title": ("nodes.yml", f"- AeTitle: {'A' * 65}\n", "nodes.yml:1: AeTitle AE title 'AAA"),
+    "alias of odd characters": ("nodes.yml", f"- AeTitle: A\n  Aliases: [{'é' * 17}]\n", "nodes.yml:2: Aliases AE"),
     "schedule": ("nodes.yml", "- AeTitle: A\n  ProcessSchedule: [25:00 - 26:00]\n", "nodes.yml:2: ProcessSchedule"),
     "network": ("nodes.yml", "- AeTitle: A\n  ProcessNetworks: [x]\n", "nodes.yml:2: ProcessNetworks 'x' is not a"),
     "SOP class": ("nodes.yml", "- AeTitle: A\n  SopClassPriorities: [CTImageStorage]\n", "nodes.yml:2: SopClassPrior"),
@@ -346,6 +344,21 @@ def test_route_targets_that_no_node_answers_to_are_remarked_as_far_as_the_text_s
     assert remarks[0].startswith("note    lua.yml:3: route:Add('PASC') names no Storage node; did you mean 'PACS'?")
     assert remarks[1].startswith("note    lua.yml:5: route:Add('AI_SERVER') names a disabled node")
     assert len(remarks) == 2
+
+
+def test_a_title_too_long_for_the_network_is_cut_and_scripts_keep_the_long_one(tmp_path: Path) -> None:
+    """Example 6 of the Lua filter page routes to LARGE_STUDY_ARCHIVE, which has 19 characters."""
+    files = {
+        "nodes.yml": "- AeTitle: LARGE_STUDY_ARCHIVE\n",
+        "lua.yml": "- Script: route:Add('LARGE_STUDY_ARCHIVE')\n  AeTitles: [LARGE_STUDY_ARCHIVE]\n",
+    }
+    out = run(directory(tmp_path, files))
+    row = Node.objects.get()
+    assert (row.ae_title, row.aliases) == ("LARGE_STUDY_ARCH", ["LARGE_STUDY_ARCHIVE"])
+    assert current().entries[0].ae_titles == ("LARGE_STUDY_ARCH",)
+    assert "the node is called 'LARGE_STUDY_ARCH', scripts may go on using the long name" in out
+    assert "names no Storage node" not in out
+    assert "nothing to change" in run(tmp_path)
 
 
 def test_a_link_out_of_the_directory_is_refused_wherever_it_is(tmp_path: Path) -> None:

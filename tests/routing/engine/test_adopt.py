@@ -1,0 +1,110 @@
+"""A file without a row gets one again, the same as before; what is no DICOM is told and left."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routing.core.identifiers import EPOCH, first_at
+from routing.engine import adopt as adopting
+from routing.engine.adopt import adopt
+from routing.engine.directory import Directory
+from routing.engine.receive import enqueue
+from routing.models import HistoryEntry, QueueItem
+from routing.spool import Spool
+from tests.builders import ct_image, node, received
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", "none")
+
+
+def directory() -> Directory:
+    return Directory("CAPACITOR", "DCP_", age=0)
+
+
+def adopted(spool: Spool, **options: Any) -> int:
+    return adopt(spool, directory(), **({"since": None} | options))
+
+
+def rows() -> list[dict[str, Any]]:
+    return list(QueueItem.objects.order_by("id").values(*(f.attname for f in QueueItem._meta.concrete_fields)))
+
+
+def test_after_the_loss_of_all_rows_every_row_comes_back_with_the_same_values(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adopting, "_CHUNK", 3)
+    node("PACS")
+    instances = [
+        received(spool, called_ae_title="DCP_PACS"),
+        received(spool, calling_ae_title="MR_1", called_ae_title="CAPACITOR", peer_address="2001:db8::1"),
+        received(spool, called_ae_title="GONE"),
+        received(spool, ct_image(PatientID=None, StudyInstanceUID=None)),
+        received(spool, b""),
+        received(spool, association_id="association-2", sop_instance_uid="1.9"),
+        received(spool),
+    ]
+    enqueue(instances, spool, directory(), actor="listener")
+    before = rows()
+    QueueItem.objects.all().delete()
+    assert adopted(spool) == 7
+    after = rows()
+    for row in (*before, *after):
+        del row["updated_at"]
+    assert after == before
+    notes = set(HistoryEntry.objects.values_list("event", "actor", "note"))
+    assert notes == {("received", "recovery", "adopted: the file was there without a row")}
+
+
+def test_a_file_with_a_row_is_left_alone(spool: Spool) -> None:
+    node("PACS")
+    instance = received(spool)
+    enqueue([instance], spool, directory(), actor="listener")
+    QueueItem.objects.update(state="Delivered")
+    assert adopted(spool) == 0
+    assert QueueItem.objects.get().state == "Delivered"
+
+
+def test_files_from_a_moment_on_are_looked_at_and_no_older_ones(spool: Spool) -> None:
+    node("PACS")
+    now = datetime.now(UTC)
+    old = received(spool, identifier=first_at(now - timedelta(hours=3)))
+    new = received(spool, identifier=first_at(now - timedelta(minutes=3)))
+    assert adopted(spool, since=now - timedelta(hours=1)) == 1
+    assert QueueItem.objects.get().id == new.id
+    assert adopted(spool) == 1
+    assert QueueItem.objects.filter(id=old.id).exists()
+
+
+def test_files_whose_rows_are_on_their_way_are_not_looked_at(spool: Spool) -> None:
+    node("PACS")
+    received(spool)
+    assert adopted(spool, settled=timedelta(minutes=1)) == 0
+    assert adopted(spool, settled=timedelta(0)) == 1
+
+
+def test_a_file_that_is_no_dicom_stays_and_is_told_once(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
+    node("PACS")
+    wrong, good = received(spool), received(spool)
+    spool.path(wrong.id).write_bytes(b"not DICOM")
+    unreadable: set[int] = set()
+    assert adopted(spool, unreadable=unreadable) == 1
+    assert adopted(spool, unreadable=unreadable) == 0
+    assert caplog.text.count(f"{wrong.id}.dcm cannot be adopted: no DICM mark") == 1
+    assert spool.path(wrong.id).exists()
+    assert QueueItem.objects.get().id == good.id
+
+
+def test_files_of_other_names_are_nobodys_business(spool: Spool) -> None:
+    instance = received(spool)
+    folder = spool.path(instance.id).parent
+    for name in ("notes.dcm", f"{'9' * 40}.dcm", "7.dcm", f"{instance.id + 1}.dcm.part"):
+        (folder / name).write_bytes(b"x")
+    assert adopted(spool) == 1
+    assert QueueItem.objects.get().id == instance.id
+    assert QueueItem.objects.get().created_at > EPOCH

@@ -3,7 +3,7 @@ Are all conditions of an entry met, and if not, which one failed on which value.
 
 What the Conditions page leaves open: an element that is absent or empty matches
 nothing, not even ``^$`` or a negative look-ahead; several values are one string
-joined by backslashes; padding at the end does not count; of a sequence, one and
+joined by backslashes, padding at its end left out; of a sequence, one and
 the same item must meet all of its SequenceItems.
 """
 
@@ -84,8 +84,7 @@ def _levels(dataset: Readable) -> Iterator[Readable]:
 
 def _value(condition: Condition, tag: Tag, dataset: Readable) -> str | None:
     path = _path(condition, tag, dataset)
-    value = dataset.get(path) if path else None
-    return None if value is None else value.rstrip(_PADDING)
+    return dataset.get(path) if path else None
 
 
 def _path(condition: Condition, tag: Tag, dataset: Readable) -> str | None:

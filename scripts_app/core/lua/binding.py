@@ -8,6 +8,8 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from lupa import lua54
+
 from scripts_app.core.dataset.document import DatasetError
 from scripts_app.core.lua.api import OBJECTS
 from scripts_app.core.lua.bridge import encoded, from_lua_exactly, readable, text, to_lua
@@ -86,9 +88,11 @@ class Binding:
             except _AUTHORS_MISTAKES as error:
                 self.refusal = str(error)
                 return False, encoded(self.refusal)
-            except OverBudget:
+            except (OverBudget, lua54.LuaMemoryError):
                 self.over_budget = True
                 return False, b"not enough memory"
+            except lua54.LuaError:  # the time ran out in a call back into Lua
+                return False, b"script exceeded its limit"
             except Exception as error:
                 self.fault = error
                 return False, b"internal error of the router"

@@ -4,7 +4,7 @@ local restricted, expired, exceeded, locale_changes, open_process, process_opene
 local error, getmetatable, pcall, rawget, select, setmetatable, type, xpcall =
   error, getmetatable, pcall, rawget, select, setmetatable, type, xpcall
 local rawload, rawloadfile, getinfo, sethook = load, loadfile, debug.getinfo, debug.sethook
-local create, resume, close, running = coroutine.create, coroutine.resume, coroutine.close, coroutine.running
+local create, resume, close = coroutine.create, coroutine.resume, coroutine.close
 local tostring = tostring
 
 python = nil
@@ -15,7 +15,6 @@ package.loaded.python = nil
 local INTERVAL = 1000                       -- instructions between two looks at the clock
 local OUT_OF_MEMORY = 'not enough memory'   -- Lua's own words
 local LIMIT = 'script exceeded its limit'
-local main = running()
 local over = false
 local known = {}                            -- source -> name of the author's chunk
 
@@ -32,9 +31,8 @@ local tick
 -- Once over, every single instruction fails, so that no pcall in a loop can go on.
 local function stop(what, level)
   if not over then
-    over = true
     exceeded(what, place(level + 1))
-    sethook(main, tick, '', 1)
+    over = true -- only now: the hook may strike in the line above, and has to report then
   end
   sethook(tick, '', 1)
   error(LIMIT, 0)
@@ -110,7 +108,6 @@ if restricted then
     os[name] = refuse('os.' .. name, why)
   end
   for _, name in ipairs {'dofile', 'loadfile', 'require'} do _G[name] = refuse(name, why) end
-  package.loaded.io, package.loaded.debug, package.loaded.package = nil, nil, nil
   io, package = closed('io', why), closed('package', why)
   debug = closed('debug', why, {traceback = traceback})
   -- A finaliser runs without hooks, while the VM is closed.

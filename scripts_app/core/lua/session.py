@@ -5,7 +5,8 @@ from __future__ import annotations
 import locale
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -82,20 +83,20 @@ class Session:
 
     def run(self, source: str, chunk: str) -> None:
         """Compile and run one script; ScriptError tells what it came to, with the author's line."""
-        try:
-            function = compiled(self._runtime, source, chunk)
-        except SyntaxProblem as error:
-            raise ScriptFailed(error.problem.message, chunk, error.problem.line) from None
-        except lua54.LuaMemoryError:
-            raise LimitExceeded(self._limits.memory_message, chunk) from None
-        self._learn(function, chunk)
-        self._enter(b"@" + chunk.encode(errors="replace"))
-        self._call(function)
+        with self._limited():
+            try:
+                function = compiled(self._runtime, source, chunk)
+            except SyntaxProblem as error:
+                raise ScriptFailed(error.problem.message, chunk, error.problem.line) from None
+            self._learn(function, chunk)
+            self._enter(b"@" + chunk.encode(errors="replace"))
+            self._call(function)
 
     def run_function(self, function: Any, handle: int, chunk: str) -> None:
         """Run a route function on the data set behind ``handle``."""
-        self._enter(b"@" + chunk.encode(errors="replace"))
-        self._call(function, self._dataset(handle))
+        with self._limited():
+            self._enter(b"@" + chunk.encode(errors="replace"))
+            self._call(function, self._dataset(handle))
 
     def close(self) -> None:
         """Close the VM now: finalisers run here, under the caller's watchdog, and child processes end."""
@@ -109,20 +110,28 @@ class Session:
     def _learn(self, function: Any, chunk: str) -> None:
         self._chunks[readable(self._name(function, chunk.encode(errors="replace")))] = chunk
 
-    def _call(self, function: Any, *arguments: Any) -> None:
-        self._binding.refusal = ""
+    @contextmanager
+    def _limited(self) -> Iterator[None]:
+        """The limits strike anywhere, in this program's own Lua, too."""
         try:
-            ok, problem, file, line = (*self._run(function, *arguments), None, None, None)[:4]
+            yield
         except lua54.LuaMemoryError:
             raise LimitExceeded(self._limits.memory_message) from None
         except lua54.LuaError as error:
             if self._exceeded:
                 raise LimitExceeded(*self._exceeded) from None
             raise ScriptFailed(str(error)) from None
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        self._binding.refusal = ""
+        ok, problem, file, line = self._run(function, *arguments)
         if self._binding.fault:
             raise self._binding.fault
         if self._exceeded:
             raise LimitExceeded(*self._exceeded)
+        if time.monotonic() > self._deadline:
+            # Waiting, as for a process or a node, goes by without instructions for the hook to count.
+            raise LimitExceeded(self._limits.time_message, readable(file or b""), line)
         if self._binding.over_budget:
             raise LimitExceeded(self._limits.memory_message, readable(file or b""), line)
         if not ok:

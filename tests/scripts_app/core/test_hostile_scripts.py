@@ -45,9 +45,9 @@ ENDLESS = {
 def test_an_endless_script_is_stopped_and_the_image_fails(script: str, restricted: bool) -> None:
     limits = Limits(seconds=0.05, memory_bytes=16 * 1024 * 1024, restricted=restricted)
     loop = "local function LOOP() while true do end end"
-    outcome = run("dataset:Set('PatientName', 'X')", f"{loop} {script}", "print('after')", limits=limits)
+    outcome = run(f"{loop} {script}", "print('after')", limits=limits)
     assert outcome.verdict is Verdict.FAILED
-    assert outcome.entries[1].reason in (TIME, MEMORY)
+    assert outcome.entries[0].reason in (TIME, MEMORY)
     assert outcome.outputs == ()
     assert outcome.item_log == ()
 
@@ -242,3 +242,14 @@ def test_output_is_cut_and_says_how_much_is_missing() -> None:
 def test_any_error_object_becomes_a_readable_text_with_its_line(script: str, reason: str) -> None:
     report = only_report(f"\n\n{script}")
     assert (report.reason, report.line) == (reason, 3)
+
+
+def test_lines_after_the_last_byte_are_counted_only() -> None:
+    lines = run("print('12345') print('67890') print('x') print('y')", limits=Limits(log_bytes=10)).item_log
+    assert [line.message for line in lines] == ["12345", "67890", "... 2 lines omitted"]
+
+
+def test_time_spent_without_instructions_counts_too() -> None:
+    outcome = run("print('quick')", limits=Limits(seconds=1e-9))
+    assert outcome.verdict is Verdict.FAILED
+    assert outcome.entries[0].reason == "script exceeded its limit of 1e-09 s"

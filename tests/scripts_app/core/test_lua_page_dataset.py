@@ -198,3 +198,17 @@ def test_the_document_is_edited_and_its_recipe_leaves_the_rest_alone() -> None:
     assert output.identity.sop_instance_uid == "1.2.3"
     assert output.identity.patient_name == before.patient_name
     assert output.recipe is not None
+
+
+def test_what_comes_with_an_edit_is_recorded_too() -> None:
+    outcome = run("dataset:Set(\"0008,1110[0008,1150='1.2'].0008,1155\", '1.3')")
+    assert {(change.keyword, change.new) for change in outcome.changes} == {
+        ("ReferencedSOPClassUID", "1.2"),
+        ("ReferencedSOPInstanceUID", "1.3"),
+    }
+
+
+def test_a_value_longer_than_its_vr_allows_is_set_with_a_warning_in_the_item_log() -> None:
+    (line,) = run("\ndataset:Set('AccessionNumber', ('x'):rep(30))").item_log
+    assert (line.level, line.line) == ("warning", 2)
+    assert line.message.startswith("0008,0050 AccessionNumber: ")

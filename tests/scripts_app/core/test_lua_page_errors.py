@@ -216,3 +216,8 @@ def test_a_dry_run_and_a_live_run_tell_the_same() -> None:
 def test_the_sample_is_a_ct() -> None:
     assert CT.exists()
     assert printed("print(dataset:Get('Modality'))") == ["CT"]
+
+
+def test_the_destination_is_compared_after_trimming() -> None:
+    outcome = run(entry("print(1)", ae_titles=("PACS",)), destination_ae_title="PACS ")
+    assert outcome.entries[0].status == "ran"

@@ -179,3 +179,15 @@ def test_node_stats_and_echo_are_tables() -> None:
     """
     assert printed(script) == ["3\t1.5\ttrue\tnil", "true\t4\tARCHIVE"]
     assert only_report("\nnode:echo('NOWHERE')").line == 2
+
+
+def test_an_element_of_a_list_is_the_same_one_each_time() -> None:
+    assert printed("local list = queue:findByState('New') print(list[1] == list:get(1))", facts=FACTS) == ["true"]
+
+
+def test_numbers_too_large_for_lua_become_floats() -> None:
+    class Huge(PlainFacts):
+        def node_stats(self, ae_title: str) -> dict[str, int]:
+            return {"success": 2**70}
+
+    assert printed("print(node:stats('PACS').success == 2.0^70)", facts=Huge()) == ["true"]

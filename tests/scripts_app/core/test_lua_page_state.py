@@ -194,3 +194,7 @@ def test_without_a_uid_the_tables_live_as_long_as_the_image(tmp_path: Path) -> N
     assert printed("study.n = 1", "print(study.n)", path=path, facts=facts) == ["1"]
     assert facts.asked == []
     assert run("study.n = 1", path=path).state_changed == frozenset()
+
+
+def test_a_table_may_hold_another_one_twice() -> None:
+    assert printed("local t = {1} study.a = {t, t} print(study.a[1][1], study.a[2][1])") == ["1\t1"]

@@ -27,7 +27,7 @@ def failure(folder: Path, *conditions: Condition, also: tuple[bytes, ...] = ()) 
         element(0x00080060, "CS", "CT"),
         element(0x00100010, "PN", "Doe^Jane"),
         element(0x00100020, "LO", ""),
-        element(0x00104000, "LT", "note"),
+        element(0x00104000, "LT", "odd   "),
         *also,
         sequence(
             0x00400275,
@@ -83,6 +83,7 @@ def test_a_tag_that_cannot_be_read_names_the_nearest_keyword(tag: str, words: st
         Condition("Modality", "^CT$"),
         Condition("0008,0008", r"^ORIGINAL\\.*$"),
         Condition("PatientName", "Doe^Jane"),
+        Condition("10,4000", "odd"),
         Condition("2,10", "1.2.840.10008.1.2.1"),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 from ruamel.yaml.nodes import Node, ScalarNode
 
@@ -36,6 +37,7 @@ COUNTERPARTS = {
     "maxClientsPerServer": Counterpart("CAPACITOR_MAX_ASSOCIATIONS", "max_associations", "0"),
     "cycleRejectedFilesOnStartup": Counterpart("CAPACITOR_RETRY_REJECTED_AT_START", "retry_rejected_at_start", "true"),
 }
+NO_LIMIT_AT_0 = ("batchSize", "maxClientsPerServer")
 TOLD_WHEN_ABSENT = ("myAeTitle", "scpPort")
 """What senders have been set up with: the product's default is worth a word when ours differs."""
 
@@ -126,11 +128,11 @@ FILTERS = (
 KEYS = (*COUNTERPARTS, *ELSEWHERE, *sorted(LEGACY), "filters")
 
 
-def read_config(text: str, file: YamlFile, notes: list[str], settings: object) -> bool:
+def read_config(text: str, file: YamlFile, notes: list[str], settings: Any) -> bool:
     """
     Whether the Lua filter is on; what to set in the environment goes to ``notes``.
 
-    ``settings`` has the attributes of capacitor_web's Environment.  Nothing of
+    ``settings`` is capacitor_web's Environment.  Nothing of
     config.yml is kept: settings come from the environment alone.
     """
     root = file.parse(text)
@@ -138,28 +140,34 @@ def read_config(text: str, file: YamlFile, notes: list[str], settings: object) -
     for name, node in found.items():
         place = f"{FILE}:{line_of(node)}: {name}"
         if name in COUNTERPARTS:
-            notes.append(f"{place}: {_advice(COUNTERPARTS[name], _plain(file, node, name), settings)}")
+            notes.append(f"{place}: {_advice(name, file.text(node, name).strip(), settings)}")
         elif name in ELSEWHERE:
             notes.append(f"{place} {ELSEWHERE[name]}")
         elif name in LEGACY:
             notes.append(f"{place} is an old key without effect")
     for name in TOLD_WHEN_ABSENT:
         if name not in found:
-            advice = _advice(COUNTERPARTS[name], COUNTERPARTS[name].product_default, settings)
+            advice = _advice(name, COUNTERPARTS[name].product_default, settings)
             notes.append(f"{FILE}: {name} is not given, its default there: {advice}")
     return _lua_is_on(found.get("filters"), file, notes)
 
 
-def _plain(file: YamlFile, node: Node, name: str) -> str:
-    return file.text(node, name).strip()
-
-
-def _advice(counterpart: Counterpart, value: str, settings: object) -> str:
+def _advice(name: str, value: str, settings: Any) -> str:
+    """What to set for one key and its value, which may be one that only the product takes."""
+    counterpart = COUNTERPARTS[name]
+    if value == "0" and name in NO_LIMIT_AT_0:
+        return "0 is no limit there; nothing needs to be set"
     current = getattr(settings, counterpart.attribute)
     written = {"true": "1", "false": "0"}.get(value.casefold(), value)
     now = str(int(current)) if isinstance(current, bool) else str(current)
-    assignment = f"{counterpart.variable}={written}"
-    return f"{assignment} is set already" if written == now else f"set {assignment} (now {now or 'empty'})"
+    if written == now:
+        return f"{counterpart.variable}={written} is set already"
+    kind = next(row.metadata["kind"] for row in fields(settings) if row.name == counterpart.attribute)
+    try:
+        kind.read(written)
+    except ValueError as error:
+        return f"{value!r} is no value for {counterpart.variable}, which {error} (now {now or 'empty'})"
+    return f"set {counterpart.variable}={written} (now {now or 'empty'})"
 
 
 def _lua_is_on(node: Node | None, file: YamlFile, notes: list[str]) -> bool:

@@ -42,7 +42,7 @@ def read_configuration(root: Path, settings: Any) -> Desired:
     """
     Read ``root``; ConfigurationError lists every mistake in it, and then nothing may be used.
 
-    ``settings`` has the attributes of capacitor_web's Environment.
+    ``settings`` is capacitor_web's Environment.
     """
     scripts = read_directory(root)
     problems, notes = list(scripts.problems), list(scripts.notes)

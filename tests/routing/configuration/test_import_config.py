@@ -405,7 +405,7 @@ def test_entries_are_imported_disabled_when_the_filter_is_not_listed(tmp_path: P
 def test_keys_of_config_yml_are_told_as_the_variables_to_set(tmp_path: Path) -> None:
     config = (
         "filters: lua\nmyAeTitle: ROUTER\nexpiryThreshold: 604800\ncycleRejectedFilesOnStartup: true\n"
-        "minFreeSpace: 10\nfindScpPort: 1041\nexpiryThreshhold: 5\n"
+        "minFreeSpace: 10\nfindScpPort: 1041\nexpiryThreshhold: 5\nbatchSize: 0\nconnectTimeoutSeconds: 0\n"
     )
     out = run(directory(tmp_path, {**FILES, "config.yml": config}))
     assert "config.yml:2: myAeTitle: set CAPACITOR_AE_TITLE=ROUTER (now CAPACITOR)" in out
@@ -414,6 +414,8 @@ def test_keys_of_config_yml_are_told_as_the_variables_to_set(tmp_path: Path) -> 
     assert "config.yml:5: minFreeSpace is a share of the disk; set CAPACITOR_MIN_FREE_MIB" in out
     assert "config.yml:6: findScpPort is not handled: no queries" in out
     assert "config.yml:7: expiryThreshhold is an old key without effect" in out
+    assert "config.yml:8: batchSize: 0 is no limit there; nothing needs to be set" in out
+    assert "config.yml:9: connectTimeoutSeconds: '0' is no value for CAPACITOR_CONNECT_SECONDS, which must be" in out
     assert "scpPort is not given, its default there: set CAPACITOR_DICOM_PORT=1040" in out
 
 

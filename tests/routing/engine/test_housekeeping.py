@@ -1,0 +1,139 @@
+"""One round of housekeeping: everything in it happens, and only one housekeeper does it."""
+
+import dataclasses
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from routing.core.identifiers import first_at
+from routing.engine.housekeeping import Housekeeper
+from routing.models import Lane, QueueItem
+from routing.spool import Spool
+from tests.builders import node, queue_item, received
+
+pytestmark = pytest.mark.django_db
+
+Configure = Callable[..., None]
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
+    def change(**values: Any) -> None:
+        changed = dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path, durable="none", **values)
+        monkeypatch.setattr(settings, "CAPACITOR", changed)
+
+    change()
+    return change
+
+
+def settled(spool: Spool) -> int:
+    """A file of a minute and a half ago."""
+    return received(spool, identifier=first_at(timezone.now() - timedelta(seconds=90))).id
+
+
+def state(item: QueueItem | int) -> str:
+    return QueueItem.objects.get(id=item if isinstance(item, int) else item.id).state
+
+
+@pytest.mark.usefixtures("configure")
+def test_the_first_round_adopts_every_file_however_old(tmp_path: Path) -> None:
+    node("PACS")
+    spool = Spool(tmp_path / "spool", "none")
+    old = received(spool, identifier=first_at(timezone.now() - 48 * HOUR)).id
+    new = settled(spool)
+    received(spool)
+    assert Housekeeper("host:1:me").step() == 2
+    assert set(QueueItem.objects.values_list("id", flat=True)) == {old, new}
+
+
+@pytest.mark.usefixtures("configure")
+def test_later_rounds_look_at_new_files_and_now_and_then_at_all(tmp_path: Path, monkeypatch: Any) -> None:
+    node("PACS")
+    keeper = Housekeeper("host:1:me")
+    assert keeper.step() == 0
+    spool = Spool(tmp_path / "spool", "none")
+    received(spool, identifier=first_at(timezone.now() - 3 * HOUR))
+    received(spool, identifier=first_at(timezone.now() - timedelta(seconds=30)))
+    assert keeper.step() == 1
+    keeper._round = 120
+    assert keeper.step() == 1
+
+
+@pytest.mark.usefixtures("configure")
+def test_only_one_keeps_house_until_its_turn_is_over() -> None:
+    first, second = Housekeeper("host:1:first"), Housekeeper("host:2:second")
+    old = {"created_at": timezone.now() - 240 * HOUR}
+    first.step()
+    item = queue_item("Failed", **old)
+    second.step()
+    assert state(item) == "Failed"
+    first.step()
+    assert state(item) == "Expired"
+    Lane.objects.update(until=timezone.now())
+    item = queue_item("Failed", **old)
+    second.step()
+    assert state(item) == "Expired"
+    item = queue_item("Failed", **old)
+    first.step()
+    assert state(item) == "Failed"
+
+
+@pytest.mark.usefixtures("configure")
+def test_no_senders_study_can_take_the_housekeepers_place() -> None:
+    Housekeeper("host:1:me").step()
+    assert "\\" in Lane.objects.get().key
+
+
+@pytest.mark.parametrize(("wanted", "expected"), [(True, "Prepared"), (False, "Rejected")])
+def test_rejected_items_are_tried_once_at_the_start_when_the_setting_asks_for_it(
+    configure: Configure, wanted: bool, expected: str
+) -> None:
+    configure(retry_rejected_at_start=wanted)
+    item = queue_item("Rejected", prepared_at=timezone.now())
+    keeper = Housekeeper("host:1:me")
+    keeper.step()
+    assert state(item) == expected
+    QueueItem.objects.update(state="Rejected")
+    keeper.step()
+    assert state(item) == "Rejected"
+
+
+@pytest.mark.parametrize(("free", "goes"), [(1 << 30, True), (1 << 40, False)])
+def test_files_go_sooner_when_the_disk_is_short_of_room(
+    configure: Configure, tmp_path: Path, monkeypatch: Any, free: int, goes: bool
+) -> None:
+    configure(min_free_mib=1024)
+    monkeypatch.setattr(Spool, "free_bytes", lambda self: free)
+    spool = Spool(tmp_path / "spool", "none")
+    identifier = received(spool).id
+    waiting = received(spool).id
+    queue_item("Delivered", id=identifier, finished_at=timezone.now())
+    queue_item("Prepared", id=waiting)
+    Housekeeper("host:1:me").step()
+    assert spool.path(identifier).exists() is not goes
+    assert spool.path(waiting).exists()
+
+
+@pytest.mark.usefixtures("configure")
+def test_what_operators_want_of_abandoned_items_is_carried_out() -> None:
+    item = queue_item("New", lease_owner="far:1:dead", lease_until=timezone.now() - HOUR, pending_state="Failed")
+    Housekeeper("host:1:me").step()
+    assert state(item) == "Failed"
+
+
+@pytest.mark.usefixtures("configure")
+def test_files_and_rows_go_when_their_time_has_come(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", "none")
+    done, forgotten = received(spool).id, received(spool).id
+    for identifier, days in ((done, 2), (forgotten, 100)):
+        at = timezone.now() - timedelta(days=days)
+        queue_item("Delivered", id=identifier, finished_at=at, updated_at=at)
+    Housekeeper("host:1:me").step()
+    assert not spool.path(done).exists()
+    assert list(QueueItem.objects.values_list("id", flat=True)) == [done]

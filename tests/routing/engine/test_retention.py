@@ -1,0 +1,225 @@
+"""What is kept and for how long: files until nobody can need them, rows longer than files."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.core.states import QueueEvent
+from routing.engine import retention
+from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
+from routing.models import ApplicationLogLine, HistoryEntry, QueueItem, ScopedState, ServiceProcess
+from routing.prepared_files import PreparedFiles
+from routing.record import record_for
+from routing.spool import Spool
+from tests.builders import queue_item, received
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+class Kept:
+    """A spool with files, and the items made from them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.spool = Spool(folder / "spool", "none")
+        self.files = PreparedFiles(self.spool.root)
+
+    def item(self, state: str, *, ended: timedelta = 2 * DAY, **columns: Any) -> QueueItem:
+        at = timezone.now() - ended
+        identifier = received(self.spool).id
+        times = {"finished_at": at if state in ("Delivered", "Dropped") else None, "updated_at": at}
+        return queue_item(state, id=identifier, **(times | columns))
+
+    def copy(self, of: QueueItem, state: str, *, ended: timedelta = 2 * DAY, **columns: Any) -> QueueItem:
+        at = timezone.now() - ended
+        times = {"finished_at": at if state in ("Delivered", "Dropped") else None, "updated_at": at}
+        return queue_item(state, id=of.id + 1, received_id=of.id, **(times | columns))
+
+    def prepared_file(self, item: QueueItem) -> str:
+        with self.files.draft() as draft:
+            draft.write_bytes(b"x")
+            return self.files.keep(draft, item.id)
+
+    def has(self, item: QueueItem) -> bool:
+        return self.spool.path(item.received_id).exists()
+
+    def purge(self, after: timedelta = DAY) -> int:
+        return purge_files(self.spool, self.files, after)
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Kept:
+    return Kept(tmp_path)
+
+
+@pytest.mark.parametrize("state", ["Delivered", "Dropped", "Expired"])
+def test_the_file_of_what_left_the_queue_goes_after_its_time(kept: Kept, state: str) -> None:
+    old, young = kept.item(state), kept.item(state, ended=DAY / 2)
+    assert kept.purge() == 1
+    assert (kept.has(old), kept.has(young)) == (False, True)
+    old.refresh_from_db()
+    young.refresh_from_db()
+    assert old.purged_at is not None
+    assert young.purged_at is None
+    assert kept.purge() == 0
+
+
+@pytest.mark.parametrize("state", ["New", "Prepared", "Failed", "Rejected"])
+def test_what_may_still_be_sent_keeps_its_file_for_ever(kept: Kept, state: str) -> None:
+    item = kept.item(state, ended=1000 * DAY, created_at=timezone.now() - 1000 * DAY)
+    assert kept.purge(timedelta(0)) == 0
+    assert kept.has(item)
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "goes"),
+    [
+        ("Delivered", 2 * DAY, True),
+        ("Delivered", DAY / 2, False),
+        ("Prepared", 2 * DAY, False),
+        ("Failed", 2 * DAY, False),
+    ],
+)
+def test_a_file_stays_as_long_as_any_copy_may_need_it(kept: Kept, state: str, ended: timedelta, goes: bool) -> None:
+    original = kept.item("Dropped")
+    copy = kept.copy(original, state, ended=ended)
+    assert kept.purge() == int(goes)
+    assert kept.has(original) is not goes
+    copy.refresh_from_db()
+    assert (copy.purged_at is not None) is goes
+
+
+def test_prepared_files_go_with_the_received_one(kept: Kept) -> None:
+    original = kept.item("Delivered")
+    copy = kept.copy(original, "Delivered")
+    for item in (original, copy):
+        item.prepared_file = kept.prepared_file(item)
+        item.save()
+    kept.purge()
+    assert not list(kept.files.folder.iterdir())
+
+
+def test_what_somebody_sends_again_in_time_keeps_its_file(kept: Kept) -> None:
+    item = kept.item("Delivered", prepared_at=timezone.now())
+    record_for(QueueItem.objects.filter(id=item.id), QueueEvent.SEND_AGAIN, actor="anna")
+    assert kept.purge() == 0
+    assert kept.has(item)
+
+
+def test_a_file_that_is_gone_already_does_not_matter(kept: Kept) -> None:
+    item = kept.item("Delivered")
+    kept.spool.discard(item.id)
+    assert kept.purge() == 1
+
+
+def test_a_disk_that_refuses_leaves_the_rows_as_they_are(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = kept.item("Delivered")
+
+    def refuses(self: Path, missing_ok: bool = False) -> None:
+        raise PermissionError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "unlink", refuses)
+        with pytest.raises(PermissionError):
+            kept.purge()
+    item.refresh_from_db()
+    assert item.purged_at is None
+    assert kept.purge() == 1
+
+
+def test_much_is_purged_in_portions(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_CHUNK", 2)
+    for _ in range(5):
+        kept.item("Delivered")
+    assert [kept.purge() for _ in range(4)] == [2, 2, 1, 0]
+
+
+@pytest.mark.parametrize("state", ["New", "Prepared", "Failed", "Rejected"])
+def test_what_waits_too_long_expires(state: str) -> None:
+    old = queue_item(state, created_at=timezone.now() - 8 * DAY)
+    young = queue_item(state, created_at=timezone.now() - 6 * DAY)
+    assert expire(7 * DAY).moved == 1
+    old.refresh_from_db()
+    young.refresh_from_db()
+    assert (old.state, young.state) == ("Expired", state)
+    entry = HistoryEntry.objects.get(item=old)
+    assert (entry.event, entry.actor, entry.note) == ("outlived", "retention", "older than 168 hours")
+
+
+@pytest.mark.parametrize("state", ["Delivered", "Dropped", "Expired"])
+def test_what_waits_no_more_does_not_expire(state: str) -> None:
+    queue_item(state, created_at=timezone.now() - 8 * DAY)
+    assert expire(7 * DAY).moved == 0
+
+
+def test_an_item_in_a_workers_hands_does_not_expire_nor_carry_a_wish() -> None:
+    item = queue_item(created_at=timezone.now() - 8 * DAY, lease_owner="host:1:me", lease_until=timezone.now() + DAY)
+    assert expire(7 * DAY).moved == 0
+    item.refresh_from_db()
+    assert (item.state, item.pending_state) == ("Prepared", "")
+
+
+def test_what_somebody_put_to_work_again_gets_as_long_once_more() -> None:
+    item = queue_item("Expired", created_at=timezone.now() - 8 * DAY, prepared_at=timezone.now() - 8 * DAY)
+    record_for(QueueItem.objects.all(), QueueEvent.SEND_AGAIN, actor="anna")
+    assert expire(7 * DAY).moved == 0
+    HistoryEntry.objects.update(at=timezone.now() - 8 * DAY)
+    assert expire(7 * DAY).moved == 1
+    item.refresh_from_db()
+    assert item.state == "Expired"
+
+
+def test_history_is_forgotten_after_the_files_and_with_all_that_hangs_on_it(kept: Kept) -> None:
+    old, young = kept.item("Delivered", ended=100 * DAY), kept.item("Delivered", ended=50 * DAY)
+    unpurged = kept.item("Failed", ended=100 * DAY)
+    HistoryEntry.objects.create(item=old, at=timezone.now(), event="received", to_state="New", actor="listener")
+    kept.purge()
+    assert forget_history(90 * DAY) == 1
+    assert set(QueueItem.objects.values_list("id", flat=True)) == {young.id, unpurged.id}
+    assert not HistoryEntry.objects.exists()
+
+
+def test_an_original_is_not_forgotten_before_its_copies(kept: Kept) -> None:
+    original = kept.item("Dropped", ended=100 * DAY, purged_at=timezone.now())
+    copy = kept.copy(original, "Prepared", ended=100 * DAY)
+    assert forget_history(90 * DAY) == 0
+    QueueItem.objects.filter(id=copy.id).update(purged_at=timezone.now())
+    assert forget_history(90 * DAY) == 2
+
+
+def test_what_nobody_uses_any_more_is_forgotten() -> None:
+    now = timezone.now()
+    for uid, used in (("1.1", now - timedelta(hours=25)), ("1.2", now - timedelta(hours=23))):
+        ScopedState.objects.create(scope="study", uid=uid, values={"n": 1}, used_at=used)
+    for days in (31, 29):
+        ApplicationLogLine.objects.create(at=now - days * DAY, level="info", process="p", logger="l", message=str(days))
+    for owner, hours in (("h:1:a", 2), ("h:2:b", 0)):
+        ServiceProcess.objects.create(
+            owner=owner, role="prepare", host="h", pid=1, started_at=now, seen_at=now - timedelta(hours=hours)
+        )
+    forget_idle(30 * DAY)
+    assert ScopedState.objects.get().uid == "1.2"
+    assert ApplicationLogLine.objects.get().message == "29"
+    assert ServiceProcess.objects.get().owner == "h:2:b"
+
+
+def test_leftovers_of_killed_writers_are_swept_and_named_files_stay(kept: Kept) -> None:
+    item = kept.item("Prepared")
+    named, lost, young = (kept.prepared_file(item) for _ in range(3))
+    item.prepared_file = named
+    item.save()
+    part = kept.spool.path(item.id).with_suffix(".dcm.part")
+    part.write_bytes(b"half")
+    draft = kept.files.folder / "1-aaaa.part"
+    draft.write_bytes(b"half")
+    for path in (part, draft, kept.files.path(named), kept.files.path(lost)):
+        os.utime(path, (1, 1))
+    assert sweep(kept.spool, kept.files) == 3
+    assert {path.name for path in kept.files.folder.iterdir()} == {named, young}
+    assert kept.has(item)
+    assert not part.exists()

@@ -4,6 +4,7 @@
 (() => {
   const UNITS = [[86400, "d"], [3600, "h"], [60, "min"], [1, "s"]];
   const STALE_AFTER = 45000;
+  const RETRIED = [1006, 1011, 1012, 1013, 4401];
   const LIVE = "[hx-trigger*='queue-changed']";
   const ZONED = new Intl.DateTimeFormat(undefined, {dateStyle: "medium", timeStyle: "long"});
   const two = (number) => String(number).padStart(2, "0");
@@ -79,9 +80,12 @@
     changed();
     tellLive();
   });
-  document.addEventListener("htmx:wsClose", () => {
+  document.addEventListener("htmx:wsClose", (event) => {
     connected = false;
     tellLive();
+    // The extension tries again after its own codes only; a server that ends in good order sends another.
+    const {event: closed, socketWrapper} = event.detail;
+    if (!RETRIED.includes(closed.code)) setTimeout(socketWrapper.reconnect, 1000 + 3000 * Math.random());
   });
   document.addEventListener("htmx:wsBeforeMessage", (event) => {
     // The message says that something changed, not what: nothing of it is drawn.

@@ -1,0 +1,70 @@
+"""The real site under daphne, with a database of its own, for tests and screenshots that need a browser."""
+
+import contextlib
+import os
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PASSWORD = "synthetic password"
+PEOPLE = f"""
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
+from django.contrib.auth.models import Group, User
+PBKDF2PasswordHasher.iterations = 1
+for group in Group.objects.all():
+    name = group.name.replace(" ", "-")
+    User.objects.create_user(name, password={PASSWORD!r}, is_staff=name == "administrator").groups.add(group)
+"""
+
+
+@dataclass(frozen=True)
+class Site:
+    url: str
+    environment: dict[str, str]
+
+    def elsewhere(self, code: str) -> None:
+        """Run code in another process, as listener and workers are."""
+        start = "import django; django.setup()\nfrom routing.models import *\nfrom tests.pages.busy_router import *\n"
+        subprocess.run([sys.executable, "-c", start + code], cwd=ROOT, env=self.environment, check=True, timeout=60)
+
+
+@contextlib.contextmanager
+def running_site(folder: Path) -> Iterator[Site]:
+    """A site with one person for each role, and no data; stopped at the end."""
+    (folder / "spool").mkdir(parents=True)
+    environment = {
+        **os.environ,
+        "CAPACITOR_DATA_DIR": str(folder),
+        "DJANGO_SETTINGS_MODULE": "capacitor_web.settings",
+        "PYTHONUNBUFFERED": "1",
+    }
+    migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
+    subprocess.run(migrate, cwd=ROOT, env=environment, check=True, timeout=120)
+    serve = [sys.executable, "-m", "daphne", "-e", "tcp:port=0:interface=127.0.0.1", "capacitor_web.asgi:application"]
+    daphne = subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        port = _port(daphne)
+        # Nobody reads on, and a full pipe would stop the server.
+        threading.Thread(target=daphne.communicate, daemon=True).start()
+        site = Site(f"http://127.0.0.1:{port}", environment)
+        site.elsewhere(PEOPLE)
+        yield site
+    finally:
+        daphne.terminate()
+        daphne.wait(timeout=20)
+
+
+def _port(daphne: "subprocess.Popen[bytes]") -> int:
+    """The port that daphne chose; it says so once it listens."""
+    assert daphne.stdout is not None
+    said = []
+    for line in daphne.stdout:
+        said.append(line.decode())
+        if found := re.search(r"Listening on TCP address [\d.]+:(\d+)", said[-1]):
+            return int(found[1])
+    raise AssertionError("daphne did not start:\n" + "".join(said))

@@ -20,7 +20,6 @@ ALLOWED_HOSTS = list(CAPACITOR.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CAPACITOR.trusted_origins)
 
 INSTALLED_APPS = [
-    "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from django.utils import timezone
+from pydicom.config import disable_value_validation
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
@@ -70,9 +71,10 @@ def ct_image(**elements: Any) -> bytes:
         "SeriesInstanceUID": "1.2.3.4",
         "PixelData": bytes(range(64)),
     }
-    for keyword, value in (values | elements).items():
-        if value is not None:
-            setattr(dataset, keyword, value)
+    with disable_value_validation():
+        for keyword, value in (values | elements).items():
+            if value is not None:
+                setattr(dataset, keyword, value)
     dataset["PixelData"].VR = "OW"
     out = DicomBytesIO()
     out.is_little_endian, out.is_implicit_VR = True, False

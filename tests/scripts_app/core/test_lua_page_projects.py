@@ -1,0 +1,107 @@
+"""The two multi-file projects of the Lua filter page, run as they stand there."""
+
+from __future__ import annotations
+
+import pytest
+
+from scripts_app.core.outcome import Verdict
+from tests.scripts_app.core.builders import PlainFacts, entry, row, run
+from tests.scripts_app.core.test_lua_page_examples import CT_ONLY, MG_ONLY, PHI, as_modality, routed
+
+STATIONS = """
+STATION_LABELS = {
+    SCANNER  = 'CT Room 1 - Main',
+    US_SCANNER    = 'Ultrasound Bay 3',
+}
+
+function label_station(ds)
+    local label = STATION_LABELS[file.sourceAeTitle]
+    if label then
+        ds:Set('StationName', label)
+    end
+end
+"""
+
+SMART = """
+include('libs/station-labels.lua')
+label_station(dataset)
+
+local failed = queue:countByDestination('ARCHIVE', 'Failed')
+local backlog = queue:countByDestination('ARCHIVE', 'New')
+
+if failed > 50 then
+    log:warn('ARCHIVE has', failed, 'failures — holding')
+    error('retry: destination has too many failures')
+elseif backlog > 200 then
+    log:warn('ARCHIVE backlog at', backlog, '— routing with warning')
+    dataset:Set('ImageComments', 'ROUTED_UNDER_BACKLOG:' .. backlog)
+end
+
+route:Add('ARCHIVE')
+
+local total = study.queue:totalCount()
+local studyFailed = study.queue:countByState('Failed')
+if studyFailed > 0 then
+    log:warn('Study has', studyFailed, 'of', total, 'items failed')
+    dataset:Set('ImageComments',
+        'PARTIAL_STUDY: ' .. studyFailed .. '/' .. total .. ' failed')
+end
+"""
+
+
+@pytest.mark.parametrize(
+    ("failed", "backlog", "verdict", "lines", "comments"),
+    [
+        (0, 0, Verdict.PREPARED, [], []),
+        (51, 0, Verdict.RETRY, ["ARCHIVE has\t51\tfailures — holding"], []),
+        (0, 201, Verdict.PREPARED, ["ARCHIVE backlog at\t201\t— routing with warning"], ["ROUTED_UNDER_BACKLOG:201"]),
+        (1, 0, Verdict.PREPARED, ["Study has\t1\tof\t1\titems failed"], ["PARTIAL_STUDY: 1/1 failed"]),
+    ],
+)
+def test_the_project_with_queue_aware_routing_and_shared_libraries(
+    failed: int, backlog: int, verdict: Verdict, lines: list[str], comments: list[str]
+) -> None:
+    rows = [row(destinationAeTitle="ARCHIVE", state="Failed")] * failed
+    rows += [row(destinationAeTitle="ARCHIVE", state="New")] * backlog
+    anonymize = "include('libs/phi.lua')\nstrip_phi(dataset)\ndataset:Set('PatientID', uid())"
+    outcome = run(
+        entry(anonymize, ae_titles=("VIEWER_TEST",)),
+        entry(SMART, chunk="scripts/route-smart.lua", conditions=CT_ONLY),
+        facts=PlainFacts(rows=rows),
+        libraries={"libs/phi.lua": PHI, "libs/station-labels.lua": STATIONS, "scripts/route-smart.lua": SMART},
+    )
+    assert outcome.verdict is verdict
+    assert [line.message for line in outcome.log] == lines
+    assert [change.new for change in outcome.changes if change.keyword == "ImageComments"] == comments
+    assert outcome.entries[0].reason == "destination is 'PACS', wanted VIEWER_TEST"
+
+
+def test_the_project_with_fan_out_and_de_identification() -> None:
+    script = """
+        include('libs/phi.lua')
+
+        route:Add('RESEARCH', function(ds)
+            strip_phi(ds)
+            ds:Set('PatientID', uid())
+        end)
+
+        route:Add('CLOUD_AI', function(ds)
+            strip_phi(ds)
+            ds:Set('PatientName', 'DEIDENTIFIED')
+            ds:Set('PatientID', uid())
+            ds:Set('StudyInstanceUID', uid())
+            ds:Set('SeriesInstanceUID', uid())
+            ds:Set('SOPInstanceUID', uid())
+        end)
+
+        log:info('Mammography fan-out:',
+            file.sourceAeTitle, '->', file.destinationAeTitle,
+            '+ RESEARCH + CLOUD_AI')
+    """
+    outcome = routed(as_modality("MG"), entry(script, conditions=MG_ONLY), libraries={"libs/phi.lua": PHI})
+    assert [output.identity.patient_name for output in outcome.outputs] == [
+        "CompressedSamples^CT1",
+        "ANONYMOUS",
+        "DEIDENTIFIED",
+    ]
+    assert [line.message for line in outcome.log] == ["Mammography fan-out:\tSCANNER\t->\tPACS\t+ RESEARCH + CLOUD_AI"]

@@ -423,11 +423,14 @@ def test_a_path_that_is_no_directory_is_one_clear_line(tmp_path: Path) -> None:
     assert refuse(tmp_path / "nowhere") == [f"{tmp_path / 'nowhere'}: is not a directory"]
 
 
-def test_an_import_that_breaks_halfway_leaves_no_trace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(self: LuaEntry, **options: object) -> None:
+@pytest.mark.parametrize("step", ["scripts_app.models.LuaEntry.save", "routing.configuration.apply.audit"])
+def test_an_import_that_breaks_halfway_leaves_no_trace(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
         raise RuntimeError("the disk is full")
 
-    monkeypatch.setattr(LuaEntry, "save", broken)
+    monkeypatch.setattr(step, broken)
     with pytest.raises(RuntimeError):
         run(directory(tmp_path, FILES))
     assert not Node.objects.exists() and not LuaLibrary.objects.exists() and not AuditRecord.objects.exists()

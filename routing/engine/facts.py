@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,8 +11,8 @@ from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
 from routing.core.ae_title import Meaning
-from routing.dicom.verification import echo
-from routing.engine.addresses import address_of
+from routing.dicom.verification import EchoResult, echo
+from routing.engine.addresses import WrongTlsFiles, address_of
 from routing.engine.directory import Directory
 from routing.engine.state_book import StateBook
 from routing.models import Attempt, Node, NodeStatus, QueueItem
@@ -19,6 +20,8 @@ from scripts_app.core.ports import QueueItemFacts, UnknownDestination
 
 _RECENT = timedelta(minutes=60)
 _ECHO_KEPT = timedelta(seconds=60)
+_ECHO_PATIENCE = 3
+"""Seconds for the connection and for each answer."""
 _COLUMNS = (
     "id", "state", "source_ae_title", "destination_ae_title", "study_instance_uid", "series_instance_uid",
     "sop_instance_uid", "sop_class_uid", "modality", "patient_id", "patient_name", "accession_number",
@@ -109,7 +112,7 @@ class QueueDatabaseFacts:
         node = self._node(ae_title)
         status, _ = NodeStatus.objects.get_or_create(node=node)
         if status.last_echo_at is None or timezone.now() - status.last_echo_at > _ECHO_KEPT:
-            result = echo(address_of(node, self._own))
+            result = self._echo(node)
             status.last_echo_at = timezone.now()
             status.last_echo_ok, status.last_echo_ms = result.ok, result.latency_ms
             status.last_echo_message = result.message
@@ -119,6 +122,15 @@ class QueueDatabaseFacts:
             "latencyMs": status.last_echo_ms or 0,
             "message": status.last_echo_message,
         }
+
+    def _echo(self, node: Node) -> EchoResult:
+        try:
+            address = address_of(node, self._own)
+        except WrongTlsFiles as error:
+            return EchoResult(False, 0, str(error))
+        # A node that swallows packets must not use up the time limit of the script that asks.
+        patience = min(address.connect_timeout, _ECHO_PATIENCE)
+        return echo(replace(address, connect_timeout=patience, stall_seconds=patience))
 
     def state(self, scope: str, uid: str) -> Mapping[str, Any]:
         # An image without the UID has a table of its own that ends with it, never one shared with strangers.

@@ -1,0 +1,113 @@
+"""Files that the index refuses: edited all the same, by files of their own (deflated and disordered ones)."""
+
+import io
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from pydicom.data import get_testdata_file
+
+from routing.engine import images
+from routing.models import QueueItem
+from scripts_app.core.dataset.file_meta import read_file_meta
+from tests.builders import ct_image, lua_entry, node
+from tests.routing.engine.preparation import Preparation, copies_of, item
+
+pytestmark = pytest.mark.django_db
+
+DEFLATED = "1.2.840.10008.1.2.1.99"
+SET_PATIENT = "dataset:Set('PatientID', 'P-9')"
+
+
+def deflated(dataset: bytes) -> bytes:
+    return zlib.compress(dataset, wbits=-15)
+
+
+def disordered() -> bytes:
+    """Patient ID before everything else."""
+    return bytes.fromhex("10002000") + b"LO\x04\x00OLD1" + ct_image(PatientID=None)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Preparation:
+    node("PACS")
+    return Preparation(tmp_path)
+
+
+def prepared_dataset(work: Preparation, of: QueueItem) -> pydicom.Dataset:
+    return pydicom.dcmread(work.files.path(of.prepared_file))
+
+
+def test_a_deflated_image_is_edited_into_a_deflated_file_of_its_own(work: Preparation) -> None:
+    lua_entry(SET_PATIENT)
+    done = work.prepared(deflated(ct_image()), syntax=DEFLATED)
+    assert (done.state, done.recipe, done.patient_id) == ("Prepared", None, "P-9")
+    content = work.files.path(done.prepared_file).read_bytes()
+    meta = read_file_meta(content)
+    assert meta.transfer_syntax_uid == DEFLATED
+    sent = zlib.decompress(content[meta.dataset_offset :], wbits=-15)
+    came = pydicom.dcmread(io.BytesIO(sent), force=True)
+    assert came.PatientID == "P-9"
+    assert came.PixelData == bytes(range(64))
+    assert [path.name for path in work.files.folder.iterdir()] == [done.prepared_file]
+
+
+def test_a_disordered_image_is_edited_all_the_same(work: Preparation) -> None:
+    lua_entry(SET_PATIENT)
+    done = work.prepared(disordered())
+    assert (done.state, done.recipe) == ("Prepared", None)
+    sent = prepared_dataset(work, done)
+    assert (sent.PatientID, sent.PatientName, sent.PixelData) == ("P-9", "TEST^ANNA", bytes(range(64)))
+
+
+@pytest.mark.parametrize(
+    ("dataset", "syntax"), [(deflated(ct_image()), DEFLATED), (disordered(), "1.2.840.10008.1.2.1")]
+)
+def test_what_no_script_changed_needs_no_file_and_goes_out_as_it_came(
+    work: Preparation, dataset: bytes, syntax: str
+) -> None:
+    lua_entry("print(dataset:Get('PatientName'))")
+    done = work.prepared(dataset, syntax=syntax)
+    assert (done.state, done.recipe, done.prepared_file) == ("Prepared", None, "")
+    assert list(work.files.folder.iterdir()) == []
+
+
+def test_each_changed_copy_has_a_file_of_its_own_also_for_a_destination_called_original(work: Preparation) -> None:
+    node("original")
+    node("AI")
+    lua_entry(
+        "dataset:Set('PatientID', 'OWN')\n"
+        "route:Add('original', function(ds) ds:Set('PatientID', 'COPY') end)\nroute:Add('AI')"
+    )
+    done = work.prepared(disordered())
+    copies = copies_of(done)
+    found = {title: prepared_dataset(work, one).PatientID for title, one in {"PACS": done, **copies}.items()}
+    assert found == {"PACS": "OWN", "original": "COPY", "AI": "OWN"}
+    assert len(list(work.files.folder.iterdir())) == 3
+
+
+@pytest.mark.parametrize("script", ["error('fail: no')", "error('retry: no')", "route:Drop()"])
+def test_an_image_that_is_not_sent_leaves_no_file(work: Preparation, script: str) -> None:
+    lua_entry(f"{SET_PATIENT} {script}")
+    work.prepared(disordered())
+    assert list(work.files.folder.iterdir()) == []
+
+
+def test_a_bomb_fails_its_item_at_the_limit_and_leaves_no_file(work: Preparation, monkeypatch: Any) -> None:
+    monkeypatch.setattr(images, "_MOST_INFLATED", 100_000)
+    lua_entry(SET_PATIENT)
+    bomb = work.prepared(deflated(ct_image(PixelData=bytes(10_000_000))), syntax=DEFLATED)
+    assert bomb.state == "Failed"
+    assert "100000" in bomb.last_error
+    assert list(work.files.folder.iterdir()) == []
+
+
+def test_pydicoms_deflated_sample_comes_through(work: Preparation) -> None:
+    lua_entry(SET_PATIENT)
+    identifier = work.sample(Path(str(get_testdata_file("image_dfl.dcm"))))
+    assert work.step() == 1
+    done = item(identifier)
+    assert (done.state, done.patient_id) == ("Prepared", "P-9")
+    assert prepared_dataset(work, done).PatientID == "P-9"

@@ -38,7 +38,9 @@ def _storage_title(title: str) -> str:
 
 
 class LuaEntryForm(forms.ModelForm):  # type: ignore[type-arg]
-    ae_titles = LinesField(read=_storage_title, help_text="destinations it applies to, one a line; empty: all")
+    ae_titles = LinesField(
+        read=_storage_title, label="AE titles", help_text="destinations it applies to, one a line; empty: all"
+    )
     script = forms.CharField(widget=_CODE, required=False, strip=False, help_text="inline Lua")
 
     class Meta:

@@ -132,7 +132,7 @@ class Watchdog:
         role.watch.owner = ""
         if self._stopping and item_id is None and os.WIFEXITED(status) and not os.WEXITSTATUS(status):
             return
-        log.warning("process %s ended (%s)%s", role.name, words, "" if self._stopping else " and is started again")
+        log.warning("process %s: %s%s", role.name, words, "" if self._stopping else "; it is started again")
         calm = item_id is not None or time.monotonic() - role.started_at > _CALM
         # A script that ends its process must not slow down the images behind it; our own crash loop may.
         role.delay = 0.0 if calm else min(max(role.delay * 2, 0.25), _SLOWEST)

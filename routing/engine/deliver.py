@@ -135,8 +135,9 @@ class Deliverer:
             told = done.news.get(node_id)
             if told is not None and told.ordeal:
                 self._probing.discard(node_id)
-                # A back-off may have begun or ended.
-                self._refreshed_at = -math.inf
+                if told.target.failures_in_a_row or any(told.ordeal):
+                    # A back-off has begun or ended.
+                    self._refreshed_at = -math.inf
         lost = len(done.moves) - len(moved)
         if lost:
             log.warning("%d items were taken from this process before their results were recorded", lost)

@@ -11,7 +11,8 @@ from routing.models import Attempt, HistoryEntry, ItemLogLine, QueueItem
 from routing.record import record_for
 from scripts_app.core.dataset.file_meta import read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
-from tests.routing.dicom.peers import EXPLICIT, MR_IMAGE, ScriptedNode, dataset, running_scp, scripted_node
+from tests.routing.dicom.nodes import ScriptedNode, scripted_node
+from tests.routing.dicom.peers import EXPLICIT, MR_IMAGE, dataset, running_scp
 from tests.routing.dicom.test_dcmtk import storescp
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 

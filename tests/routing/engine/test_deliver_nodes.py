@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from routing.engine.node_status import Trial, may_try
 from routing.models import Attempt, Node, NodeStatus, QueueItem
-from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT, MR_IMAGE, ScriptedNode, running_scp, scripted_node
+from tests.routing.dicom.nodes import ScriptedNode, scripted_node
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT, MR_IMAGE, running_scp
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]

@@ -20,6 +20,7 @@ from routing.views import (
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
     path("queue/", queue.queue, name="queue"),
+    path("queue/retry/", queue_actions.queue_retry_matching, name="queue_retry_matching"),
     path("queue/<int:item_id>/", item.queue_item, name="queue_item"),
     path("queue/<int:item_id>/send-again/", queue_actions.queue_send_again, name="queue_send_again"),
     path("queue/<int:item_id>/prepare-again/", queue_actions.queue_prepare_again, name="queue_prepare_again"),

@@ -177,7 +177,7 @@ def here(context: RequestContext, **changes: Any) -> str:
     for name, value in changes.items():
         if value not in (None, ""):
             query[name] = str(value)
-    return f"?{query.urlencode()}" if query else context["request"].path
+    return f"?{query.urlencode()}" if query else "."
 
 
 @register.simple_tag(takes_context=True)

@@ -19,11 +19,12 @@ from routing.views.request import HtmxHttpRequest, draw
 @require_GET
 @permission_required("routing.view_node", raise_exception=True)
 def nodes(request: HttpRequest) -> HttpResponse:
-    context = {
-        "rows": rows(),
-        "others": Node.objects.exclude(role=Node.Role.STORAGE),
-    }
-    return draw(cast(HtmxHttpRequest, request), "routing/nodes.html", "routing/_nodes.html", context)
+    return draw_nodes(cast(HtmxHttpRequest, request))
+
+
+def draw_nodes(request: HtmxHttpRequest) -> HttpResponse:
+    context = {"rows": rows(), "others": Node.objects.exclude(role=Node.Role.STORAGE)}
+    return draw(request, "routing/nodes.html", "routing/_nodes.html", context)
 
 
 def rows() -> list[tuple[Destination, list[str]]]:
@@ -60,14 +61,7 @@ def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> Http
         request,
         f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again.",
     )
-    return _answer(request)
-
-
-def _answer(request: HtmxHttpRequest) -> HttpResponse:
-    if not request.htmx:
-        return redirect("nodes")
-    context = {"rows": rows(), "others": Node.objects.exclude(role=Node.Role.STORAGE), "with_messages": True}
-    return render(request, "routing/_nodes.html", context)
+    return draw_nodes(request) if request.htmx else redirect("nodes")
 
 
 @require_http_methods(["GET", "POST"])

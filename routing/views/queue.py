@@ -10,15 +10,21 @@ from routing.models import Node, QueueItem
 from routing.queue_filter import QueueFilter
 from routing.sight import Sight
 from routing.views.keyset import keyset_page
+from routing.views.offers import WAITING_FOR_A_PERSON as STUCK
 from routing.views.request import HtmxHttpRequest, draw
 
 PAGE = 50
+OPERATE = "routing.operate_queue"
 
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
 def queue(request: HttpRequest) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+    return draw_queue(cast(HtmxHttpRequest, request))
+
+
+def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
+    """The list that the address asks for."""
     sight = Sight.of(visitor.user)
     chosen = QueueFilter(visitor.GET, sight=sight)
     matching = chosen.matching(QueueItem.objects.all())
@@ -34,6 +40,7 @@ def queue(request: HttpRequest) -> HttpResponse:
             "state": state,
             "filtered": chosen.narrows,
             "counts": counts,
+            "retriable": counts.get(state, 0) if state in STUCK and visitor.user.has_perm(OPERATE) else 0,
             "total": sum(counts.values()),
             "page": keyset_page(matching.defer("recipe"), visitor.GET, PAGE),
             "nodes": Node.objects.values_list("ae_title", flat=True).distinct(),

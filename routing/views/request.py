@@ -20,7 +20,11 @@ class HtmxHttpRequest(HttpRequest):
 def draw(
     request: HtmxHttpRequest, page: str, fragment: str, context: dict[str, Any], status: int = 200
 ) -> HttpResponse:
-    """Draw the fragment for htmx, the page that contains it for everybody else."""
+    """
+    Draw the fragment for htmx, the page that contains it for everybody else.
+
+    A fragment brings waiting messages along, for their place is outside of it.
+    """
     # Going back in the browser asks for the whole page, though htmx does the asking.
     whole = not request.htmx or request.htmx.history_restore_request
-    return render(request, page if whole else fragment, context, status=status)
+    return render(request, page if whole else fragment, {**context, "fragment": not whole}, status=status)

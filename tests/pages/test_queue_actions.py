@@ -119,3 +119,51 @@ def test_a_form_of_another_site_is_refused():
     assert answer.status_code == 403
     assert "Nothing was changed" in answer.content.decode()
     assert now_is(item) == "Failed"
+
+
+def retry_all(address, client=None, **headers):
+    return (client or visitor("operator", phi=True)).post(f"/queue/retry/{address}", headers=headers)
+
+
+def test_everything_that_matches_the_filter_is_retried_and_nothing_else():
+    matching = [queue_item("Failed", modality="MG", prepared_at=timezone.now()), queue_item("Failed", modality="MG")]
+    others = [queue_item("Failed", modality="CT"), queue_item("Rejected", modality="MG"), queue_item(modality="MG")]
+    answer = retry_all("?state=Failed&modality=MG")
+    assert answer.headers["Location"] == "/queue/?state=Failed&modality=MG"
+    assert [now_is(item) for item in matching] == ["Prepared", "New"]
+    assert [now_is(item) for item in others] == ["Failed", "Rejected", "Prepared"]
+    assert AuditRecord.objects.get().detail == {"filter": "state=Failed&modality=MG"}
+
+
+def test_the_button_names_the_number_and_the_answer_is_the_list():
+    for _ in range(3):
+        queue_item("Failed", prepared_at=timezone.now())
+    queue_item("Failed", prepared_at=timezone.now(), purged_at=timezone.now())
+    client = visitor("operator")
+    assert "Retry all 4<" in client.get("/queue/?state=Failed").content.decode()
+    assert "Retry all" not in client.get("/queue/?state=Prepared").content.decode()
+    assert "Retry all" not in visitor("viewer").get("/queue/?state=Failed").content.decode()
+    answer = retry_all("?state=Failed", client, **HTMX).content.decode()
+    assert "3 items retried. 1 could not be" in answer
+    assert 'hx-get="/queue/?state=Failed"' in answer
+    assert "<html" not in answer
+
+
+def test_one_press_is_bounded_and_takes_the_oldest(monkeypatch):
+    monkeypatch.setattr("routing.views.queue_actions.MOST_AT_ONCE", 2)
+    items = [queue_item("Failed", prepared_at=timezone.now()) for _ in range(3)]
+    retry_all("?state=Failed")
+    assert [now_is(item) for item in items] == ["Prepared", "Prepared", "Failed"]
+
+
+@pytest.mark.parametrize("address", ["", "?state=Delivered", "?state=Prepared", "?state=nonsense"])
+def test_what_nobody_waits_for_is_not_retried_in_bulk(address):
+    item = queue_item("Delivered", prepared_at=timezone.now())
+    assert retry_all(address).status_code == 400
+    assert now_is(item) == "Delivered"
+
+
+def test_a_viewer_retries_nothing():
+    item = queue_item("Failed", prepared_at=timezone.now())
+    assert retry_all("?state=Failed", visitor("viewer")).status_code == 403
+    assert now_is(item) == "Failed"

@@ -1,0 +1,54 @@
+"""Take the manual's pictures: ``python -m tests.pages.screenshots docs/screenshots``."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import sync_playwright
+
+from tests.pages.site import PASSWORD, running_site
+
+CHROMIUM = "/usr/bin/chromium"
+PAGES = {
+    "dashboard": "/",
+    "queue": "/queue/",
+    "item": "/queue/200/",
+    "nodes": "/nodes/",
+    "node": "/nodes/1/",
+    "senders": "/senders/",
+    "scripts": "/scripts/",
+    "log": "/logs/",
+    "audit": "/logs/audit/",
+}
+WIDTHS = (1280, 390)
+
+
+def take(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as data,
+        running_site(Path(data) / "data") as site,
+        sync_playwright() as playwright,
+    ):
+        # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
+        alive = "timezone.now() + timedelta(minutes=5)"
+        site.elsewhere(f"busy_router()\nServiceProcess.objects.filter(pid__lt=4713).update(seen_at={alive})")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        for width in WIDTHS:
+            for scheme in ("light", "dark"):
+                page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+                page.goto(f"{site.url}/login/")
+                page.screenshot(path=folder / f"login-{width}-{scheme}.png")
+                page.get_by_label("Username").fill("administrator")
+                page.get_by_label("Password").fill(PASSWORD)
+                page.get_by_role("button", name="Log in").click()
+                for name, address in PAGES.items():
+                    page.goto(site.url + address)
+                    page.locator("[data-live=live]").wait_for()
+                    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+                page.close()
+        browser.close()
+
+
+if __name__ == "__main__":
+    take(Path(sys.argv[1]))

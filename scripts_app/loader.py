@@ -14,13 +14,18 @@ from scripts_app.revision import revision
 
 
 def current() -> ScriptSet:
-    """The enabled entries in order and all libraries, with the id of their stored version (made when it is new)."""
+    """The active set with the id of its stored version (made when it is new)."""
+    return stored_version(active())
+
+
+def active() -> ScriptSet:
+    """The enabled entries in order and all libraries; nothing is written."""
     while True:
         before = revision()
         scripts = _load()
         # A change between the queries would mix two states of the scripts; each change counts, so it shows here.
         if revision() == before:
-            return stored_version(scripts)
+            return scripts
 
 
 def from_directory(path: Path) -> ScriptSet:

@@ -186,9 +186,6 @@ class Preparer:
         outcome = run_entries(scripts, image, self._facts, self._settings.limits)
         for line in outcome.log:
             lua_log.log(_LEVELS[line.level], "[lua] %s", line.message)
-        if nameless := [output.destination for output in outcome.outputs if not _has_name(output, received)]:
-            message = f"the scripts left {nameless[0]} an image without SOP Class or Instance UID"
-            outcome = replace(outcome, verdict=Verdict.FAILED, message=message, outputs=(), state_changed=frozenset())
         plan = plan_for(outcome)
         files = opened.keep_outputs(plan)
         self._add(item, outcome, plan, scripts, started, files, received, lane)
@@ -229,18 +226,6 @@ def _as_received(spool: Spool, item: Unprepared) -> Unprepared:
     seen = read_brief(path, instance.dataset_offset, instance.transfer_syntax_uid).identity
     named = {"sop_class_uid": instance.sop_class_uid, "sop_instance_uid": instance.sop_instance_uid}
     return replace(item, **{name: getattr(seen, name) for name in Identity.__slots__} | named)
-
-
-def _has_name(output: Output, received: Identity) -> bool:
-    """Whether a C-STORE can name the instance; one that lacked it in the data set has it from its own C-STORE."""
-    named = output.identity
-    return all(
-        new or not old
-        for new, old in (
-            (named.sop_class_uid, received.sop_class_uid),
-            (named.sop_instance_uid, received.sop_instance_uid),
-        )
-    )
 
 
 def _as_it_came(item: Unprepared) -> Outcome:

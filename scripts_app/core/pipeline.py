@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from scripts_app.core.lua.host import Host
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.lua.log import ScriptLog
 from scripts_app.core.lua.session import Session
-from scripts_app.core.outcome import EntryReport, EntryStatus, Outcome, Output, Verdict
+from scripts_app.core.outcome import EntryReport, EntryStatus, Identity, Outcome, Output, Verdict
 from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.scoped_state import ScopedState
 from scripts_app.core.workspace import Image, Route, Workspace
@@ -22,6 +22,7 @@ from scripts_app.core.workspace import Image, Route, Workspace
 __all__ = ["Image", "Limits", "run_entries"]
 
 _FINISHED = "the image is finished when route functions run; edit the copy that the function receives"
+OnEntry = Callable[[Entry, Sequence[EntryReport]], None]
 _COPY_FINISHED = "this copy is finished; each route function edits its own"
 
 
@@ -31,18 +32,18 @@ def run_entries(
     facts: Facts,
     limits: Limits,
     *,
-    on_entry: Callable[[Entry], None] | None = None,
+    on_entry: OnEntry | None = None,
 ) -> Outcome:
     """
     Run the entries in order, then the route functions; nothing outside is changed.
 
     ``image.document`` carries the edits afterwards; closing it is the caller's.
-    ``on_entry`` hears of each entry before it runs, so that a watchdog which has
-    to kill this process can name it.
+    ``on_entry`` hears of each entry before it or its route function runs, and the
+    reports so far, so that a watchdog which has to kill this process can tell.
 
     Exceptions are faults of this program or of ``facts``, never an author's.
     """
-    run = _Run(scripts, image, facts, limits, on_entry or (lambda entry: None))
+    run = _Run(scripts, image, facts, limits, on_entry or (lambda entry, reports: None))
     try:
         return run.outcome()
     finally:
@@ -63,16 +64,17 @@ class _Run:
     image: Image
     facts: Facts
     limits: Limits
-    on_entry: Callable[[Entry], None]
+    on_entry: OnEntry
     reports: list[EntryReport] = field(default_factory=list)
     session: Session | None = None
     log: ScriptLog = field(init=False)
+    received: Identity = field(init=False)
     uids: dict[str, str] = field(init=False)
     workspace: Workspace = field(init=False)
     host: Host = field(init=False)
 
     def __post_init__(self) -> None:
-        identity = self.image.document.identity()
+        self.received = identity = self.image.document.identity()
         self.uids = {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
         states = {scope: ScopedState(self._loader(scope, uid)) for scope, uid in self.uids.items()}
         self.log = ScriptLog(self.limits)
@@ -94,9 +96,10 @@ class _Run:
         try:
             self._entries()
             outputs = self._outputs()
+            self._check_names(outputs)
             verdict, message = self._verdict(outputs)
         except _Stop as stop:
-            verdict, message = stop.verdict, stop.message
+            outputs, verdict, message = (), stop.verdict, stop.message
         calls = [route.call for route in self.workspace.routes.values()]
         kept = verdict in (Verdict.PREPARED, Verdict.DROPPED)
         states = self.workspace.states
@@ -139,7 +142,7 @@ class _Run:
         if reason is not None:
             self.reports.append(_skipped(entry, reason))
             return
-        self.on_entry(entry)
+        self.on_entry(entry, self.reports)
         self.host.entry = entry.number
         savepoint = self.workspace.savepoint()
         try:
@@ -186,11 +189,19 @@ class _Run:
                 outputs.append(self._edited_copy(destination, route))
         return tuple(outputs)
 
+    def _check_names(self, outputs: tuple[Output, ...]) -> None:
+        """A C-STORE names the instance; one that lacked it in the data set has it from its own C-STORE."""
+        for output in outputs:
+            for uid in ("sop_class_uid", "sop_instance_uid"):
+                if getattr(self.received, uid) and not getattr(output.identity, uid):
+                    message = f"the scripts left {output.destination} an image without SOP Class or Instance UID"
+                    raise _Stop(Verdict.FAILED, message)
+
     def _edited_copy(self, destination: str, route: Route) -> Output:
         entry = next(entry for entry in self.scripts.entries if entry.number == route.call.entry)
         clone = self.image.document.clone()
         copy, handle = self.host.add_copy(clone, destination)
-        self.on_entry(entry)
+        self.on_entry(entry, self.reports)
         self.host.entry, self.host.in_function = entry.number, True
         try:
             self._vm().run_function(route.function, handle, entry.chunk)

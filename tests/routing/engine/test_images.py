@@ -9,8 +9,8 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from routing.engine import images
 from routing.models import QueueItem
+from scripts_app.core.dataset import opening
 from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.builders import ct_image, lua_entry, node
 from tests.routing.engine.preparation import Preparation, copies_of, item
@@ -96,7 +96,7 @@ def test_an_image_that_is_not_sent_leaves_no_file(work: Preparation, script: str
 
 
 def test_a_bomb_fails_its_item_at_the_limit_and_leaves_no_file(work: Preparation, monkeypatch: Any) -> None:
-    monkeypatch.setattr(images, "_MOST_INFLATED", 100_000)
+    monkeypatch.setattr(opening, "_MOST_INFLATED", 100_000)
     lua_entry(SET_PATIENT)
     bomb = work.prepared(deflated(ct_image(PixelData=bytes(10_000_000))), syntax=DEFLATED)
     assert bomb.state == "Failed"

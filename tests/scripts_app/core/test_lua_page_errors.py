@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from scripts_app.core.conditions.condition import Condition
@@ -190,11 +192,15 @@ def test_a_condition_that_cannot_be_evaluated_is_an_error_of_its_entry(condition
 def test_the_watchdog_hears_of_each_entry_that_runs_and_of_each_function() -> None:
     from scripts_app.core.pipeline import Limits, run_entries
 
-    heard: list[int] = []
+    heard: list[tuple[int, list[str]]] = []
+
+    def hear(each: Any, reports: Any) -> None:
+        heard.append((each.number, [report.status for report in reports]))
+
     scripts = entries("route:Add('ARCHIVE', function() end)", entry("", conditions=MR_ONLY), "print(1)")
     with image() as received:
-        run_entries(scripts, received, PlainFacts(), Limits(), on_entry=lambda each: heard.append(each.number))
-    assert heard == [1, 3, 1]
+        run_entries(scripts, received, PlainFacts(), Limits(), on_entry=hear)
+    assert heard == [(1, []), (3, ["ran", "skipped"]), (1, ["ran", "skipped", "ran"])]
 
 
 def test_a_fault_of_the_facts_is_no_script_error_even_inside_pcall() -> None:

@@ -10,6 +10,7 @@ from routing.engine.node_status import Trial, may_try
 from routing.models import Attempt, Node, NodeStatus, QueueItem
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT, MR_IMAGE, running_scp
+from tests.routing.dicom.test_tls import acceptor, certificate
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -230,3 +231,18 @@ def test_two_deliverers_share_a_queue_without_sending_anything_twice(tmp_path):
             one.deliverer.idle(0.01)
     assert states(*items) == ["Delivered"] * 20
     assert sorted(pacs.instances) == sorted(item.sop_instance_uid for item in items)
+
+
+def test_tls_never_falls_back_to_clear_text(tmp_path):
+    made, other = certificate(tmp_path / "one"), certificate(tmp_path / "other")
+    with running_scp(tmp_path / "pacs", tls=acceptor(made)) as pacs, delivery(tmp_path) as running:
+        trusting = running.image(node(pacs.port, "ONE", tls=True, tls_ca=str(made[0])))
+        doubting = running.image(node(pacs.port, "TWO", tls=True, tls_ca=str(other[0])))
+        without = running.image(node(pacs.port, "THREE", tls=True, tls_ca=str(tmp_path / "missing.pem")))
+        running.rest()
+    assert states(trusting, doubting, without) == ["Delivered", "Prepared", "Prepared"]
+    doubting.refresh_from_db()
+    without.refresh_from_db()
+    assert "the certificate does not hold" in doubting.last_error
+    assert "missing.pem" in without.last_error
+    assert pacs.stored.qsize() == 1

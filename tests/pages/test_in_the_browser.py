@@ -92,6 +92,11 @@ def test_every_page_is_readable_fits_and_breaks_no_rule(site, visit, size, schem
         assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"
         contrast = opened.evaluate(Path(__file__).with_name("contrast.js").read_text())
         assert contrast == [], address
+        clipped = opened.evaluate(
+            "[...document.querySelectorAll('.panel:not(.scroll, .log), .clip')].filter(part => part.scrollWidth >"
+            " part.clientWidth + 1).map(part => part.textContent.trim().slice(0, 60))"
+        )
+        assert clipped == [], address
         unnamed = opened.evaluate(
             "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
             ".filter(field => !field.labels.length).map(field => field.name)"

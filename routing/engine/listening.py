@@ -110,9 +110,13 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
             )
             for config in _configs(port, share_port)
         ]
+        listening: list[StorageScp] = []
         rows.start()
         try:
-            ports = [scp.start() for scp in scps]
+            ports = []
+            for scp in scps:
+                ports.append(scp.start())
+                listening.append(scp)
             try:
                 settle_departed()
             except DatabaseProblem as error:
@@ -123,8 +127,9 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                     _end_now(rows.failed or RuntimeError("the row writer has ended"))
                 process.stopping.wait(HEARTBEAT)
         finally:
-            for scp in scps:
+            for scp in listening:
                 scp.stop(drain_seconds)
+            # Always reached: its thread would keep a listener alive that listens to nobody.
             rows.stop()
 
 

@@ -22,6 +22,19 @@ from tests import builders
 from tests.acceptance.router import accepts, free_port, kill, until
 
 ROOT = Path(__file__).resolve().parents[3]
+NODE_AND_SCRIPTS = """
+from routing.models import Node
+from scripts_app.models import LuaEntry
+Node.objects.create(ae_title="PACS")
+for position, script in enumerate(sys.argv[1:]):
+    LuaEntry.objects.create(script=script, position=position)
+"""
+ADOPT = """
+from routing.engine.adopt import adopt
+from routing.engine.directory import Directory
+from routing.engine.process import open_spool
+adopt(open_spool(), Directory("CAPACITOR", "DCP_"), since=None)
+"""
 
 
 class Engine:

@@ -13,23 +13,10 @@ from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
 from tests.acceptance.router import kill, until
 from tests.builders import ct_image
-from tests.routing.engine.engine import Engine, stop
+from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, stop
 
 MakeEngine = Callable[..., Engine]
 PREPARE = ("prepare", "housekeep")
-STEP = """
-from routing.models import Node
-from scripts_app.models import LuaEntry
-Node.objects.create(ae_title="PACS")
-for position, script in enumerate(sys.argv[1:]):
-    LuaEntry.objects.create(script=script, position=position)
-"""
-ADOPT = """
-from routing.engine.adopt import adopt
-from routing.engine.directory import Directory
-from routing.engine.process import open_spool
-adopt(open_spool(), Directory("CAPACITOR", "DCP_"), since=None)
-"""
 
 
 def only_for(patient: str, script: str) -> str:
@@ -38,7 +25,7 @@ def only_for(patient: str, script: str) -> str:
 
 def filled(engine: Engine, script: str, patients: list[str]) -> list[int]:
     """A node, one script, and New items in this order."""
-    engine.python(STEP, script)
+    engine.python(NODE_AND_SCRIPTS, script)
     ids = [engine.image(ct_image(PatientID=patient)).id for patient in patients]
     engine.python(ADOPT)
     assert engine.states() == {"New": len(ids)}

@@ -1,0 +1,261 @@
+"""The listening process against real senders: who may send, and that what is acknowledged is never lost."""
+
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pydicom.dataset import Dataset
+from pynetdicom import AE
+
+from routing.engine.listening import Room, WrongTlsFiles, _tls
+from routing.spool import Spool
+from tests.acceptance.router import dcmtk, kill, until
+from tests.builders import CT_IMAGE
+from tests.routing.engine.engine import ADOPT, Engine, stop
+
+MakeEngine = Callable[..., Engine]
+
+NODES = """
+from routing.models import KnownSender, Node
+Node.objects.create(ae_title="PACS", aliases=["OLD"])
+Node.objects.create(ae_title="WAITS", paused=True)
+Node.objects.create(ae_title="OFF", enabled=False)
+KnownSender.objects.create(ae_title="CT_1")
+KnownSender.objects.create(ae_title="NEAR", network="127.0.0.0/8")
+KnownSender.objects.create(ae_title="FAR", network="192.0.2.0/24")
+"""
+SCRIPTS = """
+from scripts_app.models import LuaEntry
+for position, script in enumerate(sys.argv[1:]):
+    LuaEntry.objects.create(script=script, position=position)
+"""
+PATIENT = "CANARYNAME"
+
+
+def image(number: int = 1) -> Dataset:
+    dataset = Dataset()
+    dataset.file_meta = Dataset()  # type: ignore[assignment]
+    dataset.SOPClassUID, dataset.SOPInstanceUID = CT_IMAGE, f"1.2.3.{number}"
+    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
+    dataset.PatientName, dataset.PatientID = f"{PATIENT}^ANNA", "CANARYID"
+    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    return dataset
+
+
+class Sender:
+    """One association of a modality."""
+
+    def __init__(self, engine: Engine, calling: str = "CT_1", called: str = "PACS") -> None:
+        modality = AE(ae_title=calling)
+        modality.add_requested_context(CT_IMAGE, "1.2.840.10008.1.2.1")
+        modality.acse_timeout = modality.dimse_timeout = modality.network_timeout = 60
+        self.association = modality.associate("127.0.0.1", engine.port, ae_title=called)
+
+    @property
+    def answer(self) -> str:
+        if self.association.is_established:
+            return "accepted"
+        primitive = self.association.acceptor.primitive
+        assert primitive is not None
+        return f"{primitive.result} {primitive.result_source} {primitive.diagnostic}"
+
+    def store(self, number: int = 1) -> int:
+        return int(self.association.send_c_store(image(number)).Status)
+
+    def end(self) -> None:
+        if self.association.is_established:
+            self.association.release()
+
+
+def started(engine: Engine) -> subprocess.Popen[bytes]:
+    engine.python(NODES)
+    return engine.listener()
+
+
+@pytest.mark.integration
+def test_known_senders_are_taken_and_everybody_else_is_refused_and_listed(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    cases = [
+        ("CT_1", "PACS", "accepted"),
+        ("CT_1", "DCP_PACS", "accepted"),
+        ("CT_1", "OLD", "accepted"),
+        ("CT_1", "WAITS", "accepted"),
+        ("CT_1", "CAPACITOR", "accepted"),
+        ("NEAR", "PACS", "accepted"),
+        ("CT_1", "PACS2", "1 1 7"),
+        ("CT_1", "OFF", "1 1 7"),
+        ("STRANGER", "OFF", "1 1 7"),
+        ("STRANGER", "PACS", "1 1 3"),
+        ("FAR", "PACS", "1 1 3"),
+    ]
+    answers = []
+    for calling, called, _ in cases:
+        sender = Sender(engine, calling, called)
+        answers.append((calling, called, sender.answer))
+        sender.end()
+    assert answers == cases
+    strangers = engine.rows("SELECT ae_title, address, called_ae_title, count FROM routing_unknownsender ORDER BY id")
+    assert strangers == [("STRANGER", "127.0.0.1", "PACS", 1), ("FAR", "127.0.0.1", "PACS", 1)]
+    assert "called AE title 'PACS2' means no node; nearest is 'PACS'" in engine.said()
+    assert "called AE title 'OFF' means a disabled node" in engine.said()
+    assert stop(listener) == 0
+    assert engine.rows("SELECT count(*) FROM routing_serviceprocess") == [(0,)]
+
+
+@pytest.mark.integration
+def test_everybody_may_send_when_the_setting_says_so(make_engine: MakeEngine) -> None:
+    engine = make_engine(CAPACITOR_ACCEPT_UNKNOWN_SENDERS="1")
+    started(engine)
+    assert [Sender(engine, "STRANGER", called).answer for called in ("PACS", "PACS2")] == ["accepted", "1 1 7"]
+
+
+@pytest.mark.integration
+def test_dcmtks_echo_and_store_end_up_in_the_queue_with_their_origin(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    started(engine)
+    address = ["-aet", "CT_1", "-aec", "PACS", "127.0.0.1", str(engine.port)]
+    assert subprocess.run([dcmtk("echoscu"), *address]).returncode == 0
+    path = engine.folder / "image.dcm"
+    image().save_as(path, enforce_file_format=True)
+    assert subprocess.run([dcmtk("storescu"), *address, str(path)], env=engine.environment).returncode == 0
+    until(lambda: engine.states() == {"New": 1}, 20, "the row follows")
+    columns = "source_ae_title", "called_ae_title", "peer_address", "destination_ae_title", "patient_id"
+    ((identifier,),) = engine.rows("SELECT id FROM routing_queueitem")
+    assert engine.item(identifier, *columns) == ("CT_1", "PACS", "127.0.0.1", "PACS", "CANARYID")
+
+
+@pytest.mark.integration
+def test_below_the_free_space_mark_images_are_refused_and_nothing_is_left(make_engine: MakeEngine) -> None:
+    engine = make_engine(CAPACITOR_MIN_FREE_MIB="999999999")
+    started(engine)
+    sender = Sender(engine)
+    assert sender.store() == 0xA700
+    sender.end()
+    assert "spool has no room: images are refused with 0xA700" in engine.said()
+    assert [path for path in engine.spool.root.rglob("*") if path.is_file()] == []
+
+
+@pytest.mark.integration
+def test_while_the_database_is_locked_images_are_taken_and_queued_later(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    started(engine)
+    first = Sender(engine)
+    with engine.database_locked():
+        second = Sender(engine)
+        assert [first.store(1), second.store(2)] == [0, 0]
+        assert engine.states() == {}
+    until(lambda: engine.states() == {"New": 2}, 60, "the rows follow")
+    first.end()
+    second.end()
+
+
+@pytest.mark.integration
+def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    sender = Sender(engine)
+    with engine.database_locked():
+        assert [sender.store(number) for number in range(20)] == [0] * 20
+        kill(listener.pid)
+        listener.wait()
+    sender.association.abort()
+    assert engine.states() == {}
+    engine.python(ADOPT)
+    assert engine.states() == {"New": 20}
+    assert engine.rows("SELECT count(DISTINCT sop_instance_uid) FROM routing_queueitem") == [(20,)]
+
+
+@pytest.mark.integration
+def test_a_killed_listeners_images_are_adopted_by_housekeeping(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    sender = Sender(engine)
+    with engine.database_locked():
+        assert sender.store() == 0
+        kill(listener.pid)
+        listener.wait()
+    sender.association.abort()
+    worker = engine.worker("housekeep")
+    until(lambda: engine.states() == {"New": 1}, 60, "adopted")
+    assert engine.rows("SELECT count(*) FROM routing_historyentry WHERE actor = 'recovery'") == [(1,)]
+    assert [path for path in (engine.folder / "run").glob("*.presence") if f":{listener.pid}:" in path.name] == []
+    assert stop(worker) == 0
+
+
+@pytest.mark.integration
+def test_a_stop_writes_the_last_rows_and_leaves_no_trace(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    sender = Sender(engine)
+    assert sender.store() == 0
+    sender.end()
+    assert stop(listener) == 0
+    assert engine.states() == {"New": 1}
+    assert list((engine.folder / "run").glob("*.presence")) == []
+
+
+@pytest.mark.integration
+def test_a_taken_port_ends_the_listener_with_a_sentence(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    with socket.socket() as taken:
+        taken.bind(("0.0.0.0", engine.port))
+        taken.listen()
+        listener = engine.start("dicom_listener")
+        assert listener.wait(60) == 1
+    assert str(engine.port) in engine.said()
+    assert "Traceback" not in engine.said()
+
+
+@pytest.mark.parametrize("wrong", ["missing.pem", "text.pem"])
+def test_tls_files_that_cannot_be_used_are_named_with_their_setting(tmp_path: Path, wrong: str) -> None:
+    (tmp_path / "text.pem").write_text("no certificate")
+    with pytest.raises(WrongTlsFiles, match=f"CAPACITOR_TLS_CERTIFICATE='.*{wrong}'"):
+        _tls(str(tmp_path / wrong), "", "")
+
+
+@pytest.mark.integration
+def test_no_patient_is_in_any_log_of_listener_and_preparing(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.python(
+        SCRIPTS,
+        "dataset:Set('PatientName', dataset:Get('PatientName') .. 'X') error('CANARYNAME oops')",
+        "if dataset:Get('SOPInstanceUID') == '1.2.3.2' then error('fail: CANARYID') end",
+    )
+    listener = started(engine)
+    worker = engine.worker("prepare", "housekeep")
+    sender = Sender(engine)
+    assert [sender.store(number) for number in (1, 2)] == [0, 0]
+    sender.end()
+    until(lambda: engine.states() == {"Prepared": 1, "Failed": 1}, 60, "prepared")
+    assert [stop(process) for process in (worker, listener)] == [0, 0]
+    assert engine.rows("SELECT count(*) FROM routing_itemlogline WHERE text LIKE '%CANARYNAME%'") == [(2,)]
+    everything = engine.said() + engine.logs() + str(engine.rows("SELECT message FROM routing_applicationlogline"))
+    assert "listener" in {path.stem for path in (engine.folder / "logs").iterdir()}
+    assert "CANARY" not in everything
+
+
+def test_room_is_looked_for_once_a_second_and_told_when_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    spool = Spool(tmp_path, "none")
+    free, inodes, now = [100], [None], [0.0]
+    monkeypatch.setattr(spool, "free_bytes", lambda: free[0])
+    monkeypatch.setattr(spool, "free_inodes", lambda: inodes[0])
+    monkeypatch.setattr("routing.engine.listening.time.monotonic", lambda: now[0])
+    caplog.set_level("INFO")
+    room = Room(spool, 50)
+    assert room()
+    free[0] = 49
+    assert room()
+    now[0] = 1.5
+    assert not room()
+    now[0], free[0] = 3.0, 50
+    assert room()
+    now[0], inodes[0] = 4.5, 1000  # type: ignore[call-overload]
+    assert not room()
+    told = [record.getMessage() for record in caplog.records]
+    no, again = "spool has no room: images are refused with 0xA700", "spool has again room: images are taken"
+    assert told == [no, again, no]

@@ -63,7 +63,7 @@ def read_configuration(root: Path, settings: Any) -> Desired:
         entries = tuple(
             replace(entry, ae_titles=tuple(short.get(title, title) for title in entry.ae_titles)) for entry in entries
         )
-    book = _title_book(nodes, own_ae_title, settings.ae_title_prefix)
+    book = title_book(nodes, own_ae_title, settings.ae_title_prefix)
     destinations = {*book.titles().values(), own_ae_title}
     for entry in entries or ():
         problems += _unknown_titles(entry, destinations) + _too_long(entry)
@@ -85,7 +85,7 @@ def read_configuration(root: Path, settings: Any) -> Desired:
     return Desired(nodes, entries, None if entries is None else scripts.libraries, tuple(notes))
 
 
-def _title_book(nodes: Iterable[WrittenNode] | None, own_ae_title: str, prefix: str) -> TitleBook:
+def title_book(nodes: Iterable[WrittenNode] | None, own_ae_title: str, prefix: str) -> TitleBook:
     """What every AE title will mean after the import."""
     if nodes is None:
         rows = Node.objects.filter(role=Node.Role.STORAGE)

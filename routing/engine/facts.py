@@ -10,13 +10,13 @@ from typing import Any
 from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
-from routing.core.ae_title import Meaning
+from routing.core.destination import storage_node
 from routing.dicom.verification import EchoResult, echo
 from routing.engine.addresses import WrongTlsFiles, address_of
 from routing.engine.directory import Directory
 from routing.engine.state_book import StateBook
 from routing.models import Attempt, Node, NodeStatus, QueueItem
-from scripts_app.core.ports import QueueItemFacts, UnknownDestination
+from scripts_app.core.ports import QueueItemFacts
 
 _RECENT = timedelta(minutes=60)
 _ECHO_KEPT = timedelta(seconds=60)
@@ -43,15 +43,7 @@ class QueueDatabaseFacts:
         self._directory, self._states, self._own, self._settle = directory, states, own_ae_title, settle
 
     def resolve(self, ae_title: str) -> str:
-        titles = self._directory.current().titles
-        found = titles.resolve(ae_title)
-        if found.meaning is Meaning.NODE:
-            return found.ae_title
-        if found.meaning is Meaning.DISABLED:
-            raise UnknownDestination(f"destination {found.ae_title!r} is disabled")
-        near = titles.nearest(ae_title)
-        hint = f"; did you mean {near!r}?" if near else "; there is no enabled Storage node"
-        raise UnknownDestination(f"no Storage node has the AE title {ae_title!r}{hint}")
+        return storage_node(self._directory.current().titles, ae_title)
 
     def total(self) -> int:
         return self.count()

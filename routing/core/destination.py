@@ -1,0 +1,16 @@
+"""Which node a script means by an AE title (decision D4)."""
+
+from routing.core.ae_title import Meaning, TitleBook
+from scripts_app.core.ports import UnknownDestination
+
+
+def storage_node(titles: TitleBook, ae_title: str) -> str:
+    """AE title of the enabled Storage node; UnknownDestination with the nearest name."""
+    found = titles.resolve(ae_title)
+    if found.meaning is Meaning.NODE:
+        return found.ae_title
+    if found.meaning is Meaning.DISABLED:
+        raise UnknownDestination(f"destination {found.ae_title!r} is disabled")
+    near = titles.nearest(ae_title)
+    hint = f"; did you mean {near!r}?" if near else "; there is no enabled Storage node"
+    raise UnknownDestination(f"no Storage node has the AE title {ae_title!r}{hint}")

@@ -1,0 +1,207 @@
+"""What a dry run takes from a configuration directory or the database: scripts, nodes, queue, state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import connection, connections
+
+from routing.configuration.reading import read_configuration, title_book
+from routing.core.ae_title import Meaning, TitleBook, checked
+from routing.core.destination import storage_node
+from scripts_app import loader
+from scripts_app.configuration.directory import ScriptFiles
+from scripts_app.core.lua.limits import Limits
+from scripts_app.core.outcome import Identity
+from scripts_app.core.ports import Facts, QueueItemFacts, ScriptSet
+from scripts_app.dry_run import Trial, dry_run
+
+if TYPE_CHECKING:
+    from routing.engine.facts import QueueDatabaseFacts
+
+_NO_DELIVERIES = {
+    **dict.fromkeys(("success", "failed", "timedOut", "recentSuccess", "recentFailed", "recentTimedOut"), 0),
+    "recentWindowMinutes": 60,
+    "avgTransferMs": 0,
+}
+
+
+class UnknownTitle(Exception):
+    """The source or destination is none that an image could come from or be for; the text names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Under which scripts and among which nodes a file is tried."""
+
+    scripts: ScriptSet
+    titles: TitleBook
+    queue: Callable[[], QueueDatabaseFacts | None]
+    """Called in the process of the trial; None: the queue is empty but for the image, and no state is kept."""
+
+
+def active() -> Setting:
+    """The active entries, nodes and queue of the database."""
+    return Setting(loader.active(), title_book(None, *_own()), _database_facts)
+
+
+def of_directory(root: Path) -> Setting:
+    """
+    What importing the directory would make active, over an empty queue.
+
+    The database is asked only for what the directory does not speak of.
+    ConfigurationError lists every mistake in it.
+    """
+    desired = read_configuration(root, settings.CAPACITOR)
+    scripts = (
+        loader.active()
+        if desired.entries is None
+        else ScriptFiles(desired.entries, desired.libraries or {}, (), ()).script_set()
+    )
+    return Setting(scripts, title_book(desired.nodes, *_own()), lambda: None)
+
+
+def try_file(path: Path, source: str, destination: str, setting: Setting, output: Path | None) -> dict[str, Any]:
+    """
+    The result of a dry run (manual, Dry run); nothing but ``output`` is written.
+
+    UnknownTitle for AE titles that no image could have; UnusableFile for the
+    file or the folder.
+    """
+    title, unaddressed = _destination(setting.titles, destination)
+    source = _checked("--source", source)
+    service = settings.CAPACITOR
+
+    def facts(identity: Identity) -> Facts:
+        return TrialFacts(setting.titles, _item(identity, source, title), setting.queue())
+
+    limits = Limits(seconds=service.lua_seconds, memory_bytes=service.lua_memory << 20, restricted=True)
+    # The child makes a connection of its own.
+    connections.close_all()
+    return dry_run(Trial(path, source, title, unaddressed, setting.scripts, facts, limits, output))
+
+
+class TrialFacts:
+    """
+    Facts for a dry run (protocol ``scripts_app.core.ports.Facts``): the image in hand counts as New, as in the queue.
+
+    No node is asked anything: ``node_echo`` tells the last answer that is known.
+    """
+
+    def __init__(self, titles: TitleBook, item: QueueItemFacts, queue: QueueDatabaseFacts | None) -> None:
+        self._titles, self._item, self._queue = titles, item, queue
+
+    def resolve(self, ae_title: str) -> str:
+        return storage_node(self._titles, ae_title)
+
+    def total(self) -> int:
+        return self.count()
+
+    def count(self, *, state: str | None = None, study: str | None = None, destination: str | None = None) -> int:
+        others = self._queue.count(state=state, study=study, destination=destination) if self._queue else 0
+        return others + len(self._own(state, study, destination))
+
+    def find(
+        self, *, state: str | None = None, study: str | None = None, destination: str | None = None
+    ) -> Sequence[QueueItemFacts]:
+        others = self._queue.find(state=state, study=study, destination=destination) if self._queue else ()
+        return [*others, *self._own(state, study, destination)]
+
+    def study_destinations(self, study: str) -> Sequence[str]:
+        others = self._queue.study_destinations(study) if self._queue else ()
+        return sorted({*others, *(item.destinationAeTitle for item in self._own(None, study, None))})
+
+    def study_modalities(self, study: str) -> Sequence[str]:
+        others = self._queue.study_modalities(study) if self._queue else ()
+        return sorted({*others, *(item.modality for item in self._own(None, study, None) if item.modality)})
+
+    def node_stats(self, ae_title: str) -> Mapping[str, Any]:
+        title = self.resolve(ae_title)
+        return self._queue.node_stats(title) if self._queue else _NO_DELIVERIES
+
+    def node_echo(self, ae_title: str) -> Mapping[str, Any]:
+        known = self.node_stats(ae_title).get("lastEcho")
+        message = f"asked at {known['at']}" if known else "never asked, and a dry run asks no node"
+        known = known or {"success": False, "latencyMs": 0}
+        return {"success": known["success"], "latencyMs": known["latencyMs"], "message": message}
+
+    def state(self, scope: str, uid: str) -> Mapping[str, Any]:
+        return self._queue.state(scope, uid) if self._queue else {}
+
+    def _own(self, state: str | None, study: str | None, destination: str | None) -> list[QueueItemFacts]:
+        item = self._item
+        asked = None if destination is None else self._titles.resolve(destination).ae_title
+        fits = (
+            state in (None, item.state)
+            and study in (None, item.studyInstanceUID)
+            and asked in (None, item.destinationAeTitle)
+        )
+        return [item] if fits else []
+
+
+def _own() -> tuple[str, str]:
+    return settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix
+
+
+def _database_facts() -> QueueDatabaseFacts:
+    # These bring the network, which takes a while to load and is not needed with a directory.
+    from routing.engine.directory import Directory
+    from routing.engine.facts import QueueDatabaseFacts
+    from routing.engine.state_book import StateBook
+
+    with connection.cursor() as cursor:
+        read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
+        cursor.execute(read_only[connection.vendor])
+    return QueueDatabaseFacts(Directory(*_own()), StateBook(), _own()[0], lambda: None)
+
+
+def _destination(titles: TitleBook, ae_title: str) -> tuple[str, bool]:
+    """AE title of the node that ``ae_title`` means, and whether it is the router's own."""
+    found = titles.resolve(ae_title)
+    if found.meaning is Meaning.NODE or found.meaning is Meaning.UNADDRESSED:
+        return found.ae_title, found.meaning is Meaning.UNADDRESSED
+    if found.meaning is Meaning.DISABLED:
+        raise UnknownTitle(f"--destination: {found.ae_title!r} is disabled")
+    if not titles.titles():
+        # Scripts alone can be tried before there are nodes.
+        return _checked("--destination", ae_title), False
+    near = titles.nearest(ae_title)
+    raise UnknownTitle(
+        f"--destination: no Storage node has the AE title {ae_title!r}" + (f"; did you mean {near!r}?" if near else "")
+    )
+
+
+def _checked(option: str, ae_title: str) -> str:
+    try:
+        return checked(ae_title)
+    except ValueError as error:
+        raise UnknownTitle(f"{option}: {error}") from None
+
+
+def _item(identity: Identity, source: str, destination: str) -> QueueItemFacts:
+    now = datetime.now(UTC).isoformat()
+    return QueueItemFacts(
+        id=0,
+        state="New",
+        sourceAeTitle=source,
+        destinationAeTitle=destination,
+        studyInstanceUID=identity.study_instance_uid,
+        seriesInstanceUID=identity.series_instance_uid,
+        sopInstanceUID=identity.sop_instance_uid,
+        sopClassUID=identity.sop_class_uid,
+        modality=identity.modality,
+        patientID=identity.patient_id,
+        patientName=identity.patient_name,
+        accessionNumber=identity.accession_number,
+        attemptCount=0,
+        lastError="",
+        format="dcm",
+        pendingState="",
+        createdAt=now,
+        updatedAt=now,
+    )

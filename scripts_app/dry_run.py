@@ -1,0 +1,168 @@
+"""Run the scripts over one file as a worker would, in a process of its own, and tell all without doing any of it."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.opening import Opened, opened
+from scripts_app.core.lua.limits import Limits
+from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
+from scripts_app.core.pipeline import run_entries
+from scripts_app.core.ports import Entry, Facts, ScriptSet
+from scripts_app.core.workspace import Image
+from scripts_app.dry_run_result import failed_result, reports_from, reports_to, result_of
+from scripts_app.fence import Ended, Tell, fenced
+
+_GRACE = 0.5
+"""Seconds that the scripts' own limit has to end them politely, as in the worker."""
+_OPENING = 60.0
+"""Seconds for a file that has to be read and written anew before scripts can edit it."""
+_ROOM = 512 << 20
+"""Bytes for what is no script: the program itself, the files it maps."""
+
+
+class UnusableFile(Exception):
+    """The file, or the folder for the outputs, cannot be used; the text names it and says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """What is to be tried."""
+
+    path: Path
+    source_ae_title: str
+    destination_ae_title: str
+    """AE title of the node; the router's own when ``unaddressed``."""
+    unaddressed: bool
+    scripts: ScriptSet
+    facts: Callable[[Identity], Facts]
+    """Called in the child process, which must not use what this process has open."""
+    limits: Limits
+    output: Path | None = None
+    """Folder for the resulting files; None: none are written."""
+
+
+def dry_run(trial: Trial) -> dict[str, Any]:
+    """
+    The result as JSON values (manual, Dry run); UnusableFile when the trial cannot begin.
+
+    A script that has to be killed is a result, too: failed, with the limit's
+    message and the reports of the entries before it.
+    """
+    _check(trial)
+    trial = replace(trial, limits=replace(trial.limits, restricted=True))
+    size = trial.path.stat().st_size
+    with tempfile.TemporaryDirectory(prefix="dry-run-") as drafts:
+        ended = fenced(
+            lambda tell: _child(trial, Path(drafts), tell),
+            seconds=_OPENING,
+            memory_bytes=2 * trial.limits.memory_bytes + 8 * size + _ROOM,
+        )
+    return _result(trial, ended)
+
+
+def _check(trial: Trial) -> None:
+    try:
+        with trial.path.open("rb") as file:
+            if not file.read(1):
+                raise UnusableFile(f"{trial.path}: the file is empty")
+        if trial.output is not None:
+            trial.output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnusableFile(f"{error.filename or trial.path}: {error.strerror}") from None
+
+
+def _result(trial: Trial, ended: Ended) -> dict[str, Any]:
+    last = ended.messages[-1] if ended.messages else {}
+    if "result" in last:
+        result: dict[str, Any] = last["result"]
+        return result
+    if "unusable" in last:
+        raise UnusableFile(last["unusable"])
+    if "running" not in last:
+        why = {"time": f"more than {_OPENING:g} s", "memory": "more memory than a dry run has"}.get(ended.reason)
+        raise UnusableFile(f"{trial.path}: {f'needs {why}' if why else ended.reason or 'cannot be opened'}")
+    reason = {
+        "time": trial.limits.time_message,
+        "memory": trial.limits.memory_message,
+        "output": "the result is larger than a dry run may tell",
+    }.get(ended.reason, f"the script {ended.reason or 'ended'} the process that ran it")
+    return failed_result(trial.scripts.entries, reason, last["running"], reports_from(last["reports"]))
+
+
+def _child(trial: Trial, drafts: Path, tell: Tell) -> None:
+    try:
+        with opened(trial.path, lambda: _draft(drafts)) as received:
+            tell({"result": _run(trial, received, tell)}, math.inf)
+    except DatasetError as error:
+        tell({"unusable": f"{trial.path}: {error}"}, math.inf)
+    except OSError as error:
+        tell({"unusable": f"{error.filename or trial.path}: {error.strerror or error}"}, math.inf)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # A fault of this program fails the item when it happens in a worker, and here.
+        reason = f"{type(error).__name__}: {error}"
+        tell({"result": failed_result(trial.scripts.entries, reason)}, math.inf)
+
+
+@contextmanager
+def _draft(folder: Path) -> Iterator[Path]:
+    path = folder / "normalised.dcm"
+    try:
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
+
+
+def _run(trial: Trial, received: Opened, tell: Tell) -> dict[str, Any]:
+    identity = received.document.identity()
+    facts = trial.facts(identity)
+    begun: list[float] = []
+
+    def running(entry: Entry, reports: Sequence[EntryReport]) -> None:
+        # The limit is for all entries together, and begins with the first one that runs.
+        begun.append(time.monotonic())
+        left = begun[0] + trial.limits.seconds + _GRACE - time.monotonic()
+        tell({"running": entry.number, "reports": reports_to(reports)}, left)
+
+    image = Image(received.document, trial.source_ae_title, trial.destination_ae_title, trial.unaddressed)
+    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=running)
+    tell({}, math.inf)
+    files = _write(trial, received, outcome.outputs) if trial.output is not None else {}
+    return result_of(outcome, _states(outcome, identity, facts), files)
+
+
+def _states(outcome: Outcome, identity: Identity, facts: Facts) -> dict[str, Mapping[str, Any]]:
+    """Both tables as they would be kept: what an image leaves that is to be prepared again, nobody keeps."""
+    uids = {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
+    kept = outcome.verdict in (Verdict.PREPARED, Verdict.DROPPED)
+    return {
+        scope: outcome.state[scope] if kept and scope in outcome.state else facts.state(scope, uid) if uid else {}
+        for scope, uid in uids.items()
+    }
+
+
+def _write(trial: Trial, received: Opened, outputs: Sequence[Output]) -> dict[int, str]:
+    """The files of the outputs by their position."""
+    folder = trial.output or Path()
+    syntax = received.transfer_syntax_uid()
+    files = {}
+    for position, output in enumerate(outputs):
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", output.destination)
+        target = folder / f"{position + 1}-{name}.dcm"
+        if target.exists() and os.path.samefile(target, trial.path):
+            raise DatasetError(f"{target} would overwrite it")
+        received.write(output.recipe, output.identity, syntax, target)
+        files[position] = str(target)
+    return files

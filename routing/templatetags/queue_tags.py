@@ -148,11 +148,25 @@ def about(sight: Sight, item: QueueItem, text: str) -> str:
 
 
 @register.filter
-def detail(value: Any) -> str:
-    """A value of the audit log; a pair is what it was and what it became."""
-    if isinstance(value, list) and len(value) == 2:
-        return " → ".join("nothing" if part in (None, "", []) else str(part) for part in value)
-    return str(value)
+def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
+    """The detail of an audit record in words: (name, what it was and became); values as this person may see them."""
+    told = []
+    for name, value in detail.items():
+        if name in ("changes", "routes") and isinstance(value, list):
+            told += [(f"entry {part.get('entry')}", _deed(part, sight)) for part in value]
+        elif isinstance(value, list) and len(value) == 2:
+            told.append((name, " → ".join(sight.value(part) or "nothing" for part in value)))
+        else:
+            told.append((name, str(value) if name == "verdict" else sight.value(value)))
+    return told
+
+
+def _deed(part: dict[str, Any], sight: Sight) -> str:
+    """One edit or routing decision of a script."""
+    if "path" not in part:
+        return f"route:{part.get('operation')}({part.get('destination') or ''})"
+    old, new = (sight.value(part.get(side)) or "nothing" for side in ("old", "new"))
+    return f"{part.get('operation')} {part['path']} {part.get('keyword') or ''}: {old} → {new}"
 
 
 @register.filter

@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
-from routing.views.service import ALIVE, seen_lately, spool_folder
+from routing.views.service import ALIVE, WORKER, seen_lately, spool_folder
 
 
 def _database() -> str:
@@ -26,9 +26,10 @@ def _spool() -> str:
     return "ok"
 
 
-def _process(role: str) -> Callable[[], str]:
+def _processes(*roles: str) -> Callable[[], str]:
     def look() -> str:
-        return "ok" if seen_lately(role) else f"no {role} seen in the last {ALIVE.seconds} seconds"
+        missing = [role for role in roles if not seen_lately(role)]
+        return f"no {' and no '.join(missing)} process seen in the last {ALIVE.seconds} seconds" if missing else "ok"
 
     return look
 
@@ -36,8 +37,8 @@ def _process(role: str) -> Callable[[], str]:
 PARTS: dict[str, Callable[[], str]] = {
     "database": _database,
     "spool": _spool,
-    "listener": _process("listener"),
-    "worker": _process("worker"),
+    "listener": _processes("listener"),
+    "worker": _processes(*WORKER),
 }
 
 

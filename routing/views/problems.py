@@ -15,7 +15,7 @@ from routing.core.states import QueueState
 from routing.models import QueueItem, ServiceProcess
 from routing.sight import Sight
 from routing.views.destinations import Condition, Destination
-from routing.views.service import Disk, seen_lately
+from routing.views.service import WORK, Disk, seen_lately
 
 MOST_GROUPS = 20
 """Groups of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
@@ -41,15 +41,13 @@ def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Pro
 
 
 def _processes() -> Iterator[Problem]:
-    consequences = {
-        "listener": "nothing can be received",
-        "worker": "images are received, but nothing is prepared or sent",
-    }
-    for role, consequence in consequences.items():
+    for role, consequence in WORK.items():
         if not seen_lately(role):
             last = ServiceProcess.objects.filter(role=role).aggregate(seen=Max("seen_at"))["seen"]
             words = "has been running" if last else "is running"
-            yield Problem("critical", f"No {role}", words, reverse("application_log"), since=last, effect=consequence)
+            yield Problem(
+                "critical", f"No {role} process", words, reverse("application_log"), since=last, effect=consequence
+            )
 
 
 def _disk(disk: Disk) -> Iterator[Problem]:

@@ -24,8 +24,19 @@ def spool_folder() -> Path:
     return Path(settings.DATA_DIR) / "spool"
 
 
+WORK = {
+    "listener": "nothing can be received",
+    "prepare": "images are received, but no script runs on them",
+    "deliver": "images are prepared, but nothing is sent",
+    "housekeep": "nothing expires, and old files are not removed",
+}
+"""The roles of the engine's processes, and what it means when nobody fills one."""
+WORKER = ("prepare", "deliver", "housekeep")
+"""A worker is a family of three; only together they do its work."""
+
+
 def seen_lately(role: str) -> bool:
-    """Whether a process of this role (listener or worker) has given a sign of life."""
+    """Whether a process of this role has given a sign of life."""
     return ServiceProcess.objects.filter(role=role, seen_at__gte=timezone.now() - ALIVE).exists()
 
 

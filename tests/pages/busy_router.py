@@ -237,7 +237,13 @@ def _story(item: QueueItem, version: ScriptVersion, pacs: Any, said: Any, now: A
 
 
 def _service(said: Any, now: Any) -> None:
-    for role, pid, seen in (("listener", 4711, 2), ("worker", 4712, 1), ("worker", 4713, 640)):
+    for role, pid, seen in (
+        ("listener", 4711, 2),
+        ("prepare", 4712, 1),
+        ("deliver", 4713, 1),
+        ("housekeep", 4714, 3),
+        ("deliver", 4715, 640),
+    ):
         ServiceProcess.objects.create(
             owner=f"host:{pid}:ab",
             role=role,

@@ -32,7 +32,7 @@ def take(folder: Path) -> None:
     ):
         # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
         alive = "timezone.now() + timedelta(minutes=5)"
-        site.elsewhere(f"busy_router()\nServiceProcess.objects.filter(pid__lt=4713).update(seen_at={alive})")
+        site.elsewhere(f"busy_router()\nServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})")
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for width in WIDTHS:
             for scheme in ("light", "dark"):

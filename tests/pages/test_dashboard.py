@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from routing.models import AuditRecord, KnownSender, NodeStatus, ServiceProcess, UnknownSender
 from routing.views import service
+from routing.views.service import WORK
 from tests.builders import node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router
@@ -19,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def running_service():
-    for role in ("listener", "worker"):
+    for role in WORK:
         alive(role)
 
 
@@ -74,14 +75,12 @@ def test_stuck_images_are_told_for_each_destination_with_the_newest_reason():
     assert re.search(r"1 image for AI failed since .*?: no route", told)
 
 
-@pytest.mark.parametrize(
-    ("role", "consequence"), [("listener", "nothing can be received"), ("worker", "nothing is prepared")]
-)
+@pytest.mark.parametrize(("role", "consequence"), list(WORK.items()))
 def test_a_process_that_died_is_told_with_what_it_means(role, consequence):
     ServiceProcess.objects.filter(role=role).delete()
     alive(role, ago=90)
     told = words()
-    assert re.search(rf"No {role} has been running since .*?{consequence}", told)
+    assert re.search(rf"No {role} process has been running since .*?{consequence}", told)
     assert "Nothing is wrong" not in told
 
 

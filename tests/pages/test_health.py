@@ -9,6 +9,7 @@ from django.utils import timezone
 from routing.models import ServiceProcess
 from routing.views import health
 
+ROLES = ("listener", "prepare", "deliver", "housekeep")
 pytestmark = pytest.mark.django_db
 
 
@@ -41,21 +42,22 @@ def test_a_living_web_process_says_so_without_login(client):
 
 
 def test_ready_is_database_spool_listener_and_worker(client):
-    alive("listener")
-    alive("worker")
+    for role in ROLES:
+        alive(role)
     assert missing(client) == {}
 
 
-@pytest.mark.parametrize("role", ["listener", "worker"])
+@pytest.mark.parametrize("role", ROLES)
 def test_a_process_that_has_not_been_seen_for_30_seconds_is_missing(client, role):
-    for each in ("listener", "worker"):
+    for each in ROLES:
         alive(each, ago=31 if each == role else 0)
-    assert missing(client) == {role: f"no {role} seen in the last 30 seconds"}
+    part = "listener" if role == "listener" else "worker"
+    assert missing(client) == {part: f"no {role} process seen in the last 30 seconds"}
 
 
 def test_a_spool_that_cannot_be_written_is_missing(client, spool):
-    alive("listener")
-    alive("worker")
+    for role in ROLES:
+        alive(role)
     spool.rmdir()
     assert missing(client) == {"spool": "unavailable (FileNotFoundError)"}
 
@@ -65,8 +67,8 @@ def test_a_database_that_is_away_is_named_without_its_address(client, monkeypatc
         raise OperationalError("could not connect to host db.example user capacitor")
 
     monkeypatch.setitem(health.PARTS, "database", away)
-    alive("listener")
-    alive("worker")
+    for role in ROLES:
+        alive(role)
     assert missing(client) == {"database": "unavailable (OperationalError)"}
 
 

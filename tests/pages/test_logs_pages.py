@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.views import logs
-from tests.pages.people import HTMX, visitor
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 
@@ -53,6 +53,18 @@ def test_the_audit_log_hides_values_from_those_who_may_not_see_patients():
     seen = visitor("viewer").get("/logs/audit/?q=item 7").content.decode()
     assert "0010,0020" in seen
     assert "P-1" not in seen
+
+
+def test_the_edits_and_routes_of_a_script_are_told_one_by_one():
+    change = {"operation": "Set", "path": "0010,0020", "keyword": "PatientID", "old": None, "new": "P-2", "entry": 2}
+    route = {"operation": "Add", "destination": "RESEARCH", "entry": 3, "line": 7}
+    AuditRecord.objects.create(
+        at=timezone.now(), actor="script version 4", action="run scripts", object="item 7",
+        detail={"verdict": "prepared", "changes": [change], "routes": [route]},
+    )  # fmt: skip
+    seen = words(visitor("operator", phi=True).get("/logs/audit/"))
+    assert "verdict prepared entry 2 Set 0010,0020 PatientID: nothing → P-2 entry 3 route:Add(RESEARCH)" in seen
+    assert "Set 0010,0020 PatientID: nothing → •••" in words(visitor("viewer").get("/logs/audit/"))
 
 
 @pytest.mark.parametrize(

@@ -101,6 +101,12 @@ def test_an_item_that_is_gone_is_a_404_page():
     assert "There is nothing at this address" in answer.content.decode()
 
 
+def test_an_item_that_no_entry_met_says_so():
+    told = words(queue_item("Prepared", prepared_at=timezone.now()).pk, visitor())
+    assert "No entry was enabled: it went on as it came" in told
+    assert "byte for byte as it came" in told
+
+
 def test_an_item_without_any_story_has_a_page():
     item = QueueItem.objects.get(pk=queue_item("New", study_instance_uid="", sop_class_uid="not a uid", modality="").pk)
     told = words(item.pk, visitor())

@@ -20,7 +20,8 @@ ALLOWED_HOSTS = list(CAPACITOR.allowed_hosts)
 CSRF_TRUSTED_ORIGINS = list(CAPACITOR.trusted_origins)
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    # Its pages are found when somebody asks for a URL: no command pays for them.
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

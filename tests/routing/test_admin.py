@@ -34,6 +34,7 @@ from tests.builders import node, queue_item
 
 pytestmark = pytest.mark.django_db
 
+admin.autodiscover()
 OURS = [model for model in admin.site._registry if model._meta.app_label in ("routing", "scripts_app")]
 READ_ONLY = [
     ApplicationLogLine,

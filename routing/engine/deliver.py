@@ -38,6 +38,8 @@ _ACTOR = "delivery"
 _RENEWAL = LEASE.total_seconds() / 4
 _AT_ONCE = 256
 """Reports recorded in one transaction."""
+_GATHER = 0.02
+"""Seconds between two transactions while images are under way: each waits for the disk, however little it holds."""
 
 
 class Deliverer:
@@ -62,6 +64,7 @@ class Deliverer:
         """Failing nodes that this process is the one to try."""
         self._closed: dict[int, str] = {}
         self._refreshed_at = -math.inf
+        self._recorded_at = -math.inf
         self._renewed_at = time.monotonic()
         self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
@@ -80,7 +83,7 @@ class Deliverer:
         poll = select.poll()
         for descriptor in (self._told, *wakeups):
             poll.register(descriptor, select.POLLIN)
-        poll.poll(timeout * 1000)
+        poll.poll((min(timeout, _GATHER) if self._unrecorded else timeout) * 1000)
 
     @property
     def busy(self) -> bool:
@@ -100,7 +103,7 @@ class Deliverer:
         for senders in self._senders.values():
             if not senders.join(until):
                 log.warning("node %s did not finish in %g s", senders.target.ae_title, drain_seconds)
-        while self._record():
+        while self._record(at_once=True):
             pass
         give_back(self._owner)
         os.close(self._told)
@@ -113,7 +116,7 @@ class Deliverer:
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._tell, b"!")
 
-    def _record(self) -> bool:
+    def _record(self, *, at_once: bool = False) -> bool:
         with contextlib.suppress(BlockingIOError):
             while len(os.read(self._told, 4096)) == 4096:
                 pass
@@ -122,13 +125,15 @@ class Deliverer:
                 self._unrecorded.append(self._reports.get_nowait())
             except queue.Empty:
                 break
-        if not self._unrecorded:
+        gathering = time.monotonic() - self._recorded_at < _GATHER and len(self._unrecorded) < _AT_ONCE
+        if not self._unrecorded or (gathering and not at_once and any(s.busy for s in self._senders.values())):
             return False
         now = timezone.now()
         with transaction.atomic():
             done = settle(self._unrecorded, now, _unanswered_before)
             moved = record(done.moves, actor=_ACTOR, owner=self._owner)
             self._write(done, moved, now)
+        self._recorded_at = time.monotonic()
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
             self._senders[node_id].calm()

@@ -1,0 +1,402 @@
+"""manage.py dry_run: the JSON of the manual, exit codes, and no effect on anything."""
+
+from __future__ import annotations
+
+import io
+import json
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pydicom
+import pytest
+from django.core.management import call_command
+from pydicom.data import get_testdata_file
+
+from routing.models import Attempt, NodeStatus, QueueItem, ScopedState
+from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from scripts_app.models import ScriptVersion
+from tests.builders import CT_IMAGE, EXPLICIT, ct_image, lua_entry, node, queue_item
+
+CT = Path(str(get_testdata_file("CT_small.dcm")))
+DEFLATED = "1.2.840.10008.1.2.1.99"
+NODES = "".join(
+    f"- AeTitle: {title}\n  HostName: 127.0.0.1\n  Port: 104\n  NodeRole: Storage\n"
+    for title in ("PACS", "AI_SERVER", "RESEARCH")
+) + ("- AeTitle: OLD\n  HostName: 127.0.0.1\n  Port: 104\n  NodeRole: Storage\n  Enabled: false\n")
+KEYS = {"result", "message", "entries", "outputs", "item_log", "log", "state"}
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def configuration(tmp_path: Path) -> Path:
+    folder = tmp_path / "configuration"
+    folder.mkdir()
+    (folder / "nodes.yml").write_text(NODES)
+    return folder
+
+
+def entry(script: str, *more: str) -> str:
+    lines = "".join(f"    {line}\n" for line in script.strip().splitlines())
+    return f"- Script: |\n{lines}" + "".join(f"  {line}\n" for line in more)
+
+
+def command(*arguments: Any, path: Path = CT, destination: str = "PACS") -> tuple[str, str, int]:
+    out, err = io.StringIO(), io.StringIO()
+    code = 0
+    try:
+        call_command(
+            "dry_run",
+            *map(str, [path, "--source", "SCANNER", "--destination", destination, *arguments]),
+            stdout=out,
+            stderr=err,
+        )
+    except SystemExit as end:
+        code = int(end.code or 0)
+    return out.getvalue(), err.getvalue(), code
+
+
+def tried(folder: Path | None, *arguments: Any, **options: Any) -> dict[str, Any]:
+    where = [] if folder is None else ["--config", folder]
+    out, err, code = command(*where, "--json", *arguments, **options)
+    assert (err, code) == ("", 0)
+    result: dict[str, Any] = json.loads(out)
+    assert set(result) == KEYS
+    return result
+
+
+def refused(*arguments: Any, **options: Any) -> str:
+    out, err, code = command("--json", *arguments, **options)
+    assert (out, code, err.count("\n")) == ("", 2, 1)
+    return err.strip()
+
+
+def scripts(folder: Path, *entries: str) -> Path:
+    (folder / "lua.yml").write_text("".join(entries))
+    return folder
+
+
+def test_the_json_has_exactly_the_keys_of_the_manual(configuration: Path) -> None:
+    scripts(
+        configuration,
+        entry(
+            "dataset:Set('PatientName', 'ANONYMOUS')\nprint('seen', 1)\nlog:warn('careful')\nstudy.n = 1",
+            "Description: Strip",
+        ),
+        entry("error('never')", "Conditions:", "  - Tag: Modality", "    MatchExpression: MR"),
+        entry("local x = 1\nerror('oops')", "Description: Wrong"),
+        entry("route:Add('AI_SERVER', function(ds) ds:Set('PatientID', '1') ds:Remove('StudyDate') end)"),
+    )
+    result = tried(configuration)
+    changed = {"tag": "0010,0010", "keyword": "PatientName", "old": "CompressedSamples^CT1", "new": "ANONYMOUS"}
+    assert result == {
+        "result": "prepared",
+        "message": "",
+        "entries": [
+            {"description": "Strip", "status": "ran", "reason": "", "line": None},
+            {
+                "description": "",
+                "status": "skipped",
+                "reason": "0008,0060 Modality is 'CT', wanted 'MR' (literal)",
+                "line": None,
+            },
+            {"description": "Wrong", "status": "error", "reason": "oops", "line": 2},
+            {"description": "", "status": "ran", "reason": "", "line": None},
+        ],
+        "outputs": [
+            {"destination": "PACS", "original": True, "changes": [changed]},
+            {
+                "destination": "AI_SERVER",
+                "original": False,
+                "changes": [
+                    changed,
+                    {"tag": "0010,0020", "keyword": "PatientID", "old": "1CT1", "new": "1"},
+                    {"tag": "0008,0020", "keyword": "StudyDate", "old": "20040119", "new": None},
+                ],
+            },
+        ],
+        "item_log": ["seen\t1"],
+        "log": [{"level": "warning", "message": "careful"}],
+        "state": {"study": {"n": 1}, "series": {}},
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "result", "message"),
+    [
+        ("route:Drop()", "dropped", ""),
+        ("error('retry: later')", "retry", "entry 1, line 1: retry: later"),
+        ("error('fail: no')", "failed", "entry 1, line 1: fail: no"),
+        ("print(1)", "prepared", ""),
+    ],
+)
+def test_a_result_that_was_reached_is_success_whichever_it_is(
+    configuration: Path, script: str, result: str, message: str
+) -> None:
+    done = tried(scripts(configuration, entry(script)))
+    assert (done["result"], done["message"]) == (result, message)
+    assert [output["destination"] for output in done["outputs"]] == (["PACS"] if result == "prepared" else [])
+
+
+def test_changes_tell_what_differs_from_the_received_file_and_not_how_it_came_to_that(configuration: Path) -> None:
+    scripts(
+        configuration,
+        entry("dataset:Set('PatientID', '0') dataset:Set('PatientID', '2')"),
+        entry("dataset:Set('StationName', 'X') dataset:Remove('StationName')"),
+        entry(
+            "local name = dataset:Get('PatientName') dataset:Set('PatientName', 'Y') dataset:Set('PatientName', name)"
+        ),
+        entry("dataset:Set('ReferencedStudySequence[1].ReferencedSOPInstanceUID', '1.2')"),
+    )
+    (output,) = tried(configuration)["outputs"]
+    changes = {change["tag"]: (change["old"], change["new"]) for change in output["changes"]}
+    assert changes["0010,0020"] == ("1CT1", "2")
+    assert changes["0008,1110[1].0008,1155"] == (None, "1.2")
+    assert "0010,0010" not in changes
+    assert [change["tag"] for change in output["changes"]].count("0010,0020") == 1
+
+
+def test_an_output_whose_bytes_do_not_change_has_no_changes(configuration: Path) -> None:
+    (output,) = tried(scripts(configuration, entry("dataset:Set('PatientID', dataset:Get('PatientID'))")))["outputs"]
+    assert output["changes"] == []
+
+
+def test_state_is_shown_as_it_would_be_kept(configuration: Path) -> None:
+    script = "study.list = {1, 'two', {deep = true}} study[7] = 1.5 series.bytes = '\\xff' study.inf = 1/0"
+    state = tried(scripts(configuration, entry(script)))["state"]
+    assert state == {
+        "study": {"list": [1, "two", {"deep": True}], "7": 1.5, "inf": "inf"},
+        "series": {"bytes": "\ufffd"},
+    }
+    assert tried(scripts(configuration, entry("study.n = 1"), entry("error('retry')")))["state"]["study"] == {}
+
+
+def test_the_image_in_hand_is_the_only_item_of_the_queue_of_a_directory(configuration: Path) -> None:
+    script = """
+print(queue:total(), queue:count('New'), queue:count('Failed'))
+print(study.queue:totalCount(), study.queue:countByState('New'))
+print(queue:countByDestination('DCP_PACS'), queue:countByDestination('AI_SERVER'), study.queue:destinations()[1])
+local item = study.queue:items():get(1)
+print(item.state, item.sourceAeTitle, item.destinationAeTitle, item.modality, study.queue:modalities().Length)
+print(node:stats('AI_SERVER').success, node:echo('AI_SERVER').success)
+"""
+    assert tried(scripts(configuration, entry(script)))["item_log"] == [
+        "1\t1\t0",
+        "1\t1",
+        "1\t0\tPACS",
+        "New\tSCANNER\tPACS\tCT\t1",
+        "0\tfalse",
+    ]
+
+
+def test_without_a_directory_the_active_entries_see_the_database_and_leave_it_alone() -> None:
+    study = str(pydicom.dcmread(CT, stop_before_pixels=True).StudyInstanceUID)
+    pacs, _ = node("PACS"), node("ARCHIVE")
+    queue_item("Failed", node=pacs, study_instance_uid=study)
+    ScopedState.objects.create(scope="study", uid=study, values={"n": 6}, version=1, used_at=queue_item().created_at)
+    lua_entry("study.n = study.n + 1 print(study.queue:totalCount(), queue:count('Failed'), queue:total())")
+    lua_entry("route:Add('ARCHIVE') print(node:stats('ARCHIVE').success, node:echo('ARCHIVE').message)")
+    lua_entry("never()", enabled=False)
+    before = [model.objects.count() for model in (QueueItem, ScriptVersion, NodeStatus, Attempt)]
+    result = tried(None)
+    assert result["item_log"] == ["2\t1\t3", "0\tnever asked, and a dry run asks no node"]
+    assert [output["destination"] for output in result["outputs"]] == ["PACS", "ARCHIVE"]
+    assert result["state"]["study"] == {"n": 7}
+    assert ScopedState.objects.get().values == {"n": 6}
+    assert [model.objects.count() for model in (QueueItem, ScriptVersion, NodeStatus, Attempt)] == before
+
+
+@pytest.mark.parametrize(
+    ("destination", "title", "seen"),
+    [("PACS", "PACS", "PACS"), ("DCP_PACS", "PACS", "PACS"), ("CAPACITOR", "AI_SERVER", "CAPACITOR")],
+)
+def test_the_destination_means_what_a_called_title_means(
+    configuration: Path, destination: str, title: str, seen: str
+) -> None:
+    script = """
+print(file.destinationAeTitle, file.sourceAeTitle)
+if file.destinationAeTitle == 'CAPACITOR' then route:Add('AI_SERVER') end
+"""
+    result = tried(scripts(configuration, entry(script)), destination=destination)
+    assert [output["destination"] for output in result["outputs"]] == [title]
+    assert result["item_log"] == [f"{seen}\tSCANNER"]
+
+
+def test_an_image_for_the_router_itself_that_nobody_routes_has_failed(configuration: Path) -> None:
+    result = tried(scripts(configuration, entry("print(1)")), destination="CAPACITOR")
+    assert result["result"] == "failed"
+    assert result["message"].startswith("no route")
+
+
+def test_scripts_alone_can_be_tried_before_there_are_nodes(tmp_path: Path) -> None:
+    assert tried(scripts(tmp_path, entry("print(1)")), destination="ANY")["outputs"][0]["destination"] == "ANY"
+
+
+def test_outputs_are_written_as_part_10_files_with_fresh_meta_information(configuration: Path, tmp_path: Path) -> None:
+    scripts(configuration, entry("route:Add('AI_SERVER', function(ds) ds:Set('SOPInstanceUID', uid()) end)"))
+    outputs = tried(configuration, "--output", tmp_path / "a" / "b")["outputs"]
+    original, copy = (Path(output["file"]) for output in outputs)
+    assert [path.name for path in (original, copy)] == ["1-PACS.dcm", "2-AI_SERVER.dcm"]
+    received = CT.read_bytes()
+    dataset = received[read_file_meta(received).dataset_offset :]
+    assert original.read_bytes().endswith(dataset)
+    assert pydicom.dcmread(copy).file_meta.MediaStorageSOPInstanceUID == pydicom.dcmread(copy).SOPInstanceUID
+    assert pydicom.dcmread(copy).SOPInstanceUID != pydicom.dcmread(original).SOPInstanceUID
+
+
+def test_a_deflated_file_gives_deflated_outputs(configuration: Path, tmp_path: Path) -> None:
+    path = tmp_path / "deflated.dcm"
+    path.write_bytes(encode_file_meta(CT_IMAGE, "1.2.3.4.5", DEFLATED) + zlib.compress(ct_image(), wbits=-15))
+    scripts(configuration, entry("dataset:Set('PatientID', 'P-9')"))
+    (output,) = tried(configuration, "--output", tmp_path / "out", path=path)["outputs"]
+    written = pydicom.dcmread(output["file"])
+    assert written.file_meta.TransferSyntaxUID == DEFLATED
+    assert (written.PatientID, bytes(written.PixelData)) == ("P-9", bytes(range(64)))
+
+
+@pytest.mark.parametrize("script", ["print(1)", "dataset:Set('PatientID', 'P-9')"])
+def test_a_file_without_meta_information_gets_some(configuration: Path, tmp_path: Path, script: str) -> None:
+    path = tmp_path / "bare.dcm"
+    path.write_bytes(ct_image())
+    (output,) = tried(scripts(configuration, entry(script)), "--output", tmp_path / "out", path=path)["outputs"]
+    written = pydicom.dcmread(output["file"])
+    assert written.file_meta.TransferSyntaxUID == EXPLICIT
+    assert written.PatientID == ("P-9" if "P-9" in script else "T-1")
+
+
+HANG = 'print(1) return (("a"):rep(60)):find(("a*"):rep(30) .. "b")'
+
+
+@pytest.fixture
+def a_second(settings: Any) -> None:
+    from dataclasses import replace
+
+    settings.CAPACITOR = replace(settings.CAPACITOR, lua_seconds=1)
+
+
+@pytest.mark.usefixtures("a_second")
+def test_a_script_that_hangs_in_c_is_killed_and_has_failed(configuration: Path) -> None:
+    scripts(
+        configuration,
+        entry("error('first')", "Description: One"),
+        entry("print(1)", "AeTitles: [RESEARCH]"),
+        entry(HANG, "Description: Hangs"),
+        entry("print(1)"),
+    )
+    result = tried(configuration)
+    assert (result["result"], result["outputs"]) == ("failed", [])
+    assert result["message"] == "entry 3 (Hangs): script exceeded its limit of 1 s"
+    assert [(told["status"], told["reason"]) for told in result["entries"]] == [
+        ("error", "first"),
+        ("skipped", "destination is 'PACS', wanted RESEARCH"),
+        ("error", "script exceeded its limit of 1 s"),
+        ("skipped", "not reached: entry 3 stopped the pipeline"),
+    ]
+
+
+@pytest.mark.usefixtures("a_second")
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("while true do end", "exceeded its limit of 1 s"),
+        ("while true do pcall(function() while true do end end) end", "exceeded its limit of 1 s"),
+        ("local t = {} for i = 1, 1e9 do t[i] = ('x'):rep(1e4) .. i end", "exceeded its limit of"),
+        ("os.exit(0)", "os.exit is not available"),
+        ("io.open('/etc/passwd')", "io.open is not available: this run may not touch files"),
+        ("os.execute('true')", "os.execute is not available"),
+        ("os.getenv('HOME')", "os.getenv is not available"),
+        ("require('x')", "require is not available"),
+        ("for i = 1, 1e5 do print(i) end error('full')", "full"),
+    ],
+)
+def test_a_dry_run_is_restricted_and_limited(configuration: Path, script: str, words: str) -> None:
+    result = tried(scripts(configuration, entry(script)))
+    assert words in result["entries"][0]["reason"]
+    assert len(result["item_log"]) <= 1001
+
+
+def test_people_read_entries_changes_and_logs(configuration: Path, tmp_path: Path) -> None:
+    scripts(
+        configuration,
+        entry("dataset:Set('PatientID', '1') dataset:Remove('StudyDate') print('seen') log:info('told') study.n = 2"),
+        entry("error('no')", "Description: Second"),
+        entry("route:Add('AI_SERVER')"),
+    )
+    out, err, code = command("--config", configuration, "--output", tmp_path / "out")
+    assert (err, code) == ("", 0)
+    for words in (
+        "prepared\n",
+        "entry 2 error   Second (line 1): no",
+        "original for PACS -> ",
+        "0010,0020  PatientID  1CT1      ->  1",
+        "0008,0020  StudyDate  20040119  ->  (absent)",
+        "copy for AI_SERVER",
+        "item log\n  seen",
+        "application log\n  info: told",
+        "study\n  n = 2",
+    ):
+        assert words in out
+    assert "as received" in command("--config", scripts(configuration, entry("print(1)")))[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [(None, "No such file"), (b"", "is empty"), (b"GIF89a" + bytes(500), "cannot be edited"), (b"plain text", "")],
+)
+def test_an_unreadable_file_is_bad_input(
+    configuration: Path, tmp_path: Path, content: bytes | None, words: str
+) -> None:
+    path = tmp_path / "file.dcm"
+    if content is not None:
+        path.write_bytes(content)
+    scripts(configuration, entry("print(1)"))
+    message = refused("--config", configuration, path=path)
+    assert message.startswith(str(path))
+    assert words in message
+
+
+def test_a_folder_that_cannot_be_made_is_bad_input(configuration: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("")
+    scripts(configuration, entry("print(1)"))
+    assert str(tmp_path / "taken") in refused("--config", configuration, "--output", tmp_path / "taken")
+
+
+def test_the_file_itself_is_never_overwritten(configuration: Path, tmp_path: Path) -> None:
+    path = tmp_path / "1-PACS.dcm"
+    path.write_bytes(CT.read_bytes())
+    scripts(configuration, entry("dataset:Set('PatientID', '9')"))
+    assert "would overwrite" in refused("--config", configuration, "--output", tmp_path, path=path)
+    assert path.read_bytes() == CT.read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("lua", "words"),
+    [
+        ("- Script: x =\n", "lua.yml:1: "),
+        ("- Skript: print(1)\n", "'Script'"),
+        ("- Script: print(1)\n  AeTitles: [PACSS]\n", "did you mean 'PACS'"),
+        ("- Script: x =\n- Script: y =\n", "(and 1 more; import_config lists all)"),
+    ],
+)
+def test_a_bad_configuration_is_bad_input(configuration: Path, lua: str, words: str) -> None:
+    (configuration / "lua.yml").write_text(lua)
+    assert words in refused("--config", configuration)
+
+
+def test_a_directory_that_is_none_is_bad_input(tmp_path: Path) -> None:
+    assert "is not a directory" in refused("--config", tmp_path / "none")
+
+
+@pytest.mark.parametrize(
+    ("destination", "words"),
+    [("PACX", "did you mean 'PACS'?"), ("OLD", "'OLD' is disabled"), ("NOBODY_AT_ALL", "no Storage node")],
+)
+def test_a_destination_that_no_image_can_have_is_bad_input(configuration: Path, destination: str, words: str) -> None:
+    scripts(configuration, entry("print(1)"))
+    assert words in refused("--config", configuration, destination=destination)
+
+
+def test_a_source_that_is_no_ae_title_is_bad_input(configuration: Path) -> None:
+    scripts(configuration, entry("print(1)"))
+    assert "--source" in refused("--config", configuration, "--source", "seventeen letters")

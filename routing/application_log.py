@@ -83,7 +83,7 @@ class DatabaseHandler(logging.Handler):
             self._lines.put_nowait(
                 {
                     "at": datetime.fromtimestamp(record.created, UTC),
-                    "level": record.levelname.lower(),
+                    "level": record.levelname,
                     "process": self._process,
                     "logger": record.name.removeprefix("capacitor."),
                     "message": escaped(self.format(record)),

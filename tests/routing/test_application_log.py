@@ -103,7 +103,7 @@ def test_lines_reach_the_database_with_level_process_and_logger() -> None:
     handler.emit(record("two\nlines"))
     handler.finish()
     told = list(ApplicationLogLine.objects.order_by("id").values_list("level", "process", "logger", "message"))
-    assert told == [("info", "listener", "test", "one\\x1b\\x00 1"), ("info", "listener", "test", "two\nlines")]
+    assert told == [("INFO", "listener", "test", "one\\x1b\\x00 1"), ("INFO", "listener", "test", "two\nlines")]
     connection.close()
 
 

@@ -143,7 +143,8 @@ def write_part10(
     Write a complete file: fresh file meta information, and the data set of a recipe over ``base``.
 
     Without a recipe the data set of ``base`` as it is.  ``deflate`` packs it
-    (PS3.5 A.5).  Nothing is held in memory but one slice; fsync is the caller's.
+    (PS3.5 A.5).  An odd length is padded, as it is on the wire.  Nothing is held
+    in memory but one slice; fsync is the caller's.
     """
     meta = encode_file_meta(identity.sop_class_uid, identity.sop_instance_uid, transfer_syntax_uid)
     with open(base, "rb") as file, open(target, "wb") as out:
@@ -154,6 +155,8 @@ def write_part10(
             pieces = _pieces(recipe, view)
             for piece in _deflated(pieces) if deflate else pieces:
                 out.write(piece)
+        if (out.tell() - len(meta)) % 2:
+            out.write(b"\0")
 
 
 def _pieces(recipe: Recipe, file: memoryview) -> Iterator[memoryview]:
@@ -166,12 +169,6 @@ def _pieces(recipe: Recipe, file: memoryview) -> Iterator[memoryview]:
 
 def _deflated(pieces: Iterator[memoryview]) -> Iterator[bytes]:
     deflater = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    length = 0
     for piece in pieces:
-        packed = deflater.compress(piece)
-        length += len(packed)
-        yield packed
-    packed = deflater.flush()
-    yield packed
-    if (length + len(packed)) % 2:
-        yield b"\0"
+        yield deflater.compress(piece)
+    yield deflater.flush()

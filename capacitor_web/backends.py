@@ -12,16 +12,20 @@ from capacitor_web.environment import Environment
 
 
 def database(environment: Environment) -> dict[str, Any]:
-    """Django's setting of the database."""
+    """Django's setting of the database; makes SQLite's file where there is none yet."""
     if environment.database_url:
         return {
             **environ.Env.db_url_config(environment.database_url),
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }
+    path = environment.data_dir / "capacitor.sqlite3"
+    # SQLite would let everybody read it, and its journal, which gets the mode of the file; both hold patient data.
+    with contextlib.suppress(OSError):
+        path.touch(mode=0o600, exist_ok=False)
     return {
         "ENGINE": "django.db.backends.sqlite3",
-        "NAME": environment.data_dir / "capacitor.sqlite3",
+        "NAME": path,
         "CONN_MAX_AGE": None,
         # Without IMMEDIATE, read-then-write transactions fail with "database is locked" under load.
         "OPTIONS": {

@@ -1,7 +1,9 @@
 """Settings are read from the environment and .env; a wrong one is named, a secret one never shown."""
 
 import re
+import sqlite3
 import stat
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
@@ -142,6 +144,15 @@ def test_the_database_is_sqlite_in_the_data_folder_unless_a_url_is_set(tmp_path)
     postgres = database(read(tmp_path, DATABASE_URL="postgres://router:pw@db.example:5433/capacitor"))
     assert postgres["ENGINE"] == "django.db.backends.postgresql"
     assert (postgres["HOST"], postgres["PORT"], postgres["NAME"]) == ("db.example", 5433, "capacitor")
+
+
+def test_the_database_file_and_its_journal_are_readable_by_their_owner_alone(tmp_path):
+    path = database(Environment(data_dir=tmp_path))["NAME"]
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE t (x)")
+        modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    assert modes == {f"capacitor.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")}
 
 
 def test_the_signing_key_is_made_once_and_readable_by_its_owner_alone(tmp_path):

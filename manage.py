@@ -9,11 +9,15 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capacitor_web.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
+    from django.db import OperationalError
 
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:
         sys.exit(f"Cannot start: {error}")
+    except OperationalError as error:
+        # Away, or without its tables; the place in Django where that was noticed helps nobody.
+        sys.exit(f"The database cannot be used: {error} (./run install brings it up to date)")
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
+from django.db import Error as DatabaseProblem
+from django.db import connection
 
 from capacitor_web.environment import Environment, given_variables, unknown_variables
+from routing.application_log import first_line
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 
@@ -189,3 +192,18 @@ def listening(environment: Environment) -> list[tuple[str, str, int]]:
         ("CAPACITOR_TLS_PORT", environment.dicom_host, environment.tls_port),
     ]
     return [row for row in ports if row[2]]
+
+
+def unusable_database(environment: Environment) -> Iterator[CheckMessage]:
+    """A database that does not answer; asked before a start only, for a running router outlives its absence."""
+    try:
+        connection.ensure_connection()
+    except DatabaseProblem as error:
+        name = "DATABASE_URL" if environment.database_url else f"CAPACITOR_DATA_DIR={environment.data_dir}"
+        yield Error(
+            f"{name}: the database cannot be used: {first_line(error)}.",
+            hint="Does its server run, and are host, port, name, user and password right?"
+            if environment.database_url
+            else "capacitor.sqlite3 must be an SQLite file that this user can read and write.",
+            id="capacitor.E008",
+        )

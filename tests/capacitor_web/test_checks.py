@@ -1,6 +1,9 @@
 """What an operator can get wrong is said at start-up, with an id that the manual explains."""
 
+import os
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,8 @@ from django.core.management import call_command
 
 from capacitor_web import checks
 from capacitor_web.environment import Environment
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def settings_with(tmp_path: Path, **values: Any) -> Environment:
@@ -76,6 +81,7 @@ def test_a_mistyped_variable_is_a_warning_that_names_the_setting(tmp_path, monke
     assert "did you mean CAPACITOR_DICOM_PORT?" in messages[0].msg
 
 
+@pytest.mark.django_db
 def test_a_port_that_another_program_has_is_named_before_the_start(tmp_path, settings, capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
@@ -88,6 +94,41 @@ def test_a_port_that_another_program_has_is_named_before_the_start(tmp_path, set
     assert "(capacitor.E007)" in said
 
 
+def preflight_in(folder: Path, **variables: str) -> str:
+    """What preflight complains of with these settings, in a process of its own, where the database is the real one."""
+    environment = {**os.environ, "CAPACITOR_DATA_DIR": str(folder), "CAPACITOR_MIN_FREE_MIB": "0", **variables}
+    command = [sys.executable, "manage.py", "preflight"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    return done.stderr
+
+
+@pytest.mark.integration
+def test_a_database_server_that_does_not_answer_is_named_before_the_start_without_its_password(tmp_path):
+    said = preflight_in(tmp_path, DATABASE_URL="postgres://router:correct-horse@127.0.0.1:1/capacitor")
+    assert "Cannot start: DATABASE_URL: the database cannot be used: connection failed" in said
+    assert "(capacitor.E008)" in said
+    assert "correct-horse" not in said
+
+
+@pytest.mark.integration
+def test_a_file_that_is_no_database_is_named_before_the_start(tmp_path):
+    (tmp_path / "capacitor.sqlite3").write_text("no database " * 100)
+    said = preflight_in(tmp_path)
+    assert f"Cannot start: CAPACITOR_DATA_DIR={tmp_path}: the database cannot be used" in said
+
+
+@pytest.mark.integration
+def test_a_command_without_a_database_says_so_in_one_sentence(tmp_path):
+    environment = {**os.environ, "CAPACITOR_DATA_DIR": str(tmp_path)}
+    command = [sys.executable, "manage.py", "queue_status"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("The database cannot be used: no such table")
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.django_db
 def test_preflight_says_nothing_when_all_is_well(tmp_path, settings, capsys, monkeypatch):
     monkeypatch.setattr(checks, "given_variables", lambda *_: {})
     settings.CAPACITOR = settings_with(tmp_path, dicom_port=0, web_port=0)

@@ -1,4 +1,4 @@
-"""Say what would keep the router from starting here: settings, data folder, certificates, ports."""
+"""Say what would keep the router from starting here: settings, data folder, certificates, ports, database."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.management.base import BaseCommand
 
-from capacitor_web.checks import taken_ports
+from capacitor_web.checks import taken_ports, unusable_database
 
 
 class Command(BaseCommand):
@@ -15,7 +15,8 @@ class Command(BaseCommand):
     """Those of the settings run below, where each becomes one sentence; those of the code are ./check's."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = [*run_checks(tags=["settings"]), *taken_ports(settings.CAPACITOR)]
+        service = settings.CAPACITOR
+        found = [*run_checks(tags=["settings"]), *taken_ports(service), *unusable_database(service)]
         for message in found:
             word = "Cannot start" if message.level >= ERROR else "Note"
             sentences = " ".join(part for part in (message.msg, message.hint) if part)

@@ -23,7 +23,8 @@ class Command(BaseCommand):
         except ConfigurationError as error:
             for problem in error.problems:
                 self.stderr.write(str(problem))
-            self.stderr.write(f"{len(error.problems)} mistakes; nothing was changed")
+            count = len(error.problems)
+            self.stderr.write(f"{count} mistake{'s' if count > 1 else ''}; nothing was changed")
             sys.exit(2)
         for line in plan.lines():
             self.stdout.write(line)

@@ -5,10 +5,13 @@ import os
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capacitor_web.settings")
+# Each request runs in a thread of its own: a connection kept for the next one would only be left lying open.
+settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
 # The apps must be loaded before anything below imports a model.
 pages = get_asgi_application()
 

@@ -33,3 +33,20 @@ def test_the_admin_that_is_found_by_its_url_has_no_faults(label):
     assert [model for model in admin.site._registry if model._meta.app_label == label]
     assert admin.site.check(None) == []
     assert checks.run_checks(tags=[checks.Tags.admin]) == []
+
+
+def test_the_web_process_leaves_no_database_connection_open_and_the_engine_keeps_its_own():
+    script = """
+import os, sys
+os.environ["DJANGO_SETTINGS_MODULE"] = "capacitor_web.settings"
+import django
+django.setup()
+from django.db import connections
+before = connections["default"].settings_dict["CONN_MAX_AGE"]
+import capacitor_web.asgi
+print(before, connections["default"].settings_dict["CONN_MAX_AGE"])
+"""
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    before, after = done.stdout.split()
+    assert before != "0"
+    assert after == "0"

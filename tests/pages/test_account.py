@@ -34,7 +34,9 @@ def test_five_wrong_passwords_lock_this_user_at_this_address(client):
     User.objects.create_user("olga", password=PASSWORD)
     for _ in range(5):
         log_in(client, "wrong")
-    assert log_in(client, PASSWORD).status_code == 429
+    answer = log_in(client, PASSWORD)
+    assert answer.status_code == 429
+    assert "an administrator can end the lock" in answer.content.decode()
     assert "_auth_user_id" not in client.session
 
 

@@ -18,7 +18,7 @@ from scripts_app.core.dataset.opening import Opened, opened
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
 from scripts_app.core.pipeline import run_entries
-from scripts_app.core.ports import Entry, Facts, ScriptSet
+from scripts_app.core.ports import Facts, ScriptSet
 from scripts_app.core.workspace import Image
 from scripts_app.dry_run_result import failed_result, reports_from, reports_to, result_of
 from scripts_app.fence import Ended, Tell, fenced
@@ -128,16 +128,15 @@ def _draft(folder: Path) -> Iterator[Path]:
 def _run(trial: Trial, received: Opened, tell: Tell) -> dict[str, Any]:
     identity = received.document.identity()
     facts = trial.facts(identity)
-    begun: list[float] = []
+    # As in the worker, the limit is for all entries together, their conditions included.
+    until = time.monotonic() + trial.limits.seconds + _GRACE
 
-    def running(entry: Entry, reports: Sequence[EntryReport]) -> None:
-        # The limit is for all entries together, and begins with the first one that runs.
-        begun.append(time.monotonic())
-        left = begun[0] + trial.limits.seconds + _GRACE - time.monotonic()
-        tell({"running": entry.number, "reports": reports_to(reports)}, left)
+    def running(number: int, reports: Sequence[EntryReport]) -> None:
+        tell({"running": number, "reports": reports_to(reports)}, until - time.monotonic())
 
+    running(0, ())
     image = Image(received.document, trial.source_ae_title, trial.destination_ae_title, trial.unaddressed)
-    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=running)
+    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=lambda *at: running(at[0].number, at[1]))
     tell({}, math.inf)
     files = _write(trial, received, outcome.outputs) if trial.output is not None else {}
     return result_of(outcome, _states(outcome, identity, facts), files)

@@ -38,8 +38,9 @@ def run_entries(
     Run the entries in order, then the route functions; nothing outside is changed.
 
     ``image.document`` carries the edits afterwards; closing it is the caller's.
-    ``on_entry`` hears of each entry before it or its route function runs, and the
-    reports so far, so that a watchdog which has to kill this process can tell.
+    ``on_entry`` hears of each entry before its conditions, and again before its
+    route function, with the reports so far: a watchdog which has to kill this
+    process can tell where it was.
 
     Exceptions are faults of this program or of ``facts``, never an author's.
     """
@@ -134,6 +135,7 @@ class _Run:
                 raise
 
     def _entry(self, entry: Entry) -> None:
+        self.on_entry(entry, self.reports)
         try:
             reason = self._why_not(entry)
         except (ConfigurationError, DatasetError) as error:
@@ -142,7 +144,6 @@ class _Run:
         if reason is not None:
             self.reports.append(_skipped(entry, reason))
             return
-        self.on_entry(entry, self.reports)
         self.host.entry = entry.number
         savepoint = self.workspace.savepoint()
         try:

@@ -296,6 +296,17 @@ def test_a_script_that_hangs_in_c_is_killed_and_has_failed(configuration: Path) 
 
 
 @pytest.mark.usefixtures("a_second")
+def test_a_condition_that_never_comes_to_an_end_is_killed_too(configuration: Path) -> None:
+    conditions = ["Conditions:", "  - Tag: Rows", "    MatchExpression: ^1", "  - Tag: ImageComments"]
+    slow = entry("print(1)", *conditions, "    MatchExpression: ^(x+x+)+y$")
+    scripts(configuration, entry(f"dataset:Set('ImageComments', '{'x' * 60}')"), slow)
+    result = tried(configuration)
+    assert (result["result"], result["outputs"]) == ("failed", [])
+    assert result["message"] == "entry 2: script exceeded its limit of 1 s"
+    assert [told["status"] for told in result["entries"]] == ["ran", "error"]
+
+
+@pytest.mark.usefixtures("a_second")
 @pytest.mark.parametrize(
     ("script", "words"),
     [

@@ -189,7 +189,7 @@ def test_a_condition_that_cannot_be_evaluated_is_an_error_of_its_entry(condition
     assert run(entry("print(1)", conditions=(condition,), on_error="fail")).verdict is Verdict.FAILED
 
 
-def test_the_watchdog_hears_of_each_entry_that_runs_and_of_each_function() -> None:
+def test_the_watchdog_hears_of_each_entry_before_its_conditions_and_of_each_function() -> None:
     from scripts_app.core.pipeline import Limits, run_entries
 
     heard: list[tuple[int, list[str]]] = []
@@ -200,7 +200,7 @@ def test_the_watchdog_hears_of_each_entry_that_runs_and_of_each_function() -> No
     scripts = entries("route:Add('ARCHIVE', function() end)", entry("", conditions=MR_ONLY), "print(1)")
     with image() as received:
         run_entries(scripts, received, PlainFacts(), Limits(), on_entry=hear)
-    assert heard == [(1, []), (3, ["ran", "skipped"]), (1, ["ran", "skipped", "ran"])]
+    assert heard == [(1, []), (2, ["ran"]), (3, ["ran", "skipped"]), (1, ["ran", "skipped", "ran"])]
 
 
 def test_a_fault_of_the_facts_is_no_script_error_even_inside_pcall() -> None:

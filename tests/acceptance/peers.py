@@ -50,7 +50,7 @@ def sample(path: Path) -> Sample | None:
 def bundled_samples() -> list[Sample]:
     """All of pydicom's bundled files that can be sent, one for each SOP instance and transfer syntax."""
     folder = Path(pydicom.__file__).parent / "data" / "test_files"
-    found = {}
+    found: dict[tuple[str, str], Sample] = {}
     for path in sorted(folder.rglob("*")):
         if path.is_file() and (read := sample(path)) and read.dataset:
             found.setdefault((read.sop_instance_uid, read.transfer_syntax_uid), read)

@@ -17,6 +17,8 @@ from routing.models import (
     PrepareReport,
     ScopedState,
     ServiceProcess,
+    TrafficMark,
+    TrafficMinute,
 )
 from scripts_app.core.outcome import Verdict
 
@@ -86,3 +88,14 @@ class LaneAdmin(Kept):
 class ServiceProcessAdmin(Kept):
     list_display = ("owner", "role", "host", "pid", "started_at", "seen_at")
     list_filter = ("role", "host")
+
+
+@admin.register(TrafficMinute)
+class TrafficMinuteAdmin(Kept):
+    list_display = ("minute", "ae_title", "received", "delivered", "deferred", "refused", "failed")
+    list_filter = ("ae_title",)
+
+
+@admin.register(TrafficMark)
+class TrafficMarkAdmin(Kept):
+    list_display = ("id", "history_id")

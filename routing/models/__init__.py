@@ -12,6 +12,7 @@ from routing.models.records import (
 )
 from routing.models.senders import KnownSender, UnknownSender
 from routing.models.shared import Lane, ScopedState, ServiceProcess
+from routing.models.traffic import TrafficMark, TrafficMinute
 
 __all__ = [
     "ApplicationLogLine",
@@ -27,5 +28,7 @@ __all__ = [
     "QueueItem",
     "ScopedState",
     "ServiceProcess",
+    "TrafficMark",
+    "TrafficMinute",
     "UnknownSender",
 ]

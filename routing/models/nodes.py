@@ -90,6 +90,9 @@ class Node(models.Model):
     retry_attempts = models.PositiveIntegerField(
         null=True, blank=True, help_text="give up after so many; blank: at the expiry age"
     )
+    ignore_schedule_until = models.DateTimeField(
+        null=True, blank=True, help_text="somebody wants images sent outside the schedule until then"
+    )
     updated_at = models.DateTimeField(auto_now=True)
 
     class Meta:
@@ -122,6 +125,10 @@ class NodeStatus(models.Model):
     last_echo_ok = models.BooleanField(null=True)
     last_echo_ms = models.FloatField(null=True)
     last_echo_message = models.TextField(blank=True)
+    accepted_contexts = models.JSONField(
+        default=list, help_text="what it accepted when asked: SOP class UID and transfer syntax UIDs, each"
+    )
+    accepted_contexts_at = models.DateTimeField(null=True)
     delivered = models.PositiveBigIntegerField(default=0, help_text="images, since the node was created")
     failed = models.PositiveBigIntegerField(default=0)
     timed_out = models.PositiveBigIntegerField(default=0)

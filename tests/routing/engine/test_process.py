@@ -1,0 +1,212 @@
+"""The start and end of an engine process, and how one puts right what a dead one left."""
+
+import dataclasses
+import logging
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.db import InterfaceError, OperationalError
+from django.utils import timezone
+
+from routing.engine import process as processes
+from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
+from routing.engine.watch import Casualty
+from routing.models import HistoryEntry, Lane, QueueItem, ServiceProcess
+from routing.presence import owners
+from tests.builders import node, queue_item
+
+pytestmark = pytest.mark.django_db
+
+DEAD = "host:7:dead"
+
+
+@pytest.fixture(autouse=True)
+def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    monkeypatch.setattr(settings, "CAPACITOR", dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path))
+    monkeypatch.setattr(processes.application_log, "start", lambda *_: None)
+    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    umask = os.umask(0o022)
+    yield tmp_path
+    os.umask(umask)
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def died(journal: bytes = b"") -> None:
+    """The presence file of a process that was killed."""
+    run_folder().mkdir(exist_ok=True)
+    (run_folder() / f"{DEAD}.presence").write_bytes(journal)
+
+
+def held(state: str = "New", owner: str = DEAD, **columns: Any) -> QueueItem:
+    return queue_item(state, lease_owner=owner, lease_until=timezone.now() + timedelta(minutes=1), **columns)
+
+
+def fresh(item: QueueItem) -> QueueItem:
+    return QueueItem.objects.get(id=item.id)
+
+
+def test_a_process_shows_a_sign_of_life_and_leaves_nothing_behind(monkeypatch: Any) -> None:
+    limits: list[Any] = []
+    monkeypatch.setattr(resource, "setrlimit", lambda *limit: limits.append(limit))
+    with EngineProcess("prepare") as process:
+        assert owners(run_folder()) == [process.owner]
+        process.beat(ports=[1])
+        row = ServiceProcess.objects.get()
+        assert (row.owner, row.role, row.pid, row.detail) == (process.owner, "prepare", os.getpid(), {"ports": [1]})
+        item = held(owner=process.owner, prepare_starts=1)
+        assert limits == [(resource.RLIMIT_CORE, (0, 0))]
+    assert owners(run_folder()) == []
+    assert not ServiceProcess.objects.exists()
+    assert (fresh(item).lease_owner, fresh(item).prepare_starts) == ("", 0)
+
+
+def test_after_an_unexpected_error_what_was_begun_stays_counted() -> None:
+    with pytest.raises(ZeroDivisionError), EngineProcess("prepare") as process:
+        item = held(owner=process.owner, prepare_starts=1)
+        raise ZeroDivisionError
+    assert (fresh(item).lease_owner, fresh(item).prepare_starts) == ("", 1)
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_without_a_database_the_presence_file_stays_for_the_next_one(monkeypatch: Any, error: type[Exception]) -> None:
+    def away(*_: Any, **__: Any) -> int:
+        raise error("away")
+
+    with EngineProcess("prepare") as process, monkeypatch.context() as patched:
+        patched.setattr(processes, "give_back", away)
+        process.__exit__(None)
+        assert owners(run_folder()) == [process.owner]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_asks_for_the_end_and_wakes_who_waits(number: int) -> None:
+    woken = []
+    with EngineProcess("prepare") as process:
+        process.on_stop(lambda: woken.append(1))
+        assert not process.stopping.is_set()
+        signal.raise_signal(number)
+        assert process.stopping.is_set()
+        assert woken == [1]
+
+
+def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matter(
+    monkeypatch: Any, caplog: Any
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(processes.time, "monotonic", lambda: now[0])
+    written: list[int] = []
+
+    def write(**_: Any) -> None:
+        written.append(1)
+        raise OperationalError("locked")
+
+    with EngineProcess("prepare") as process:
+        monkeypatch.setattr(ServiceProcess.objects, "update_or_create", write)
+        process.beat()
+        process.beat()
+        now[0] = 105.5
+        process.beat()
+    assert written == [1, 1]
+    assert "sign of life could not be written" in caplog.text
+
+
+def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> None:
+    pacs = node()
+    sent, waiting = held("Prepared", node=pacs), held("Prepared", node=pacs)
+    new = held(prepare_starts=2)
+    Lane.objects.create(key="1.2.3", owner=DEAD, until=timezone.now() + timedelta(minutes=1))
+    ServiceProcess.objects.create(
+        owner=DEAD, role="deliver", host="host", pid=7, started_at=timezone.now(), seen_at=timezone.now()
+    )
+    died(b"%d\n%d\n%d" % (sent.id, sent.id, waiting.id))
+    settle_departed()
+    assert [(fresh(item).state, fresh(item).lease_owner) for item in (sent, waiting, new)] == [
+        ("Delivered", ""),
+        ("Prepared", ""),
+        ("New", ""),
+    ]
+    entry = HistoryEntry.objects.get()
+    assert (entry.item_id, entry.event, entry.actor) == (sent.id, "delivered", "recovery")
+    # Nobody knows which of them ended the process.
+    assert fresh(new).prepare_starts == 2
+    assert not Lane.objects.exists()
+    assert not ServiceProcess.objects.exists()
+    assert owners(run_folder()) == []
+    settle_departed()
+    assert HistoryEntry.objects.count() == 1
+
+
+def test_a_living_process_is_left_alone() -> None:
+    with EngineProcess("prepare") as process:
+        item = held(owner=process.owner)
+        settle_departed()
+        assert fresh(item).lease_owner == process.owner
+
+
+def test_settling_that_fails_is_tried_again_by_the_next(monkeypatch: Any) -> None:
+    item = held()
+    died()
+
+    def away(*_: Any, **__: Any) -> int:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "give_back", away)
+        with pytest.raises(OperationalError):
+            settle_departed()
+    assert fresh(item).lease_owner == DEAD
+    settle_departed()
+    assert fresh(item).lease_owner == ""
+
+
+def test_a_casualty_fails_its_item_alone_and_its_batch_mates_go_back_uncounted() -> None:
+    guilty, mate = held(prepare_starts=1), held(prepare_starts=1)
+    died()
+    settle_departed(Casualty(DEAD, guilty.id, "script exceeded its limit of 10 s"))
+    assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "script exceeded its limit of 10 s")
+    assert (fresh(mate).state, fresh(mate).prepare_starts, fresh(mate).lease_owner) == ("New", 0, "")
+    entry = HistoryEntry.objects.get()
+    assert (entry.item_id, entry.actor, entry.note) == (guilty.id, "watchdog", "script exceeded its limit of 10 s")
+
+
+def test_a_casualty_that_was_killed_from_outside_stays_new_and_counted() -> None:
+    hurt, mate = held(prepare_starts=1), held(prepare_starts=1)
+    died()
+    settle_departed(Casualty(DEAD, hurt.id, ""))
+    assert [(fresh(i).state, fresh(i).prepare_starts) for i in (hurt, mate)] == [("New", 1), ("New", 0)]
+    assert not HistoryEntry.objects.exists()
+
+
+def test_a_casualty_whose_worker_another_process_has_settled_fails_all_the_same() -> None:
+    guilty = queue_item("New", prepare_starts=1)
+    settle_departed(Casualty(DEAD, guilty.id, "it ended the process"))
+    assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "it ended the process")
+
+
+def test_a_casualty_whose_result_was_recorded_keeps_it() -> None:
+    done = queue_item("Prepared")
+    settle_departed(Casualty(DEAD, done.id, "it ended the process"))
+    assert (fresh(done).state, fresh(done).last_error) == ("Prepared", "")
+
+
+def test_spool_and_identifiers_belong_to_the_data_folder(folder: Path) -> None:
+    assert open_spool().root == folder / "spool"
+    identifiers = new_identifiers()
+    assert identifiers() < identifiers()
+
+
+def test_the_log_tells_who_was_settled(caplog: pytest.LogCaptureFixture) -> None:
+    held()
+    died()
+    with caplog.at_level(logging.WARNING):
+        settle_departed()
+    assert f"process {DEAD} had ended: 0 items it had sent are recorded, 1 given back" in caplog.text

@@ -18,6 +18,7 @@ from routing.engine.adopt import adopt
 from routing.engine.directory import Directory
 from routing.engine.process import EngineProcess, open_spool, run_folder, settle_departed
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
+from routing.engine.traffic import TrafficCounter, forget_traffic
 from routing.engine.watch import Casualty, Watch
 from routing.models import Lane, QueueItem
 from routing.prepared_files import PreparedFiles
@@ -52,6 +53,7 @@ class Housekeeper:
         self._looked_until: datetime | None = None
         self._unreadable: set[int] = set()
         self._round = 0
+        self._traffic = TrafficCounter()
 
     def step(self) -> int:
         """One round; returns how many files were adopted.  Does nothing while another one keeps house."""
@@ -65,6 +67,9 @@ class Housekeeper:
         adopted = adopt(self._spool, self._directory, since=since, settled=_SETTLED, unreadable=self._unreadable)
         self._looked_until = now
         free_orphans()
+        # Before anything is forgotten that is still to be counted.
+        _repeat(self._traffic.step)
+        self._traffic.look()
         if first and service.retry_rejected_at_start:
             rejected = QueueItem.objects.filter(state=QueueState.REJECTED)
             record_for(
@@ -79,6 +84,7 @@ class Housekeeper:
         _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
         if sweeping:
             forget_idle(_LOG_KEPT)
+            forget_traffic(now)
             sweep(self._spool, self._files)
         self._round += 1
         return adopted

@@ -27,6 +27,8 @@ from routing.models import (
     QueueItem,
     ScopedState,
     ServiceProcess,
+    TrafficMark,
+    TrafficMinute,
     UnknownSender,
 )
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
@@ -48,6 +50,8 @@ READ_ONLY = [
     ScopedState,
     ScriptVersion,
     ServiceProcess,
+    TrafficMark,
+    TrafficMinute,
 ]
 
 
@@ -67,6 +71,8 @@ def row_in_every_table(n: int) -> None:
     Lane.objects.create(key=f"1.2.{n}", owner="w", until=now)
     ScopedState.objects.create(scope="study", uid=f"1.2.{n}", values={"n": hostile}, used_at=now)
     ServiceProcess.objects.create(owner=f"w{n}", role="worker", host="h", pid=n, started_at=now, seen_at=now)
+    TrafficMark.objects.create(history_id=n)
+    TrafficMinute.objects.create(minute=n, ae_title=hostile[:16])
     KnownSender.objects.create(ae_title=f"CT_{n}", description=hostile)
     UnknownSender.objects.create(
         ae_title=f"MR_{n}", address="192.0.2.7", called_ae_title="PACS", first_seen_at=now, last_seen_at=now

@@ -1,0 +1,56 @@
+"""Answers that many people ask for at once: found out once, shared for a moment, dearer ones for longer."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+Answer = TypeVar("Answer")
+
+_SHARE = 0.05
+"""Part of the time that may be spent on one question, however often it is asked."""
+_LONGEST = 30.0
+
+_all: list[ShortLived] = []  # type: ignore[type-arg]
+
+
+class ShortLived(Generic[Answer]):
+    """
+    The answer of ``ask``, at most ``seconds`` old, or twenty times what it took to find out.
+
+    Shared by all threads of a process; while one thread asks, the others wait
+    for it rather than ask the database the same.  What a person has just
+    changed is there at once after ``forget()``.
+    """
+
+    def __init__(self, ask: Callable[[], Answer], seconds: float = 1.0) -> None:
+        self._ask, self._least = ask, seconds
+        self._lock = threading.Lock()
+        self._known: tuple[Answer, float] | None = None
+        _all.append(self)
+
+    def __call__(self) -> Answer:
+        known = self._known
+        if known is not None and time.monotonic() < known[1]:
+            return known[0]
+        with self._lock:
+            known = self._known
+            if known is not None and time.monotonic() < known[1]:
+                return known[0]
+            began = time.monotonic()
+            answer = self._ask()
+            now = time.monotonic()
+            self._known = answer, now + min(max(self._least, (now - began) / _SHARE), _LONGEST)
+            return answer
+
+    def forget(self) -> None:
+        """Ask again next time."""
+        self._known = None
+
+
+def forget_all() -> None:
+    """Ask everything again: somebody has changed something and wants to see it."""
+    for answer in _all:
+        answer.forget()

@@ -59,7 +59,7 @@ class Sink:
         self.folder.mkdir(exist_ok=True)
         self._process = subprocess.Popen(
             # +B keeps the data set as it comes, --unique-filenames every copy of an instance.
-            [dcmtk("storescp"), "--fork", "+B", "+xa", "-uf", "-od", str(self.folder), str(self.port)],
+            [dcmtk("storescp"), "--fork", "+B", "+xa", "+uf", "-od", str(self.folder), str(self.port)],
             env={**os.environ, "TCP_NODELAY": "1"},
             start_new_session=True,
         )

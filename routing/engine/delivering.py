@@ -6,8 +6,10 @@ import logging
 import time
 
 from django.conf import settings
-from django.db import DatabaseError, close_old_connections
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections
 
+from routing.application_log import first_line
 from routing.engine.deliver import Deliverer
 from routing.engine.process import EngineProcess, open_spool, run_folder, settle_departed
 from routing.engine.target import DeliverySettings
@@ -57,8 +59,8 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                         continue
                     if not deliverer.busy:
                         process.presence.clear_journal()
-                except DatabaseError as error:
-                    log.error("the database cannot be used: %s", error)
+                except DatabaseProblem as error:
+                    log.error("the database cannot be used: %s", first_line(error))
                     time.sleep(_IDLE)
                 deliverer.idle(_IDLE, wakeup.fileno())
         finally:

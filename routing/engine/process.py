@@ -21,6 +21,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from routing import application_log
+from routing.application_log import first_line
 from routing.claims import give_back
 from routing.core.identifiers import TAGS, Identifiers
 from routing.core.states import QueueEvent, QueueState
@@ -92,7 +93,7 @@ class EngineProcess:
             self.presence.end()
         except DatabaseProblem as error:
             # The presence file stays: its lock is gone with this process, so the next one settles it.
-            log.warning("leases are left for the next process: %s", error)
+            log.warning("leases are left for the next process: %s", first_line(error))
 
     def on_stop(self, nudge: Callable[[], None]) -> None:
         """Call this from the signal handler, too, so that a loop that waits wakes up."""
@@ -121,7 +122,7 @@ class EngineProcess:
                 },
             )
         except DatabaseProblem as error:
-            log.warning("sign of life could not be written: %s", error)
+            log.warning("sign of life could not be written: %s", first_line(error))
 
 
 def settle_departed(casualty: Casualty | None = None) -> None:

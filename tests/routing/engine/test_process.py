@@ -107,7 +107,7 @@ def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matte
 
     def write(**_: Any) -> None:
         written.append(1)
-        raise OperationalError("locked")
+        raise OperationalError("locked\nDETAIL:  (DOE^JANE)")
 
     with EngineProcess("prepare") as process:
         monkeypatch.setattr(ServiceProcess.objects, "update_or_create", write)
@@ -116,7 +116,8 @@ def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matte
         now[0] = 105.5
         process.beat()
     assert written == [1, 1]
-    assert "sign of life could not be written" in caplog.text
+    assert "sign of life could not be written: locked" in caplog.text
+    assert "DOE" not in caplog.text
 
 
 def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> None:

@@ -3,17 +3,19 @@ The one place where a queue item changes its state.
 
 * ``record`` moves items that a worker holds, one by one, each with its own outcome.
 * ``record_for`` moves the items of a query together, as people do by buttons.
+* ``put_back`` takes such a step back while nothing else has happened to the item.
 
-Both read the table in ``routing.core.states``, write the history line in the same
+The first two read the table in ``routing.core.states``; all write the history line in the same
 transaction, and tell which items moved.  An item that did not move was taken by
 somebody else meanwhile; that is not an error, it is the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any
 
 from django.db import connection, models, transaction
@@ -21,11 +23,13 @@ from django.utils import timezone
 
 from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
 from routing.models import HistoryEntry, ItemLogLine, QueueItem
-from routing.rows import column_value, insert
+from routing.rows import columns, insert
 
-_FIELDS = {f.attname: f for f in QueueItem._meta.concrete_fields}
+_COLUMNS = columns(QueueItem)
 _TABLE = QueueItem._meta.db_table
 _MEANWHILE = "asked for while the item was in progress"
+UNDONE = "undone"
+"""The event of a step back in the history; it leads wherever the step came from, so no table can name it."""
 _CHUNK = 500
 """Rows a statement names at once; far below the parameter limit of either database."""
 
@@ -44,6 +48,18 @@ class Move:
 
 
 @dataclass(frozen=True, slots=True)
+class StepBack:
+    """One item as a person's step left it, and the columns as they were before."""
+
+    item_id: int
+    state: QueueState
+    moved_at: datetime
+    """``updated_at`` since that step; another value says that the item has moved on."""
+    before: Mapping[str, Any]
+    """Every column that the step may have changed, by attribute name; ``state`` and ``updated_at`` among them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Moved:
     """How many items of a query moved, will move once their worker is done, or could not."""
 
@@ -55,7 +71,7 @@ class Moved:
 def _settled(event: QueueEvent, now: datetime) -> dict[str, Any]:
     """Columns that belong to the event itself, whoever reports it."""
     match event:
-        case QueueEvent.DELIVERED | QueueEvent.DROPPED:
+        case QueueEvent.DELIVERED | QueueEvent.DROPPED | QueueEvent.DELETED_BY_OPERATOR:
             return {"finished_at": now, "prepare_starts": 0}
         case QueueEvent.PREPARE_AGAIN:
             return {
@@ -70,6 +86,9 @@ def _settled(event: QueueEvent, now: datetime) -> dict[str, Any]:
             }
         case QueueEvent.SEND_AGAIN:
             return {"finished_at": None, "attempt_count": 0, "warning": False, "not_before": now}
+        case QueueEvent.REDIRECTED:
+            fresh = {"attempt_count": 0, "last_error": "", "last_status": None, "warning": False}
+            return {"finished_at": None, "not_before": now, **fresh}
     return {"prepare_starts": 0}
 
 
@@ -81,39 +100,52 @@ def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
     condition.  A wish that an operator left meanwhile is carried out at once.
     """
     now = timezone.now()
+    alike: dict[Hashable, list[Move]] = {}
+    for move in moves:
+        alike.setdefault((move.state, move.event, *move.columns.items()), []).append(move)
     history: list[dict[str, Any]] = []
     wishful: list[int] = []
-    adapt = connection.ops.adapt_datetimefield_value
     with transaction.atomic(), connection.cursor() as cursor:
-        for move in moves:
-            to = next_state(move.state, move.event)
-            columns = {**_settled(move.event, now), **move.columns}
-            values = [column_value(_FIELDS[name], value) for name, value in columns.items()]
-            names = "".join(f", {_FIELDS[name].column} = %s" for name in columns)
-            cursor.execute(
-                f"UPDATE {_TABLE} SET state = %s, updated_at = %s, lease_owner = '', lease_until = NULL{names}"  # noqa: S608
-                " WHERE id = %s AND state = %s AND lease_owner = %s RETURNING pending_state",
-                [to, adapt(now), *values, move.item_id, move.state, owner],
-            )
-            row = cursor.fetchone()
-            if row is None:
-                continue
-            history.append(
-                {
-                    "item_id": move.item_id,
-                    "at": now,
-                    "event": move.event,
-                    "from_state": move.state,
-                    "to_state": to,
-                    "actor": actor,
-                    "note": move.note,
-                }
-            )
-            if row[0]:
-                wishful.append(move.item_id)
+        for together in alike.values():
+            for at in range(0, len(together), _CHUNK):
+                moved = _move(cursor, together[at : at + _CHUNK], owner, now)
+                wishful += [item for item, wish in moved.items() if wish]
+                history += [_history(move, actor, now) for move in together[at : at + _CHUNK] if move.item_id in moved]
         insert(HistoryEntry, history)
-        carry_out_wishes(wishful)
+        if wishful:
+            carry_out_wishes(wishful)
     return {row["item_id"] for row in history}
+
+
+def _move(cursor: Any, moves: Sequence[Move], owner: str, now: datetime) -> dict[int, str]:
+    """Move items to which the same happened; what operators wish for those that moved, by item."""
+    state, event = moves[0].state, moves[0].event
+    values = {"state": next_state(state, event), "updated_at": now, "lease_owner": "", "lease_until": None}
+    values |= _settled(event, now) | dict(moves[0].columns)
+    cursor.execute(
+        f"UPDATE {_TABLE} SET {', '.join(f'{_COLUMNS[name].name} = %s' for name in values)}"  # noqa: S608
+        f" WHERE id IN ({', '.join(['%s'] * len(moves))}) AND state = %s AND lease_owner = %s"
+        " RETURNING id, pending_state",
+        [
+            *(_COLUMNS[name].value(value) for name, value in values.items()),
+            *(move.item_id for move in moves),
+            state,
+            owner,
+        ],
+    )
+    return dict(cursor.fetchall())
+
+
+def _history(move: Move, actor: str, now: datetime) -> dict[str, Any]:
+    return {
+        "item_id": move.item_id,
+        "at": now,
+        "event": move.event,
+        "from_state": move.state,
+        "to_state": next_state(move.state, move.event),
+        "actor": actor,
+        "note": move.note,
+    }
 
 
 @transaction.atomic
@@ -151,13 +183,23 @@ def possible(event: QueueEvent) -> models.Q:
             return models.Q(received_id=models.F("id"), purged_at=None)
         case QueueEvent.SEND_AGAIN:
             return models.Q(prepared_at__isnull=False, purged_at=None)
+        case QueueEvent.REDIRECTED:
+            # Its worker may be sending it to the old node this very moment.
+            return models.Q(prepared_at__isnull=False, purged_at=None, lease_owner="")
     return models.Q()
 
 
 @transaction.atomic
-def record_for(items: models.QuerySet[QueueItem], event: QueueEvent, *, actor: str, note: str = "") -> Moved:
+def record_for(
+    items: models.QuerySet[QueueItem],
+    event: QueueEvent,
+    *,
+    actor: str,
+    note: str = "",
+    columns: Mapping[str, Any] = MappingProxyType({}),
+) -> Moved:
     """
-    Move every item of a query for which ``event`` means something.
+    Move every item of a query for which ``event`` means something; ``columns`` change with the state.
 
     Items that a worker holds keep the wish as ``pending_state``; it is carried
     out when the lease ends (D2).  What nobody can wish for (an item outlives
@@ -178,7 +220,7 @@ def record_for(items: models.QuerySet[QueueItem], event: QueueEvent, *, actor: s
         ids = [item for item, owner in rows if not owner]
         for at in range(0, len(ids), _CHUNK):
             chunk = ids[at : at + _CHUNK]
-            QueueItem.objects.filter(id__in=chunk).update(state=to, updated_at=now, **_settled(event, now))
+            QueueItem.objects.filter(id__in=chunk).update(state=to, updated_at=now, **_settled(event, now), **columns)
             HistoryEntry.objects.bulk_create(
                 HistoryEntry(item_id=item, at=now, event=event, from_state=state, to_state=to, actor=actor, note=note)
                 for item in chunk
@@ -204,3 +246,23 @@ def retry_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "") 
             moved += part.moved
             pending += part.pending
     return Moved(moved, pending, total - moved - pending)
+
+
+@transaction.atomic
+def put_back(steps: Iterable[StepBack], *, actor: str) -> set[int]:
+    """
+    Give items back the columns they had before a person's step; returns the ids of those put back.
+
+    An item that has moved since, or that a worker has taken, stays as it is.
+    """
+    now = timezone.now()
+    history: list[HistoryEntry] = []
+    for step in steps:
+        untouched = QueueItem.objects.filter(
+            id=step.item_id, state=step.state, updated_at=step.moved_at, lease_owner=""
+        )
+        if untouched.update(**step.before):
+            ends = {"from_state": step.state, "to_state": step.before["state"]}
+            history.append(HistoryEntry(item_id=step.item_id, at=now, event=UNDONE, actor=actor, **ends))
+    HistoryEntry.objects.bulk_create(history)
+    return {entry.item_id for entry in history}

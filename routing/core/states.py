@@ -19,7 +19,7 @@ class QueueState(StrEnum):
     DELIVERED = "Delivered"
     """The destination answered success or a warning.  Left the queue; kept as history."""
     DROPPED = "Dropped"
-    """A script decided that nothing is to be sent.  Left the queue; kept as history."""
+    """A script or an operator decided that nothing is to be sent.  Left the queue; kept as history."""
 
 
 QUEUE_STATES = (
@@ -60,6 +60,10 @@ class QueueEvent(StrEnum):
     """Somebody said that it has failed."""
     REJECTED_BY_OPERATOR = "rejected by operator"
     """Somebody said that it is rejected."""
+    REDIRECTED = "redirected"
+    """Somebody wants the prepared output sent to another node."""
+    DELETED_BY_OPERATOR = "deleted by operator"
+    """Somebody wants it gone: nothing is sent, and retention removes file and row."""
 
 
 class ImpossibleTransition(ValueError):
@@ -76,6 +80,7 @@ TRANSITIONS: dict[tuple[QueueState, QueueEvent], QueueState] = {
     (_S.NEW, _E.OUTLIVED): _S.EXPIRED,
     (_S.NEW, _E.FAILED_BY_OPERATOR): _S.FAILED,
     (_S.NEW, _E.REJECTED_BY_OPERATOR): _S.REJECTED,
+    (_S.NEW, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.PREPARED, _E.DELIVERED): _S.DELIVERED,
     (_S.PREPARED, _E.DEFERRED): _S.PREPARED,
     (_S.PREPARED, _E.REFUSED): _S.REJECTED,
@@ -84,16 +89,24 @@ TRANSITIONS: dict[tuple[QueueState, QueueEvent], QueueState] = {
     (_S.PREPARED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.PREPARED, _E.FAILED_BY_OPERATOR): _S.FAILED,
     (_S.PREPARED, _E.REJECTED_BY_OPERATOR): _S.REJECTED,
+    (_S.PREPARED, _E.REDIRECTED): _S.PREPARED,
+    (_S.PREPARED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.FAILED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.FAILED, _E.SEND_AGAIN): _S.PREPARED,
     (_S.FAILED, _E.OUTLIVED): _S.EXPIRED,
     (_S.FAILED, _E.REJECTED_BY_OPERATOR): _S.REJECTED,
+    (_S.FAILED, _E.REDIRECTED): _S.PREPARED,
+    (_S.FAILED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.REJECTED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.REJECTED, _E.SEND_AGAIN): _S.PREPARED,
     (_S.REJECTED, _E.OUTLIVED): _S.EXPIRED,
     (_S.REJECTED, _E.FAILED_BY_OPERATOR): _S.FAILED,
+    (_S.REJECTED, _E.REDIRECTED): _S.PREPARED,
+    (_S.REJECTED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.EXPIRED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.EXPIRED, _E.SEND_AGAIN): _S.PREPARED,
+    (_S.EXPIRED, _E.REDIRECTED): _S.PREPARED,
+    (_S.EXPIRED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.DELIVERED, _E.SEND_AGAIN): _S.PREPARED,
     (_S.DROPPED, _E.PREPARE_AGAIN): _S.NEW,
 }
@@ -104,6 +117,7 @@ WISHES: dict[QueueState, QueueEvent] = {
     QueueState.PREPARED: QueueEvent.SEND_AGAIN,
     QueueState.FAILED: QueueEvent.FAILED_BY_OPERATOR,
     QueueState.REJECTED: QueueEvent.REJECTED_BY_OPERATOR,
+    QueueState.DROPPED: QueueEvent.DELETED_BY_OPERATOR,
 }
 """What an operator does to bring an item into a state; also the meaning of ``pendingState``."""
 

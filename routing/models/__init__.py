@@ -1,6 +1,7 @@
 """The tables of the router."""
 
 from routing.models.nodes import Node, NodeStatus
+from routing.models.operator import OperatorAction, OperatorStep
 from routing.models.queue import QueueItem
 from routing.models.records import (
     ApplicationLogLine,
@@ -24,6 +25,8 @@ __all__ = [
     "Lane",
     "Node",
     "NodeStatus",
+    "OperatorAction",
+    "OperatorStep",
     "PrepareReport",
     "QueueItem",
     "ScopedState",

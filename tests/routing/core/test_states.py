@@ -27,6 +27,7 @@ EXPECTED = {
         E.OUTLIVED: S.EXPIRED,
         E.FAILED_BY_OPERATOR: S.FAILED,
         E.REJECTED_BY_OPERATOR: S.REJECTED,
+        E.DELETED_BY_OPERATOR: S.DROPPED,
     },
     S.PREPARED: {
         E.DELIVERED: S.DELIVERED,
@@ -37,20 +38,31 @@ EXPECTED = {
         E.PREPARE_AGAIN: S.NEW,
         E.FAILED_BY_OPERATOR: S.FAILED,
         E.REJECTED_BY_OPERATOR: S.REJECTED,
+        E.REDIRECTED: S.PREPARED,
+        E.DELETED_BY_OPERATOR: S.DROPPED,
     },
     S.FAILED: {
         E.PREPARE_AGAIN: S.NEW,
         E.SEND_AGAIN: S.PREPARED,
         E.OUTLIVED: S.EXPIRED,
         E.REJECTED_BY_OPERATOR: S.REJECTED,
+        E.REDIRECTED: S.PREPARED,
+        E.DELETED_BY_OPERATOR: S.DROPPED,
     },
     S.REJECTED: {
         E.PREPARE_AGAIN: S.NEW,
         E.SEND_AGAIN: S.PREPARED,
         E.OUTLIVED: S.EXPIRED,
         E.FAILED_BY_OPERATOR: S.FAILED,
+        E.REDIRECTED: S.PREPARED,
+        E.DELETED_BY_OPERATOR: S.DROPPED,
     },
-    S.EXPIRED: {E.PREPARE_AGAIN: S.NEW, E.SEND_AGAIN: S.PREPARED},
+    S.EXPIRED: {
+        E.PREPARE_AGAIN: S.NEW,
+        E.SEND_AGAIN: S.PREPARED,
+        E.REDIRECTED: S.PREPARED,
+        E.DELETED_BY_OPERATOR: S.DROPPED,
+    },
     S.DELIVERED: {E.SEND_AGAIN: S.PREPARED},
     S.DROPPED: {E.PREPARE_AGAIN: S.NEW},
 }
@@ -84,5 +96,6 @@ def test_a_wish_brings_an_item_into_the_state_that_it_is_named_by(state: QueueSt
 
 def test_every_state_can_be_reached_and_only_expiry_and_the_end_leave_the_queue() -> None:
     assert set(TRANSITIONS.values()) == set(QueueState)
-    assert {event for (_, event), to in TRANSITIONS.items() if to in FINAL_STATES} == {E.DELIVERED, E.DROPPED}
+    ends = {event for (_, event), to in TRANSITIONS.items() if to in FINAL_STATES}
+    assert ends == {E.DELIVERED, E.DROPPED, E.DELETED_BY_OPERATOR}
     assert {event for (_, event), to in TRANSITIONS.items() if to is S.EXPIRED} == {E.OUTLIVED}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import cache
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, partial
 from typing import Any
 
 from django.db import connection, models
@@ -12,32 +14,25 @@ _MOST_PARAMETERS = 30000
 """SQLite takes 32766 in one statement, PostgreSQL 65535."""
 
 
-@cache
-def _columns(model: type[models.Model]) -> dict[str, Any]:
-    return {field.attname: field for field in model._meta.concrete_fields}
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column in a statement."""
 
-
-def column_value(field: Any, value: Any) -> Any:
+    name: str
+    value: Callable[[Any], Any]
     """
-    What a statement gets for a value; texts are cut to their column.
+    What the statement gets for a value; texts are cut to their column.
 
     They come from senders and scripts: one that a database refuses (too long,
     with NUL or half a surrogate pair) would hold up everything written with it.
     """
-    return field.get_db_prep_save(_storable(value, field.max_length), connection)
 
 
-def _storable(value: Any, longest: int | None = None) -> Any:
-    if isinstance(value, str):
-        if not value.isascii():
-            value = value.encode(errors="replace").decode()
-        return value.replace("\0", "")[:longest]
-    # What a JSON column keeps: the same texts, further down.
-    if isinstance(value, dict):
-        return {_storable(key): _storable(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_storable(item) for item in value]
-    return value
+@cache
+def columns(model: type[models.Model]) -> Mapping[str, Column]:
+    """The columns of a table by attribute name."""
+    fields: Sequence[Any] = model._meta.concrete_fields
+    return {field.attname: Column(field.column, _adapted_to(field)) for field in fields}
 
 
 def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, unless_there: bool = False) -> set[Any]:
@@ -50,18 +45,55 @@ def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, unle
     """
     if not rows:
         return set()
-    fields = _columns(model)
-    names = list(rows[0])
+    into = {name: columns(model)[name] for name in rows[0]}
     key = model._meta.pk.column
-    head = f"INSERT INTO {model._meta.db_table} ({', '.join(fields[name].column for name in names)}) VALUES "  # noqa: S608
+    head = f"INSERT INTO {model._meta.db_table} ({', '.join(column.name for column in into.values())}) VALUES "  # noqa: S608
     tail = f"{f' ON CONFLICT ({key}) DO NOTHING' if unless_there else ''} RETURNING {key}"
-    one = f"({', '.join(['%s'] * len(names))})"
-    at_once = max(1, _MOST_PARAMETERS // len(names))
+    one = f"({', '.join(['%s'] * len(into))})"
+    at_once = max(1, _MOST_PARAMETERS // len(into))
     inserted: set[Any] = set()
     with connection.cursor() as cursor:
         for at in range(0, len(rows), at_once):
             part = rows[at : at + at_once]
-            values = [column_value(fields[name], row[name]) for row in part for name in names]
+            values = [column.value(row[name]) for row in part for name, column in into.items()]
             cursor.execute(f"{head}{', '.join([one] * len(part))}{tail}", values)
             inserted.update(row[0] for row in cursor.fetchall())
     return inserted
+
+
+def _adapted_to(field: Any) -> Callable[[Any], Any]:
+    """Django's own conversion asks the field many questions for each value; most have one answer for a column."""
+    match field:
+        case models.JSONField():
+            return _json
+        case models.CharField() | models.TextField():
+            return partial(_text, longest=field.max_length)
+        case models.DateTimeField():
+            return lambda moment: connection.ops.adapt_datetimefield_value(moment)
+        case models.IntegerField() | models.FloatField() | models.BooleanField() | models.ForeignKey():
+            return lambda value: value
+    return lambda value: field.get_db_prep_save(value, connection)
+
+
+def _text(value: str | None, longest: int | None) -> str | None:
+    if value is None:
+        return None
+    if not value.isascii():
+        value = value.encode(errors="replace").decode()
+    return value.replace("\0", "")[:longest]
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value)
+    # What no database keeps can only be behind an escape; looking for one costs less than going through all values.
+    return json.dumps(_storable(value)) if "\\u" in text else text
+
+
+def _storable(value: Any) -> Any:
+    if isinstance(value, str):
+        return _text(value, None)
+    if isinstance(value, dict):
+        return {_storable(key): _storable(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_storable(item) for item in value]
+    return value

@@ -7,10 +7,11 @@ import time
 import weakref
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from routing.core.identifiers import created_at
+from routing.core.identifiers import EPOCH, hour_of
 
 Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
@@ -221,7 +222,12 @@ class _Folder:
 
 
 def _hour(identifier: int) -> str:
-    return f"{created_at(identifier):%Y%m%d/%H}"
+    return _hour_name(hour_of(identifier))
+
+
+@lru_cache(_FOLDERS_KEPT_OPEN)
+def _hour_name(hour: int) -> str:
+    return f"{EPOCH + timedelta(hours=hour):%Y%m%d/%H}"
 
 
 def _names(folder: Path) -> list[str]:

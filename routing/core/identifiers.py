@@ -12,6 +12,7 @@ TAGS = 1 << TAG_BITS
 
 _EPOCH_MICROSECONDS = int(EPOCH.timestamp()) * 1_000_000
 _MICROSECOND = timedelta(microseconds=1)
+_HOUR_MICROSECONDS = timedelta(hours=1) // _MICROSECOND
 
 
 def _wall_clock() -> int:
@@ -47,6 +48,11 @@ class Identifiers:
 def created_at(identifier: int) -> datetime:
     """Tell when an identifier was made (UTC)."""
     return EPOCH + (identifier >> TAG_BITS) * _MICROSECOND
+
+
+def hour_of(identifier: int) -> int:
+    """Tell in which hour an identifier was made, counted from EPOCH."""
+    return (identifier >> TAG_BITS) // _HOUR_MICROSECONDS
 
 
 def first_at(moment: datetime) -> int:

@@ -15,10 +15,12 @@ from routing.views import (
     queue_actions,
     scripts,
     senders,
+    traffic,
 )
 
 urlpatterns = [
     path("", dashboard.dashboard, name="dashboard"),
+    path("traffic/", traffic.traffic, name="traffic"),
     path("queue/", queue.queue, name="queue"),
     path("queue/retry/", queue_actions.queue_retry_matching, name="queue_retry_matching"),
     path("queue/<int:item_id>/", item.queue_item, name="queue_item"),

@@ -1,10 +1,12 @@
 """A router with something in every table, for pages and screenshots; any text can be put in its place."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
 from django.utils import timezone
 
+from routing.core.traffic import minute_of
 from routing.models import (
     ApplicationLogLine,
     Attempt,
@@ -16,6 +18,8 @@ from routing.models import (
     PrepareReport,
     QueueItem,
     ServiceProcess,
+    TrafficMark,
+    TrafficMinute,
     UnknownSender,
 )
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
@@ -139,6 +143,7 @@ def busy_router(text: str = "") -> QueueItem:
     )
     _story(failed, version, pacs, said, now)
     _service(said, now)
+    _traffic(said, now)
     _scripts(said)
     return failed
 
@@ -280,6 +285,29 @@ def _service(said: Any, now: Any) -> None:
     )
     AuditRecord.objects.create(
         at=now, actor="worker", action="Set", object="item 200", detail={"0010,0020": said("HOSP-P-4711")}
+    )
+
+
+def _traffic(said: Any, now: Any) -> None:
+    """Three hours: images come in waves, and leave a little later."""
+    TrafficMark.objects.create(history_id=1)
+    this_minute = minute_of(now)
+
+    def wave(ago: int) -> int:
+        return max(0, round(30 * math.sin((this_minute - ago) / 9)) + 12)
+
+    TrafficMinute.objects.bulk_create(
+        TrafficMinute(
+            minute=this_minute - ago,
+            ae_title=ae_title,
+            received=wave(ago),
+            delivered=wave(ago + 2) if ae_title == said("PACS", 16) else 0,
+            deferred=0 if ae_title == said("PACS", 16) else wave(ago) // 10,
+            bytes_received=wave(ago) * 524_288,
+            bytes_delivered=wave(ago + 2) * 524_288,
+        )
+        for ago in range(1, 180)
+        for ae_title in {said("PACS", 16), "RESEARCH"}
     )
 
 

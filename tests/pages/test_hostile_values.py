@@ -12,6 +12,7 @@ from tests.pages.people import visitor
 pytestmark = pytest.mark.django_db
 PAGES = [
     "/",
+    "/traffic/",
     "/queue/",
     "/queue/200/",
     "/queue/201/",

@@ -1,0 +1,73 @@
+"""Charts of what passed: numbers, spans, destinations, and the same in tables."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing.core.traffic import minute_of
+from routing.models import TrafficMark, TrafficMinute
+from routing.views.chart import chart, figure, round_top, steps
+from tests.pages.people import HTMX, visitor, words
+
+
+def passed(ae_title="PACS", ago=1, **counts):
+    minute = minute_of(timezone.now() - timedelta(minutes=ago))
+    TrafficMinute.objects.create(minute=minute, ae_title=ae_title, **counts)
+
+
+@pytest.mark.django_db
+def test_before_anything_is_counted_the_page_says_who_counts():
+    assert "Nothing has been counted yet" in words(visitor().get("/traffic/"))
+    TrafficMark.objects.create(history_id=1)
+    TrafficMinute.objects.all().delete()
+    assert "Nothing passed in this time." in words(visitor("operator").get("/traffic/"))
+
+
+@pytest.mark.django_db
+def test_each_minute_is_told_in_the_chart_and_in_the_table():
+    passed(received=120, delivered=90, bytes_received=600_000_000, bytes_delivered=60_000_000)
+    page = visitor().get("/traffic/").content.decode()
+    assert re.search(r"<title>\w+ \d\d:\d\d UTC: received 120, delivered 90 a minute</title>", page)
+    assert re.search(r"<title>\w+ \d\d:\d\d UTC: received 10, delivered 1 MB/s</title>", page)
+    told = words(visitor().get("/traffic/"))
+    assert re.search(r"PACS 120 90 0 0 0 572\.2\sMB 57\.2\sMB", told)
+    assert re.search(r"\d\d:\d\d 120 90 10 1 ", told)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("span", "bars", "seen"), [("1h", 60, "7"), ("24h", 96, "16"), ("7d", 84, "116")])
+def test_a_longer_span_holds_more_and_an_unknown_one_is_the_hour(span, bars, seen):
+    for ago, count in ((2, 7), (600, 9), (60 * 100, 100), (60 * 24 * 8, 1000)):
+        passed(ago=ago, received=count)
+    page = visitor().get(f"/traffic/?span={span}")
+    assert page.content.decode().count("<rect") == 2 * bars
+    assert f"PACS {seen} 0" in words(page)
+
+
+@pytest.mark.django_db
+def test_one_destination_alone_is_drawn_and_strange_addresses_show_the_hour():
+    passed("PACS", received=5)
+    passed("AI", received=8)
+    assert "received 13, delivered 0 a minute" in visitor().get("/traffic/?span=nonsense").content.decode()
+    answer = visitor("operator").get("/traffic/?to=AI", headers=HTMX).content.decode()
+    assert "received 8, delivered 0 a minute" in answer
+    assert "<html" not in answer
+
+
+def test_the_edge_of_a_chart_is_a_round_number_above_all_values():
+    assert [round_top(value) for value in (0, 0.07, 0.3, 1, 7, 12, 501)] == [0.1, 0.1, 0.5, 1, 10, 20, 1000]
+
+
+def test_figures_have_as_many_digits_as_a_person_reads():
+    assert [figure(value) for value in (0, 0.01, 0.25, 3, 9.96, 12.4)] == ["0", "< 0.1", "0.2", "3", "10", "12"]
+
+
+def test_the_path_walks_over_the_bars():
+    assert steps([0, 0.5, 1, 2], 40, 10) == "V10H10V5H20V0H30V0H40"
+
+
+def test_an_empty_chart_is_a_flat_line():
+    drawn = chart("Images", "a minute", [], [])
+    assert (drawn.line, drawn.bars) == ("M0 100", ())

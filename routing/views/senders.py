@@ -2,6 +2,7 @@
 
 from typing import cast
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
@@ -19,7 +20,11 @@ from routing.views.request import HtmxHttpRequest, draw
 @require_GET
 @permission_required("routing.view_knownsender", raise_exception=True)
 def senders(request: HttpRequest) -> HttpResponse:
-    context = {"senders": KnownSender.objects.all(), "unknown_senders": UnknownSender.objects.all()}
+    context = {
+        "senders": KnownSender.objects.all(),
+        "unknown_senders": UnknownSender.objects.all(),
+        "anybody": settings.CAPACITOR.accept_unknown_senders,
+    }
     return draw(cast(HtmxHttpRequest, request), "routing/senders.html", "routing/_senders.html", context)
 
 

@@ -1,6 +1,9 @@
 """Who may send: allowed, changed and removed by operators."""
 
+from dataclasses import replace
+
 import pytest
+from django.conf import settings
 
 from routing.models import AuditRecord, KnownSender
 from tests.pages.people import visitor
@@ -44,3 +47,11 @@ def test_an_operator_changes_and_removes_a_sender():
 
 def test_an_empty_list_says_what_that_means():
     assert "Nobody may send yet." in visitor().get("/senders/").content.decode()
+
+
+def test_the_page_says_when_anybody_may_send(monkeypatch):
+    assert "Anybody may send" not in visitor().get("/senders/").content.decode()
+    monkeypatch.setattr(settings, "CAPACITOR", replace(settings.CAPACITOR, accept_unknown_senders=True))
+    page = visitor("operator").get("/senders/").content.decode()
+    assert "Anybody may send" in page
+    assert "Nobody may send" not in page

@@ -24,6 +24,12 @@ def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool", "none")
 
 
+@pytest.fixture(autouse=True)
+def connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A writer that runs in the test's thread must not end the connection that the test's transaction lives on."""
+    monkeypatch.setattr(receive, "close_old_connections", lambda: None)
+
+
 def directory() -> Directory:
     return Directory("CAPACITOR", "DCP_", age=0)
 

@@ -74,8 +74,9 @@ def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.mark.integration
 def test_rows_claims_and_states_are_the_same_on_postgresql(database_url: str, tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="the optional dependency postgres is not installed")
+    # Reused: its database goes with the whole cluster.
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *map(str, FILES)],
+        [sys.executable, "-m", "pytest", "-q", "--reuse-db", "-p", "no:cacheprovider", *map(str, FILES)],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database_url, "CAPACITOR_DATA_DIR": str(tmp_path)},
         capture_output=True,

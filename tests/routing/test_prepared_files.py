@@ -45,7 +45,12 @@ def test_the_bytes_are_durable_before_the_name_and_the_name_before_it_is_told(
     steps = []
     monkeypatch.setattr(os, "fsync", lambda fd: steps.append(os.readlink(f"/proc/self/fd/{fd}")))
     rename = Path.rename
-    monkeypatch.setattr(Path, "rename", lambda self, to: steps.append("rename") or rename(self, to))
+
+    def watched(self: Path, to: Path) -> Path:
+        steps.append("rename")
+        return rename(self, to)
+
+    monkeypatch.setattr(Path, "rename", watched)
     with files.draft() as draft:
         draft.write_bytes(b"x")
         files.keep(draft, 7)

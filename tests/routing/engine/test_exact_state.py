@@ -34,7 +34,7 @@ def one_study(engine: Engine, images: int, script: str) -> None:
     engine.python(ADOPT)
 
 
-def counted(engine: Engine) -> list[str]:
+def counted(engine: Engine) -> list[int]:
     return [json.loads(values)["n"] for (values,) in engine.rows('SELECT "values" FROM routing_scopedstate')]
 
 

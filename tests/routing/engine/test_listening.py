@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.uid import UID
 from pynetdicom import AE
 
 from routing.engine.listening import Room, WrongTlsFiles, _tls
@@ -37,7 +38,8 @@ PATIENT = "CANARYNAME"
 def image(number: int = 1) -> Dataset:
     dataset = Dataset()
     dataset.file_meta = Dataset()  # type: ignore[assignment]
-    dataset.SOPClassUID, dataset.SOPInstanceUID = CT_IMAGE, f"1.2.3.{number}"
+    dataset.SOPClassUID = UID(CT_IMAGE)
+    dataset.SOPInstanceUID = UID(f"1.2.3.{number}")
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
     dataset.PatientName, dataset.PatientID = f"{PATIENT}^ANNA", "CANARYID"
     dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"

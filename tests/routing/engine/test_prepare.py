@@ -512,9 +512,12 @@ def test_the_watchdog_sees_which_item_is_in_hand(work: Preparation, monkeypatch:
     identifier = work.image()
     seen = []
     really = preparing.run_entries
-    monkeypatch.setattr(
-        preparing, "run_entries", lambda *a: (seen.append((work.watch.item_id, work.watch.overdue)), really(*a))[1]
-    )
+
+    def watched(*arguments: Any) -> Any:
+        seen.append((work.watch.item_id, work.watch.overdue))
+        return really(*arguments)
+
+    monkeypatch.setattr(preparing, "run_entries", watched)
     work.step()
     assert seen == [(identifier, False)]
     assert work.watch.item_id is None

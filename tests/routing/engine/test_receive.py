@@ -208,7 +208,12 @@ def test_while_the_database_is_away_instances_wait_and_are_tried_again(spool: Sp
     node("PACS")
     rows, woken = writer(spool)
     away = [OperationalError("away\nDETAIL: Failing row contains (DOE^JANE)")] * 3
-    monkeypatch.setattr(receive, "enqueue", lambda *a, **k: _once(away) or enqueue(*a, **k))
+
+    def back_later(*arguments: Any, **options: Any) -> int:
+        _once(away)
+        return enqueue(*arguments, **options)
+
+    monkeypatch.setattr(receive, "enqueue", back_later)
     monkeypatch.setattr(rows, "_stopping", Patience())
     instance = received(spool)
     rows.add(instance)

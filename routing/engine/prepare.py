@@ -68,11 +68,15 @@ class Preparer:
         new_id: Callable[[], int],
         prepared: Callable[[], None],
         stopping: Callable[[], bool] = lambda: False,
+        tidy: Callable[[], object] = lambda: None,
     ) -> None:
-        """``prepared`` is called after items became ready for delivery; ``stopping`` cuts a batch short."""
+        """
+        ``prepared`` is called after items became ready for delivery, ``tidy`` after the scripts of each image;
+        ``stopping`` cuts a batch short.
+        """
         self._owner, self._spool, self._settings, self._watch = owner, spool, settings, watch
         self._files = PreparedFiles(spool.root)
-        self._prepared, self._stopping = prepared, stopping
+        self._prepared, self._stopping, self._tidy = prepared, stopping, tidy
         self._scripts = ScriptCache()
         self._states = StateBook()
         self._facts = QueueDatabaseFacts(directory, self._states, settings.own_ae_title, self._settle)
@@ -183,7 +187,10 @@ class Preparer:
     ) -> None:
         received = opened.document.identity()
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
-        outcome = run_entries(scripts, image, self._facts, self._settings.limits)
+        try:
+            outcome = run_entries(scripts, image, self._facts, self._settings.limits)
+        finally:
+            self._tidy()
         for line in outcome.log:
             lua_log.log(_LEVELS[line.level], "[lua] %s", line.message)
         plan = plan_for(outcome)

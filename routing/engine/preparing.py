@@ -11,6 +11,7 @@ from django.db import Error as DatabaseProblem
 from django.db import close_old_connections
 
 from routing.application_log import first_line
+from routing.engine import secrets, strays
 from routing.engine.directory import Directory
 from routing.engine.prepare import Preparer, PrepareSettings
 from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
@@ -44,6 +45,8 @@ def prepare_settings() -> PrepareSettings:
 def run(watch: Watch, casualty: Casualty | None) -> None:
     """Prepare until told to stop."""
     service = settings.CAPACITOR
+    secrets.hide()
+    strays.take_in_orphans()
     with EngineProcess("prepare") as process:
         watch.owner = process.owner
         wakeup, deliver = Wakeup(run_folder(), "prepare"), Waker(run_folder(), "deliver")
@@ -56,6 +59,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
             new_id=new_identifiers(),
             prepared=deliver.wake,
             stopping=process.stopping.is_set,
+            tidy=strays.end_strays,
         )
         process.on_stop(wakeup.nudge)
         unsettled = True

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from django.db import connections
 
 from routing.engine.process import die_with_parent
+from routing.engine.strays import end_strays, take_in_orphans
 from routing.engine.watch import Casualty, Watch
 
 log = logging.getLogger("capacitor.watchdog")
@@ -58,6 +59,7 @@ class Watchdog:
 
     def run(self) -> None:
         """Blocks until SIGTERM or SIGINT, then until the children have ended or had to be ended."""
+        take_in_orphans()
         signals = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
@@ -70,6 +72,7 @@ class Watchdog:
                     self._start(role, signals)
             self._look(signals)
         self._end(signals)
+        end_strays()
 
     def _stop(self, number: int, frame: object) -> None:
         self._stopping = True
@@ -116,6 +119,8 @@ class Watchdog:
             pid, status = os.waitpid(role.pid, os.WNOHANG)
             if pid:
                 self._bury(role, status)
+        # What a killed process has started falls to this one.
+        end_strays([role.pid for role in self._roles])
 
     def _bury(self, role: Role, status: int) -> None:
         role.pid = 0

@@ -1,0 +1,163 @@
+"""Hostile scripts under a real worker: each ends as it should, the next image goes on, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from capacitor_web.environment import Environment
+from routing.engine.secrets import SECRETS
+from tests.acceptance.router import until
+from tests.builders import ct_image
+from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, stop
+
+pytestmark = pytest.mark.integration
+
+MakeEngine = Callable[..., Engine]
+TIME = "script exceeded its limit of 1 s"
+MEMORY = "script exceeded its limit of 16 MiB"
+COUNT = "study.n = (study.n or 0) + 1"
+
+FAILS = {
+    "a plain loop": ("while true do end", TIME),
+    "pcall in a loop": ("while true do pcall(function() while true do end end) end", TIME),
+    "xpcall whose handler loops": ("xpcall(error, function() while true do end end)", TIME),
+    "a coroutine": ("coroutine.wrap(function() while true do end end)()", TIME),
+    "without the hook": ("pcall(debug.sethook) while true do end", TIME),
+    "a pattern": ("local s = ('a'):rep(40) s:find(('a*'):rep(20) .. 'b')", TIME),
+    "table.move": ("table.move({}, 1, math.maxinteger - 10, 2)", TIME),
+    "a finaliser": ("setmetatable({}, {__gc = function() while true do end end})", TIME),
+    "waiting for a process": ("os.execute('sleep 60')", TIME),
+    "reading a pipe": ("os.execute('mkfifo ' .. FOLDER .. '/fifo') io.open(FOLDER .. '/fifo'):read()", TIME),
+    "rep": ("return ('x'):rep(2^31 - 11)", MEMORY),
+    "doubling": ("local s = 'x' while true do s = s .. s end", MEMORY),
+    "a table": ("local t = {} for i = 1, 1e9 do t[i] = i end", MEMORY),
+    "a table in pcall": ("while true do pcall(function() local t = {} for i = 1, 1e9 do t[i] = i end end) end", MEMORY),
+    "abort": (
+        "package.loadlib('libc.so.6', '*') package.loadlib('libc.so.6', 'abort')()",
+        "the script crashed (signal 6) the process that ran it",
+    ),
+}
+ERRORS = {
+    "os.exit": ("os.exit()", "os.exit is not available"),
+    "os.exit in pcall": ("local ok, why = pcall(os.exit, 3) error(why)", "os.exit is not available"),
+    "byte code": ("assert(load(string.dump(function() end)))()", "attempt to load a binary chunk"),
+    "python": ("python.eval('1')", "attempt to index a nil value (global 'python')"),
+    "an error that is a table": ("error({})", "error object of type table"),
+    "an error that is nil": ("error(nil)", "error object is nil"),
+    "an error that is no text": ("error('\\xff')", "\ufffd"),
+    "pixel data as a table": ("dataset:Set('PixelData', {})", "PixelData"),
+    "an unknown destination": ("route:Add('NOWHERE')", "no Storage node has the AE title 'NOWHERE'"),
+}
+GOES = {
+    "a background process": "os.execute('sleep 399 &')",
+    "a daemon": "os.execute('setsid sleep 398 >/dev/null 2>&1 &')",
+    "many lines": "for i = 1, 2e4 do print(i) end",
+    "many files": "local t = {} for i = 1, 20000 do t[i] = io.open('/dev/null') end",
+    "poison": "getmetatable('').__index = nil x = 1 os.setlocale('C') setmetatable(_G, {__index = error})",
+    "secrets": "print(" + ", ".join(f"os.getenv('{name}')" for name in SECRETS) + ", io.popen('env'):read('a'))",
+}
+GOOD = "assert(x == nil and ('x'):rep(2) == 'xx' and debug.sethook) print('well')"
+
+
+def only_for(patient: str, script: str) -> str:
+    return f"if dataset:Get('PatientID') == '{patient}' then {script}\nend"
+
+
+def test_each_hostile_script_ends_as_it_should_and_the_next_image_goes_on(make_engine: MakeEngine, tmp_path) -> None:
+    engine = make_engine(
+        CAPACITOR_LUA_SECONDS="1",
+        CAPACITOR_LUA_MEMORY_MIB="16",
+        CAPACITOR_SECRET_KEY="signing-secret",
+        CAPACITOR_ADMIN_PASSWORD="correct-horse-battery",
+        REDIS_URL="",
+        DJANGO_SECRET_KEY="another-secret",
+        PGPASSWORD="a-third-secret",
+    )
+    scripts = {**{name: each[0] for name, each in {**FAILS, **ERRORS}.items()}, **GOES}
+    ids = {name: f"P{number}" for number, name in enumerate(scripts)}
+    texts = [
+        only_for(ids[name], f"local FOLDER = '{tmp_path}' {script}")
+        if "FOLDER" in script
+        else only_for(ids[name], script)
+        for name, script in scripts.items()
+    ]
+    engine.python(NODE_AND_SCRIPTS, f"{COUNT}\n" + only_for("GOOD", GOOD), *texts)
+    items, good = {}, []
+    for name in scripts:
+        items[name] = engine.image(ct_image(PatientID=ids[name])).id
+        good.append(engine.image(ct_image(PatientID="GOOD")).id)
+    engine.python(ADOPT)
+    worker = engine.worker("prepare")
+    until(lambda: not engine.states().get("New"), 120, "everything is prepared or has failed")
+
+    for name, (_, words) in FAILS.items():
+        state, error = engine.item(items[name], "state", "last_error")
+        assert (state, words in error) == ("Failed", True), (name, state, error)
+    for name, (_, words) in ERRORS.items():
+        assert engine.item(items[name], "state") == ("Prepared",), name
+        assert [line for line in told(engine, items[name]) if words in line], (name, told(engine, items[name]))
+    for name in GOES:
+        assert engine.item(items[name], "state") == ("Prepared",), name
+    assert told(engine, items["many lines"])[-1] == "... 19000 lines omitted"
+    assert {state for identifier in good for state in engine.item(identifier, "state")} == {"Prepared"}
+    assert all(told(engine, identifier) == ["well"] for identifier in good)
+    # What failed has not counted.
+    assert engine.rows("SELECT json_extract(\"values\", '$.n') FROM routing_scopedstate WHERE scope = 'study'") == [
+        (2 * len(scripts) - len(FAILS),)
+    ]
+
+    secrets = told(engine, items["secrets"])[0]
+    assert secrets.startswith("nil\t" * len(SECRETS))
+    assert "PATH=" in secrets
+    assert not [word for word in ("secret", "correct-horse") if word in secrets.lower()]
+    assert gap(engine) < timedelta(seconds=3)
+    until(lambda: not running("sleep\x0039"), 5, "no process is left behind")
+    assert stop(worker) == 0
+
+
+def told(engine: Engine, item: int) -> list[str]:
+    return [text for (text,) in engine.rows("SELECT text FROM routing_itemlogline WHERE item_id = ? ORDER BY id", item)]
+
+
+def gap(engine: Engine) -> timedelta:
+    """The longest time between two preparations, the limit of the second one's scripts taken off."""
+    ends = engine.rows("SELECT at, event FROM routing_historyentry WHERE event IN ('prepared', 'gave up') ORDER BY at")
+    moments = [(datetime.fromisoformat(at), timedelta(seconds=1.6 if event == "gave up" else 0)) for at, event in ends]
+    return max(late - early - limit for (early, _), (late, limit) in pairwise(moments))
+
+
+def running(command: str) -> list[str]:
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and int(entry.name) != os.getpid():
+            try:
+                line = (entry / "cmdline").read_text()
+            except OSError:
+                continue
+            if line.startswith(command):
+                found.append(line)
+    return found
+
+
+def test_state_survives_a_restart(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    engine.python(NODE_AND_SCRIPTS, f"{COUNT} series.last = 'at ' .. study.n print(study.n, series.last)")
+    for round_ in (1, 2, 3):
+        identifier = engine.image(ct_image()).id
+        engine.python(ADOPT)
+        worker = engine.worker("prepare")
+        until(lambda: not engine.states().get("New"), 30, "it is prepared")
+        assert stop(worker) == 0
+        assert told(engine, identifier) == [f"{round_}\tat {round_}"]
+
+
+def test_every_secret_of_the_settings_is_hidden_from_scripts() -> None:
+    named = {row.metadata["name"]: row.metadata["kind"] for row in Environment.__dataclass_fields__.values()}
+    telling = {name for name, kind in named.items() if kind.secret or name.endswith("_URL")}
+    assert telling <= set(SECRETS)

@@ -1,0 +1,2 @@
+print('Processing', dataset:Get('PatientName'))
+print('Modality:', dataset:Get('Modality'))

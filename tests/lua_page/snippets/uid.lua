@@ -1,0 +1,5 @@
+route:Add('RESEARCH', function(ds)
+    ds:Set('StudyInstanceUID', uid())
+    ds:Set('SeriesInstanceUID', uid())
+    ds:Set('SOPInstanceUID', uid())
+end)

@@ -11,22 +11,23 @@ Answer = TypeVar("Answer")
 
 _SHARE = 0.05
 """Part of the time that may be spent on one question, however often it is asked."""
-_LONGEST = 30.0
+LONGEST = 30.0
 
 _all: list[ShortLived] = []  # type: ignore[type-arg]
 
 
 class ShortLived(Generic[Answer]):
     """
-    The answer of ``ask``, at most ``seconds`` old, or twenty times what it took to find out.
+    The answer of ``ask``, at most ``seconds`` old, or twenty times what it took to find out (``longest`` at most).
 
     Shared by all threads of a process; while one thread asks, the others wait
     for it rather than ask the database the same.  What a person has just
     changed is there at once after ``forget()``.
     """
 
-    def __init__(self, ask: Callable[[], Answer], seconds: float = 1.0) -> None:
-        self._ask, self._least = ask, seconds
+    def __init__(self, ask: Callable[[], Answer], seconds: float = 1.0, longest: float = LONGEST) -> None:
+        """``longest`` is for what is put together from answers that are short-lived themselves."""
+        self._ask, self._least, self._longest = ask, seconds, longest
         self._lock = threading.Lock()
         self._known: tuple[Answer, float] | None = None
         _all.append(self)
@@ -42,7 +43,7 @@ class ShortLived(Generic[Answer]):
             began = time.monotonic()
             answer = self._ask()
             now = time.monotonic()
-            self._known = answer, now + min(max(self._least, (now - began) / _SHARE), _LONGEST)
+            self._known = answer, now + min(max(self._least, (now - began) / _SHARE), self._longest)
             return answer
 
     def forget(self) -> None:

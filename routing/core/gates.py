@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import datetime, time, timedelta
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -69,6 +69,12 @@ def in_schedule(schedule: Sequence[str], local: datetime) -> bool:
     """Whether a local moment lies in one of the windows; no windows are always."""
     windows = [window(text) for text in schedule]
     return not windows or any(one.contains(local.time()) for one in windows)
+
+
+def opens_at(schedule: Sequence[str], local: datetime) -> datetime | None:
+    """The next moment at which a window begins, in the zone of ``local``; None without windows."""
+    begins = [datetime.combine(local.date(), window(text).first, local.tzinfo) for text in schedule]
+    return min((at if at > local else at + timedelta(days=1) for at in begins), default=None)
 
 
 def on_network(networks: Sequence[str], addresses: Iterable[Address]) -> bool:

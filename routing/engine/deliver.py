@@ -24,6 +24,7 @@ from routing.engine.local_addresses import local_addresses
 from routing.engine.node_senders import NodeSenders
 from routing.engine.node_status import Trial, end_probe, may_try, record_news
 from routing.engine.outgoing import Outgoing
+from routing.engine.pace import Pace
 from routing.engine.reports import Report
 from routing.engine.settle import Settlement, settle
 from routing.engine.target import DeliverySettings, Target, targets
@@ -38,8 +39,6 @@ _ACTOR = "delivery"
 _RENEWAL = LEASE.total_seconds() / 4
 _AT_ONCE = 256
 """Reports recorded in one transaction."""
-_GATHER = 0.02
-"""Seconds between two transactions while images are under way: each waits for the disk, however little it holds."""
 
 
 class Deliverer:
@@ -64,26 +63,42 @@ class Deliverer:
         """Failing nodes that this process is the one to try."""
         self._closed: dict[int, str] = {}
         self._refreshed_at = -math.inf
-        self._recorded_at = -math.inf
         self._renewed_at = time.monotonic()
+        self._pace = Pace()
+        self._more = False
+        """More items are due than the senders had room for."""
+        self._awaited = False
+        """Nothing else would wake the main thread when a sender reports."""
         self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def step(self) -> bool:
         """One unit of work: record what senders report, then hand out what is due.  Whether there was any."""
-        recorded = self._record()
+        self._collect()
         if time.monotonic() - self._renewed_at > _RENEWAL:
             renew(self._owner)
             self._renewed_at = time.monotonic()
         self._end_probes()
         self._refresh()
+        if self._gathering:
+            return False
+        self._pace.begin()
+        recorded = self._record()
         return self._hand_out() or recorded
 
     def idle(self, timeout: float, *wakeups: int) -> None:
         """Wait at most ``timeout`` seconds for a report of a sender, or until one of the descriptors is readable."""
+        if self._gathering:
+            # Awake for each report it would only take the interpreter from the senders.
+            time.sleep(min(timeout, self._pace.left))
+            return
         poll = select.poll()
         for descriptor in (self._told, *wakeups):
             poll.register(descriptor, select.POLLIN)
-        poll.poll((min(timeout, _GATHER) if self._unrecorded else timeout) * 1000)
+        self._awaited = True
+        # From here on a report writes to the pipe; one that came just before is in the queue.
+        if self._reports.empty():
+            poll.poll(timeout * 1000)
+        self._awaited = False
 
     @property
     def busy(self) -> bool:
@@ -103,37 +118,42 @@ class Deliverer:
         for senders in self._senders.values():
             if not senders.join(until):
                 log.warning("node %s did not finish in %g s", senders.target.ae_title, drain_seconds)
-        while self._record(at_once=True):
-            pass
+        self._collect()
+        while self._record():
+            self._collect()
         give_back(self._owner)
         os.close(self._told)
         tell, self._tell = self._tell, -1
         os.close(tell)
 
+    @property
+    def _gathering(self) -> bool:
+        """Images are under way, and soon there will be more to record and to hand out at once."""
+        wanting = self._more and any(senders.room() for senders in self._senders.values())
+        return bool(self._pace.left) and self.busy and len(self._unrecorded) < _AT_ONCE and not wanting
+
     def _report(self, report: Report) -> None:
         self._reports.put(report)
-        # A full pipe wakes as well as one byte more would; a closed one has nobody to wake.
-        with contextlib.suppress(BlockingIOError, OSError):
-            os.write(self._tell, b"!")
+        if self._awaited:
+            # A full pipe wakes as well as one byte more would; a closed one has nobody to wake.
+            with contextlib.suppress(BlockingIOError, OSError):
+                os.write(self._tell, b"!")
 
-    def _record(self, *, at_once: bool = False) -> bool:
+    def _collect(self) -> None:
         with contextlib.suppress(BlockingIOError):
             while len(os.read(self._told, 4096)) == 4096:
                 pass
-        while len(self._unrecorded) < _AT_ONCE:
-            try:
-                self._unrecorded.append(self._reports.get_nowait())
-            except queue.Empty:
-                break
-        gathering = time.monotonic() - self._recorded_at < _GATHER and len(self._unrecorded) < _AT_ONCE
-        if not self._unrecorded or (gathering and not at_once and any(s.busy for s in self._senders.values())):
+        while len(self._unrecorded) < _AT_ONCE and not self._reports.empty():
+            self._unrecorded.append(self._reports.get())
+
+    def _record(self) -> bool:
+        if not self._unrecorded:
             return False
         now = timezone.now()
         with transaction.atomic():
             done = settle(self._unrecorded, now, _unanswered_before)
             moved = record(done.moves, actor=_ACTOR, owner=self._owner)
             self._write(done, moved, now)
-        self._recorded_at = time.monotonic()
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
             self._senders[node_id].calm()
@@ -212,10 +232,11 @@ class Deliverer:
 
 
 def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) -> str:
+    set_aside = target.ignore_schedule_until is not None and local < target.ignore_schedule_until
     return target.misconfigured or why_closed(
         enabled=target.enabled,
         paused=target.paused,
-        schedule=target.schedule,
+        schedule=() if set_aside else target.schedule,
         networks=target.networks,
         local=local,
         addresses=addresses,

@@ -73,6 +73,8 @@ class Target:
     """Why it cannot be sent to as it is configured."""
     failures_in_a_row: int = field(default=0, compare=False)
     not_before: datetime | None = field(default=None, compare=False)
+    ignore_schedule_until: datetime | None = None
+    """Somebody set the schedule aside until then."""
 
     def deadline_seconds(self, size: int) -> float | None:
         """The hard limit for one C-STORE of so many bytes; None: none beside the stall threshold."""
@@ -129,6 +131,7 @@ def target_of(node: Node, settings: DeliverySettings) -> Target:
         node=node,
         updated_at=node.updated_at,
         misconfigured=misconfigured,
+        ignore_schedule_until=node.ignore_schedule_until,
     )
     if status is None:
         return target

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import pytest
 
-from routing.core.gates import BadGate, in_schedule, network, on_network, why_closed, window
+from routing.core.gates import BadGate, in_schedule, network, on_network, opens_at, why_closed, window
 
 HERE = [ipaddress.ip_address(text) for text in ("127.0.0.1", "192.168.1.20", "fd00::2")]
 
@@ -87,3 +87,20 @@ def test_a_closed_gate_says_why_and_one_that_cannot_be_read_is_closed(change, wo
     why = why_closed(**(open_gates | change), local=at("12:00"), addresses=HERE)
     assert words in why
     assert bool(why) is bool(change)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "clock", "opens"),
+    [
+        (["22:00 - 06:00"], "12:00", "2026-03-01T22:00"),
+        (["22:00 - 06:00", "13:30 - 14:00"], "12:00", "2026-03-01T13:30"),
+        (["08:00 - 09:00"], "08:00", "2026-03-02T08:00"),
+        (["08:00 - 09:00"], "23:00", "2026-03-02T08:00"),
+    ],
+)
+def test_the_next_window_begins_today_or_tomorrow(schedule: list[str], clock: str, opens: str) -> None:
+    assert opens_at(schedule, at(clock)) == datetime.fromisoformat(opens)
+
+
+def test_without_windows_nothing_opens() -> None:
+    assert opens_at([], at("12:00")) is None

@@ -154,6 +154,23 @@ def test_nothing_is_sent_through_a_closed_gate_and_everything_after_it_opens(tmp
     assert states(item) == ["Delivered"]
 
 
+def test_a_schedule_that_somebody_set_aside_holds_nothing_up_until_that_moment(tmp_path):
+    def clock(hours: int) -> str:
+        return f"{timezone.now() + timedelta(hours=hours):%H:%M}"
+
+    with storage_node() as pacs, delivery(tmp_path) as running:
+        pacs_node = node(pacs.port, process_schedule=[f"{clock(2)} - {clock(3)}"])
+        item = running.image(pacs_node)
+        for hours in (None, -1):
+            until = None if hours is None else timezone.now() + timedelta(hours=hours)
+            Node.objects.filter(pk=pacs_node.pk).update(ignore_schedule_until=until)
+            running.rest()
+            assert states(item) == ["Prepared"]
+        Node.objects.filter(pk=pacs_node.pk).update(ignore_schedule_until=timezone.now() + timedelta(hours=1))
+        running.rest()
+        assert states(item) == ["Delivered"]
+
+
 def test_a_node_that_is_paused_meanwhile_gets_the_image_in_flight_and_no_other(tmp_path):
     answering = threading.Event()
 

@@ -1,4 +1,4 @@
-"""Lua entries with their conditions, library files, and the immutable versions of them all."""
+"""Lua entries with their conditions, library files, their immutable versions, draft and activations."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -6,7 +6,15 @@ from django.db import models
 from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.revision import Revised, ScriptRevision, count_changes_of
 
-__all__ = ["EntryCondition", "LuaEntry", "LuaLibrary", "ScriptRevision", "ScriptVersion"]
+__all__ = [
+    "Activation",
+    "EntryCondition",
+    "LuaEntry",
+    "LuaLibrary",
+    "ScriptDraft",
+    "ScriptRevision",
+    "ScriptVersion",
+]
 
 
 def legal_library_path(value: str) -> None:
@@ -113,6 +121,35 @@ class ScriptVersion(models.Model):
 
     def __str__(self) -> str:
         return f"version {self.id} ({self.sha256[:8]})"
+
+
+class ScriptDraft(models.Model):
+    """The one row (id 1) with what people have changed and not activated yet; it does nothing."""
+
+    content = models.JSONField(help_text="all entries and libraries as they would become")
+    base = models.JSONField(help_text="the active entries and libraries that the draft began from")
+    counter = models.PositiveBigIntegerField(default=1, help_text="grows with each change")
+    updated_by = models.CharField(max_length=150)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __str__(self) -> str:
+        return f"draft, change {self.counter} by {self.updated_by}"
+
+
+class Activation(models.Model):
+    """That scripts became the active ones: who, when, why; never changed."""
+
+    version = models.ForeignKey(ScriptVersion, on_delete=models.PROTECT, related_name="activations")
+    content = models.JSONField(help_text="all entries and libraries, disabled ones too")
+    actor = models.CharField(max_length=150)
+    reason = models.CharField(max_length=500)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"activation {self.id} by {self.actor}"
 
 
 for _table in (LuaLibrary, LuaEntry, EntryCondition):

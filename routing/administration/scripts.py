@@ -8,18 +8,21 @@ from django import forms
 from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import ForeignKey
+from django.db import transaction
+from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited, Kept
 from routing.forms import LinesField
 from routing.models import Node
+from scripts_app.activation import note_activation
 from scripts_app.configuration.problem import nearest
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.lua.source import check_script
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
 
+_EDITED = "edited in the administration"
 _CODE = forms.Textarea(attrs={"rows": 20, "cols": 100, "spellcheck": "false", "class": "vLargeTextField"})
 
 
@@ -114,8 +117,27 @@ class ConditionInline(admin.TabularInline):  # type: ignore[type-arg]
         return super().formfield_for_foreignkey(db_field, request, **options)
 
 
+class ActiveAtOnce(Audited):
+    """What is edited here is active at once; each edit is an activation, as if somebody had made it from a draft."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        with transaction.atomic():
+            super().save_related(request, form, formsets, change)
+            note_activation(request.user.get_username(), _EDITED)
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        with transaction.atomic():
+            super().delete_model(request, obj)
+            note_activation(request.user.get_username(), _EDITED)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            super().delete_queryset(request, queryset)
+            note_activation(request.user.get_username(), _EDITED)
+
+
 @admin.register(LuaEntry)
-class LuaEntryAdmin(Audited):
+class LuaEntryAdmin(ActiveAtOnce):
     form = LuaEntryForm
     inlines = [ConditionInline]
     list_display = ("__str__", "position", "enabled", "library", "ae_titles", "on_error", "updated_at")
@@ -130,7 +152,7 @@ class LuaEntryAdmin(Audited):
 
 
 @admin.register(LuaLibrary)
-class LuaLibraryAdmin(Audited):
+class LuaLibraryAdmin(ActiveAtOnce):
     form = LuaLibraryForm
     list_display = ("path", "updated_at")
     search_fields = ("path", "source")

@@ -11,6 +11,7 @@ from routing.audit import audit
 from routing.configuration.plan import Plan, make_plan
 from routing.configuration.reading import read_configuration
 from routing.models import Node
+from scripts_app.activation import note_activation
 from scripts_app.configuration.lua_yml import WrittenEntry
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
@@ -28,6 +29,7 @@ def import_directory(root: Path, *, actor: str, only_plan: bool = False) -> Plan
         plan = make_plan(desired)
         if plan.steps and not only_plan:
             apply(plan)
+            note_activation(actor, f"imported from {root.name}")
             audit(actor, "import configuration", root.name, steps=[str(step) for step in plan.steps])
     return plan
 

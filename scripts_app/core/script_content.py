@@ -41,7 +41,7 @@ def from_content(content: Mapping[str, Any], version: int | None = None) -> Scri
                 description=entry["description"],
                 script=libraries[entry["library"]] if "library" in entry else entry["script"],
                 chunk=entry.get("library") or inline_chunk(number),
-                conditions=tuple(map(_condition_from_content, entry["conditions"])),
+                conditions=tuple(map(condition_from_content, entry["conditions"])),
                 ae_titles=tuple(entry["ae_titles"]),
                 on_error=entry["on_error"],
             )
@@ -73,11 +73,11 @@ def condition_to_content(condition: Condition) -> dict[str, Any]:
     }
 
 
-def _condition_from_content(content: Mapping[str, Any]) -> Condition:
+def condition_from_content(content: Mapping[str, Any]) -> Condition:
     return Condition(
         tag=content["tag"],
         match_expression=content["match_expression"],
         search=content["search"],
-        sequence_items=tuple(map(_condition_from_content, content["sequence_items"])),
+        sequence_items=tuple(map(condition_from_content, content["sequence_items"])),
         private_tag_creator=content["private_tag_creator"],
     )

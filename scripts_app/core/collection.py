@@ -1,0 +1,130 @@
+"""All entries, disabled ones too, and all libraries as JSON values: what a draft and an activation hold."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts_app.core.ports import ScriptSet
+from scripts_app.core.script_content import from_content
+
+Collection = dict[str, Any]
+"""``{"entries": [...], "libraries": {path: source}}``; entries as in script_content, with ``key`` and ``enabled``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One entry or library file that is not the same in two collections, as text for people."""
+
+    kind: str
+    """added, changed, removed or order."""
+    title: str
+    old: str
+    new: str
+
+
+def entry_of(collection: Collection, key: str) -> dict[str, Any] | None:
+    return next((entry for entry in collection["entries"] if entry["key"] == key), None)
+
+
+def script_set(collection: Collection) -> ScriptSet:
+    """What would run: the enabled entries, whose libraries must be there."""
+    enabled = [entry for entry in collection["entries"] if entry["enabled"]]
+    return from_content({"entries": enabled, "libraries": collection["libraries"]})
+
+
+def source_of(collection: Collection, entry: Mapping[str, Any]) -> str:
+    """The Lua of an entry; empty when its library is missing."""
+    return str(collection["libraries"].get(entry["library"], "") if "library" in entry else entry["script"])
+
+
+def title_of(entry: Mapping[str, Any]) -> str:
+    """What people call an entry: its description, else its file, else its first line."""
+    lines = str(entry.get("script", "")).strip().splitlines()
+    return str(entry["description"] or entry.get("library") or (lines[0][:60] if lines else "(empty)"))
+
+
+def as_text(entry: Mapping[str, Any]) -> str:
+    """The whole entry line by line, for comparing two of them."""
+    lines = [f"Description: {entry['description']}", f"Enabled: {'yes' if entry['enabled'] else 'no'}"]
+    lines.append(f"AeTitles: {', '.join(entry['ae_titles']) or 'all'}")
+    lines.append(f"OnError: {entry['on_error']}")
+    lines += [f"Condition: {line}" for line in _conditions(entry["conditions"])]
+    script = [f"Script: {entry['library']}"] if "library" in entry else ["Script:", *entry["script"].splitlines()]
+    return "\n".join(lines + script)
+
+
+def _conditions(conditions: list[dict[str, Any]], depth: int = 0) -> Iterator[str]:
+    for condition in conditions:
+        marks = [f"matches {condition['match_expression']}"] if condition["match_expression"] else []
+        marks += ["in all sequences"] if condition["search"] else []
+        marks += [f"creator {condition['private_tag_creator']}"] if condition["private_tag_creator"] else []
+        yield "  " * depth + " ".join([condition["tag"], *marks])
+        yield from _conditions(condition["sequence_items"], depth + 1)
+
+
+def differences(old: Collection, new: Collection) -> list[Difference]:
+    """Every entry and file that differs, in the new order; the order itself last."""
+    before = {entry["key"]: entry for entry in old["entries"]}
+    after = {entry["key"]: entry for entry in new["entries"]}
+    found = []
+    for key in [*after, *(key for key in before if key not in after)]:
+        was, now = before.get(key), after.get(key)
+        if was != now:
+            texts = as_text(was) if was else "", as_text(now) if now else ""
+            found.append(Difference(_kind(was, now), title_of(now or was or {}), *texts))
+    for path in sorted({*old["libraries"], *new["libraries"]}):
+        was, now = old["libraries"].get(path), new["libraries"].get(path)
+        if was != now:
+            found.append(Difference(_kind(was, now), path, was or "", now or ""))
+    if _moved(before, after):
+        orders = ["\n".join(map(title_of, side["entries"])) for side in (old, new)]
+        found.append(Difference("order", "Order of the entries", *orders))
+    return found
+
+
+def _kind(was: Any, now: Any) -> str:
+    return "added" if was is None else "removed" if now is None else "changed"
+
+
+def merged(base: Collection, mine: Collection, theirs: Collection) -> tuple[Collection, list[Difference]]:
+    """
+    Mine with what they changed since the base; what both changed stays mine and is told.
+
+    In a difference told, ``old`` is their text and ``new`` is mine.
+    """
+    both: list[Difference] = []
+    was, ours, others = ({entry["key"]: entry for entry in side["entries"]} for side in (base, mine, theirs))
+    entries = _merged_parts(was, ours, others, both, as_text, title_of)
+    libraries = _merged_parts(base["libraries"], mine["libraries"], theirs["libraries"], both, str, None)
+    # They have another order and mine is still that of the base: theirs leads.
+    leading, other = (others, ours) if _moved(was, others) and not _moved(was, ours) else (ours, others)
+    order = [key for key in {**leading, **other} if key in entries]
+    return copy.deepcopy({"entries": [entries[key] for key in order], "libraries": libraries}), both
+
+
+def _moved(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Do the parts that both have stand in another order?"""
+    return [key for key in old if key in new] != [key for key in new if key in old]
+
+
+def _merged_parts(
+    base: Mapping[str, Any],
+    mine: Mapping[str, Any],
+    theirs: Mapping[str, Any],
+    both: list[Difference],
+    text: Any,
+    title: Any,
+) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key in {**base, **theirs, **mine}:
+        was, ours, others = base.get(key), mine.get(key), theirs.get(key)
+        chosen = others if ours == was else ours
+        if others not in (was, ours) and ours != was:
+            name = title(ours or others) if title else key
+            both.append(Difference("changed", name, text(others) if others else "", text(ours) if ours else ""))
+        if chosen is not None:
+            kept[key] = chosen
+    return kept

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from capacitor_web.environment import Environment
+from capacitor_web.manual_lua import lua_api
 from capacitor_web.setting_kinds import as_text
 from routing.core.states import FINAL_STATES, TRANSITIONS, QueueEvent, QueueState
 
@@ -86,6 +87,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "states": states,
     "transitions": transitions,
     "commands": commands,
+    "lua_api": lua_api,
 }
 
 

@@ -46,7 +46,13 @@ FILE = ApiObject(
     "file",
     "Read-only metadata about the current image.",
     (
-        Member("sourceAeTitle", "AE title of the system that sent this image.", result="string", field=True),
+        Member(
+            "sourceAeTitle",
+            "AE title of the system that sent this image.",
+            result="string",
+            field=True,
+            example="if file.sourceAeTitle == 'CT_SCANNER_1' then dataset:Set('StationName', 'CT Room 1') end",
+        ),
         Member(
             "destinationAeTitle",
             "AE title of the destination this image is being prepared for.",
@@ -95,15 +101,18 @@ STUDY = ApiObject(
             "Queue queries scoped to the current study; nil when the image has no StudyInstanceUID.",
             result="study.queue",
             field=True,
+            example="if study.queue then print(study.queue:totalCount()) end",
         ),
     ),
     kind="table",
+    example="study.image_count = (study.image_count or 0) + 1",
 )
 
 SERIES = ApiObject(
     "series",
     "Key-value state shared across images in the same series, forgotten after 24 hours without use.",
     kind="table",
+    example="series.last_instance = dataset:Get('SOPInstanceUID')",
 )
 
 FUNCTIONS = ApiObject(
@@ -117,14 +126,14 @@ FUNCTIONS = ApiObject(
             example="print('Modality:', dataset:Get('Modality'))",
             recorded=True,
         ),
-        Member("uid", "Make a new DICOM UID.", result="string", example="ds:Set('SOPInstanceUID', uid())"),
+        Member("uid", "Make a new DICOM UID.", result="string", example="dataset:Set('SOPInstanceUID', uid())"),
         Member(
             "include",
             "Run a library file, at most once per image; returns what the file returned.",
             (Parameter("path", "string"),),
             "value",
             "a path that is absolute, holds .., does not end in .lua or names no library",
-            "include('libs/phi.lua')",
+            "include('libs/phi.lua') strip_phi(dataset)",
         ),
     ),
     kind="function",
@@ -134,7 +143,7 @@ QUEUE = ApiObject(
     "queue",
     "Read-only queries against the processing queue; each answer is a snapshot.",
     (
-        Member("total", "Number of items in the queue.", result="number", example="queue:total()"),
+        Member("total", "Number of items in the queue.", result="number", example="print(queue:total())"),
         Member(
             "count",
             "Count of items in a state.",
@@ -149,7 +158,7 @@ QUEUE = ApiObject(
             (_STUDY, _SOME_STATE),
             "number",
             _UNKNOWN_STATE,
-            "queue:countByStudy(dataset:Get('StudyInstanceUID'), 'Failed')",
+            "local failed = queue:countByStudy(dataset:Get('StudyInstanceUID'), 'Failed')",
         ),
         Member(
             "countByDestination",
@@ -159,14 +168,28 @@ QUEUE = ApiObject(
             _UNKNOWN_STATE,
             "if queue:countByDestination('AI_SERVER', 'Failed') > 10 then print('too many') end",
         ),
-        Member("findByStudy", "All items of a study.", (_STUDY,), "list of queue items"),
-        Member("findByState", "All items in a state.", (_STATE,), "list of queue items", _UNKNOWN_STATE),
+        Member(
+            "findByStudy",
+            "All items of a study.",
+            (_STUDY,),
+            "list of queue items",
+            example="for _, item in ipairs(queue:findByStudy('1.2.3')) do print(item.state) end",
+        ),
+        Member(
+            "findByState",
+            "All items in a state.",
+            (_STATE,),
+            "list of queue items",
+            _UNKNOWN_STATE,
+            "print(queue:findByState('Failed'):count())",
+        ),
         Member(
             "findByDestination",
             "All items for a destination, of one state if given.",
             (_AE_TITLE, _SOME_STATE),
             "list of queue items",
             _UNKNOWN_STATE,
+            "local oldest = queue:findByDestination('ARCHIVE', 'Prepared'):get(1)",
         ),
     ),
 )
@@ -175,15 +198,33 @@ STUDY_QUEUE = ApiObject(
     "study.queue",
     "The queries of queue for the current image's study.",
     (
-        Member("totalCount", "Total items in this study.", result="number"),
-        Member("countByState", "Items in this study with a state.", (_STATE,), "number", _UNKNOWN_STATE),
-        Member("items", "All items in this study.", result="list of queue items"),
+        Member(
+            "totalCount",
+            "Total items in this study.",
+            result="number",
+            example="print(study.queue:totalCount(), 'images of this study wait')",
+        ),
+        Member(
+            "countByState",
+            "Items in this study with a state.",
+            (_STATE,),
+            "number",
+            _UNKNOWN_STATE,
+            "if study.queue:countByState('New') > 1 then print('more to come') end",
+        ),
+        Member(
+            "items",
+            "All items in this study.",
+            result="list of queue items",
+            example="for _, item in ipairs(study.queue:items()) do print(item.state, item.modality) end",
+        ),
         Member(
             "itemsByState",
             "Items in this study filtered by state.",
             (_STATE,),
             "list of queue items",
             _UNKNOWN_STATE,
+            "for _, item in ipairs(study.queue:itemsByState('Failed')) do print(item.lastError) end",
         ),
         Member(
             "destinations",
@@ -191,7 +232,12 @@ STUDY_QUEUE = ApiObject(
             result="list of strings",
             example="print('Study destinations:', study.queue:destinations().Length)",
         ),
-        Member("modalities", "Distinct modalities for this study.", result="list of strings"),
+        Member(
+            "modalities",
+            "Distinct modalities for this study.",
+            result="list of strings",
+            example="for _, modality in ipairs(study.queue:modalities()) do print(modality) end",
+        ),
     ),
 )
 
@@ -199,9 +245,26 @@ LIST = ApiObject(
     "list",
     "What queries return; #list, ipairs(list) and list[i] work, too.",
     (
-        Member("count", "Number of elements.", result="number", example="for i = 1, items:count() do ... end"),
-        Member("get", "Element i, counted from 1; nil beyond the end.", (Parameter("i", "number"),), "value"),
-        Member("Length", "Number of elements.", result="number", field=True),
+        Member(
+            "count",
+            "Number of elements.",
+            result="number",
+            example="for i = 1, list:count() do print(list:get(i).state) end",
+        ),
+        Member(
+            "get",
+            "Element i, counted from 1; nil beyond the end.",
+            (Parameter("i", "number"),),
+            "value",
+            example="local first = list:get(1)",
+        ),
+        Member(
+            "Length",
+            "Number of elements.",
+            result="number",
+            field=True,
+            example="if list.Length == 0 then print('none') end",
+        ),
     ),
     kind="value",
 )

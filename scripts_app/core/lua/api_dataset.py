@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from scripts_app.core.lua.api_member import ApiObject, Member, Parameter
 
 _PATH = Parameter("path", "string")
@@ -48,7 +50,14 @@ _READING = (
         _BAD_PATH,
         "for _, item in ipairs(dataset:Items('ReferencedStudySequence')) do item:Remove('0008,1150') end",
     ),
-    Member("Count", "Number of items that the path leads to.", (_PATH,), "number", _BAD_PATH),
+    Member(
+        "Count",
+        "Number of items that the path leads to.",
+        (_PATH,),
+        "number",
+        _BAD_PATH,
+        "if dataset:Count('ReferencedStudySequence') > 1 then print('several studies') end",
+    ),
 )
 
 _WRITING = (
@@ -105,9 +114,14 @@ ITEM = ApiObject(
     "item",
     "One item of a sequence; paths start inside it.",
     (
-        *_READING,
-        *_WRITING,
-        Member("Delete", "Remove this item from its sequence.", errors="an item already removed", recorded=True),
+        *(replace(member, example=member.example.replace("dataset:", "item:")) for member in (*_READING, *_WRITING)),
+        Member(
+            "Delete",
+            "Remove this item from its sequence.",
+            errors="an item already removed",
+            example="for _, item in ipairs(dataset:Items('ReferencedStudySequence')) do item:Delete() end",
+            recorded=True,
+        ),
     ),
     kind="value",
 )
@@ -136,6 +150,6 @@ _FIELDS = (
 QUEUE_ITEM = ApiObject(
     "queue item",
     "One item of the queue; all fields are read-only.",
-    tuple(Member(name, text, result=kind, field=True) for name, kind, text in _FIELDS),
+    tuple(Member(name, text, result=kind, field=True, example=f"print(item.{name})") for name, kind, text in _FIELDS),
     kind="value",
 )

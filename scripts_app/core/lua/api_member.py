@@ -27,6 +27,7 @@ class Member:
     errors: str = ""
     """When it raises a script error, beyond arguments of a wrong type."""
     example: str = ""
+    """Lua that runs in an entry; of values by their kind's name, as ``item`` and ``list``."""
     field: bool = False
     recorded: bool = False
     """Does the call's line belong in the audit log?"""
@@ -40,6 +41,8 @@ class ApiObject:
     members: tuple[Member, ...] = ()
     kind: Literal["object", "table", "function", "value"] = "object"
     """object: fixed members; table: the author's own keys, too; value: no global, returned by a call."""
+    example: str = ""
+    """Of what no member shows."""
 
     def signature(self, member: Member) -> str:
         """``dataset:Get(path)``; optional parameters stand in brackets."""

@@ -65,10 +65,12 @@ class Deliverer:
         self._refreshed_at = -math.inf
         self._renewed_at = time.monotonic()
         self._pace = Pace()
-        self._more = False
-        """More items are due than the senders had room for."""
+        self._wanting: set[int] = set()
+        """Nodes for which more items are due than their senders had room for."""
+        self._put_off = False
+        """There may be something to do, but more is to come: the next turn does it together."""
         self._awaited = False
-        """Nothing else would wake the main thread when a sender reports."""
+        """The main thread sleeps until there is a report; else until its turn or until there is room for more."""
         self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def step(self) -> bool:
@@ -77,26 +79,23 @@ class Deliverer:
         if time.monotonic() - self._renewed_at > _RENEWAL:
             renew(self._owner)
             self._renewed_at = time.monotonic()
+        self._put_off = self._gathering()
+        recorded = not self._put_off and self._record()
         self._end_probes()
         self._refresh()
-        if self._gathering:
-            return False
-        self._pace.begin()
-        recorded = self._record()
-        return self._hand_out() or recorded
+        return not self._put_off and (self._hand_out() or recorded)
 
     def idle(self, timeout: float, *wakeups: int) -> None:
         """Wait at most ``timeout`` seconds for a report of a sender, or until one of the descriptors is readable."""
-        if self._gathering:
-            # Awake for each report it would only take the interpreter from the senders.
-            time.sleep(min(timeout, self._pace.left))
-            return
+        if self._put_off:
+            # A nudge would tell nothing new.
+            timeout, wakeups = min(timeout, self._pace.left), ()
         poll = select.poll()
         for descriptor in (self._told, *wakeups):
             poll.register(descriptor, select.POLLIN)
-        self._awaited = True
-        # From here on a report writes to the pipe; one that came just before is in the queue.
-        if self._reports.empty():
+        self._awaited = not self._put_off
+        # From here on a report that is awaited writes to the pipe; what came just before is in the queue.
+        if self._put_off or self._reports.empty():
             poll.poll(timeout * 1000)
         self._awaited = False
 
@@ -126,15 +125,19 @@ class Deliverer:
         tell, self._tell = self._tell, -1
         os.close(tell)
 
-    @property
     def _gathering(self) -> bool:
-        """Images are under way, and soon there will be more to record and to hand out at once."""
-        wanting = self._more and any(senders.room() for senders in self._senders.values())
-        return bool(self._pace.left) and self.busy and len(self._unrecorded) < _AT_ONCE and not wanting
+        """Whether images are under way, so that soon more can be recorded and handed out at once."""
+        if not self._pace.left or len(self._unrecorded) >= _AT_ONCE or not self.busy:
+            return False
+        return not any(self._has_room(node_id) for node_id in self._wanting)
+
+    def _has_room(self, node_id: int) -> bool:
+        return node_id in self._senders and self._senders[node_id].room() > 0
 
     def _report(self, report: Report) -> None:
         self._reports.put(report)
-        if self._awaited:
+        node_id = report.target.node_id
+        if self._awaited or (node_id in self._wanting and self._has_room(node_id)):
             # A full pipe wakes as well as one byte more would; a closed one has nobody to wake.
             with contextlib.suppress(BlockingIOError, OSError):
                 os.write(self._tell, b"!")
@@ -175,7 +178,8 @@ class Deliverer:
                 attempt["node_id"] = None
         insert(Attempt, [row for row in done.attempts if row["item_id"] in moved])
         insert(ItemLogLine, [row for row in done.log_lines if row["item_id"] in moved])
-        _return(self._owner, done.returned)
+        if done.returned:
+            _return(self._owner, done.returned)
 
     def _refresh(self) -> None:
         if time.monotonic() - self._refreshed_at < self._settings.node_list_age:
@@ -202,13 +206,18 @@ class Deliverer:
     def _hand_out(self) -> bool:
         now = timezone.now()
         handed = False
+        self._wanting.clear()
+        self._pace.begin()
         for node_id, senders in self._senders.items():
             target = senders.target
             if target.not_before is not None and target.not_before > now:
                 continue
             limit = senders.room()
             # Looking first costs no write lock, which a claim does.
-            if not limit or not _due(node_id, now):
+            if not _due(node_id, now):
+                continue
+            if not limit:
+                self._wanting.add(node_id)
                 continue
             trial = may_try(node_id, now)
             if trial is Trial.NO:
@@ -219,12 +228,14 @@ class Deliverer:
             if batch:
                 senders.give(batch)
                 handed = True
+            if len(batch) == limit:
+                self._wanting.add(node_id)
         return handed
 
     def _end_probes(self) -> None:
         """A trial that came to an end without telling anything about the node must not keep others from it."""
         over = [node_id for node_id in self._probing if not self._senders[node_id].busy]
-        if over and self._reports.empty():
+        if over and not self._unrecorded and self._reports.empty():
             for node_id in over:
                 end_probe(node_id, timezone.now())
             self._probing.difference_update(over)

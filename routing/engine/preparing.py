@@ -13,6 +13,7 @@ from django.db import close_old_connections
 from routing.application_log import first_line
 from routing.engine import secrets, strays
 from routing.engine.directory import Directory
+from routing.engine.pace import Pace
 from routing.engine.prepare import Preparer, PrepareSettings
 from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
 from routing.engine.watch import Casualty, Watch
@@ -62,6 +63,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
             tidy=strays.end_strays,
         )
         process.on_stop(wakeup.nudge)
+        pace = Pace()
         unsettled = True
         try:
             while not process.stopping.is_set():
@@ -72,7 +74,10 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                         settle_departed(casualty)
                         unsettled = False
                     process.beat()
-                    if preparer.step():
+                    pace.begin()
+                    if claimed := preparer.step():
+                        if claimed < service.batch_size:
+                            time.sleep(pace.left)
                         continue
                 except DatabaseProblem as error:
                     log.error("the database cannot be used: %s", first_line(error))

@@ -22,6 +22,7 @@ from routing.core.identifiers import created_at
 from routing.core.instance import ReceivedInstance
 from routing.core.states import QueueState
 from routing.engine.directory import Directory
+from routing.engine.pace import Pace
 from routing.models import HistoryEntry, QueueItem
 from routing.rows import insert
 from routing.spool import Spool
@@ -31,8 +32,6 @@ from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 log = logging.getLogger("capacitor.receive")
 
 _BATCH = 64
-_GATHER = 0.01
-"""Seconds that a first instance waits for others to share its transaction, however many keep coming."""
 
 
 def instance_in(path: Path, identifier: int) -> ReceivedInstance:
@@ -157,6 +156,7 @@ class RowWriter:
     def __init__(self, spool: Spool, directory: Directory, *, actor: str, written: Callable[[], None]) -> None:
         self._spool, self._directory, self._actor, self._written = spool, directory, actor, written
         self._queue: queue.SimpleQueue[ReceivedInstance | None] = queue.SimpleQueue()
+        self._pace = Pace()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="row-writer")
         self.failed: BaseException | None = None
@@ -189,15 +189,18 @@ class RowWriter:
             connection.close()
 
     def _gather(self) -> list[ReceivedInstance] | None:
-        """At least one instance and what came just after it; None at the end."""
+        """At least one instance and, when a batch was written just now, what comes after it; None at the end."""
         first = self._queue.get()
         if first is None:
             return None
         batch = [first]
-        until = time.monotonic() + _GATHER
+        if self._queue.qsize() < _BATCH:
+            # Not a wait in the queue: that would wake this thread for each instance, beside those that receive.
+            time.sleep(self._pace.left)
+        self._pace.begin()
         while len(batch) < _BATCH:
             try:
-                more = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+                more = self._queue.get_nowait()
             except queue.Empty:
                 break
             if more is None:

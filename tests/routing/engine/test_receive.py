@@ -10,7 +10,7 @@ from django.db import OperationalError, connection
 from pydicom.data import get_testdata_file
 
 from routing.core.instance import ReceivedInstance
-from routing.engine import receive
+from routing.engine import pace, receive
 from routing.engine.directory import Directory
 from routing.engine.receive import RowWriter, enqueue, instance_in
 from routing.models import HistoryEntry, QueueItem
@@ -169,9 +169,8 @@ def writer(spool: Spool) -> tuple[Writer, list[str]]:
 
 
 @pytest.mark.django_db
-def test_instances_that_come_together_share_a_transaction_and_a_nudge(spool: Spool, monkeypatch: Any) -> None:
+def test_instances_that_come_together_share_a_transaction_and_a_nudge(spool: Spool) -> None:
     node("PACS")
-    monkeypatch.setattr(receive, "_GATHER", 60)
     rows, woken = writer(spool)
     for _ in range(5):
         rows.add(received(spool))
@@ -181,26 +180,28 @@ def test_instances_that_come_together_share_a_transaction_and_a_nudge(spool: Spo
 
 
 @pytest.mark.django_db
-def test_however_many_keep_coming_the_first_waits_no_longer_than_the_gathering_time(
+def test_what_comes_alone_is_written_at_once_and_what_follows_waits_for_the_next_turn(
     spool: Spool, monkeypatch: Any
 ) -> None:
     rows, _ = writer(spool)
-    clock = iter(range(1000))
-    monkeypatch.setattr(receive, "_GATHER", 3)
-    monkeypatch.setattr(receive.time, "monotonic", lambda: next(clock))
-    for _ in range(20):
+    slept: list[float] = []
+    monkeypatch.setattr(receive.time, "sleep", slept.append)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: 100.0 + sum(slept))
+    for _ in range(2):
         rows.add(received(spool))
-    waits = []
-    get = rows._queue.get
+        assert len(rows._gather() or ()) == 1
+    assert slept == [0, pytest.approx(pace.GATHER)]
 
-    class Watched:
-        def get(self, timeout: float | None = None) -> Any:
-            waits.append(timeout)
-            return get(timeout=timeout)
 
-    monkeypatch.setattr(rows, "_queue", Watched())
-    assert rows._gather()
-    assert waits[:5] == [None, 2, 1, 0, 0]
+@pytest.mark.django_db
+def test_a_full_batch_does_not_wait_for_more(spool: Spool, monkeypatch: Any) -> None:
+    rows, _ = writer(spool)
+    monkeypatch.setattr(receive.time, "sleep", lambda _: pytest.fail("waited"))
+    monkeypatch.setattr(receive, "_BATCH", 2)
+    instance = received(spool)
+    for _ in range(7):
+        rows.add(instance)
+    assert [len(rows._gather() or ()) for _ in range(3)] == [2, 2, 2]
 
 
 @pytest.mark.django_db

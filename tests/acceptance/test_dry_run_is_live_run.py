@@ -19,7 +19,6 @@ SCRIPTS = """
   Script: |
     dataset:Set('PatientName', 'SYNTHETIC^NAME')
     dataset:Set('InstitutionName', 'Hôpital')
-    dataset:Set('0011,1001', 'private')
     dataset:Remove('StudyDate')
 - Description: Leaves nothing behind
   Script: |

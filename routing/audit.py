@@ -2,8 +2,10 @@
 
 from typing import Any
 
+from django.db import transaction
 from django.utils import timezone
 
+from routing.counts import forget_all
 from routing.models import AuditRecord
 
 
@@ -12,7 +14,11 @@ def audit(actor: str, action: str, object: object, **detail: Any) -> AuditRecord
     Note that ``actor`` (a user name, or the process) did ``action`` to ``object``.
 
     Call it in the transaction of the deed.  ``detail`` holds JSON values.
+    What pages remember of the time before is forgotten: whoever did it wants to see it.
     """
+    forget_all()
+    # Somebody else may have asked between the deed and its commit.
+    transaction.on_commit(forget_all)
     return AuditRecord.objects.create(
         at=timezone.now(), actor=actor[:150], action=action[:40], object=str(object)[:200], detail=detail
     )

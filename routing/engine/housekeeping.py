@@ -52,6 +52,8 @@ class Housekeeper:
         self._directory = Directory(service.ae_title, service.ae_title_prefix)
         self._looked_until: datetime | None = None
         self._unreadable: set[int] = set()
+        self.adopted_at_start: int | None = None
+        """Files without rows that the first look at all of them found."""
         self._round = 0
         self._traffic = TrafficCounter()
 
@@ -66,6 +68,8 @@ class Housekeeper:
         since = None if sweeping or self._looked_until is None else self._looked_until - _OVERLAP
         adopted = adopt(self._spool, self._directory, since=since, settled=_SETTLED, unreadable=self._unreadable)
         self._looked_until = now
+        if first:
+            self.adopted_at_start = adopted
         free_orphans()
         # Before anything is forgotten that is still to be counted.
         _repeat(self._traffic.step)
@@ -120,7 +124,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
             while not process.stopping.is_set():
                 try:
                     close_old_connections()
-                    process.beat()
+                    process.beat(adopted=keeper.adopted_at_start)
                     settle_departed()
                     if keeper.step():
                         prepare.wake()

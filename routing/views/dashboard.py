@@ -1,18 +1,22 @@
 """The first page: what is wrong, how much waits where, and whether the service lives."""
 
+from functools import partial
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from routing.core.states import QueueState
+from routing.counts import ShortLived
 from routing.models import QueueItem, UnknownSender
 from routing.sight import Sight
 from routing.views.destinations import Condition, destinations
 from routing.views.problems import problems
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.service import disk, processes
+from routing.views.service import database_bytes, disk, processes
+from routing.views.traffic import charts, sparks
 
 RECENT = 12
 """Items in the list at the foot of the page."""
@@ -23,11 +27,14 @@ MOST_SENDERS = 20
 @permission_required("routing.view_queueitem", raise_exception=True)
 def dashboard(request: HttpRequest) -> HttpResponse:
     visitor = cast(HtmxHttpRequest, request)
-    return draw(visitor, "routing/dashboard.html", "routing/_dashboard.html", situation(Sight.of(visitor.user)))
+    context = situation(Sight.of(visitor.user))
+    if not visitor.htmx or visitor.htmx.history_restore_request:
+        # The charts refresh themselves, more slowly.
+        context = context | charts(visitor.GET, timezone.now())
+    return draw(visitor, "routing/dashboard.html", "routing/_dashboard.html", context)
 
 
-def situation(sight: Sight) -> dict[str, Any]:
-    """Everything the page shows."""
+def _situation(sight: Sight) -> dict[str, Any]:
     found, room = destinations(), disk()
     # Every item has a destination, so the groups add up to the whole; counting twice would cost as much again.
     counts = {state.value: sum(each.counts.get(state, 0) for each in found) for state in QueueState}
@@ -36,9 +43,21 @@ def situation(sight: Sight) -> dict[str, Any]:
         "problems": problems(found, room, sight),
         "counts": counts,
         "in_flight": sum(destination.in_flight for destination in found),
-        "destinations": sorted(found, key=lambda destination: destination.condition is not Condition.FAILING),
+        "destinations": [
+            (each, sparks().get(each.ae_title))
+            for each in sorted(found, key=lambda destination: destination.condition is not Condition.FAILING)
+        ],
         "disk": room,
+        "database_bytes": database_bytes(),
         "processes": processes(),
-        "unknown_senders": UnknownSender.objects.all()[:MOST_SENDERS],
-        "recent": QueueItem.objects.order_by("-id")[:RECENT],
+        "unknown_senders": list(UnknownSender.objects.all()[:MOST_SENDERS]),
+        "recent": list(QueueItem.objects.defer("recipe").order_by("-id")[:RECENT]),
     }
+
+
+_SITUATION = {full: ShortLived(partial(_situation, Sight(full)), longest=1.0) for full in (True, False)}
+
+
+def situation(sight: Sight) -> dict[str, Any]:
+    """Everything the page shows; a second old at most; one for those who may see patient data, one for the others."""
+    return _SITUATION[sight.full]()

@@ -11,7 +11,9 @@ from typing import Any
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
+from routing.core.gates import BadGate, in_schedule, opens_at
 from routing.core.states import QueueState
+from routing.counts import ShortLived
 from routing.models import Node, NodeStatus, QueueItem
 
 WAITING = (QueueState.NEW, QueueState.PREPARED)
@@ -26,6 +28,8 @@ class Condition(StrEnum):
     """Images are accepted and wait."""
     FAILING = "failing"
     """The last delivery failed."""
+    SCHEDULED = "outside its schedule"
+    """Images are accepted and wait for a time of day."""
     UP = "up"
     """The last delivery succeeded."""
     UNTRIED = "untried"
@@ -60,6 +64,30 @@ class Destination:
         return self.status.not_before is not None and self.status.not_before > timezone.now()
 
     @property
+    def in_schedule(self) -> bool:
+        if self.node is None:
+            return True
+        try:
+            return in_schedule(self.node.process_schedule, timezone.localtime())
+        except BadGate:
+            # What can't be read holds everything back (routing.core.gates).
+            return False
+
+    @property
+    def schedule_set_aside(self) -> bool:
+        """Somebody wants it sent to outside its schedule for a while."""
+        until = self.node.ignore_schedule_until if self.node else None
+        return until is not None and until > timezone.now()
+
+    @property
+    def opens_at(self) -> datetime | None:
+        """When its next window begins."""
+        try:
+            return opens_at(self.node.process_schedule, timezone.localtime()) if self.node else None
+        except BadGate:
+            return None
+
+    @property
     def condition(self) -> Condition:
         if self.node is not None and not self.node.enabled:
             return Condition.DISABLED
@@ -67,19 +95,29 @@ class Destination:
             return Condition.PAUSED
         if self.status.failures_in_a_row:
             return Condition.FAILING
+        if not self.in_schedule and not self.schedule_set_aside:
+            return Condition.SCHEDULED
         return Condition.UP if self.status.last_success_at else Condition.UNTRIED
+
+
+def _waiting() -> dict[str, Any]:
+    """By destination: when its oldest waiting item came in, and how many a worker holds."""
+    waiting: Any = (
+        QueueItem.objects.order_by()
+        .filter(state__in=WAITING)
+        .values("destination_ae_title")
+        .annotate(oldest=Min("created_at"), held=Count("id", filter=~Q(lease_owner="")))
+    )
+    return {row["destination_ae_title"]: row for row in waiting}
+
+
+_counts = ShortLived(lambda: QueueItem.objects.counts_by_destination())
+_at_work = ShortLived(_waiting)
 
 
 def destinations() -> list[Destination]:
     """Every Storage node, then whatever else the queue has items for, each group by AE title."""
-    queue = QueueItem.objects.order_by()
-    counts = QueueItem.objects.counts_by_destination()
-    waiting: Any = (
-        queue.filter(state__in=WAITING)
-        .values("destination_ae_title")
-        .annotate(oldest=Min("created_at"), held=Count("id", filter=~Q(lease_owner="")))
-    )
-    at_work = {row["destination_ae_title"]: row for row in waiting}
+    counts, at_work = _counts(), _at_work()
 
     def destination(ae_title: str, node: Node | None) -> Destination:
         work = at_work.get(ae_title, {})

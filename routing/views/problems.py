@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from routing.core.states import QueueState
+from routing.counts import ShortLived
 from routing.models import QueueItem, ServiceProcess
 from routing.sight import Sight
 from routing.views.destinations import Condition, Destination
@@ -77,15 +78,20 @@ def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
         )
 
 
-def _stuck(sight: Sight) -> Iterator[Problem]:
-    stuck = (QueueState.FAILED, QueueState.REJECTED)
-    groups: Any = (
-        QueueItem.objects.order_by()
-        .filter(state__in=stuck)
-        .values("state", "destination_ae_title")
-        .annotate(n=Count("id"), since=Min("updated_at"), newest=Max("id"))
-        .order_by("state", "-n")[:MOST_GROUPS]
+def _groups() -> list[dict[str, Any]]:
+    stuck: Any = QueueItem.objects.order_by().filter(state__in=(QueueState.FAILED, QueueState.REJECTED))
+    counted = stuck.values("state", "destination_ae_title").annotate(
+        n=Count("id"), since=Min("updated_at"), newest=Max("id")
     )
+    return list(counted.order_by("state", "-n")[:MOST_GROUPS])
+
+
+stuck_groups = ShortLived(_groups)
+"""Failed and rejected items by destination, with how many, since when, and the newest one."""
+
+
+def _stuck(sight: Sight) -> Iterator[Problem]:
+    groups = stuck_groups()
     newest = QueueItem.objects.in_bulk([group["newest"] for group in groups])
     for group in groups:
         item = newest.get(group["newest"])

@@ -8,9 +8,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from django.conf import settings
+from django.db import connection
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
+from routing.counts import ShortLived
 from routing.models import ServiceProcess
 
 ALIVE = timedelta(seconds=30)
@@ -44,6 +46,12 @@ def seen_lately(role: str) -> bool:
 class Process:
     row: ServiceProcess
     alive: bool
+
+    @property
+    def adopted(self) -> int | None:
+        """Files without rows that the housekeeper found when it started; None: it has not looked yet."""
+        found: int | None = self.row.detail.get("adopted")
+        return found
 
 
 def processes() -> list[Process]:
@@ -84,3 +92,17 @@ def disk() -> Disk:
     return Disk(
         answer.f_bavail * answer.f_frsize, answer.f_blocks * answer.f_frsize, settings.CAPACITOR.min_free_mib * 1024**2
     )
+
+
+def _database_bytes() -> int:
+    if connection.vendor == "sqlite":
+        path = Path(settings.DATABASES["default"]["NAME"])
+        files = (path, path.with_name(f"{path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.is_file())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_database_size(current_database())")
+        return int(cursor.fetchone()[0])
+
+
+database_bytes = ShortLived(_database_bytes, 30.0)
+"""Size of the database with its journal."""

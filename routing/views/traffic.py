@@ -29,7 +29,7 @@ def _counted(span: Span) -> dict[tuple[int, str], Tally]:
     """What passed in each bar for each destination."""
     minutes = TrafficMinute.objects.order_by().filter(minute__gte=span.first_minute(timezone.now()))
     sums: Any = {name: Sum(name) for name in COUNTED}
-    rows = minutes.annotate(bar=F("minute") / span.bar_minutes).values("bar", "ae_title").annotate(**sums)
+    rows: Any = minutes.annotate(bar=F("minute") / span.bar_minutes).values("bar", "ae_title").annotate(**sums)
     return {(row["bar"], row["ae_title"]): Tally(*(row[name] for name in COUNTED)) for row in rows}
 
 

@@ -26,6 +26,7 @@ for group in Group.objects.all():
 class Site:
     url: str
     environment: dict[str, str]
+    pid: int
 
     def elsewhere(self, code: str) -> None:
         """Run code in another process, as listener and workers are."""
@@ -51,7 +52,7 @@ def running_site(folder: Path) -> Iterator[Site]:
         port = _port(daphne)
         # Nobody reads on, and a full pipe would stop the server.
         threading.Thread(target=daphne.communicate, daemon=True).start()
-        site = Site(f"http://127.0.0.1:{port}", environment)
+        site = Site(f"http://127.0.0.1:{port}", environment, daphne.pid)
         site.elsewhere(PEOPLE)
         yield site
     finally:

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing.models import AuditRecord, KnownSender, NodeStatus, ServiceProcess, UnknownSender
+from routing.core.traffic import minute_of
+from routing.counts import forget_all
+from routing.models import AuditRecord, KnownSender, NodeStatus, ServiceProcess, TrafficMinute, UnknownSender
 from routing.views import service
 from routing.views.service import WORK
 from tests.builders import node, queue_item
@@ -119,3 +121,61 @@ def test_allowing_a_sender_leads_to_no_other_site():
     stranger = UnknownSender.objects.get()
     answer = visitor("operator").post(f"/senders/unknown/{stranger.pk}/allow/", {"back": "https://evil.example/"})
     assert answer.headers["Location"] == "/senders/"
+
+
+def test_a_destination_shows_what_left_for_it_in_the_last_hour():
+    node("PACS")
+    node("AI")
+    now = minute_of(timezone.now())
+    for ago, count in ((2, 30), (1, 12), (90, 500)):
+        TrafficMinute.objects.create(minute=now - ago, ae_title="PACS", delivered=count)
+    page = visitor().get("/").content.decode()
+    assert page.count('class="spark"') == 1
+    assert "42 delivered in the last hour, 30 in the busiest minute" in page
+
+
+def test_a_destination_outside_its_schedule_says_when_it_opens_or_that_the_schedule_is_set_aside():
+    soon = timezone.localtime() + timedelta(hours=2, minutes=5)
+    pacs = node("PACS", process_schedule=[f"{soon:%H:%M} - {soon + timedelta(minutes=5):%H:%M}"])
+    assert re.search(r"PACS outside its schedule .*? Schedule opens in 2 h", words())
+    pacs.ignore_schedule_until = timezone.now() + timedelta(minutes=30, seconds=9)
+    pacs.save()
+    forget_all()
+    assert re.search(r"PACS untried .*? Schedule set aside, ends in 30 min", words(visitor("operator")))
+
+
+def test_the_last_echo_of_a_destination_is_told():
+    now = timezone.now()
+    NodeStatus.objects.create(node=node("PACS"), last_echo_at=now, last_echo_ok=True, last_echo_ms=11.8)
+    NodeStatus.objects.create(node=node("AI"), last_echo_at=now, last_echo_ok=False, last_echo_ms=3000)
+    told = words()
+    assert re.search(r"PACS .*? C-ECHO 12 ms", told)
+    assert "C-ECHO no answer" in told
+
+
+@pytest.mark.parametrize(
+    ("adopted", "said"),
+    [(0, "every file had its row"), (3, "adopted 3 files without a row"), (1, "adopted 1 file without a row")],
+)
+def test_the_housekeeper_says_what_it_found_at_its_start(adopted, said):
+    ServiceProcess.objects.filter(role="housekeep").update(detail={"adopted": adopted})
+    assert said in words()
+
+
+def test_many_who_look_at_once_cost_as_much_as_one(django_assert_num_queries):
+    busy_router()
+    first, second = visitor("viewer"), visitor("operator")
+    first.get("/")
+    second.get("/")
+    with django_assert_num_queries(4):
+        # Session, user and rights (of groups, of the user): nothing of the queue.
+        second.get("/", headers=HTMX)
+
+
+def test_what_a_person_did_is_seen_at_once():
+    pacs = node("PACS")
+    queue_item("Prepared", node=pacs)
+    client = visitor("operator")
+    assert "PACS is paused" not in words(client)
+    client.post(f"/nodes/{pacs.pk}/pause/")
+    assert "PACS is paused" in words(client)

@@ -1,14 +1,8 @@
 """The application log and the audit log."""
 
-import logging
-
 import pytest
-from django.contrib.auth.models import User
-from django.db import connection
-from django.test import Client
 from django.utils import timezone
 
-from routing.application_log import DatabaseHandler
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.views import logs
 from tests.pages.people import HTMX, visitor, words
@@ -36,19 +30,6 @@ def test_the_application_log_is_filtered_by_least_level_and_text(address, shown)
     line("ERROR", "trouble")
     page = visitor().get(address).content.decode()
     assert {text for text in ("details", "news", "trouble") if f'"text">{text}<' in page} == shown
-
-
-@pytest.mark.django_db(transaction=True)
-def test_what_a_process_logs_is_found_by_its_level_here_and_in_admin():
-    handler = DatabaseHandler("listener")
-    handler.emit(logging.LogRecord("capacitor.dicom", logging.WARNING, "", 1, "refused", (), None))
-    handler.finish()
-    assert "refused" in visitor().get("/logs/?level=WARNING").content.decode()
-    assert "refused" not in visitor("operator").get("/logs/?level=ERROR").content.decode()
-    client = Client()
-    client.force_login(User.objects.create_superuser("boss"))
-    assert "refused" in client.get("/admin/routing/applicationlogline/?level=WARNING").content.decode()
-    connection.close()
 
 
 def test_the_log_goes_on_page_by_page(monkeypatch):

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import OperationalError, connection
+from django.test import Client
 
 from routing import application_log, rows
 from routing.application_log import DatabaseHandler, OneLine, escaped, first_line, place_of, start
@@ -104,6 +106,20 @@ def test_lines_reach_the_database_with_level_process_and_logger() -> None:
     handler.finish()
     told = list(ApplicationLogLine.objects.order_by("id").values_list("level", "process", "logger", "message"))
     assert told == [("INFO", "listener", "test", "one\\x1b\\x00 1"), ("INFO", "listener", "test", "two\nlines")]
+    connection.close()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("page", ["/logs/", "/admin/routing/applicationlogline/"])
+def test_what_a_process_logs_is_found_by_its_level_on_every_page(page: str) -> None:
+    handler = DatabaseHandler("listener")
+    handler.emit(record("association refused"))
+    handler.finish()
+    client = Client()
+    # Not by a role: those are gone with the first test that is no transaction.
+    client.force_login(User.objects.create_superuser("boss"))
+    assert "association refused" in client.get(page, {"level": "INFO"}).content.decode()
+    assert "association refused" not in client.get(page, {"level": "ERROR"}).content.decode()
     connection.close()
 
 

@@ -26,6 +26,39 @@ _NOT_STORED = {
     "1.2.840.10008.1.20.2",  # Storage Commitment Pull Model
 }
 
+_COMMON_CLASSES = tuple(
+    f"1.2.840.10008.5.1.4.1.1.{end}"
+    for end in (
+        "1",  # CR
+        "1.1",  # DX for presentation
+        "1.2",  # MG for presentation
+        "13.1.3",  # breast tomosynthesis
+        "2",  # CT
+        "2.1",  # enhanced CT
+        "4",  # MR
+        "4.1",  # enhanced MR
+        "6.1",  # US
+        "3.1",  # US multi-frame
+        "12.1",  # XA
+        "20",  # NM
+        "128",  # PET
+        "7",  # secondary capture
+        "11.1",  # grayscale presentation state
+        "88.22",  # enhanced SR
+        "104.1",  # encapsulated PDF
+        "481.3",  # RT structure set
+    )
+)
+_COMMON_SYNTAXES = (
+    "1.2.840.10008.1.2.1",  # explicit VR little endian
+    IMPLICIT_VR_LITTLE_ENDIAN,
+    "1.2.840.10008.1.2.4.50",  # JPEG baseline
+    "1.2.840.10008.1.2.4.70",  # JPEG lossless
+    "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless
+    "1.2.840.10008.1.2.4.90",  # JPEG 2000 lossless
+    "1.2.840.10008.1.2.5",  # RLE
+)
+
 Context = tuple[str, Sequence[str]]
 """An abstract syntax and the transfer syntaxes proposed for it."""
 
@@ -34,6 +67,11 @@ Context = tuple[str, Sequence[str]]
 def _storage_classes() -> frozenset[str]:
     named = {uid for uid, (name, kind, *_) in UID_dictionary.items() if kind == "SOP Class" and "Storage" in name}
     return frozenset((named | set(_STORAGE_CLASSES.values())) - _NOT_STORED)
+
+
+def common() -> list[Context]:
+    """What most archives take or refuse: 18 SOP classes, each in 7 transfer syntaxes of its own; 126 contexts."""
+    return [(sop_class, (syntax,)) for sop_class in _COMMON_CLASSES for syntax in _COMMON_SYNTAXES]
 
 
 def is_storage(abstract_syntax: str) -> bool:

@@ -6,9 +6,10 @@ import pytest
 
 from routing.dicom import command
 from routing.dicom.associate import Refusal
+from routing.dicom.contexts import common
 from routing.dicom.verification import echo
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
-from tests.routing.dicom.peers import address, running_scp
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT, MR_IMAGE, address, running_scp
 
 pytestmark = pytest.mark.integration
 
@@ -62,3 +63,18 @@ def test_a_node_that_says_nothing_is_given_up() -> None:
         result = echo(address(port, response_timeout=0.2))
     assert not result.ok
     assert "no answer after" in result.message
+
+
+def test_the_contexts_that_a_node_accepts_are_told(tmp_path: Path) -> None:
+    with running_scp(tmp_path, rejected_sop_classes=frozenset({CT_IMAGE})) as scp:
+        result = echo(address(scp.port), common())
+    assert result.ok
+    assert result.accepted is not None
+    assert CT_IMAGE not in result.accepted
+    assert result.accepted[MR_IMAGE][:2] == (EXPLICIT, IMPLICIT)
+    assert len(result.accepted) == 17
+
+
+def test_without_an_association_nothing_is_known_of_contexts(tmp_path: Path) -> None:
+    with running_scp(tmp_path, admit=lambda _: Refusal(1, 3, "")) as scp:
+        assert echo(address(scp.port), common()).accepted is None

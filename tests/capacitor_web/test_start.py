@@ -11,6 +11,7 @@ from django.core import checks
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.integration
 def test_the_commands_start_without_the_admin_the_network_or_the_web_server():
     script = """
 import os, sys
@@ -35,6 +36,7 @@ def test_the_admin_that_is_found_by_its_url_has_no_faults(label):
     assert checks.run_checks(tags=[checks.Tags.admin]) == []
 
 
+@pytest.mark.integration
 def test_the_web_process_leaves_no_database_connection_open_and_the_engine_keeps_its_own():
     script = """
 import os, sys

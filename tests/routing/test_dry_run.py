@@ -26,7 +26,7 @@ NODES = "".join(
 ) + ("- AeTitle: OLD\n  HostName: 127.0.0.1\n  Port: 104\n  NodeRole: Storage\n  Enabled: false\n")
 KEYS = {"result", "message", "entries", "outputs", "item_log", "log", "state"}
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.integration]
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import pytest
 
 from scripts_app.fence import Tell, fenced
 
+pytestmark = pytest.mark.integration
+
 ROOM = 256 << 20
 
 

@@ -2,46 +2,72 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from routing.audit import audit
 from routing.dicom.status import describe
 from routing.models import PrepareReport, QueueItem
 from routing.sight import Sight
+from routing.views.changes import output_changes
+from routing.views.neighbours import neighbours
 from routing.views.offers import offers
 from routing.views.request import HtmxHttpRequest, draw
 
-RELATED = 50
+RELATED = 20
 """Items of the same study that are listed; the rest is one click away in the queue."""
 LOG_LINES = 500
+VIEW = timedelta(hours=1)
+"""Within it, one person's visits to one item are one line in the audit log."""
 
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
 def queue_item(request: HttpRequest, item_id: int) -> HttpResponse:
     visitor = cast(HtmxHttpRequest, request)
-    item = get_object_or_404(QueueItem.objects.select_related("node", "script_version"), pk=item_id)
-    return draw_item(visitor, item)
+    return draw_item(visitor, _item(item_id))
+
+
+@require_GET
+@permission_required("routing.view_queueitem", raise_exception=True)
+def item_related(request: HttpRequest, item_id: int) -> HttpResponse:
+    """What was made from the same image, and the rest of its study."""
+    visitor = cast(HtmxHttpRequest, request)
+    item = _item(item_id)
+    context = {"item": item, "sight": Sight.of(visitor.user), "fragment": True, **_related(item)}
+    return render(visitor, "routing/_item_related.html", context)
 
 
 def draw_item(request: HtmxHttpRequest, item: QueueItem) -> HttpResponse:
-    return draw(request, "routing/queue_item.html", "routing/_queue_item.html", story(item, request))
+    _note_view(request, item)
+    context = story(item, request)
+    if not request.htmx or request.htmx.history_restore_request:
+        context |= {"near": neighbours(item, request.GET, context["sight"]), **_related(item)}
+    return draw(request, "routing/queue_item.html", "routing/_queue_item.html", context)
+
+
+def _item(item_id: int) -> QueueItem:
+    return get_object_or_404(QueueItem.objects.select_related("node", "script_version"), pk=item_id)
+
+
+def _note_view(request: HtmxHttpRequest, item: QueueItem) -> None:
+    """Tell the audit log who saw patient data; a page that refreshes itself is one view."""
+    user = request.user
+    if Sight.of(user).full and cache.add(f"viewed-{user.pk}-{item.pk}", True, VIEW.total_seconds()):
+        audit(user.get_username(), "viewed item", f"item {item.pk}")
 
 
 def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     """Everything the page tells of one item."""
     # A copy met no script itself (D4): the report of the image it was made from tells why it exists.
     report = PrepareReport.objects.filter(item_id=item.received_id).select_related("script_version").last()
-    outputs = report.outputs if report else []
-    copies = QueueItem.objects.filter(received_id=item.received_id).exclude(pk=item.pk).order_by("id")
-    study = QueueItem.objects.none()
-    if item.study_instance_uid:
-        study = QueueItem.objects.filter(study_instance_uid=item.study_instance_uid)
-        study = study.exclude(received_id=item.received_id).order_by("-id")
+    outputs = output_changes(report.outputs, item.destination_ae_title) if report else []
     history = list(item.history.select_related("item"))
     lines = list(item.log_lines.order_by("-id")[: LOG_LINES + 1])
     return {
@@ -53,9 +79,16 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
         "status_words": describe(item.last_status) if item.last_status is not None else "",
         "report": report,
-        "outputs": sorted(outputs, key=lambda output: output.get("destination") != item.destination_ae_title),
+        "outputs": outputs,
         "log_lines": lines[:LOG_LINES][::-1],
         "log_cut": len(lines) > LOG_LINES,
-        "copies": copies.defer("recipe")[:RELATED],
-        "study": study.defer("recipe")[:RELATED],
     }
+
+
+def _related(item: QueueItem) -> dict[str, Any]:
+    copies = QueueItem.objects.filter(received_id=item.received_id).exclude(pk=item.pk).order_by("id")
+    study = QueueItem.objects.none()
+    if item.study_instance_uid:
+        study = QueueItem.objects.filter(study_instance_uid=item.study_instance_uid)
+        study = study.exclude(received_id=item.received_id).order_by("-id")
+    return {"copies": copies.defer("recipe")[:RELATED], "study": study.defer("recipe")[:RELATED]}

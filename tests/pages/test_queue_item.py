@@ -24,10 +24,10 @@ def test_an_item_tells_what_happened_why_and_what_the_node_answered():
         "Gave up Prepared → Failed · worker",
         "skipped 0008,0060 Modality is 'CT', wanted 'MG' (literal)",
         "error attempt to index a nil value (local 'name') libs/check.lua:14",
-        "route:Add(RESEARCH) entry 2, line 7",
-        "0010,0020 PatientID P-4711 HOSP-P-4711 Set, entry 2:3",
-        "0008,1030 StudyDescription absent CT HEAD Set, entry 2:5",
-        "PatientComments call her removed Remove",
+        "route:Add(RESEARCH) entry 2, line 7, version",
+        "0010,0020 PatientID LO P-4711 HOSP-P-4711 Set, entry 2:3",
+        "0008,1030 StudyDescription LO absent CT HEAD Set, entry 2:5",
+        "PatientComments LT call her removed Remove",
         "Deferred 0xA700 (Failure: Refused: Out of Resources)",
         "Comment: disk full",
         "entry 2:8 sending a copy to RESEARCH",
@@ -42,7 +42,7 @@ def test_a_copy_shows_the_report_of_the_image_it_was_made_from():
     busy_router()
     told = words(201, visitor(phi=True))
     assert "As the scripts decided for the received image: prepared" in told
-    assert told.index("RESEARCH copy, 4 edits") < told.index("PACS original, 3 edits")
+    assert told.index("RESEARCH copy, 4 elements changed") < told.index("PACS original, 3 elements changed")
     assert "copied for RESEARCH" in told
 
 

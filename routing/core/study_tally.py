@@ -1,0 +1,125 @@
+"""Did everything of a study arrive?  Counts of its items by destination, and the answer in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from routing.core.states import QueueState
+
+
+class Progress(StrEnum):
+    """How a study stands at one destination, or at all of them; in the order of how much it is worth a look."""
+
+    STUCK = "incomplete"
+    """Something waits for a person: failed, rejected or expired."""
+    UNDER_WAY = "under way"
+    COMPLETE = "complete"
+    NOTHING_TO_SEND = "nothing to send"
+    """A script dropped all of it."""
+
+
+_WAITING = (QueueState.NEW, QueueState.PREPARED)
+_STUCK = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """The items for one destination: received = delivered + waiting + dropped + failed + rejected + expired."""
+
+    delivered: int = 0
+    waiting: int = 0
+    dropped: int = 0
+    failed: int = 0
+    rejected: int = 0
+    expired: int = 0
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Tally:
+        """From the number of items by state."""
+
+        def number(*states: QueueState) -> int:
+            return sum(counts.get(state, 0) for state in states)
+
+        return cls(
+            delivered=number(QueueState.DELIVERED),
+            waiting=number(*_WAITING),
+            dropped=number(QueueState.DROPPED),
+            failed=number(QueueState.FAILED),
+            rejected=number(QueueState.REJECTED),
+            expired=number(QueueState.EXPIRED),
+        )
+
+    def __add__(self, other: Tally) -> Tally:
+        return Tally(*(getattr(self, name) + getattr(other, name) for name in self.__slots__))
+
+    @property
+    def received(self) -> int:
+        return self.to_send + self.dropped
+
+    @property
+    def to_send(self) -> int:
+        """All but what a script dropped."""
+        return self.delivered + self.waiting + self.stuck
+
+    @property
+    def stuck(self) -> int:
+        return self.failed + self.rejected + self.expired
+
+    @property
+    def progress(self) -> Progress:
+        if self.stuck:
+            return Progress.STUCK
+        if self.waiting:
+            return Progress.UNDER_WAY
+        return Progress.COMPLETE if self.delivered else Progress.NOTHING_TO_SEND
+
+    def words(self) -> str:
+        """As in ``118 of 120 delivered, 2 failed``."""
+        told = [f"{self.delivered} of {self.to_send} delivered"] if self.to_send else []
+        rest = {
+            "waiting": self.waiting,
+            "failed": self.failed,
+            "rejected": self.rejected,
+            "expired": self.expired,
+            "dropped by a script": self.dropped,
+        }
+        told += [f"{number} {word}" for word, number in rest.items() if number]
+        return ", ".join(told) or "nothing received"
+
+
+def answer(tallies: Mapping[str, Tally]) -> str:
+    """Whether everything arrived, in one sentence; ``tallies`` by destination."""
+    whole = sum(tallies.values(), Tally())
+    places = _listed(title for title, tally in tallies.items() if tally.to_send)
+    match whole.progress:
+        case Progress.COMPLETE:
+            everything = _images(whole.delivered) if whole.delivered == 1 else f"all {_images(whole.delivered)}"
+            return f"Yes: {everything} arrived at {places}."
+        case Progress.UNDER_WAY:
+            waits = _listed(title for title, tally in tallies.items() if tally.waiting)
+            verb = "is" if whole.waiting == 1 else "are"
+            return f"Not yet: {whole.waiting} of {_images(whole.to_send)} {verb} on the way to {waits}."
+        case Progress.STUCK:
+            stuck = "; ".join(f"{title} lacks {_lacks(tally)}" for title, tally in tallies.items() if tally.stuck)
+            waiting = (
+                f"; {whole.waiting} more {'is' if whole.waiting == 1 else 'are'} on the way" if whole.waiting else ""
+            )
+            return f"No: {stuck}{waiting}."
+    return "There was nothing to send: scripts dropped all of it." if whole.dropped else "Nothing of it is known here."
+
+
+def _lacks(tally: Tally) -> str:
+    parts = {"failed": tally.failed, "rejected": tally.rejected, "expired": tally.expired}
+    why = ", ".join(f"{number} {word}" for word, number in parts.items() if number)
+    return f"{tally.stuck} of {_images(tally.to_send)} ({why})"
+
+
+def _images(number: int) -> str:
+    return f"{number} image{'' if number == 1 else 's'}"
+
+
+def _listed(titles: Iterable[str]) -> str:
+    *others, last = [*titles] or ["nobody"]
+    return f"{', '.join(others)} and {last}" if others else last

@@ -1,0 +1,78 @@
+"""What the scripts changed, output by output: one row for each element, outputs that are the same told once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from scripts_app.core.dataset.dictionary import vr_of
+
+
+@dataclass(frozen=True, slots=True)
+class ElementChange:
+    """An element before the first and after the last edit of it."""
+
+    path: str
+    keyword: str
+    vr: str
+    """That of the dictionary; empty where it has none."""
+    old: str | None
+    """None: absent."""
+    new: str | None
+    """None: removed."""
+    edits: tuple[str, ...]
+    """Each edit in words: operation, entry and line."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutputChanges:
+    destinations: tuple[str, ...]
+    """Several when they get the same."""
+    original: bool
+    """Whether it is the image itself, and not a copy; of the first destination."""
+    rows: tuple[ElementChange, ...]
+
+
+def output_changes(outputs: Iterable[Mapping[str, Any]], first: str) -> list[OutputChanges]:
+    """The outputs of a report, that for destination ``first`` in front."""
+    same: dict[tuple[ElementChange, ...], list[Mapping[str, Any]]] = {}
+    for output in sorted(outputs, key=lambda output: output.get("destination") != first):
+        same.setdefault(_rows(output.get("changes") or ()), []).append(output)
+    return [
+        OutputChanges(
+            tuple(str(output.get("destination", "")) for output in alike), bool(alike[0].get("original")), rows
+        )
+        for rows, alike in same.items()
+    ]
+
+
+def _rows(changes: Iterable[Mapping[str, Any]]) -> tuple[ElementChange, ...]:
+    rows: list[ElementChange] = []
+    places: dict[str, int] = {}
+    for change in changes:
+        path = str(change.get("path", ""))
+        at = places.get(path)
+        row = _row(path, change)
+        if at is None:
+            places[path] = len(rows)
+            rows.append(row)
+        else:
+            rows[at] = ElementChange(path, row.keyword, row.vr, rows[at].old, row.new, (*rows[at].edits, *row.edits))
+        if "[" in path and (row.new is None or row.old is None):
+            # An item came or went: the numbers in later paths may mean other items.
+            places = {known: place for known, place in places.items() if "[" not in known}
+    return tuple(rows)
+
+
+def _row(path: str, change: Mapping[str, Any]) -> ElementChange:
+    line = change.get("line")
+    edit = f"{change.get('operation', '')}, entry {change.get('entry', '')}{f':{line}' if line else ''}"
+    keyword = str(change.get("keyword") or "")
+    return ElementChange(path, keyword, _vr(path), change.get("old"), change.get("new"), (edit,))
+
+
+def _vr(path: str) -> str:
+    tag = re.search(r"([0-9A-Fa-f]{4}),([0-9A-Fa-f]{4})$", path)
+    return vr_of(int(tag[1] + tag[2], 16)) if tag else ""

@@ -1,0 +1,168 @@
+"""Studies: what was received of each, and whether all of it arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import transaction
+from django.db.models import Count, Max, Min
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from routing.audit import audit
+from routing.core.study_tally import Progress, Tally, answer
+from routing.models import QueueItem
+from routing.record import retry_for
+from routing.sight import Sight
+from routing.templatetags.study_tags import study_address
+from routing.views.offers import WAITING_FOR_A_PERSON
+from routing.views.request import HtmxHttpRequest, draw
+from routing.views.study_search import StudySearch, newest_studies
+
+PAGE = 25
+MOST_SERIES = 200
+"""Series that a study's page lists."""
+MOST_AT_ONCE = 10_000
+"""Items that one press of the button moves: it is one transaction, and nobody else writes meanwhile."""
+SEE = "routing.view_queueitem"
+
+
+@dataclass(frozen=True, slots=True)
+class Study:
+    """One row of the list."""
+
+    uid: str
+    item: QueueItem
+    """The one that names patient, modality and accession: as received, where that is known."""
+    destinations: dict[str, Tally]
+
+    @property
+    def whole(self) -> Tally:
+        return sum(self.destinations.values(), Tally())
+
+    @property
+    def answer(self) -> str:
+        return answer(self.destinations)
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    uid: str
+    modality: str
+    destinations: dict[str, Tally]
+
+    @property
+    def whole(self) -> Tally:
+        return sum(self.destinations.values(), Tally())
+
+
+@require_GET
+@permission_required(SEE, raise_exception=True)
+def studies(request: HttpRequest) -> HttpResponse:
+    visitor = cast(HtmxHttpRequest, request)
+    sight = Sight.of(visitor.user)
+    search = StudySearch(visitor.GET, sight=sight)
+    before = visitor.GET.get("before", "")
+    start = int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else None
+    found = newest_studies(search.items(), start, PAGE + 1, everywhere=bool(search.cleaned_data.get("q")))
+    shown = found[:PAGE]
+    context = {
+        "sight": sight,
+        "form": search,
+        "studies": _studies(shown),
+        "first": start is None,
+        "older": shown[-1][1] if len(found) > PAGE else None,
+    }
+    return draw(visitor, "routing/studies.html", "routing/_studies.html", context)
+
+
+@require_GET
+@permission_required(SEE, raise_exception=True)
+def study(request: HttpRequest, study_instance_uid: str) -> HttpResponse:
+    return _draw_study(cast(HtmxHttpRequest, request), study_instance_uid)
+
+
+@require_POST
+@permission_required((SEE, "routing.operate_queue"), raise_exception=True)
+def study_retry(request: HttpRequest) -> HttpResponse:
+    """Try again whatever of the study waits for a person."""
+    operator = cast(HtmxHttpRequest, request)
+    uid = operator.POST.get("study", "")
+    stuck = QueueItem.objects.filter(study_instance_uid=uid, state__in=WAITING_FOR_A_PERSON)
+    if not uid or not QueueItem.objects.filter(study_instance_uid=uid).exists():
+        raise Http404("no item of that study is kept here")
+    some = QueueItem.objects.filter(pk__in=list(stuck.order_by("id").values_list("pk", flat=True)[:MOST_AT_ONCE]))
+    actor = operator.user.get_username()
+    with transaction.atomic():
+        moved = retry_for(some, actor=actor)
+        audit(actor, "retry", f"study {uid}", moved=moved.moved, untouched=moved.untouched)
+    told = f"{moved.moved} item{'' if moved.moved == 1 else 's'} of the study retried."
+    if moved.untouched:
+        told += f" {moved.untouched} could not be: their files are gone, or they are copies that were never prepared."
+    messages.add_message(operator, messages.SUCCESS if moved.moved else messages.WARNING, told)
+    return _draw_study(operator, uid) if operator.htmx else redirect(study_address(uid))
+
+
+def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
+    items = QueueItem.objects.filter(study_instance_uid=uid)
+    about = items.aggregate(
+        first=Min("created_at"), last=Max("created_at"), images=Count("received_id", distinct=True), newest=Max("pk")
+    )
+    if not about["newest"]:
+        raise Http404("no item of that study is kept here")
+    shown = _studies([(uid, about["newest"])])[0]
+    series = _series(items)
+    context: dict[str, Any] = {
+        "sight": Sight.of(visitor.user),
+        "study": shown,
+        "item": shown.item,
+        "series": series[:MOST_SERIES],
+        "series_cut": len(series) > MOST_SERIES,
+        "images": about["images"],
+        "first_at": cast(datetime, about["first"]),
+        "last_at": cast(datetime, about["last"]),
+        "progress": Progress,
+        "most_at_once": MOST_AT_ONCE,
+    }
+    return draw(visitor, "routing/study.html", "routing/_study.html", context)
+
+
+def _studies(found: list[tuple[str, int]]) -> list[Study]:
+    uids = [uid for uid, _ in found]
+    newest = QueueItem.objects.defer("recipe").in_bulk([latest for _, latest in found])
+    # A copy may be anonymous; what was received says whose study it is, as long as it is the same study.
+    received = QueueItem.objects.defer("recipe").in_bulk([item.received_id for item in newest.values()])
+    rows = QueueItem.objects.filter(study_instance_uid__in=uids).order_by()
+    tallies = _tallies(rows.values_list("study_instance_uid", "destination_ae_title", "state").annotate(n=Count("pk")))
+    shown = []
+    for uid, latest in found:
+        item = newest.get(latest)
+        if item is None:
+            continue
+        original = received.get(item.received_id)
+        item = original if original is not None and original.study_instance_uid == uid else item
+        shown.append(Study(uid, item, tallies.get(uid, {})))
+    return shown
+
+
+def _series(items: Any) -> list[Series]:
+    rows = items.order_by().values_list("series_instance_uid", "destination_ae_title", "state").annotate(n=Count("pk"))
+    modalities = dict(items.order_by().values_list("series_instance_uid").annotate(modality=Max("modality")))
+    return [Series(uid, modalities.get(uid, ""), tallies) for uid, tallies in sorted(_tallies(rows).items())]
+
+
+def _tallies(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, dict[str, Tally]]:
+    """Rows of UID, destination, state and number, as tallies by UID and destination."""
+    counts: dict[str, dict[str, dict[str, int]]] = {}
+    for uid, destination, state, number in rows:
+        counts.setdefault(uid, {}).setdefault(destination, {})[state] = number
+    return {
+        uid: {destination: Tally.of(states) for destination, states in sorted(found.items())}
+        for uid, found in counts.items()
+    }

@@ -1,0 +1,118 @@
+"""Which studies are shown: the newest, or those that are looked for, page by page."""
+
+from __future__ import annotations
+
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django import forms
+from django.db import connection
+from django.db.models import Max, Q
+from django.utils import timezone
+
+from routing.core.identifiers import EPOCH, first_at
+from routing.models import QueueItem
+from routing.querysets import QueueItemQuerySet
+from routing.sight import Sight
+
+_FIRST_WINDOW = 8_000
+_WIDER = 5
+"""
+Items looked at for a page of newest studies, and how much wider each further look is.
+
+The studies whose newest item is among the last n items are exactly those that
+these n items name, so a page seldom needs more than the first look.
+"""
+_DATE = {"type": "date"}
+
+
+class StudySearch(forms.Form):
+    """Every field narrows; patient data is looked in only for those who may see it."""
+
+    q = forms.CharField(
+        required=False, max_length=200, label="Search", widget=forms.TextInput(attrs={"type": "search"})
+    )
+    since = forms.DateField(required=False, label="Received from", widget=forms.DateInput(attrs=_DATE))
+    until = forms.DateField(required=False, label="to", widget=forms.DateInput(attrs=_DATE))
+
+    def __init__(self, data: Any, *, sight: Sight) -> None:
+        super().__init__(data)
+        self.sight = sight
+        looked_in = "study UID, patient, accession number" if sight.full else "study UID"
+        self.fields["q"].widget.attrs |= {"placeholder": looked_in, "autocomplete": "off", "spellcheck": "false"}
+        self.full_clean()
+
+    @property
+    def narrows(self) -> bool:
+        return any(self.cleaned_data.get(name) for name in self.fields)
+
+    def items(self) -> QueueItemQuerySet:
+        """The items that make a study one of those looked for."""
+        items = QueueItem.objects.exclude(study_instance_uid="")
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
+        if since:
+            items = items.filter(pk__gte=first_at(max(_midnight(since), EPOCH)))
+        if until:
+            items = items.filter(pk__lt=first_at(max(_midnight(until + timedelta(days=1)), EPOCH)))
+        text = str(self.cleaned_data.get("q") or "").strip()
+        return items.filter(self._anywhere(text)) if text else items
+
+    def _anywhere(self, text: str) -> Q:
+        found = _begins("study_instance_uid", text)
+        if self.sight.full:
+            found |= Q(patient_id=text) | Q(accession_number=text)
+            if not text.replace(".", "").isdecimal():
+                found |= Q(patient_name__icontains=text)
+        return found
+
+
+def newest_studies(
+    items: QueueItemQuerySet, before: int | None, size: int, *, everywhere: bool
+) -> list[tuple[str, int]]:
+    """
+    Study UIDs with their newest item, newest first, from the items below ``before`` on; at most ``size``.
+
+    ``everywhere``: the items are few, or found by an index of their own, so
+    there is nothing to gain from looking at the newest first.
+    """
+    window = None if everywhere else _FIRST_WINDOW
+    while True:
+        found = _in_window(items, before, window, size)
+        if len(found) >= size or window is None:
+            return found
+        window *= _WIDER
+        if window > _FIRST_WINDOW * _WIDER**2:
+            window = None
+
+
+def _in_window(items: QueueItemQuerySet, before: int | None, window: int | None, size: int) -> list[tuple[str, int]]:
+    below = items if before is None else items.filter(pk__lt=before)
+    looked_at = below
+    if window is not None:
+        oldest = below.order_by("-pk").values_list("pk", flat=True)[window : window + 1].first()
+        if oldest is not None:
+            looked_at = below.filter(pk__gt=oldest)
+    rows = looked_at.order_by().values("study_instance_uid").annotate(newest=Max("pk"))
+    newest = list(rows.order_by("-newest").values_list("study_instance_uid", "newest"))
+    if before is None:
+        return newest[:size]
+    found: list[tuple[str, int]] = []
+    for uid, latest in newest:
+        # A study with an item further up stands on an earlier page.
+        if not items.filter(study_instance_uid=uid, pk__gte=before).exists():
+            found.append((uid, latest))
+            if len(found) == size:
+                break
+    return found
+
+
+def _begins(column: str, text: str) -> Q:
+    """A prefix, in the form that the database answers from its index."""
+    if connection.vendor == "sqlite":
+        # LIKE folds case and cannot use the index; a range of the same texts can.
+        return Q(**{f"{column}__gte": text, f"{column}__lt": text + "\U0010ffff"})
+    return Q(**{f"{column}__startswith": text})
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))

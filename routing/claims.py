@@ -71,6 +71,11 @@ class Deliverable:
 
 _UNPREPARED = ", ".join(Unprepared.__dataclass_fields__)
 _DELIVERABLE = ", ".join(Deliverable.__dataclass_fields__)
+_DUE = (
+    "state = 'Prepared' AND node_id = %s AND not_before <= %s"
+    " AND (lease_until IS NULL OR lease_until <= %s) AND pending_state = ''"
+)
+"""What may be sent to a node; parameters: node, now, now."""
 
 
 def _moment(value: datetime) -> datetime:
@@ -160,8 +165,7 @@ def claim_deliverable(
         rank = f"CASE sop_class_uid{rank} ELSE {others} END, " if rank else ""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM routing_queueitem WHERE state = 'Prepared' AND node_id = %s AND not_before <= %s"  # noqa: S608
-            " AND (lease_until IS NULL OR lease_until <= %s) AND pending_state = ''"
+            f"SELECT id FROM routing_queueitem WHERE {_DUE}"  # noqa: S608
             f" ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
             [node_id, _moment(now), _moment(now), *ranked, limit],
         )
@@ -175,6 +179,14 @@ def claim_deliverable(
         )
         order = {item: place for place, item in enumerate(due)}
         return sorted((Deliverable(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
+
+
+def deliverable_due(node_id: int) -> bool:
+    """Whether ``claim_deliverable`` would find anything; asking takes no write lock, which a claim does."""
+    now = _moment(timezone.now())
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT 1 FROM routing_queueitem WHERE {_DUE} LIMIT 1", [node_id, now, now])  # noqa: S608
+        return cursor.fetchone() is not None
 
 
 def renew(owner: str, lease: timedelta = LEASE) -> None:

@@ -14,10 +14,9 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from routing.claims import LEASE, claim_deliverable, give_back, renew
+from routing.claims import LEASE, claim_deliverable, deliverable_due, give_back, renew
 from routing.core.gates import Address, why_closed
 from routing.core.states import WISHES, QueueState
 from routing.engine.local_addresses import local_addresses
@@ -214,12 +213,13 @@ class Deliverer:
                 continue
             limit = senders.room()
             # Looking first costs no write lock, which a claim does.
-            if not _due(node_id, now):
+            if not deliverable_due(node_id):
                 continue
             if not limit:
                 self._wanting.add(node_id)
                 continue
-            trial = may_try(node_id, now)
+            # That a node fails is known at once to the process that met it, and within the list's age to the others.
+            trial = may_try(node_id, now) if target.failures_in_a_row else Trial.YES
             if trial is Trial.NO:
                 continue
             if trial is Trial.PROBE:
@@ -252,11 +252,6 @@ def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) 
         local=local,
         addresses=addresses,
     )
-
-
-def _due(node_id: int, now: datetime) -> bool:
-    waiting = QueueItem.objects.filter(state=QueueState.PREPARED, node_id=node_id, not_before__lte=now)
-    return waiting.filter(Q(lease_until=None) | Q(lease_until__lte=now)).order_by().exists()
 
 
 def _unanswered_before(item_id: int) -> bool:

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
-from routing.application_log import escaped, first_line
+from routing.application_log import first_line
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_stranger, refusal
@@ -50,10 +50,8 @@ class Room:
             enough = self._spool.free_bytes() >= self._least_free and (inodes is None or inodes > 1000)
             if enough != self._enough:
                 say = log.warning if enough else log.error
-                say(
-                    "spool has %s room: images are %s",
-                    *(("again", "taken") if enough else ("no", "refused with 0xA700")),
-                )
+                what = ("room again", "taken") if enough else ("no room", "refused with 0xA700")
+                say("spool has %s: images are %s", *what)
             self._enough, self._looked_at = enough, now
         return self._enough
 
@@ -77,7 +75,6 @@ class Admission:
             if why is None:
                 return None
             who, words = why
-            log.warning("association refused: %s", escaped(words))
             if who == "called":
                 return Refusal(*_CALLED_NOT_RECOGNIZED, words)
             note_stranger(request.calling_ae_title, request.peer_address, request.called_ae_title)

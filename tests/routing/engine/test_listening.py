@@ -259,5 +259,5 @@ def test_room_is_looked_for_once_a_second_and_told_when_it_changes(
     now[0], inodes[0] = 4.5, 1000  # type: ignore[call-overload]
     assert not room()
     told = [record.getMessage() for record in caplog.records]
-    no, again = "spool has no room: images are refused with 0xA700", "spool has again room: images are taken"
+    no, again = "spool has no room: images are refused with 0xA700", "spool has room again: images are taken"
     assert told == [no, again, no]

@@ -2,24 +2,62 @@
 
 from __future__ import annotations
 
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
-from django.db.models import Q
+from django.core.exceptions import EmptyResultSet
+from django.db import connection
+from django.db.models import Q, Subquery
+from django.db.models.functions import Coalesce
 
+from routing.core.failure_text import mark
+from routing.core.identifiers import first_at
 from routing.core.states import QueueState
+from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet
 from routing.sight import Sight
+from scripts_app.models import ScriptVersion
+
+WINDOW = 20_000
+"""Newest items of a state that are looked at for what no index answers; the page says so."""
+CAP = 10_000
+"""Counting stops here: nobody needs to know more, and counting a million takes a quarter of a second."""
+STUCK = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
 
 _TEXT = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
+_COLUMNS = {
+    "destination": "destination_ae_title",
+    "study": "study_instance_uid",
+    "patient": "patient_id",
+    "accession": "accession_number",
+    "source": "source_ae_title",
+    "modality": "modality",
+    "series": "series_instance_uid",
+}
+_PATIENTS = ("patient", "accession")
+_SELECTIVE = {"study", *_PATIENTS}
+"""Fields that leave few items, and have an index."""
+_INDEXED = {"state", "destination", "since", "until"} | _SELECTIVE
+"""Fields that an index answers together, however many items there are."""
+
+
+def _text(most: int, label: str | None = None) -> forms.CharField:
+    return forms.CharField(required=False, max_length=most, label=label, widget=_TEXT)
+
+
+def _moment(label: str) -> forms.DateTimeField:
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeField(required=False, label=label, widget=widget)
 
 
 class QueueFilter(forms.Form):
     """
     Every field narrows; an empty one does not.
 
-    Free text meets patient data only for those who may see it: otherwise the
-    answers would tell what the page hides.
+    Patient data is met only for those who may see it: otherwise the answers
+    would tell what the page hides.
     """
 
     state = forms.ChoiceField(
@@ -28,16 +66,27 @@ class QueueFilter(forms.Form):
     q = forms.CharField(
         required=False, max_length=200, label="Search", widget=forms.TextInput(attrs={"type": "search"})
     )
-    destination = forms.CharField(required=False, max_length=16, widget=_TEXT)
-    source = forms.CharField(required=False, max_length=16, widget=_TEXT)
-    modality = forms.CharField(required=False, max_length=16, widget=_TEXT)
-    study = forms.CharField(required=False, max_length=128, label="Study UID", widget=_TEXT)
+    destination = _text(16)
+    source = _text(16)
+    modality = _text(16)
+    study = _text(128, "Study UID")
+    series = _text(128, "Series UID")
+    patient = _text(64, "Patient ID")
+    accession = _text(16, "Accession number")
+    since = _moment("Received from")
+    until = _moment("Received before")
+    version = _text(64, "Script version")
+    error = _text(12, "Cause of failure")
 
     def __init__(self, data: Any, *, sight: Sight) -> None:
         super().__init__(data)
         self.sight = sight
+        self._whole: tuple[str, Q | None] | None = None
         looked_in = "patient, accession, UID, item, error" if sight.full else "UID, item, AE title"
         self.fields["q"].widget.attrs["placeholder"] = looked_in
+        if not sight.full:
+            for name in _PATIENTS:
+                del self.fields[name]
         self.full_clean()
 
     def value(self, name: str) -> str:
@@ -49,32 +98,120 @@ class QueueFilter(forms.Form):
         """Whether anything but the state is asked for."""
         return any(self.value(name) for name in self.fields if name != "state")
 
-    def matching(self, items: QueueItemQuerySet) -> QueueItemQuerySet:
-        items = self.without_state(items)
-        state = self.value("state")
-        return items.filter(state=state) if state else items
+    @property
+    def seldom_used(self) -> bool:
+        """Whether one of the fields is in use that the page folds away."""
+        return any(self.value(name) for name in ("series", "since", "until", "version", "error", *_PATIENTS))
 
-    def without_state(self, items: QueueItemQuerySet) -> QueueItemQuerySet:
+    @property
+    def indexed(self) -> bool:
+        """Whether all that match are found without reading item after item."""
+        asked = {name for name in self.fields if self.value(name)}
+        if self._whole_values() is not None:
+            asked = asked - {"q"} | {"study"}
+        return asked <= _INDEXED or bool(asked & _SELECTIVE)
+
+    def matching(self, items: QueueItemQuerySet, *, bounded: bool = False) -> QueueItemQuerySet:
+        """What the address asks for; old items only where an index finds them, and never when ``bounded``."""
+        state = self.value("state")
+        items = items.filter(state=state) if state else items
+        return self.narrowed(self.newest(items, state) if bounded or not self.indexed else items)
+
+    def newest(self, items: QueueItemQuerySet, state: str) -> QueueItemQuerySet:
+        """``items`` without those that are older than the WINDOW newest of the state, or of all."""
+        pool = self._received(QueueItem.objects.filter(state=state) if state else QueueItem.objects.all())
+        oldest = pool.order_by("-id").values("id")[WINDOW : WINDOW + 1]
+        return items.filter(pk__gt=Coalesce(Subquery(oldest), -1))
+
+    def cut(self) -> bool:
+        """Whether there are older items than those looked at."""
+        state = self.value("state")
+        pool = self._received(QueueItem.objects.filter(state=state) if state else QueueItem.objects.all())
+        return pool.order_by("-id").values("id")[WINDOW : WINDOW + 1].exists()
+
+    def narrowed(self, items: QueueItemQuerySet) -> QueueItemQuerySet:
         """All but the state: what the tabs count."""
-        columns = {
-            "destination": "destination_ae_title",
-            "source": "source_ae_title",
-            "modality": "modality",
-            "study": "study_instance_uid",
-        }
-        for name, column in columns.items():
+        items = self._received(items)
+        for name, column in _COLUMNS.items():
             if wanted := self.value(name):
                 items = items.filter(**{column: wanted})
+        if version := self.value("version"):
+            items = items.filter(script_version_id__in=_versions(version))
+        if cause := self.value("error"):
+            items = _of_cause(items, cause)
+        if (whole := self._whole_values()) is not None:
+            return items.filter(whole)
         text = self.value("q")
         return items.filter(self._anywhere(text)) if text else items
+
+    def counts(self) -> dict[str, int]:
+        """For every state how many items match, up to CAP + 1, in one query."""
+        parts: list[str] = []
+        values: list[Any] = []
+        for state in QueueState:
+            items = QueueItem.objects.filter(state=state)
+            items = self.narrowed(items if self.indexed else self.newest(items, state))
+            try:
+                sql, given = items.order_by().values("state")[: CAP + 1].query.sql_with_params()
+            except EmptyResultSet:
+                parts.append("0")
+                continue
+            parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS some)")  # noqa: S608  # made by Django, values apart
+            values += given
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {', '.join(parts)}", values)
+            return dict(zip((state.value for state in QueueState), cursor.fetchone(), strict=True))
+
+    def _received(self, items: QueueItemQuerySet) -> QueueItemQuerySet:
+        # Identifiers are made of the moment of reception, so their order is an index of it.
+        if since := self.cleaned_data.get("since"):
+            items = items.filter(pk__gte=first_at(since))
+        if until := self.cleaned_data.get("until"):
+            items = items.filter(pk__lt=first_at(until))
+        return items
+
+    def _whole_values(self) -> Q | None:
+        """What the search text is to the letter: a number, UID or ID that indexes find; None when it is none."""
+        text = self.value("q")
+        if not text:
+            return None
+        if self._whole is None or self._whole[0] != text:
+            meant = {"study_instance_uid": text}
+            if self.sight.full:
+                meant |= {"patient_id": text, "accession_number": text}
+            if _is_number(text):
+                meant["pk"] = text
+            found = [Q(**{name: value}) for name, value in meant.items()]
+            there = [one for one in found if QueueItem.objects.filter(one).order_by().exists()]
+            self._whole = text, reduce(or_, there) if there else None
+        return self._whole[1]
 
     def _anywhere(self, text: str) -> Q:
         found = Q(sop_instance_uid__startswith=text) | Q(study_instance_uid__startswith=text)
         found |= Q(series_instance_uid__startswith=text)
         found |= Q(source_ae_title__istartswith=text) | Q(destination_ae_title__istartswith=text)
-        if text.isascii() and text.isdecimal() and len(text) <= 18:
+        if _is_number(text):
             found |= Q(pk=int(text))
         if self.sight.full:
             found |= Q(patient_id__istartswith=text) | Q(patient_name__icontains=text)
             found |= Q(accession_number__istartswith=text) | Q(last_error__icontains=text)
         return found
+
+
+def _is_number(text: str) -> bool:
+    # Longer numbers are no ids of ours and would overflow SQLite's integers.
+    return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def _versions(text: str) -> list[int]:
+    """The script versions of this number, or whose checksum begins so."""
+    meant = Q(sha256__startswith=text.lower())
+    if _is_number(text):
+        meant |= Q(pk=int(text))
+    return list(ScriptVersion.objects.filter(meant).values_list("pk", flat=True)[:100])
+
+
+def _of_cause(items: QueueItemQuerySet, cause: str) -> QueueItemQuerySet:
+    """Those whose failure has this mark."""
+    texts = items.filter(state__in=STUCK).order_by().values_list("last_error", flat=True).distinct()
+    return items.filter(state__in=STUCK, last_error__in=[text for text in texts if mark(text) == cause][:CAP])

@@ -186,7 +186,7 @@ def uid_name(uid: str) -> str:
 def here(context: RequestContext, **changes: Any) -> str:
     """This page's address with some parameters changed; None removes one.  Page marks are always dropped."""
     query = context["request"].GET.copy()
-    for name in ("before", "after", *changes):
+    for name in ("before", "after", "rows", "more", *changes):
         query.pop(name, None)
     for name, value in changes.items():
         if value not in (None, ""):

@@ -47,6 +47,36 @@ def keyset_page(rows: models.QuerySet[Row], query: Mapping[str, str], size: int)
     )
 
 
+def sorted_page(
+    rows: models.QuerySet[Row], query: Mapping[str, str], size: int, column: str, *, descending: bool
+) -> KeysetPage[Row]:
+    """
+    As ``keyset_page``, in the order of a column that does not tell rows apart: the id decides among equals.
+
+    ``before`` and ``after`` are still ids: the row itself says where its page ends.
+    """
+    mark = _identifier(query.get("before"))
+    backwards = mark is None and (mark := _identifier(query.get("after"))) is not None
+    value = rows.model._default_manager.filter(pk=mark).values_list(column, flat=True).first() if mark else None
+    if value is None:
+        mark, backwards = None, False
+    everything, falling = rows, descending is not backwards
+    if mark is not None:
+        way = "lt" if falling else "gt"
+        beyond = models.Q(**{f"{column}__{way}": value}) | models.Q(**{column: value, f"pk__{way}": mark})
+        rows = rows.filter(beyond)
+    sign = "-" if falling else ""
+    found = list(rows.order_by(f"{sign}{column}", f"{sign}pk")[: size + 1])
+    page, more = found[:size], len(found) > size
+    if backwards:
+        # Fewer rows than a page before this one: that is the head of the list.
+        if not more:
+            return sorted_page(everything, {}, size, column, descending=descending)
+        page.reverse()
+        return KeysetPage(page, page[-1].pk, page[0].pk, first=False)
+    return KeysetPage(page, page[-1].pk if more else None, page[0].pk if mark and page else None, first=mark is None)
+
+
 def _identifier(text: str | None) -> int | None:
     # Longer numbers are no ids of ours and would overflow SQLite's integers.
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None

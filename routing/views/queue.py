@@ -1,20 +1,47 @@
-"""The queue: tabs by state, filters in the address, pages by id."""
+"""The queue: tabs by state, filters and order in the address, pages that stay still while somebody reads."""
 
-from typing import cast
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from routing.core.states import QueueState
 from routing.models import Node, QueueItem
-from routing.queue_filter import QueueFilter
+from routing.operator_actions import last_undoable
+from routing.queue_filter import CAP, STUCK, WINDOW, QueueFilter
 from routing.sight import Sight
-from routing.views.keyset import keyset_page
-from routing.views.offers import WAITING_FOR_A_PERSON as STUCK
+from routing.views.bulk import bulk_offers
+from routing.views.keyset import KeysetPage, keyset_page, sorted_page
 from routing.views.request import HtmxHttpRequest, draw
 
 PAGE = 50
+MOST_NEW = 99
 OPERATE = "routing.operate_queue"
+ORDERS = {
+    "received": "id",
+    "changed": "updated_at",
+    "size": "size",
+    "attempts": "attempt_count",
+    "destination": "destination_ae_title",
+    "source": "source_ae_title",
+}
+"""What a list can be ordered by, and the column; each goes both ways."""
+NEWEST_FIRST = "-received"
+
+
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """What happened to the list since its rows were drawn."""
+
+    new: int = 0
+    """Newer rows that match, up to MOST_NEW + 1."""
+    left: int = 0
+    """Rows shown that match no longer, or have been removed."""
 
 
 @require_GET
@@ -27,9 +54,16 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
     """The list that the address asks for."""
     sight = Sight.of(visitor.user)
     chosen = QueueFilter(visitor.GET, sight=sight)
-    matching = chosen.matching(QueueItem.objects.all())
-    counts = chosen.without_state(QueueItem.objects.all()).counts()
+    order = chosen_order(visitor)
+    bounded = order not in (NEWEST_FIRST, "received")
+    shown = _shown(visitor)
+    if shown:
+        page, beyond = _still(chosen, shown, visitor, bounded)
+    else:
+        page, beyond = _page(chosen, order, visitor, bounded), Beyond()
+    counts = chosen.counts()
     state = chosen.value("state")
+    operates = visitor.user.has_perm(OPERATE)
     return draw(
         visitor,
         "routing/queue.html",
@@ -38,11 +72,57 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "sight": sight,
             "form": chosen,
             "state": state,
+            "order": order,
             "filtered": chosen.narrows,
             "counts": counts,
-            "retriable": counts.get(state, 0) if state in STUCK and visitor.user.has_perm(OPERATE) else 0,
+            "cap": CAP,
             "total": sum(counts.values()),
-            "page": keyset_page(matching.defer("recipe"), visitor.GET, PAGE),
+            "matching": counts[state] if state else sum(counts.values()),
+            "page": page,
+            "beyond": beyond,
+            "still": bool(shown),
+            "window": WINDOW if (bounded or not chosen.indexed) and chosen.cut() else 0,
+            "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
+            "all_retriable": state in STUCK,
+            "undoable": last_undoable(visitor.user.get_username()) if operates else None,
             "nodes": Node.objects.values_list("ae_title", flat=True).distinct(),
         },
     )
+
+
+def chosen_order(visitor: HtmxHttpRequest) -> str:
+    """The order in the address, one of ORDERS with or without a minus; else newest first."""
+    order = visitor.GET.get("sort", "")
+    return order if order.removeprefix("-") in ORDERS else NEWEST_FIRST
+
+
+def _page(chosen: QueueFilter, order: str, visitor: HtmxHttpRequest, bounded: bool) -> KeysetPage[QueueItem]:
+    rows = chosen.matching(QueueItem.objects.defer("recipe"), bounded=bounded)
+    if order == NEWEST_FIRST:
+        return keyset_page(rows, visitor.GET, PAGE)
+    column = ORDERS[order.removeprefix("-")]
+    return sorted_page(rows, visitor.GET, PAGE, column, descending=order.startswith("-"))
+
+
+def _shown(visitor: HtmxHttpRequest) -> list[int]:
+    """The rows that a refresh asks for again, in their order."""
+    if not visitor.htmx:
+        return []
+    texts = visitor.GET.get("rows", "").split(",")[:PAGE]
+    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 18]
+
+
+def _still(
+    chosen: QueueFilter, shown: Sequence[int], visitor: HtmxHttpRequest, bounded: bool
+) -> tuple[KeysetPage[QueueItem], Beyond]:
+    """The same rows as they are now, whatever has come and gone around them."""
+    found = QueueItem.objects.defer("recipe").in_bulk(shown)
+    rows = [found[pk] for pk in shown if pk in found]
+    matching = chosen.matching(QueueItem.objects.all(), bounded=bounded)
+    left = len(shown) - matching.filter(pk__in=shown).order_by().count()
+    first = not visitor.GET.get("before") and not visitor.GET.get("after")
+    new = 0
+    if first and chosen_order(visitor) == NEWEST_FIRST:
+        new = matching.filter(pk__gt=max(shown)).order_by().values("pk")[: MOST_NEW + 1].count()
+    more: Any = shown[-1] if visitor.GET.get("more") else None
+    return KeysetPage(rows, more, None if first else shown[0], first=first), Beyond(new, left)

@@ -1,0 +1,185 @@
+"""What a person does to many items at once: in chunks, bounded in time, and possible to take back for a moment."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from routing.audit import audit
+from routing.core.states import QueueEvent, QueueState
+from routing.counts import forget_all
+from routing.models import Node, OperatorAction, OperatorStep, QueueItem
+from routing.record import Moved, StepBack, put_back, record_for, retry_for
+
+MOST_AT_ONCE = 10_000
+"""Items that one press of a button moves; the oldest come first, and pressing again goes on."""
+UNDO_SECONDS = 20
+_GRACE = timedelta(seconds=5)
+"""What a slow network may take on top of what the page shows."""
+_CHUNK = 500
+"""Items of one transaction: nobody else writes meanwhile."""
+_LONGEST = 20.0
+"""Seconds after which no further chunk is begun; the answer says how many are left."""
+
+_MOMENTS = ("updated_at", "prepared_at", "finished_at", "not_before")
+_PLAIN = (
+    *("state", "destination_ae_title", "node_id", "prepared_file", "prepare_starts", "attempt_count"),
+    *("warning", "last_error", "last_status", "pending_state"),
+)
+
+
+class Action(StrEnum):
+    """A button of the queue."""
+
+    RETRY = "retry"
+    FAIL = "fail"
+    REJECT = "reject"
+    DELETE = "delete"
+    PREPARE_AGAIN = "prepare-again"
+    SEND_AGAIN = "send-again"
+    REDIRECT = "change-destination"
+
+
+EVENTS = {
+    Action.FAIL: QueueEvent.FAILED_BY_OPERATOR,
+    Action.REJECT: QueueEvent.REJECTED_BY_OPERATOR,
+    Action.DELETE: QueueEvent.DELETED_BY_OPERATOR,
+    Action.PREPARE_AGAIN: QueueEvent.PREPARE_AGAIN,
+    Action.SEND_AGAIN: QueueEvent.SEND_AGAIN,
+    Action.REDIRECT: QueueEvent.REDIRECTED,
+}
+"""RETRY is none: what it does depends on the item."""
+
+
+def perform(
+    action: Action,
+    ids: Sequence[int],
+    *,
+    actor: str,
+    scope: str,
+    subject: str = "",
+    note: str = "",
+    node: Node | None = None,
+) -> OperatorAction:
+    """
+    Do it to the items, and keep what they were; ``node`` is where REDIRECT leads.
+
+    Answers the row that tells how many moved, and that ``undo`` needs.  Items
+    that the time did not reach count as neither moved nor untouched.
+    """
+    began, at = time.monotonic(), timezone.now()
+    done = OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
+    for start in range(0, len(ids), _CHUNK):
+        if start and time.monotonic() - began > _LONGEST:
+            break
+        _chunk(done, action, ids[start : start + _CHUNK], node)
+    with transaction.atomic():
+        done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
+        done.save()
+        if done.moved or done.pending:
+            detail = {"filter": scope, "reason": note, "node": node.ae_title if node else ""}
+            told = {name: value for name, value in detail.items() if value}
+            audit(actor, action, subject or f"{done.moved + done.pending} items", **told)
+    forget_all()
+    return done
+
+
+@transaction.atomic
+def _chunk(done: OperatorAction, action: Action, ids: Sequence[int], node: Node | None) -> None:
+    items = QueueItem.objects.filter(pk__in=ids)
+    columns = ("pk", "recipe", *_MOMENTS, *_PLAIN)
+    before = {row["pk"]: row for row in items.order_by().select_for_update().values(*columns)}
+    moved = _move(items, action, done, node)
+    done.moved += moved.moved
+    done.pending += moved.pending
+    done.untouched += moved.untouched
+    done.save()
+    after = items.order_by().values_list("pk", "state", "updated_at", "pending_state")
+    OperatorStep.objects.bulk_create(
+        OperatorStep(
+            action=done,
+            item_id=pk,
+            to_state=state,
+            moved_at=updated_at,
+            before=_kept(before[pk]),
+            recipe=before[pk]["recipe"],
+        )
+        for pk, state, updated_at, wish in after
+        if (updated_at, wish) != (before[pk]["updated_at"], before[pk]["pending_state"])
+    )
+
+
+def _move(items: Any, action: Action, done: OperatorAction, node: Node | None) -> Moved:
+    if action is Action.RETRY:
+        return retry_for(items, actor=done.actor, note=done.note)
+    note, columns = done.note, {}
+    if node is not None:
+        note = f"to {node.ae_title}{f': {note}' if note else ''}"
+        columns = {"node_id": node.pk, "destination_ae_title": node.ae_title}
+    return record_for(items, EVENTS[action], actor=done.actor, note=note, columns=columns)
+
+
+def _kept(row: dict[str, Any]) -> dict[str, Any]:
+    # Django's own JSON form of a moment loses its microseconds, and these are compared later.
+    return {name: row[name] for name in _PLAIN} | {name: row[name] and row[name].isoformat() for name in _MOMENTS}
+
+
+def _columns(step: OperatorStep, nodes: set[int]) -> dict[str, Any]:
+    kept: dict[str, Any] = step.before | {"recipe": step.recipe}
+    kept |= {name: kept[name] and datetime.fromisoformat(kept[name]) for name in _MOMENTS}
+    if kept["node_id"] not in nodes:
+        kept["node_id"] = None
+    return kept
+
+
+def last_undoable(actor: str) -> OperatorAction | None:
+    """What this person may still take back."""
+    done = OperatorAction.objects.filter(actor=actor, at__gt=timezone.now() - timedelta(minutes=2)).first()
+    if done is None or done.undone_at or not (done.moved or done.pending):
+        return None
+    return done if done.undo_until and done.undo_until > timezone.now() else None
+
+
+class TooLate(Exception):
+    """The action has been undone before, or its time is over."""
+
+
+def undo(done: OperatorAction) -> int:
+    """
+    Give every item that has not moved on its previous columns; returns how many.
+
+    An item that a worker still holds loses the wish instead.
+    """
+    now = timezone.now()
+    # Claimed first, so that two presses do not both try.
+    open_still = OperatorAction.objects.filter(pk=done.pk, undone_at=None, undo_until__gt=now - _GRACE)
+    if not open_still.update(undone_at=now):
+        raise TooLate
+    nodes = set(Node.objects.values_list("pk", flat=True))
+    steps = list(OperatorStep.objects.filter(action=done).values_list("pk", flat=True))
+    for start in range(0, len(steps), _CHUNK):
+        with transaction.atomic():
+            chunk = OperatorStep.objects.filter(pk__in=steps[start : start + _CHUNK])
+            done.put_back += _undo(done, chunk, nodes)
+            OperatorAction.objects.filter(pk=done.pk).update(put_back=done.put_back)
+    audit(done.actor, f"undo {done.action}", f"{done.put_back} of {len(steps)} items", filter=done.scope)
+    forget_all()
+    return done.put_back
+
+
+def _undo(done: OperatorAction, steps: Iterable[OperatorStep], nodes: set[int]) -> int:
+    back, withdrawn = [], 0
+    for step in steps:
+        columns = _columns(step, nodes)
+        if columns["updated_at"] == step.moved_at:
+            held = QueueItem.objects.filter(pk=step.item_id, updated_at=step.moved_at).exclude(pending_state="")
+            withdrawn += held.update(pending_state=columns["pending_state"])
+        else:
+            back.append(StepBack(step.item_id, QueueState(step.to_state), step.moved_at, columns))
+    return withdrawn + len(put_back(back, actor=done.actor))

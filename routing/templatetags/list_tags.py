@@ -1,0 +1,53 @@
+"""What long lists need: numbers whose counting stopped, headings that order, and the rows a refresh asks for."""
+
+from __future__ import annotations
+
+from django import forms, template
+from django.db import models
+from django.template.context import RequestContext
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from routing.templatetags.queue_tags import here, thousands
+from routing.views.keyset import KeysetPage
+
+register = template.Library()
+
+
+@register.filter
+def at_most(number: int, cap: int) -> str:
+    """A number whose counting stopped beyond ``cap``: 10 000+."""
+    return f"{thousands(cap)}+" if number > cap else thousands(number)
+
+
+@register.filter
+def row_ids(page: KeysetPage[models.Model]) -> str:
+    """The rows of a page, for a refresh that shows the same ones."""
+    return ",".join(str(row.pk) for row in page.rows)
+
+
+@register.filter
+def label_of(form: forms.Form, field: str) -> str:
+    return str(form[field].label)
+
+
+@register.simple_tag(takes_context=True)
+def sortable(context: RequestContext, label: str, name: str, look: str = "") -> SafeString:
+    """The heading of a column that orders the list; a plain one where the list has no order to choose."""
+    order = context.get("order")
+    if order is None:
+        return format_html('<th class="{}">{}</th>', look, label)
+    falling = order == f"-{name}"
+    going = ' aria-sort="descending"' if falling else ' aria-sort="ascending"' if order == name else ""
+    # Ages grow while moments fall, so their first click shows what changed or came last.
+    address = here(context, sort=name if falling else f"-{name}")
+    sign = "▾" if falling else "▴" if order == name else ""
+    return format_html(
+        '<th class="{}"{}><a class="order" id="order-{}" href="{}">{}<span aria-hidden="true">{}</span></a></th>',
+        look,
+        SafeString(going),
+        name,
+        address,
+        label,
+        sign,
+    )

@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from routing.application_log import place_of
-from routing.claims import Unprepared, holds_lanes
+from routing.claims import Unprepared, holds_lanes, release_lanes
 from routing.core.plan import Plan
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.directory import Directory
@@ -97,10 +97,11 @@ class Batch:
         self._history += [_copied(item, row) for row in copies]
         self._add_story(item, outcome, version, milliseconds, now)
 
-    def write(self) -> None:
+    def write(self, *, release: bool = False) -> None:
         """
         Record everything collected; LeaseLost, StateConflict, CannotRecord and django.db.Error leave no trace.
 
+        With ``release`` the worker's lanes end in the same transaction.
         A move that does not happen means that the item is somebody else's now,
         and then what its scripts set in the study's table must not stay either.
         """
@@ -119,6 +120,8 @@ class Batch:
                 insert(PrepareReport, self._reports)
                 insert(ItemLogLine, self._log_lines)
                 insert(AuditRecord, self._audit)
+                if release:
+                    release_lanes(self._owner)
         except (LeaseLost, StateConflict, OperationalError, InterfaceError):
             # The last two: the database is away or busy, which no item is to blame for.
             self._states.forget()

@@ -130,9 +130,7 @@ class Preparer:
                 break
             self._prepare(item, scripts)
             self._keep_pace()
-        self._settle()
-        if scripts.entries:
-            release_lanes(self._owner)
+        self._settle(release=bool(scripts.entries))
         self._holding = self._stopping()
 
     def _keep_pace(self) -> None:
@@ -144,10 +142,12 @@ class Preparer:
             renew(self._owner, self._lease)
             self._renew_at = now + LEASE.total_seconds() / 3
 
-    def _settle(self) -> None:
+    def _settle(self, *, release: bool = False) -> None:
         if self._batch:
-            self._batch.write()
+            self._batch.write(release=release)
             self._prepared()
+        elif release:
+            release_lanes(self._owner)
 
     def _prepare(self, item: Unprepared, scripts: ScriptSet) -> None:
         if item.prepare_starts > self._settings.tries:

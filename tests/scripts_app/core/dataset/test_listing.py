@@ -1,4 +1,4 @@
-"""The elements of a file as rows: complete, shortened, bounded, and silent about values where they are not to be seen."""
+"""The elements of a file as rows: complete, shortened, bounded, and silent about values that are not to be seen."""
 
 import pytest
 
@@ -12,7 +12,10 @@ MEANING, VALUE = 0x00080104, 0x00080100
 
 
 def image(folder, syntax=EXPLICIT, *more):
-    codes = [item(element(VALUE, "SH", f"C{n}", syntax) + element(MEANING, "LO", f"code {n}", syntax), syntax) for n in (1, 2)]
+    codes = [
+        item(element(VALUE, "SH", f"C{n}", syntax) + element(MEANING, "LO", f"code {n}", syntax), syntax)
+        for n in (1, 2)
+    ]
     elements = [
         sequence(CODES, codes, syntax),
         element(NAME, "PN", "TEST^ANNA", syntax),

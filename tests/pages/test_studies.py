@@ -1,0 +1,157 @@
+"""Studies: every image is counted once for each destination, and the answer stands on top."""
+
+from datetime import datetime
+
+import pytest
+from django.utils import timezone
+
+from routing.core.identifiers import first_at
+from routing.models import AuditRecord, QueueItem
+from routing.views import study_search
+from tests.builders import node, queue_item
+from tests.pages.people import HTMX, visitor, words
+from tests.pages.test_hostile_values import ATTRIBUTE, MARKUP, SCRIPT, alive
+
+pytestmark = pytest.mark.django_db
+STUDY = "1.2.826.77"
+
+
+def study_of(states, **columns):
+    """One item for each state."""
+    return [queue_item(state, study_instance_uid=STUDY, **columns) for state in states]
+
+
+def told(client, url=f"/studies/{STUDY}/"):
+    return words(client.get(url))
+
+
+def test_a_study_says_whether_everything_arrived_and_adds_up():
+    study_of(["Delivered"] * 4 + ["Dropped", "New", "Prepared", "Rejected", "Expired"])
+    study_of(["Delivered"] * 2 + ["Failed"], destination_ae_title="AI")
+    queue_item(study_instance_uid="1.2.826.777")
+    page = told(visitor())
+    assert "No: AI lacks 1 of 3 images (1 failed); PACS lacks 2 of 8 images (1 rejected, 1 expired)" in page
+    assert "AI 2 of 3 delivered, 1 failed incomplete 3 2 0 0 1 0 0" in page
+    assert (
+        "PACS 4 of 8 delivered, 2 waiting, 1 rejected, 1 expired, 1 dropped by a script incomplete 9 4 2 1 0 1 1"
+        in page
+    )
+    assert "12 images received" in page
+
+
+def test_copies_of_an_image_count_for_their_destination_but_the_image_once():
+    original = queue_item("Delivered", study_instance_uid=STUDY)
+    queue_item("Delivered", study_instance_uid=STUDY, received_id=original.pk, destination_ae_title="AI")
+    page = told(visitor())
+    assert "Yes: all 2 images arrived at AI and PACS." in page
+    assert "1 image received" in page
+
+
+def test_series_are_told_apart_and_lead_to_the_queue():
+    study_of(["Delivered"] * 2, series_instance_uid="1.2.826.77.1", modality="CT")
+    study_of(["Failed"], series_instance_uid="1.2.826.77.2", modality="SR")
+    page = told(visitor())
+    assert "1.2.826.77.1 CT PACS 2 of 2 delivered complete" in page
+    assert "1.2.826.77.2 SR PACS 0 of 1 delivered, 1 failed incomplete" in page
+    link = f"/queue/?study={STUDY}&amp;destination=PACS&amp;state=Failed"
+    assert link in visitor().get(f"/studies/{STUDY}/").content.decode()
+
+
+def test_patient_data_is_hidden_from_those_who_may_not_see_it():
+    study_of(["Delivered"], patient_name="MUSTER^ERIKA", patient_id="P-4711", accession_number="A-99")
+    for url in ("/studies/", f"/studies/{STUDY}/"):
+        assert all(text in told(visitor("operator", phi=True), url) for text in ("MUSTER^ERIKA", "P-4711", "A-99"))
+    for url in ("/studies/", f"/studies/{STUDY}/"):
+        seen = visitor("script author").get(url).content.decode()
+        assert not any(text in seen for text in ("MUSTER", "P-4711", "A-99"))
+
+
+def test_patient_data_finds_studies_only_for_those_who_may_see_it():
+    study_of(["Delivered"], patient_name="MUSTER^ERIKA", patient_id="P-4711", accession_number="A-99")
+    queue_item(study_instance_uid="9.9")
+    for text in ("erika", "P-4711", "A-99", "1.2.826", STUDY):
+        assert STUDY in told(visitor("operator", phi=True), f"/studies/?q={text}")
+        assert "9.9" not in told(visitor("operator", phi=True), f"/studies/?q={text}")
+    for text in ("erika", "P-4711", "A-99"):
+        assert "No study matches" in told(visitor(), f"/studies/?q={text}")
+    assert STUDY in told(visitor(), f"/studies/?q={STUDY}")
+
+
+@pytest.mark.parametrize("window", [1, 3, 10_000])
+def test_every_study_is_on_one_page_newest_first(monkeypatch, window):
+    monkeypatch.setattr(study_search, "_FIRST_WINDOW", window)
+    monkeypatch.setattr("routing.views.studies.PAGE", 3)
+    for number in range(40):
+        queue_item(study_instance_uid=f"7.{number % 8}")
+    queue_item(study_instance_uid="")
+    url, seen = "/studies/", []
+    for _ in range(3):
+        page = visitor().get(url, headers=HTMX)
+        seen += [study.uid for study in page.context["studies"]]
+        url = f"/studies/?before={page.context['older']}"
+    assert seen == [f"7.{number}" for number in range(7, -1, -1)]
+    assert page.context["older"] is None
+
+
+def test_a_day_narrows_the_studies_to_those_with_images_of_it():
+    for day in (1, 2, 3):
+        at = timezone.make_aware(datetime(2026, 5, day, 12))
+        queue_item(id=first_at(at), study_instance_uid=f"5.{day}", created_at=at)
+    page = told(visitor(), "/studies/?since=2026-05-02&until=2026-05-02")
+    assert "5.2" in page
+    assert "5.1" not in page
+    assert "5.3" not in page
+    assert visitor().get("/studies/?since=1800-01-01&until=never").status_code == 200
+
+
+def test_an_operator_retries_what_is_stuck_in_a_study_and_nothing_else():
+    pacs = node()
+    stuck = study_of(["Failed", "Rejected", "Expired"], node=pacs, prepared_at=timezone.now())
+    done = study_of(["Delivered", "Dropped"], node=pacs)
+    other = queue_item("Failed", study_instance_uid="9.9", prepared_at=timezone.now())
+    answer = visitor("operator").post("/studies/retry/", {"study": STUDY}, headers=HTMX)
+    assert "3 items of the study retried." in words(answer)
+    states = dict(QueueItem.objects.values_list("pk", "state"))
+    assert {states[item.pk] for item in stuck} == {"Prepared"}
+    assert [states[item.pk] for item in done] == ["Delivered", "Dropped"]
+    assert states[other.pk] == "Failed"
+    record = AuditRecord.objects.get(action="retry")
+    assert (record.actor, record.object, record.detail["moved"]) == ("the operator", f"study {STUDY}", 3)
+    plain = visitor("operator").post("/studies/retry/", {"study": STUDY})
+    assert (plain.status_code, plain["Location"]) == (302, f"/studies/{STUDY}/")
+
+
+def test_who_may_not_operate_has_no_button_and_is_refused():
+    study_of(["Failed"])
+    for role in ("viewer", "nobody"):
+        assert visitor(role).post("/studies/retry/", {"study": STUDY}).status_code == 403
+    assert visitor("operator").get("/studies/retry/").status_code == 405
+    assert QueueItem.objects.get().state == "Failed"
+    assert "study_retry" not in visitor("viewer").get(f"/studies/{STUDY}/").content.decode()
+    assert "/studies/retry/" not in visitor("viewer").get(f"/studies/{STUDY}/").content.decode()
+    assert "/studies/retry/" in visitor("operator").get(f"/studies/{STUDY}/").content.decode()
+    assert visitor("nobody").get(f"/studies/{STUDY}/").status_code == 403
+
+
+@pytest.mark.parametrize("url", ["/studies/9.9.9/", "/studies/retry/"])
+def test_a_study_of_which_nothing_is_kept_is_not_found(url):
+    client = visitor("operator")
+    answer = client.post(url, {"study": "9.9.9"}) if "retry" in url else client.get(url)
+    assert answer.status_code == 404
+
+
+@pytest.mark.parametrize("text", [MARKUP, ATTRIBUTE, SCRIPT, "a/b/../c", "?x=1#y", "line\nbreak"])
+@pytest.mark.parametrize("phi", [True, False])
+def test_hostile_values_stay_text_on_the_pages_of_studies(text, phi):
+    item = queue_item(
+        "Failed", study_instance_uid=text, series_instance_uid=text, modality=text[:16], patient_name=text
+    )
+    client = visitor("operator", phi=phi)
+    page = client.get("/studies/", {"q": text})
+    assert alive(page) == []
+    assert alive(client.get(f"/queue/{item.pk}/")) == []
+    from routing.templatetags.study_tags import study_address
+
+    answer = client.get(study_address(text))
+    assert answer.status_code == 200
+    assert alive(answer) == []

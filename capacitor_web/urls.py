@@ -7,5 +7,6 @@ admin.autodiscover()
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("scripts/", include("scripts_app.urls")),
     path("", include("routing.urls")),
 ]

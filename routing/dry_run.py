@@ -50,6 +50,11 @@ def active() -> Setting:
     return Setting(loader.active(), title_book(None, *_own()), _database_facts)
 
 
+def of_scripts(scripts: ScriptSet, *, with_queue: bool) -> Setting:
+    """Scripts that are not active, among the nodes of the database and, if wanted, its queue."""
+    return Setting(scripts, title_book(None, *_own()), _database_facts if with_queue else lambda: None)
+
+
 def of_directory(root: Path) -> Setting:
     """
     What importing the directory would make active, over an empty queue.

@@ -10,7 +10,7 @@ from django.db import transaction
 from scripts_app import loader
 from scripts_app.core.collection import Collection
 from scripts_app.core.script_content import condition_to_content
-from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary
+from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
 from scripts_app.revision import revision
 
 
@@ -67,9 +67,8 @@ def last_activation() -> Activation | None:
 
 
 def _note(actor: str, reason: str, content: Collection) -> Activation:
-    return Activation.objects.create(
-        version_id=loader.current().version, content=content, actor=actor, reason=reason[:500]
-    )
+    version = ScriptVersion.objects.get(pk=loader.current().version or 0)
+    return Activation.objects.create(version=version, content=content, actor=actor, reason=reason[:500])
 
 
 def _write(before: Collection, wanted: Collection) -> None:

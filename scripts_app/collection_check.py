@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,7 +30,7 @@ class Fault:
 def faults(collection: Collection, ae_titles: Iterable[str]) -> list[Fault]:
     """Every mistake; disabled entries are checked as well, for one click enables them."""
     known = list(ae_titles)
-    found = [fault for entry in collection["entries"] for fault in _of_entry(entry, collection["libraries"], known)]
+    found = [fault for entry in collection["entries"] for fault in entry_faults(entry, collection["libraries"], known)]
     for path, source in collection["libraries"].items():
         try:
             checked_path(path)
@@ -40,7 +40,7 @@ def faults(collection: Collection, ae_titles: Iterable[str]) -> list[Fault]:
     return found
 
 
-def _of_entry(entry: Mapping[str, Any], libraries: Mapping[str, str], known: list[str]) -> Iterator[Fault]:
+def entry_faults(entry: Mapping[str, Any], libraries: Mapping[str, str], known: Sequence[str]) -> Iterator[Fault]:
     title = title_of(entry)
     if "library" in entry:
         if entry["library"] not in libraries:

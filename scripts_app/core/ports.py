@@ -70,9 +70,7 @@ class Facts(Protocol):
 
     def total(self) -> int: ...
 
-    def count(
-        self, *, state: str | None = None, study: str | None = None, destination: str | None = None
-    ) -> int: ...
+    def count(self, *, state: str | None = None, study: str | None = None, destination: str | None = None) -> int: ...
 
     def find(
         self, *, state: str | None = None, study: str | None = None, destination: str | None = None

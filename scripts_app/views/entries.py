@@ -1,0 +1,186 @@
+"""The entries in their order, and the page of one entry."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any, Literal
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from scripts_app.activation import last_activation, stored_collection
+from scripts_app.core.collection import Collection, as_text, entry_of, title_of, users_of
+from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
+from scripts_app.entry_form import EntryForm
+from scripts_app.models import LuaEntry
+from scripts_app.outside import outside
+from scripts_app.samples import of_session
+from scripts_app.side_by_side import side_by_side
+from scripts_app.views.request import EDIT, actor, draw, editors_only, in_draft, readers_only, user_of
+
+EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), send copies with route:Add('AE_TITLE').\n"
+
+
+@require_GET
+@readers_only
+def scripts(request: HttpRequest) -> HttpResponse:
+    return _list(request)
+
+
+def _list(request: HttpRequest, fragment: bool = False) -> HttpResponse:
+    may_edit = user_of(request).has_perm(EDIT)
+    now = working() if may_edit else None
+    content = now.content if now else stored_collection()
+    before = {entry["key"]: entry for entry in now.base["entries"]} if now else {}
+    rows = [
+        {
+            "entry": entry,
+            "title": title_of(entry),
+            "conditions": EntryForm.of_entry(entry).rows,
+            "mark": "" if now is None or before.get(entry["key"]) == entry else _mark(entry["key"] in before),
+        }
+        for entry in content["entries"]
+    ]
+    libraries = [
+        {
+            "path": path,
+            "source": source,
+            "users": users_of(content, path),
+            "mark": ""
+            if now is None or now.base["libraries"].get(path) == source
+            else _mark(path in now.base["libraries"]),
+        }
+        for path, source in sorted(content["libraries"].items())
+    ]
+    context = {"rows": rows, "libraries": libraries, "last": last_activation()}
+    return draw(request, "_scripts.html" if fragment else "scripts.html", context, now=now)
+
+
+def _mark(was_there: bool) -> str:
+    return "changed" if was_there else "new"
+
+
+@require_http_methods(["GET", "POST"])
+@editors_only
+def script_entry_new(request: HttpRequest) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, None)
+    return draw_entry(request, None, EntryForm(script=EXAMPLE), "")
+
+
+@require_http_methods(["GET", "POST"])
+@editors_only
+def script_entry(request: HttpRequest, key: str) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, key)
+    entry = entry_of(working().content, key)
+    if entry is None:
+        raise Http404
+    return draw_entry(request, key, EntryForm.of_entry(entry), mark_of(entry))
+
+
+def draw_entry(
+    request: HttpRequest, key: str | None, form: EntryForm, mark: str, status: int = 200, **more: Any
+) -> HttpResponse:
+    now = working()
+    known = list(outside.ae_titles())
+    gone = [title for title in form.ae_titles if title not in known]
+    context = {
+        "form": form,
+        "key": key,
+        "mark": mark,
+        "title": title_of(form.entry("")) if key else "New entry",
+        "ae_titles": [*known, *gone],
+        "libraries": sorted(now.content["libraries"]),
+        "on_error": LuaEntry.OnError.choices,
+        "sample": of_session(request.session),
+        "bundled": outside.bundled(),
+        **more,
+    }
+    return draw(request, "entry.html", context, status, now)
+
+
+def _save(request: HttpRequest, key: str | None) -> HttpResponse:
+    form, mark = EntryForm.of_post(request.POST), request.POST.get("mark", "")
+    if not form.check(working().content["libraries"], outside.ae_titles()):
+        return draw_entry(request, key, form, mark, 422)
+    entry = form.entry(key or f"new-{secrets.token_hex(6)}")
+
+    def put(content: Collection) -> None:
+        theirs = entry_of(content, entry["key"])
+        check_mark(theirs, mark)
+        if theirs is None:
+            content["entries"].append(entry)
+        else:
+            content["entries"][content["entries"].index(theirs)] = entry
+
+    try:
+        change(actor(request), put)
+    except PartMoved as moved:
+        theirs = as_text(moved.theirs) if moved.theirs else ""
+        lines = side_by_side(theirs, as_text(entry))
+        return draw_entry(request, key, form, mark_of(moved.theirs), 409, lines=lines, gone=not moved.theirs)
+    in_draft(request, f"“{title_of(entry)}” is saved")
+    return redirect("script_entry", entry["key"])
+
+
+@require_POST
+@editors_only
+def script_entry_move(request: HttpRequest, key: str, direction: Literal["up", "down"]) -> HttpResponse:
+    def move(content: Collection) -> None:
+        entries = content["entries"]
+        place = entries.index(_found(content, key))
+        entries.insert(max(place + (1 if direction == "down" else -1), 0), entries.pop(place))
+
+    change(actor(request), move)
+    return _after(request, key)
+
+
+@require_POST
+@editors_only
+def script_entry_toggle(request: HttpRequest, key: str) -> HttpResponse:
+    def toggle(content: Collection) -> None:
+        entry = _found(content, key)
+        entry["enabled"] = not entry["enabled"]
+
+    change(actor(request), toggle)
+    return _after(request, key)
+
+
+@require_POST
+@editors_only
+def script_entry_delete(request: HttpRequest, key: str) -> HttpResponse:
+    titles: list[str] = []
+
+    def delete(content: Collection) -> None:
+        entry = _found(content, key)
+        titles.append(title_of(entry))
+        content["entries"].remove(entry)
+
+    change(actor(request), delete)
+    in_draft(request, f"“{titles[0]}” is removed")
+    return redirect("scripts")
+
+
+def _found(content: Collection, key: str) -> dict[str, Any]:
+    entry = entry_of(content, key)
+    if entry is None:
+        raise Http404
+    return entry
+
+
+def _after(request: HttpRequest, key: str) -> HttpResponse:
+    return _list(request, fragment=True) if getattr(request, "htmx", False) else redirect("scripts")
+
+
+@require_POST
+@editors_only
+def script_condition(request: HttpRequest) -> HttpResponse:
+    """What is wrong or surprising with one condition while it is being written; without any, an empty row."""
+    from scripts_app.entry_form import Row, posted_rows
+
+    rows = posted_rows(request.POST)
+    if request.GET.get("row") == "new":
+        return render(request, "scripts_app/_condition.html", {"row": Row()})
+    return render(request, "scripts_app/_condition_words.html", {"row": rows[0] if rows else Row()})

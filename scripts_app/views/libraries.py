@@ -1,0 +1,91 @@
+"""The library files: one page for each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from scripts_app.core.collection import Collection, users_of
+from scripts_app.core.library_path import IllegalPath, checked_path
+from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
+from scripts_app.models import unix_lines
+from scripts_app.outside import outside
+from scripts_app.samples import of_session
+from scripts_app.side_by_side import side_by_side
+from scripts_app.views.request import actor, draw, editors_only, in_draft
+
+
+@require_http_methods(["GET", "POST"])
+@editors_only
+def script_library_new(request: HttpRequest) -> HttpResponse:
+    if request.method == "GET":
+        return draw_library(request, "", "", "", new=True)
+    written, source = request.POST.get("path", "").strip(), unix_lines(request.POST.get("source", ""))
+    try:
+        path = checked_path(written)
+    except IllegalPath as error:
+        return draw_library(request, written, source, "", 422, new=True, error=str(error))
+    if path in working().content["libraries"]:
+        return draw_library(request, written, source, "", 422, new=True, error=f"{path} is there already")
+    return _save(request, path, source, "")
+
+
+@require_http_methods(["GET", "POST"])
+@editors_only
+def script_library(request: HttpRequest, path: str) -> HttpResponse:
+    if request.method == "POST":
+        return _save(request, path, unix_lines(request.POST.get("source", "")), request.POST.get("mark", ""))
+    source = working().content["libraries"].get(path)
+    if source is None:
+        raise Http404
+    return draw_library(request, path, source, mark_of(source))
+
+
+def draw_library(
+    request: HttpRequest, path: str, source: str, mark: str, status: int = 200, **more: Any
+) -> HttpResponse:
+    now = working()
+    context = {
+        "path": path,
+        "source": source,
+        "mark": mark,
+        "users": users_of(now.content, path) if path else [],
+        "sample": of_session(request.session),
+        "ae_titles": outside.ae_titles(),
+        "bundled": outside.bundled(),
+        **more,
+    }
+    return draw(request, "library.html", context, status, now)
+
+
+def _save(request: HttpRequest, path: str, source: str, mark: str) -> HttpResponse:
+    def put(content: Collection) -> None:
+        check_mark(content["libraries"].get(path), mark)
+        content["libraries"][path] = source
+
+    try:
+        change(actor(request), put)
+    except PartMoved as moved:
+        lines = side_by_side(moved.theirs or "", source)
+        gone = moved.theirs is None
+        return draw_library(request, path, source, mark_of(moved.theirs), 409, lines=lines, gone=gone)
+    in_draft(request, f"{path} is saved")
+    return redirect("script_library", path)
+
+
+@require_POST
+@editors_only
+def script_library_delete(request: HttpRequest, path: str) -> HttpResponse:
+    content = working().content
+    if path not in content["libraries"]:
+        raise Http404
+    if users := users_of(content, path):
+        messages.error(request, f"{path} stays: {', '.join(users)} would miss it.")
+        return redirect("script_library", path)
+    change(actor(request), lambda content: content["libraries"].pop(path, None))
+    in_draft(request, f"{path} is removed")
+    return redirect("scripts")

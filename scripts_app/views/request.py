@@ -1,0 +1,39 @@
+"""What the script pages share: who may, who does, and which scripts the person sees."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.contrib.auth.models import User
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from scripts_app.draft import Working, working
+
+EDIT = "scripts_app.edit_scripts"
+editors_only = permission_required(EDIT, raise_exception=True)
+readers_only = permission_required("scripts_app.view_luaentry", raise_exception=True)
+
+
+def user_of(request: HttpRequest) -> User:
+    return cast(User, request.user)
+
+
+def actor(request: HttpRequest) -> str:
+    return user_of(request).get_username()
+
+
+def draw(
+    request: HttpRequest, page: str, context: dict[str, Any], status: int = 200, now: Working | None = None
+) -> HttpResponse:
+    """A page with the line about the draft that every script page has for those who may edit."""
+    if user_of(request).has_perm(EDIT):
+        now = now or working()
+        context = {**context, "draft": now if now.counter else None, "changes": now.differences()}
+    return render(request, f"scripts_app/{page}", context, status=status)
+
+
+def in_draft(request: HttpRequest, what: str) -> None:
+    messages.success(request, f"{what} in the draft; nothing runs differently until it is activated.")

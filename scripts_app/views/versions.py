@@ -1,0 +1,141 @@
+"""The draft before it counts, and what was active before: differences, activation, the way back."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from scripts_app.activation import activate, last_activation, stored_collection
+from scripts_app.collection_check import faults
+from scripts_app.core.collection import Collection, Difference, differences
+from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
+from scripts_app.models import Activation, ScriptDraft
+from scripts_app.outside import outside
+from scripts_app.side_by_side import Line, side_by_side
+from scripts_app.views.request import actor, draw, editors_only, readers_only
+
+_MOVED = "Somebody else has changed the draft since you looked at it; look again."
+
+
+@require_GET
+@editors_only
+def script_draft(request: HttpRequest) -> HttpResponse:
+    return _review(request)
+
+
+def _review(request: HttpRequest, status: int = 200, reason: str = "", error: str = "") -> HttpResponse:
+    now = working()
+    context = {
+        "tables": tables(now.base, now.content),
+        "faults": faults(now.content, outside.ae_titles()),
+        "base_moved": now.counter and now.base != stored_collection(),
+        "reason": reason,
+        "error": error,
+    }
+    return draw(request, "draft.html", context, status, now)
+
+
+def tables(old: Collection, new: Collection) -> list[tuple[Difference, list[Line]]]:
+    return [(found, side_by_side(found.old, found.new)) for found in differences(old, new)]
+
+
+@require_POST
+@editors_only
+def script_activate(request: HttpRequest) -> HttpResponse:
+    reason = request.POST.get("reason", "").strip()
+    if not reason:
+        return _review(request, 422, error="Say why: whoever looks for the cause of a change will read it.")
+    now = working()
+    if faults(now.content, outside.ae_titles()):
+        return _review(request, 422, reason)
+    try:
+        with transaction.atomic():
+            made = activate_draft(_counter(request), actor(request), reason)
+            changes = [f"{found.kind}: {found.title}" for found in now.differences()]
+            outside.audit(actor(request), "activate scripts", made.version, reason=reason, changes=changes)
+    except DraftMoved:
+        return _review(request, 409, reason, _MOVED)
+    except BaseMoved:
+        return _review(request, 409, reason)
+    messages.success(request, "Active: workers take the new scripts from the next image on.")
+    return redirect("script_versions")
+
+
+@require_POST
+@editors_only
+def script_discard(request: HttpRequest) -> HttpResponse:
+    try:
+        with transaction.atomic():
+            discard(_counter(request))
+            outside.audit(actor(request), "discard draft", "scripts")
+    except DraftMoved:
+        return _review(request, 409, error=_MOVED)
+    messages.success(request, "The draft is gone; what runs is as it was.")
+    return redirect("scripts")
+
+
+@require_POST
+@editors_only
+def script_take_over(request: HttpRequest) -> HttpResponse:
+    try:
+        both = take_over(actor(request))
+    except DraftMoved:
+        return redirect("scripts")
+    if both:
+        names = ", ".join(found.title for found in both)
+        messages.warning(
+            request, f"Changed on both sides, yours stays in the draft: {names}. Compare before activating."
+        )
+    else:
+        messages.success(request, "What became active meanwhile is in the draft, too.")
+    return redirect("script_draft")
+
+
+@require_GET
+@readers_only
+def script_versions(request: HttpRequest) -> HttpResponse:
+    page = Paginator(Activation.objects.select_related("version").defer("content"), 50).get_page(
+        request.GET.get("page")
+    )
+    return draw(request, "versions.html", {"page": page, "last": last_activation()})
+
+
+@require_GET
+@readers_only
+def script_version(request: HttpRequest, activation_id: int) -> HttpResponse:
+    """One activation: against the one before it, or with ``?against=active`` against what is active."""
+    shown = get_object_or_404(Activation.objects.select_related("version"), pk=activation_id)
+    before = Activation.objects.filter(pk__lt=shown.pk).first()
+    with_active = request.GET.get("against") == "active"
+    empty: Collection = {"entries": [], "libraries": {}}
+    old = shown.content if with_active else before.content if before else empty
+    new = stored_collection() if with_active else shown.content
+    context = {"shown": shown, "before": before, "with_active": with_active, "tables": tables(old, new)}
+    return draw(request, "version.html", {**context, "is_active": shown.content == stored_collection()})
+
+
+@require_POST
+@editors_only
+def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
+    """Make what was active then active again; a draft under way stays, and notices."""
+    wanted = get_object_or_404(Activation, pk=activation_id)
+    reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
+    wrong = faults(wanted.content, outside.ae_titles())
+    if wrong:
+        messages.error(request, f"Not activated: {wrong[0]}.")
+        return redirect("script_version", wanted.pk)
+    with transaction.atomic():
+        made = activate(wanted.content, actor(request), reason)
+        outside.audit(actor(request), "roll back scripts", made.version, reason=reason, to=wanted.pk)
+    waiting = " The draft is kept." if ScriptDraft.objects.exists() else ""
+    messages.success(request, f"Activation {wanted.pk} is active again.{waiting}")
+    return redirect("script_versions")
+
+
+def _counter(request: HttpRequest) -> int:
+    given = request.POST.get("counter", "")
+    return int(given) if given.isdecimal() and len(given) < 18 else -1

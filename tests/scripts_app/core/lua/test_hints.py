@@ -1,0 +1,65 @@
+"""Hints: what compiles and is probably wrong all the same."""
+
+import pytest
+
+from scripts_app.core.lua.hints import hints
+
+KNOWN = ["AI", "PACS"]
+
+
+def told(source, libraries=()):
+    return [(problem.line, problem.message) for problem in hints(source, KNOWN, libraries)]
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "message"),
+    [
+        (
+            "dataset:Get('PatientNam')",
+            1,
+            "'PatientNam' is neither a DICOM keyword nor gggg,eeee; did you mean PatientName?",
+        ),
+        ("\ndataset:Set('ProcedureCodeSequence[1].CodeValu', 1)", 2, "did you mean CodeValue?"),
+        ("route:Add('PACX')", 1, "no Storage node has the AE title 'PACX'; did you mean PACS?"),
+        ("route:Ad('AI')", 1, "route has no Ad; did you mean Add?"),
+        ("dataset.Get('Modality')", 1, "write dataset:Get(…) with a colon"),
+        ("local a = 1\nprnt(a)", 2, "prnt is defined nowhere; did you mean print?"),
+        ("datset:Get('Modality')", 1, "datset is defined nowhere; did you mean dataset?"),
+        ("error('this must not fail')", 1, "the word fail anywhere in an error fails the image"),
+        ("local x = modality", 1, "modality is defined nowhere"),
+    ],
+)
+def test_a_suspicious_place_is_told_with_its_line(source, line, message):
+    ((found_line, found),) = told(source)
+    assert found_line == line
+    assert message in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "local x, y = 1, 2 print(x, y)",
+        "for i, item in ipairs(dataset:Items('ReferencedStudySequence')) do item:Remove('0008,1150') print(i) end",
+        "function shout(word) print(word:upper()) end shout('a')",
+        "local t = {a = 1, b = {c = 2}} print(t.a, t.b.c)",
+        "route:Add('AI', function(ds) ds:Set('PatientName', 'X') end)",
+        "study.seen = (study.seen or 0) + 1 print(study.seen)",
+        "error('retry: later')",
+        "log:error('did not fail')",
+        "-- prnt('x') datset\nprint([[prnt datset]])",
+        "print(dataset:Get('00100010'), dataset:Get('(0010,0010)'))",
+        "goto done ::done::",
+        "dataset:Get(\"RequestAttributesSequence[AccessionNumber='A.1'].AccessionNumber\")",
+    ],
+)
+def test_good_scripts_are_left_alone(source):
+    assert told(source) == []
+
+
+def test_what_a_library_defines_is_known():
+    assert told("include('libs/phi.lua') anonymise(dataset)", ["function anonymise(ds) end"]) == []
+
+
+def test_no_text_breaks_it():
+    for source in ("", "'", "[[", "--[[", "\x00", "a" * 5000, "(" * 2000, "'\\"):
+        told(source)

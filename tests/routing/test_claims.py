@@ -4,11 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.claims import (
     claim_deliverable,
     claim_unprepared,
+    deliverable_due,
     free_orphans,
     give_back,
     holds_lanes,
@@ -232,3 +235,26 @@ def test_giving_back_carries_out_what_operators_wished_for() -> None:
     assert give_back(ME) == 1
     now = fresh(item)
     assert (now.state, now.pending_state, now.lease_owner) == ("Failed", "", "")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what it counts")
+def test_a_long_queue_is_never_read_through_nor_sorted() -> None:
+    pacs = node()
+    for _ in range(3):
+        due(study_instance_uid="1.1")
+        due("Prepared", node=pacs)
+    with CaptureQueriesContext(connection) as asked:
+        claimed(ME, limit=1, lanes=True)
+        claimed(ME, limit=1)
+        assert deliverable_due(pacs.pk)
+        assert len(claim_deliverable(ME, pacs.pk, 2)) == 2
+        renew(ME)
+        assert give_back(ME) == 4
+    statements = [query["sql"] for query in asked if "routing_queueitem" in query["sql"]]
+    assert len(statements) >= 9
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+            plan = "; ".join(row[3] for row in cursor.fetchall())
+            assert "SCAN" not in plan, statement
+            assert "TEMP B-TREE" not in plan, statement

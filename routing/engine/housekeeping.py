@@ -16,6 +16,7 @@ from routing.claims import free_orphans
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.adopt import adopt
 from routing.engine.directory import Directory
+from routing.engine.echoes import Echoes
 from routing.engine.process import EngineProcess, open_spool, run_folder, settle_departed
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.traffic import TrafficCounter, forget_traffic
@@ -52,6 +53,8 @@ class Housekeeper:
         self._directory = Directory(service.ae_title, service.ae_title_prefix)
         self._looked_until: datetime | None = None
         self._unreadable: set[int] = set()
+        self.in_charge = False
+        """Whether the last round was this one's to do."""
         self.adopted_at_start: int | None = None
         """Files without rows that the first look at all of them found."""
         self._round = 0
@@ -59,7 +62,8 @@ class Housekeeper:
 
     def step(self) -> int:
         """One round; returns how many files were adopted.  Does nothing while another one keeps house."""
-        if not self._take_turn():
+        self.in_charge = self._take_turn()
+        if not self.in_charge:
             return 0
         service = settings.CAPACITOR
         now = timezone.now()
@@ -119,7 +123,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
     with EngineProcess("housekeep") as process:
         wakeup, prepare = Wakeup(run_folder(), "housekeep"), Waker(run_folder(), "prepare")
         process.on_stop(wakeup.nudge)
-        keeper = Housekeeper(process.owner)
+        keeper, echoes = Housekeeper(process.owner), Echoes(settings.CAPACITOR.echo_seconds)
         try:
             while not process.stopping.is_set():
                 try:
@@ -128,6 +132,8 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                     settle_departed()
                     if keeper.step():
                         prepare.wake()
+                    if keeper.in_charge:
+                        echoes.step()
                 except DatabaseProblem as error:
                     log.error("the database cannot be used: %s", first_line(error))
                 except OSError as error:

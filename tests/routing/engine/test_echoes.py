@@ -1,0 +1,62 @@
+"""Nodes are called in the background; what they answer is known before an image fails."""
+
+import pytest
+
+from routing.engine import echoes
+from routing.engine.echoes import Echoes
+from routing.models import NodeStatus
+from tests.acceptance.router import until
+from tests.builders import node
+from tests.routing.dicom.nodes import scripted_node
+from tests.routing.dicom.peers import running_scp
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+
+def until_answered(calling: Echoes, *nodes) -> None:
+    def answered() -> bool:
+        calling.step()
+        return NodeStatus.objects.filter(node__in=nodes, last_echo_at__isnull=False).count() == len(nodes)
+
+    until(answered, 20)
+
+
+def test_every_enabled_storage_node_is_called_and_others_are_not(tmp_path, caplog):
+    with scripted_node(lambda peer: None) as nobody:
+        pass
+    with running_scp(tmp_path) as scp:
+        alive = node("PACS", port=scp.port)
+        dead = node("DEAD", port=nobody)
+        node("OFF", port=scp.port, enabled=False)
+        node("WORKLIST", port=scp.port, role="Worklist")
+        until_answered(Echoes(3600), alive, dead)
+    assert [status.last_echo_ok for status in NodeStatus.objects.order_by("node__ae_title")] == [False, True]
+    assert "node DEAD does not answer C-ECHO" in caplog.text
+
+
+def test_a_node_that_came_back_is_logged_once(tmp_path, caplog):
+    caplog.set_level("INFO", "capacitor")
+    with running_scp(tmp_path) as scp:
+        pacs = node("PACS", port=scp.port)
+        NodeStatus.objects.create(node=pacs, last_echo_ok=False)
+        until_answered(Echoes(3600), pacs)
+        NodeStatus.objects.update(last_echo_at=None)
+        until_answered(Echoes(3600), pacs)
+    assert caplog.text.count("node PACS answers C-ECHO again") == 1
+
+
+def test_zero_seconds_call_nobody():
+    node("PACS", port=1)
+    calling = Echoes(0)
+    calling.step()
+    assert not calling._asked
+
+
+def test_an_error_of_our_own_is_an_answer_too(monkeypatch, caplog):
+    def broken(*_):
+        raise RuntimeError("bug")
+
+    monkeypatch.setattr(echoes, "ask", broken)
+    pacs = node("PACS")
+    until_answered(Echoes(3600), pacs)
+    assert NodeStatus.objects.get().last_echo_message == "C-ECHO ended by an unexpected error"

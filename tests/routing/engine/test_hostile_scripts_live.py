@@ -126,9 +126,16 @@ def told(engine: Engine, item: int) -> list[str]:
 
 
 def gap(engine: Engine) -> timedelta:
-    """The longest time between two preparations, the limit of the second one's scripts taken off."""
-    ends = engine.rows("SELECT at, event FROM routing_historyentry WHERE event IN ('prepared', 'gave up') ORDER BY at")
-    moments = [(datetime.fromisoformat(at), timedelta(seconds=1.6 if event == "gave up" else 0)) for at, event in ends]
+    """
+    The longest time between two moments at which preparations were recorded, the limit of the scripts taken off.
+
+    What is done within 50 ms is recorded together, so an image may share the moment of the one that took long.
+    """
+    ends = engine.rows(
+        "SELECT at, max(event = 'gave up') FROM routing_historyentry WHERE event IN ('prepared', 'gave up')"
+        " GROUP BY at ORDER BY at"
+    )
+    moments = [(datetime.fromisoformat(at), timedelta(seconds=1.5 if failed else 0)) for at, failed in ends]
     return max(late - early - limit for (early, _), (late, limit) in pairwise(moments))
 
 

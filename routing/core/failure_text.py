@@ -2,12 +2,14 @@
 
 import hashlib
 import re
+from functools import lru_cache
 
 _PARTS = re.compile(
     r"""
     (?P<quoted> '[^']*' | "[^"]*" | “[^”]*” )
   | (?P<time> \d{4}-\d\d-\d\d (?: [T\ ] \d\d:\d\d (?: :\d\d (?: \.\d+ )? )? )? | \b \d\d:\d\d:\d\d (?: \.\d+ )? )
-  | (?P<kept> \b [0-9A-Fa-f]{4},[0-9A-Fa-f]{4} \b | \b \d{1,3} (?: \.\d{1,3} ){3} (?! [\w.] ) | \b 0x [0-9A-Fa-f]{1,8} \b
+  | (?P<kept> \b [0-9A-Fa-f]{4},[0-9A-Fa-f]{4} \b | \b \d{1,3} (?: \.\d{1,3} ){3} (?! [\w.] )
+            | \b 0x [0-9A-Fa-f]{1,8} \b
             | (?: (?<= \w ) : | \b port\  | \b line\  ) \d+ \b )
   | (?P<uid> (?<! [\w.] ) [0-2] (?: \.\d+ ){3,} (?! \w ) )
   | (?P<number> (?<! [\w.] ) \d+ (?: \.\d+ )? (?! \w ) )
@@ -29,6 +31,7 @@ def normalised(text: str) -> str:
     return " ".join(line.split())[:_LONGEST]
 
 
+@lru_cache(10_000)
 def mark(text: str) -> str:
     """A short name of the cause that a text tells of, the same for all texts that differ in details only."""
     return hashlib.sha256(normalised(text).encode("utf-8", "replace")).hexdigest()[:12]

@@ -60,8 +60,8 @@ class Prospect:
     able: int = 0
     held: int = 0
     """Of those able, in progress: theirs follows when their worker is done."""
-    refusals: Counter[str] = field(default_factory=Counter)
-    destinations: Counter[str] = field(default_factory=Counter)
+    refusals: dict[str, int] = field(default_factory=dict)
+    destinations: dict[str, int] = field(default_factory=dict)
     oldest: datetime | None = None
     sample: list[QueueItem] = field(default_factory=list)
 
@@ -114,17 +114,20 @@ def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
     rows = list(items.order_by("pk").values_list(*columns, "created_at")[: MOST_AT_ONCE + 1])
     told = Prospect([row[0] for row in rows[:MOST_AT_ONCE]], more=len(rows) > MOST_AT_ONCE)
     sample: list[int] = []
+    refusals, destinations = Counter[str](), Counter[str]()
     for pk, state, destination, received, prepared, purged, owner, created in rows[:MOST_AT_ONCE]:
         refusal = _refusal(action, QueueState(state), received != pk, prepared is None, purged is not None, owner)
         if refusal:
-            told.refusals[refusal] += 1
+            refusals[refusal] += 1
             continue
         told.able += 1
         told.held += bool(owner)
-        told.destinations[destination] += 1
+        destinations[destination] += 1
         told.oldest = min(told.oldest or created, created)
         if len(sample) < SAMPLE:
             sample.append(pk)
+    # Templates ask a Counter for its "items" and are told that there are none of that name.
+    told.refusals, told.destinations = dict(refusals), dict(destinations)
     told.sample = list(QueueItem.objects.filter(pk__in=sample).defer("recipe").order_by("pk"))
     return told
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 
 from routing.core.failure_text import mark, normalised
 from routing.core.states import QueueState
+from routing.counts import ShortLived
 from routing.models import QueueItem
 from routing.operator_actions import Action
 from routing.queue_filter import STUCK, WINDOW, QueueFilter
@@ -59,7 +60,7 @@ class Cause:
 def failures(request: HttpRequest) -> HttpResponse:
     visitor = cast(HtmxHttpRequest, request)
     sight = Sight.of(visitor.user)
-    found = causes()
+    found = known_causes()
     context = {
         "sight": sight,
         "causes": told(found[:MOST_CAUSES], sight),
@@ -71,7 +72,7 @@ def failures(request: HttpRequest) -> HttpResponse:
     return draw(visitor, "routing/failures.html", "routing/_failures.html", context)
 
 
-def causes() -> list[Cause]:
+def find_causes() -> list[Cause]:
     """
     Every cause among the newest failed, rejected and expired items, the most frequent first.
 
@@ -97,9 +98,15 @@ def causes() -> list[Cause]:
     return sorted(groups.values(), key=lambda cause: (-cause.count, cause.state, cause.destination, cause.mark))
 
 
+known_causes = ShortLived(find_causes)
+"""Found out once for everybody who looks at the page."""
+
+
 def told(found: Sequence[Cause], sight: Sight) -> Sequence[Cause]:
     """With the words of each cause, free of what the visitor may not see."""
     items = QueueItem.objects.defer("recipe").in_bulk([cause.newest for cause in found])
+    # What is shared with others holds no words, for each sees different ones.
+    found = [replace(cause) for cause in found]
     for cause in found:
         item = items.get(cause.newest)
         cause.text = normalised(sight.last_error(item)) if item else ""

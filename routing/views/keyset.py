@@ -66,8 +66,10 @@ def sorted_page(
         beyond = models.Q(**{f"{column}__{way}": value}) | models.Q(**{column: value, f"pk__{way}": mark})
         rows = rows.filter(beyond)
     sign = "-" if falling else ""
-    found = list(rows.order_by(f"{sign}{column}", f"{sign}pk")[: size + 1])
-    page, more = found[:size], len(found) > size
+    # The ids alone are sorted: whole rows would fill the sorter's memory many times over.
+    ids = list(rows.order_by(f"{sign}{column}", f"{sign}pk").values_list("pk", flat=True)[: size + 1])
+    there = everything.in_bulk(ids[:size])
+    page, more = [there[pk] for pk in ids[:size] if pk in there], len(ids) > size
     if backwards:
         # Fewer rows than a page before this one: that is the head of the list.
         if not more:

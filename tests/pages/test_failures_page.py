@@ -1,0 +1,105 @@
+"""Failures by cause: a thousand items of one cause are one line, which leads to them and to their retry."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing import queue_filter
+from routing.models import QueueItem
+from routing.views import failures
+from tests.builders import node, queue_item
+from tests.pages.people import HTMX, visitor, words
+
+pytestmark = pytest.mark.django_db
+
+
+def failed(error, state="Failed", **columns):
+    return queue_item(state, last_error=error, prepared_at=timezone.now(), **columns)
+
+
+def lines(answer):
+    """Each line of the table in words."""
+    rows = re.findall(r'<tr id="cause-.*?</tr>', answer.content.decode(), re.DOTALL)
+    return [re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", row)).strip() for row in rows]
+
+
+def test_items_of_one_cause_are_one_line_with_number_studies_and_times():
+    now = timezone.now()
+    for number in range(2, 5):
+        failed(
+            f"gave up after {number} attempts: 0xA700",
+            study_instance_uid=f"1.{number % 2}",
+            updated_at=now - timedelta(hours=number),
+        )
+    failed("gave up after 3 attempts: 0xA700", node=node("AI"))
+    failed("gave up after 3 attempts: 0xA700", "Rejected")
+    queue_item("Prepared", last_error="gave up after 3 attempts: 0xA700")
+    found = lines(visitor().get("/failures/"))
+    assert len(found) == 3
+    assert found[0] == "Failed PACS gave up after # attempts: 0xA700 3 2 4 h ago 2 h ago"
+    assert {line.split()[0:2][1] for line in found[1:]} == {"AI", "PACS"}
+
+
+def test_a_line_leads_to_its_items_and_an_operator_to_their_retry():
+    meant = [failed("no match for 'A' in line 3"), failed("no match for 'B' in line 3")]
+    failed("no match for 'A' in line 4")
+    seen = visitor("operator", phi=True).get("/failures/").content.decode()
+    link = re.search(r'href="(/queue/\?[^"]+)"', seen)[1].replace("&amp;", "&")
+    shown = re.findall(r'<tr id="row-(\d+)"', visitor("operator").get(link).content.decode())
+    assert [int(pk) for pk in shown] == [item.pk for item in reversed(meant)]
+    retry = re.search(r'href="(/queue/ask/\?[^"]+)"', seen)[1].replace("&amp;", "&")
+    assert "Retry 2 items?" in words(visitor("operator").get(retry))
+    assert "/queue/ask/" not in visitor("viewer", phi=True).get("/failures/").content.decode()
+
+
+def test_what_a_script_quotes_is_hidden_from_those_who_may_not_see_patients():
+    queue_item("Failed", last_error="no rule for SMITH")
+    failed("PACS refused T-1", patient_id="T-1")
+    seen = visitor("operator").get("/failures/").content.decode()
+    assert "SMITH" not in seen
+    assert "T-1" not in seen
+    assert "SMITH" in visitor(phi=True).get("/failures/").content.decode()
+
+
+def test_the_most_frequent_causes_come_first_and_the_rest_is_counted(monkeypatch):
+    monkeypatch.setattr(failures, "MOST_CAUSES", 2)
+    for text, number in (("rare", 1), ("frequent", 3), ("medium", 2)):
+        for _ in range(number):
+            failed(text)
+    answer = visitor().get("/failures/")
+    assert [line.split()[2] for line in lines(answer)] == ["frequent", "medium"]
+    assert "1 rarer causes are not shown." in answer.content.decode()
+
+
+def test_only_the_newest_of_each_state_are_looked_at(monkeypatch):
+    monkeypatch.setattr(queue_filter, "WINDOW", 2)
+    for text in ("old", "new", "new"):
+        failed(text)
+    assert [line.split()[2:4] for line in lines(visitor().get("/failures/"))] == [["new", "2"]]
+
+
+def test_without_failures_the_page_is_calm():
+    queue_item("Delivered")
+    assert "Nothing has failed" in visitor().get("/failures/").content.decode()
+
+
+def test_without_a_text_the_line_says_what_the_state_tells():
+    failed("")
+    failed("", "Expired")
+    found = lines(visitor().get("/failures/"))
+    assert sorted(line.split(" 1 ")[0] for line in found) == [
+        "Expired PACS waited too long",
+        "Failed PACS no reason noted",
+    ]
+
+
+def test_a_refresh_is_the_fragment_and_the_number_of_queries_stays(django_assert_max_num_queries):
+    for number in range(30):
+        failed(f"cause {chr(65 + number)}")
+    assert "<html" not in visitor().get("/failures/", headers=HTMX).content.decode()
+    client = visitor()
+    with django_assert_max_num_queries(9):
+        assert len(lines(client.get("/failures/"))) == 30
+    assert QueueItem.objects.count() == 30

@@ -1,0 +1,80 @@
+"""The list as a file: the same items, the same masks, and nothing that a spreadsheet would run."""
+
+import csv
+import io
+import json
+
+import pytest
+from asgiref.sync import async_to_sync
+from django.test import AsyncClient
+
+from routing.models import AuditRecord
+from routing.views import queue_export
+from tests.builders import queue_item
+from tests.pages.people import person, visitor
+
+pytestmark = pytest.mark.django_db
+
+
+def fetch(kind, query="", *, phi=True):
+    """The whole file, as an event loop serves it."""
+    client = AsyncClient()
+    client.force_login(person("viewer", phi=phi))
+
+    async def read():
+        answer = await client.get(f"/queue/export.{kind}?{query}")
+        assert answer.status_code == 200
+        return answer, b"".join([piece async for piece in answer.streaming_content]).decode()
+
+    return async_to_sync(read)()
+
+
+def table(text):
+    return list(csv.DictReader(io.StringIO(text)))
+
+
+def test_the_files_hold_what_the_filter_finds_newest_first(monkeypatch):
+    monkeypatch.setattr(queue_export, "CHUNK", 2)
+    for number in range(1, 6):
+        queue_item("Failed" if number != 3 else "Delivered", id=number, patient_name="MÜLLER^EVA")
+    answer, text = fetch("csv", "state=Failed")
+    assert [row["id"] for row in table(text)] == ["5", "4", "2", "1"]
+    assert {row["patient_name"] for row in table(text)} == {"MÜLLER^EVA"}
+    assert answer["Content-Type"] == "text/csv; charset=utf-8"
+    assert 'attachment; filename="queue-' in answer["Content-Disposition"]
+    rows = json.loads(fetch("json", "state=Failed")[1])
+    assert [row["id"] for row in rows] == [5, 4, 2, 1]
+    assert rows[0]["size"] == 1000
+    assert "recipe" not in rows[0]
+
+
+def test_no_items_are_an_empty_table_and_an_empty_list():
+    assert table(fetch("csv")[1]) == []
+    assert json.loads(fetch("json")[1]) == []
+
+
+def test_patients_are_masked_and_the_export_is_audited():
+    queue_item("Failed", patient_name="SMITH^J", patient_id="ID-8", accession_number="ACC-8", last_error="no SMITH")
+    for kind in ("csv", "json"):
+        text = fetch(kind, "q=x", phi=False)[1] + fetch(kind, phi=False)[1]
+        assert not any(value in text for value in ("SMITH", "ID-8", "ACC-8"))
+    record = AuditRecord.objects.last()
+    assert (record.actor, record.action, record.detail) == ("the viewer", "export csv", {"filter": "q=x"})
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+def test_no_value_is_a_formula_in_a_spreadsheet(text):
+    queue_item("Failed", patient_name=text, last_error=f"{text} said the node")
+    row = table(fetch("csv")[1])[0]
+    assert row["patient_name"] == f"'{text}"
+    assert row["last_error"].startswith("'")
+    assert json.loads(fetch("json")[1])[0]["patient_name"] == text
+
+
+def test_numbers_stay_numbers():
+    assert queue_export.harmless(-5) == -5
+    assert queue_export.harmless("") == ""
+
+
+def test_somebody_without_a_role_gets_no_file():
+    assert visitor("nobody").get("/queue/export.csv").status_code == 403

@@ -1,0 +1,161 @@
+"""What people do to many items: exactly that, at once, and back again."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing import operator_actions
+from routing.models import AuditRecord, HistoryEntry, Node, OperatorAction, OperatorStep, QueueItem
+from routing.operator_actions import Action, TooLate, last_undoable, perform, undo
+from tests.builders import node, queue_item
+
+pytestmark = pytest.mark.django_db
+
+
+def columns(*items):
+    """Every column of these items as it stands in the database."""
+    return {row["id"]: row for row in QueueItem.objects.filter(pk__in=[item.pk for item in items]).values()}
+
+
+def do(action, *items, **more):
+    return perform(action, [item.pk for item in items], actor="olga", scope="state=Failed", **more)
+
+
+def stories():
+    """Items in every state, with something in every column that an action may change."""
+    now = timezone.now()
+    pacs = node("PACS")
+    given = {
+        "node": pacs,
+        "prepared_at": now - timedelta(minutes=3),
+        "attempt_count": 4,
+        "last_error": "no connection",
+        "last_status": 0xA700,
+        "recipe": b"recipe",
+        "prepared_file": "1.dcm",
+        "updated_at": now - timedelta(minutes=2, microseconds=7),
+        "not_before": now + timedelta(minutes=1, microseconds=3),
+    }
+    states = ("Prepared", "Failed", "Rejected", "Expired", "Delivered", "Dropped")
+    return [queue_item("New", node=pacs), *(queue_item(state, **given) for state in states)]
+
+
+@pytest.mark.parametrize("action", list(Action))
+def test_undo_gives_every_column_back_exactly(action):
+    items = stories()
+    before = columns(*items)
+    done = do(action, *items, node=node("OTHER") if action is Action.REDIRECT else None)
+    changed = {pk for pk, row in columns(*items).items() if row != before[pk]}
+    assert len(changed) == done.moved == OperatorStep.objects.count() > 0
+    assert done.moved + done.untouched == len(items)
+    assert undo(done) == done.moved
+    assert columns(*items) == before
+    lines = HistoryEntry.objects.filter(event="undone")
+    assert {(line.item_id, line.to_state, line.actor) for line in lines} == {
+        (pk, before[pk]["state"], "olga") for pk in changed
+    }
+
+
+@pytest.mark.parametrize(
+    ("action", "ends"),
+    [
+        (Action.RETRY, "New Prepared Prepared Prepared Prepared Delivered Dropped"),
+        (Action.FAIL, "Failed Failed Failed Failed Expired Delivered Dropped"),
+        (Action.REJECT, "Rejected Rejected Rejected Rejected Expired Delivered Dropped"),
+        (Action.DELETE, "Dropped Dropped Dropped Dropped Dropped Delivered Dropped"),
+        (Action.PREPARE_AGAIN, "New New New New New Delivered New"),
+        (Action.SEND_AGAIN, "New Prepared Prepared Prepared Prepared Prepared Dropped"),
+        (Action.REDIRECT, "New Prepared Prepared Prepared Prepared Delivered Dropped"),
+    ],
+)
+def test_each_action_moves_what_the_table_of_states_allows(action, ends):
+    items = stories()
+    do(action, *items, node=node("OTHER") if action is Action.REDIRECT else None)
+    assert [columns(item)[item.pk]["state"] for item in items] == ends.split()
+
+
+def test_another_destination_is_in_item_and_history_and_the_old_errors_are_gone():
+    other = node("OTHER")
+    item = stories()[2]
+    do(Action.REDIRECT, item, node=other, note="PACS is down")
+    now = columns(item)[item.pk]
+    assert (now["destination_ae_title"], now["node_id"], now["attempt_count"]) == ("OTHER", other.pk, 0)
+    assert (now["last_error"], now["last_status"], now["recipe"]) == ("", None, b"recipe")
+    assert now["not_before"] <= timezone.now()
+    line = HistoryEntry.objects.get(item=item)
+    assert (line.event, line.from_state, line.to_state) == ("redirected", "Failed", "Prepared")
+    assert line.note == "to OTHER: PACS is down"
+    assert AuditRecord.objects.get().detail == {"filter": "state=Failed", "reason": "PACS is down", "node": "OTHER"}
+
+
+def test_what_a_worker_holds_is_not_redirected():
+    item = queue_item("Prepared", prepared_at=timezone.now(), lease_owner="host:1:a")
+    before = columns(item)
+    assert do(Action.REDIRECT, item, node=node("OTHER")).untouched == 1
+    assert columns(item) == before
+
+
+def test_a_wish_of_an_item_in_progress_is_withdrawn_by_undo():
+    item = queue_item("Prepared", lease_owner="host:1:a")
+    before = columns(item)
+    done = do(Action.DELETE, item)
+    assert (done.moved, done.pending) == (0, 1)
+    assert columns(item)[item.pk]["pending_state"] == "Dropped"
+    assert undo(done) == 1
+    assert columns(item) == before
+
+
+def test_what_has_moved_on_stays_when_the_rest_goes_back():
+    stays, taken, back = (queue_item("Failed", prepared_at=timezone.now()) for _ in range(3))
+    done = do(Action.RETRY, stays, taken, back)
+    QueueItem.objects.filter(pk=stays.pk).update(state="Delivered", updated_at=timezone.now())
+    QueueItem.objects.filter(pk=taken.pk).update(lease_owner="host:1:a")
+    assert undo(done) == 1
+    assert [columns(item)[item.pk]["state"] for item in (stays, taken, back)] == ["Delivered", "Prepared", "Failed"]
+    assert OperatorAction.objects.get().put_back == 1
+
+
+def test_undo_is_possible_once_and_only_for_a_while():
+    item = queue_item("Failed")
+    done = do(Action.REJECT, item)
+    assert last_undoable("olga") == done
+    assert last_undoable("otto") is None
+    undo(done)
+    assert last_undoable("olga") is None
+    with pytest.raises(TooLate):
+        undo(done)
+    done = do(Action.REJECT, item)
+    OperatorAction.objects.filter(pk=done.pk).update(undo_until=timezone.now() - timedelta(minutes=1))
+    assert last_undoable("olga") is None
+    with pytest.raises(TooLate):
+        undo(OperatorAction.objects.get(pk=done.pk))
+    assert columns(item)[item.pk]["state"] == "Rejected"
+
+
+def test_a_node_that_is_gone_meanwhile_does_not_stop_the_undo():
+    item = queue_item("Prepared", node=node("SHORTLIVED"), prepared_at=timezone.now())
+    done = do(Action.REDIRECT, item, node=node("OTHER"))
+    Node.objects.get(ae_title="SHORTLIVED").delete()
+    assert undo(done) == 1
+    now = columns(item)[item.pk]
+    assert (now["destination_ae_title"], now["node_id"]) == ("SHORTLIVED", None)
+
+
+def test_what_did_nothing_is_not_audited_and_cannot_be_undone():
+    done = do(Action.FAIL, queue_item("Delivered"))
+    assert (done.moved, done.untouched) == (0, 1)
+    assert not AuditRecord.objects.exists()
+    assert last_undoable("olga") is None
+
+
+def test_many_items_go_in_chunks_and_time_ends_the_action_between_two(monkeypatch):
+    monkeypatch.setattr(operator_actions, "_CHUNK", 2)
+    items = [queue_item("Failed") for _ in range(5)]
+    done = do(Action.REJECT, *items)
+    assert done.moved == OperatorStep.objects.filter(action=done).count() == 5
+    assert undo(done) == 5
+    monkeypatch.setattr(operator_actions, "_LONGEST", -1.0)
+    done = do(Action.REJECT, *items)
+    assert done.moved == 2
+    assert undo(done) == 2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 
 from routing.core.instance import OutgoingInstance, SendResult
 from routing.dicom.contexts import plan
@@ -16,7 +17,9 @@ Wanted = tuple[str, Sequence[str]]
 class KeptAssociation:
     """At most one open association of one sender; for that sender's thread only."""
 
-    def __init__(self) -> None:
+    def __init__(self, opening: Callable[[], AbstractContextManager[None]]) -> None:
+        """``opening()`` is entered for as long as the node is asked for an association."""
+        self._opening = opening
         self.answered = 0
         """Requests that were answered over the association that is open."""
         self.rested = False
@@ -41,7 +44,8 @@ class KeptAssociation:
         )
         self.release()
         contexts = plan([first, *others, *before])[0]
-        self._open = StorageAssociation.open(target.address(calling_ae_title), contexts)
+        with self._opening():
+            self._open = StorageAssociation.open(target.address(calling_ae_title), contexts)
         self._route = route
         self._proposed = frozenset((sop_class, syntax) for sop_class, syntaxes in contexts for syntax in syntaxes)
         self.answered = 0

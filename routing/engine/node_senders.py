@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from routing.claims import Deliverable
 from routing.engine.outgoing import Outgoing
@@ -41,6 +42,7 @@ class NodeSenders:
         self._threads: set[threading.Thread] = set()
         self._idle = 0
         self._sending = 0
+        self._opening = 0
         self._open = True
         self._stopping = False
         self._trouble = False
@@ -98,7 +100,7 @@ class NodeSenders:
         return not any(thread.is_alive() for thread in threads)
 
     def _run(self) -> None:
-        sender = Sender(self._outgoing, self._journal, self._report, self._may_go_on)
+        sender = Sender(self._outgoing, self._journal, self._report, self._may_go_on, self._asking_for_association)
         try:
             while (batch := self._next()) is not None:
                 fine = False
@@ -112,16 +114,34 @@ class NodeSenders:
             sender.close()
 
     def _next(self) -> list[Deliverable] | None:
-        """The next batch; None when there was none for long enough, and then the thread counts no more."""
+        """
+        The next batch; None when there was none for long enough, and then the thread counts no more.
+
+        Nor does it keep an association for later while another sender asks for
+        one: there are nodes that take one at a time.
+        """
         with self._changed:
             self._idle += 1
-            self._changed.wait_for(lambda: self._batches or self._stopping, self.target.settings.idle_association)
+            self._changed.wait_for(
+                lambda: self._batches or self._stopping or self._opening, self.target.settings.idle_association
+            )
             self._idle -= 1
             if self._batches:
                 self._sending += 1
                 return self._batches.popleft()
             self._threads.discard(threading.current_thread())
             return None
+
+    @contextlib.contextmanager
+    def _asking_for_association(self) -> Iterator[None]:
+        with self._changed:
+            self._opening += 1
+            self._changed.notify_all()
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._opening -= 1
 
     def _done(self, fine: bool) -> None:
         with self._changed:

@@ -7,6 +7,7 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -35,17 +36,19 @@ class Sender:
         journal: Callable[[int], None],
         report: Callable[[Report], None],
         may_go_on: Callable[[], bool],
+        opening: Callable[[], AbstractContextManager[None]],
     ) -> None:
         """
         ``journal`` is told of each item that the node has taken, before anybody else is.
 
         ``may_go_on`` is asked before each item; on False the rest of the batch goes back.
+        ``opening()`` is entered for as long as the node is asked for an association.
         """
         self._outgoing = outgoing
         self._journal = journal
         self._report = report
         self._may_go_on = may_go_on
-        self._kept = KeptAssociation()
+        self._kept = KeptAssociation(opening)
         self._transcoder: Transcoder | None = None
 
     def send(self, target: Target, batch: Sequence[Deliverable]) -> bool:

@@ -1,6 +1,7 @@
 """The threads that send to one node."""
 
 import queue
+import threading
 import time
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 from routing.claims import Deliverable
 from routing.engine.node_senders import NodeSenders
 from routing.engine.outgoing import Outgoing
-from routing.engine.reports import Faulty, Returned, Unreachable
+from routing.engine.reports import Answered, Faulty, Report, Returned, Unreachable
 from routing.engine.target import DeliverySettings, target_of
 from routing.spool import Spool
 from tests.routing.dicom.nodes import scripted_node
@@ -30,7 +31,7 @@ class Told:
         with scripted_node(lambda peer: None) as port:
             self.target = target_of(node(port, **columns), DeliverySettings(batch_size=2, idle_association=0.05))
         self.spool = Spool(folder, "none")
-        self.reports: queue.Queue = queue.Queue()
+        self.reports: queue.Queue[Report] = queue.Queue()
         self.room_when_told: list[int] = []
         self.senders = NodeSenders(self.target, Outgoing(self.spool), lambda item_id: None, self.report)
 
@@ -82,5 +83,27 @@ def test_a_node_that_failed_last_time_gets_a_single_batch(tmp_path):
     told.senders.set_open(True)
     assert told.senders.room() == 2
     told.senders.give([item(1), item(2)])
-    assert isinstance(told.next(), Faulty)
-    assert told.room_when_told == [0]
+    assert [type(told.next()), type(told.next())] == [Faulty, Faulty]
+    assert told.room_when_told == [0, 0]
+
+
+def test_a_node_that_takes_one_association_at_a_time_is_not_kept_waiting_for_an_idle_one(tmp_path):
+    given = threading.Event()
+
+    def one_at_a_time(peer):
+        peer.accept()
+        request, _ = peer.receive_store()
+        given.wait(PATIENCE)
+        peer.respond(request)
+        peer.answer_release()
+
+    with scripted_node(one_at_a_time) as port:
+        told = Told(tmp_path, max_associations=2)
+        settings = DeliverySettings(idle_association=3600, acse_timeout=PATIENCE)
+        told.senders.target = target_of(node(port, "ONE_ONLY"), settings)
+        told.senders.give([told.waiting(1)])
+        told.senders.give([told.waiting(2)])
+        given.set()
+        assert [type(told.next()), type(told.next())] == [Answered, Answered]
+        told.senders.stop()
+        assert told.senders.join(time.monotonic() + PATIENCE)

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 
 from routing.core.ae_title import IllegalAETitle, KnownTitle, TitleBook, checked
+from routing.core.title_conflicts import Conflict, conflicts
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.models import KnownSender, Node
 
@@ -163,21 +164,30 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         """Every called AE title may lead to one place only."""
         own = settings.CAPACITOR.ae_title
         others = title_book(exclude=self.instance.pk).titles()
+        prefixed = settings.CAPACITOR.ae_title_prefix + cleaned["ae_title"]
         for field, titles in (("ae_title", [cleaned["ae_title"]]), ("aliases", cleaned.get("aliases") or [])):
             for title in titles:
                 if title == own:
                     self.add_error(field, f"{title} is the router's own AE title")
                 elif title in others:
                     self.add_error(field, f"{title} already leads to {others[title]}")
+        if "ae_title" in cleaned and prefixed != cleaned["ae_title"] and prefixed in others:
+            self.add_error("ae_title", f"{prefixed}, which would mean this node, already leads to {others[prefixed]}")
+
+
+def _known_titles(exclude: int | None = None) -> list[KnownTitle]:
+    nodes = Node.objects.filter(role=Node.Role.STORAGE).exclude(pk=exclude)
+    return [KnownTitle(node.pk, node.ae_title, tuple(node.aliases), node.enabled) for node in nodes]
 
 
 def title_book(exclude: int | None = None) -> TitleBook:
     """What every called AE title means right now (D1)."""
-    nodes = Node.objects.filter(role=Node.Role.STORAGE)
-    if exclude is not None:
-        nodes = nodes.exclude(pk=exclude)
-    known = [KnownTitle(node.pk, node.ae_title, tuple(node.aliases), node.enabled) for node in nodes]
-    return TitleBook(known, settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
+    return TitleBook(_known_titles(exclude), settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
+
+
+def title_conflicts() -> list[Conflict]:
+    """Called AE titles that more than one node should get; imported configurations may have them."""
+    return conflicts(_known_titles(), settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
 
 
 class KnownSenderForm(forms.ModelForm):  # type: ignore[type-arg]

@@ -1,9 +1,7 @@
-"""The C-ECHO button: does the node answer, and how fast?"""
+"""The C-ECHO buttons: does the node answer, how fast, and what would it take?"""
 
-from dataclasses import replace
 from typing import cast
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
@@ -12,9 +10,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from routing.audit import audit
-from routing.dicom.verification import EchoResult, echo
-from routing.engine.addresses import WrongTlsFiles, address_of
-from routing.models import Node, NodeStatus
+from routing.dicom.contexts import common
+from routing.engine.echoes import ask, keep_echo
+from routing.models import Node
 from routing.views.request import HtmxHttpRequest
 
 LIMIT = 10.0
@@ -24,25 +22,18 @@ LIMIT = 10.0
 @require_POST
 @permission_required("routing.operate_nodes", raise_exception=True)
 def node_echo(request: HttpRequest, node_id: int) -> HttpResponse:
-    """Call the node, keep what it answered, and show it."""
+    """Call the node, keep what it answered, and show it; with ``contexts`` also ask what it would accept."""
     operator = cast(HtmxHttpRequest, request)
     node = get_object_or_404(Node, pk=node_id)
-    result = _echo(node)
-    status, _ = NodeStatus.objects.get_or_create(node=node)
-    status.last_echo_at, status.last_echo_ok = timezone.now(), result.ok
-    status.last_echo_ms, status.last_echo_message = result.latency_ms, result.message
-    # Only these: a worker may write the other columns at the same moment.
-    status.save(update_fields=["last_echo_at", "last_echo_ok", "last_echo_ms", "last_echo_message"])
+    asking = "contexts" in request.POST
+    result = ask(node, LIMIT, common() if asking else ())
+    status = keep_echo(node, result)
+    if asking and result.accepted is not None:
+        status.accepted_contexts = [[sop_class, list(syntaxes)] for sop_class, syntaxes in result.accepted.items()]
+        status.accepted_contexts_at = timezone.now()
+        status.save(update_fields=["accepted_contexts", "accepted_contexts_at"])
     audit(operator.user.get_username(), "echo node", node.ae_title, ok=result.ok, message=result.message)
     if not operator.htmx:
         messages.add_message(request, messages.SUCCESS if result.ok else messages.ERROR, result.message)
-        return redirect("nodes")
+        return redirect("node", node_id) if asking else redirect("nodes")
     return render(request, "routing/_echo_result.html", {"status": status, "node": node})
-
-
-def _echo(node: Node) -> EchoResult:
-    try:
-        address = address_of(node, settings.CAPACITOR.ae_title)
-    except WrongTlsFiles as error:
-        return EchoResult(ok=False, latency_ms=0, message=str(error))
-    return echo(replace(address, connect_timeout=LIMIT, acse_timeout=LIMIT, response_timeout=LIMIT))

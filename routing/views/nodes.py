@@ -10,7 +10,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit import audit
-from routing.forms import NodeForm, title_book
+from routing.forms import NodeForm, title_book, title_conflicts
 from routing.models import Node, NodeStatus
 from routing.views.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw
@@ -23,7 +23,11 @@ def nodes(request: HttpRequest) -> HttpResponse:
 
 
 def draw_nodes(request: HtmxHttpRequest) -> HttpResponse:
-    context = {"rows": rows(), "others": Node.objects.exclude(role=Node.Role.STORAGE)}
+    context = {
+        "rows": rows(),
+        "others": Node.objects.exclude(role=Node.Role.STORAGE),
+        "conflicts": title_conflicts(),
+    }
     return draw(request, "routing/nodes.html", "routing/_nodes.html", context)
 
 
@@ -37,6 +41,23 @@ def rows() -> list[tuple[Destination, list[str]]]:
         for found in destinations()
         if found.node is not None
     ]
+
+
+@require_GET
+@permission_required("routing.view_node", raise_exception=True)
+def node_called(request: HttpRequest) -> HttpResponse:
+    """Where an image goes whose sender calls this AE title (D1)."""
+    visitor = cast(HtmxHttpRequest, request)
+    called = visitor.GET.get("called", "").strip(" ")
+    book = title_book()
+    found = book.resolve(called) if called else None
+    context = {
+        "called": called,
+        "found": found,
+        "node": Node.objects.filter(pk=found.node_id).first() if found else None,
+        "nearest": book.nearest(called) if called else None,
+    }
+    return draw(visitor, "routing/node_called.html", "routing/_node_called.html", context)
 
 
 @require_POST
@@ -85,7 +106,7 @@ def _edit(request: HtmxHttpRequest, node: Node | None) -> HttpResponse:
             action = "create node" if node is None else "change node"
             audit(request.user.get_username(), action, saved.ae_title, **_changes(form))
         messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")
-        return redirect("nodes")
+        return redirect("node", saved.pk) if node else redirect("nodes")
     status = 422 if form.is_bound else 200
     return render(request, "routing/node_form.html", {"form": form, "node": node}, status=status)
 

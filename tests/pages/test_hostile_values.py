@@ -18,6 +18,7 @@ PAGES = [
     "/queue/201/",
     "/nodes/",
     "/nodes/1/",
+    "/nodes/1/status/",
     "/senders/",
     "/scripts/",
     "/logs/",

@@ -1,0 +1,26 @@
+"""How node pages show what somebody changed."""
+
+from typing import Any
+
+from django import template
+
+register = template.Library()
+
+
+@register.filter
+def node_changes(detail: dict[str, Any]) -> list[tuple[str, str]]:
+    """Each field with its old and new value; a node's settings are no patient data."""
+    return [
+        (name.replace("_", " "), " → ".join(map(_words, value)) if _is_change(value) else _words(value))
+        for name, value in detail.items()
+    ]
+
+
+def _is_change(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2
+
+
+def _words(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "nothing"
+    return {True: "yes", False: "no", None: "nothing", "": "nothing"}.get(value, str(value))

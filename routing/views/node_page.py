@@ -1,0 +1,117 @@
+"""One node: how it is doing, what it accepts, what changed, and what an operator can do about it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from routing.audit import audit
+from routing.core.states import QUEUE_STATES
+from routing.forms import title_book
+from routing.models import AuditRecord, Node
+from routing.probe_image import send_probe_image
+from routing.sight import Sight
+from routing.views.destinations import destinations
+from routing.views.request import HtmxHttpRequest, draw
+
+ACTIONS = (
+    *("create node", "change node", "delete node", "pause node", "resume node"),
+    *("set schedule aside", "follow schedule", "test image"),
+)
+MOST_CHANGES = 30
+
+
+@require_GET
+@permission_required("routing.view_node", raise_exception=True)
+def node_page(request: HttpRequest, node_id: int) -> HttpResponse:
+    visitor = cast(HtmxHttpRequest, request)
+    node = get_object_or_404(Node, pk=node_id)
+    found = next((each for each in destinations() if each.node and each.node.pk == node_id), None)
+    titles = [title for title, ae_title in title_book().titles().items() if ae_title == node.ae_title]
+    context: dict[str, Any] = {
+        "node": node,
+        "destination": found,
+        "status": found.status if found else None,
+        "titles": sorted(titles, key=lambda title: (title != node.ae_title, title)),
+        "sight": Sight.of(visitor.user),
+        "changes": (),
+    }
+    if visitor.user.has_perm("routing.view_auditrecord"):
+        # In the order of the key, or a long audit log would be sorted for thirty lines of it.
+        changes = AuditRecord.objects.filter(object=node.ae_title, action__in=ACTIONS)
+        context["changes"] = changes.order_by("-id")[:MOST_CHANGES]
+    return draw(visitor, "routing/node.html", "routing/_node.html", context)
+
+
+@require_POST
+@permission_required("routing.operate_nodes", raise_exception=True)
+def node_schedule(request: HttpRequest, node_id: int) -> HttpResponse:
+    """Send outside the schedule until a time of day (server's zone); without one, follow the schedule again."""
+    node = get_object_or_404(Node, pk=node_id)
+    text = request.POST.get("until", "").strip()
+    try:
+        until = _next(text, timezone.localtime()) if text else None
+    except ValueError:
+        messages.error(request, f"{text!r} is not a time of day; write it like 18:30. Nothing was changed.")
+        return redirect("node", node_id)
+    with transaction.atomic():
+        # Not by save(): the associations need not be opened anew for this.
+        Node.objects.filter(pk=node_id).update(ignore_schedule_until=until)
+        detail = {"until": until.isoformat(timespec="minutes")} if until else {}
+        audit(
+            request.user.get_username(), "set schedule aside" if until else "follow schedule", node.ae_title, **detail
+        )
+    if until:
+        messages.success(request, f"{node.ae_title} is sent to until {until:%Y-%m-%d %H:%M %Z}, whatever its schedule.")
+    else:
+        messages.success(request, f"{node.ae_title} follows its schedule again.")
+    return redirect("node", node_id)
+
+
+def _next(text: str, now: datetime) -> datetime:
+    """The next moment at which the clock shows this; ValueError when it is no time of day."""
+    clock = datetime.strptime(text, "%H:%M").time()
+    at = datetime.combine(now.date(), clock, now.tzinfo)
+    return at if at > now else at + timedelta(days=1)
+
+
+@require_POST
+@permission_required("routing.operate_nodes", raise_exception=True)
+def node_test_image(request: HttpRequest, node_id: int) -> HttpResponse:
+    """Queue a synthetic image for the node and show what becomes of it."""
+    node = get_object_or_404(Node, pk=node_id)
+    if not node.enabled or node.role != Node.Role.STORAGE:
+        why = "is disabled" if not node.enabled else f"has the role {node.role}, which takes no images"
+        messages.error(request, f"{node.ae_title} {why}: no test image was made.")
+        return redirect("node", node_id)
+    actor = request.user.get_username()
+    with transaction.atomic():
+        item_id = send_probe_image(node, actor)
+        audit(actor, "test image", node.ae_title, item=item_id)
+    waits = "; the node is paused, so it waits" if node.paused else ""
+    messages.success(request, f"A synthetic test image is on its way to {node.ae_title}{waits}. This is its item.")
+    return redirect("queue_item", item_id)
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("routing.delete_node", raise_exception=True)
+def node_delete(request: HttpRequest, node_id: int) -> HttpResponse:
+    """Ask, and say what would be lost; then remove it, unless images still wait for it."""
+    node = get_object_or_404(Node, pk=node_id)
+    with transaction.atomic():
+        waiting = node.items.filter(state__in=QUEUE_STATES).count()
+        if request.method == "POST" and not waiting:
+            audit(request.user.get_username(), "delete node", node.ae_title, host=node.host, port=node.port)
+            node.delete()
+            messages.success(request, f"{node.ae_title} is deleted; calls for it are refused from now on.")
+            return redirect("nodes")
+    status = 409 if request.method == "POST" else 200
+    return render(request, "routing/node_delete.html", {"node": node, "waiting": waiting}, status=status)

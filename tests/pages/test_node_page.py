@@ -1,0 +1,192 @@
+"""One node's page: what it says, and what can be done there by whom."""
+
+import dataclasses
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.utils import timezone
+
+from routing.audit import audit
+from routing.models import AuditRecord, Node, NodeStatus, QueueItem
+from tests.builders import node, queue_item
+from tests.pages.busy_router import busy_router
+from tests.pages.people import HTMX, visitor, words
+from tests.routing.dicom.peers import running_scp
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def spool(monkeypatch, tmp_path):
+    changed = dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path, durable="none")
+    monkeypatch.setattr(settings, "CAPACITOR", changed)
+
+
+def test_a_viewer_reads_how_the_node_is_doing_and_what_leads_there_and_has_no_button():
+    busy_router()
+    research = Node.objects.get(ae_title="RESEARCH")
+    answer = visitor().get(f"/nodes/{research.pk}/status/")
+    told = words(answer)
+    assert re.search(r"State failing next try in 4 min, after 6 failures in a row", told)
+    assert "Led here by RESEARCH DCP_RESEARCH" in told
+    assert "no connection to RESEARCH at 192.0.2.30" in told
+    assert answer.content.decode().count("<form method") == 1
+
+
+def test_the_fragment_is_part_of_the_page_and_an_unknown_node_is_not_there():
+    pacs = node("PACS")
+    assert "<html" not in visitor().get(f"/nodes/{pacs.pk}/status/", headers=HTMX).content.decode()
+    assert visitor("operator").get("/nodes/999/status/").status_code == 404
+
+
+def test_a_node_of_another_role_has_a_page_too():
+    assert "Role Worklist" in words(visitor().get(f"/nodes/{node('WL', role='Worklist').pk}/status/"))
+
+
+@pytest.mark.integration
+def test_what_a_node_accepts_is_asked_told_and_remembered(tmp_path):
+    with running_scp(tmp_path, rejected_sop_classes=frozenset({"1.2.840.10008.5.1.4.1.1.2"})) as scp:
+        pacs = node("PACS", port=scp.port)
+        visitor("operator").post(f"/nodes/{pacs.pk}/echo/", {"contexts": "1"})
+    told = words(visitor().get(f"/nodes/{pacs.pk}/status/"))
+    assert "MR Image Storage: Explicit VR Little Endian, Implicit VR Little Endian, JPEG Baseline" in told
+    status = NodeStatus.objects.get(node=pacs)
+    assert "1.2.840.10008.5.1.4.1.1.2" not in dict(status.accepted_contexts)
+    assert (len(status.accepted_contexts), status.last_echo_ok) == (17, True)
+
+
+def test_asking_a_dead_node_keeps_what_was_known(monkeypatch):
+    pacs = node("PACS", tls=True, tls_ca="/nowhere/ca.pem")
+    NodeStatus.objects.create(node=pacs, accepted_contexts=[["1.2.840.10008.5.1.4.1.1.4", []]])
+    answer = visitor("operator").post(f"/nodes/{pacs.pk}/echo/", {"contexts": "1"}, follow=True)
+    assert "/nowhere/ca.pem" in words(answer)
+    assert NodeStatus.objects.get(node=pacs).accepted_contexts
+
+
+@pytest.mark.usefixtures("spool")
+def test_an_operator_sends_a_test_image_and_comes_to_its_item():
+    pacs = node("PACS", paused=True)
+    answer = visitor("operator").post(f"/nodes/{pacs.pk}/test-image/", follow=True)
+    item = QueueItem.objects.get()
+    assert answer.redirect_chain == [(f"/queue/{item.pk}/", 302)]
+    assert "on its way to PACS; the node is paused, so it waits" in words(answer)
+    assert (item.state, item.node) == ("Prepared", pacs)
+    assert AuditRecord.objects.get().detail == {"item": item.pk}
+
+
+@pytest.mark.parametrize(
+    ("columns", "why"), [({"enabled": False}, "is disabled"), ({"role": "Worklist"}, "takes no images")]
+)
+def test_no_test_image_is_made_for_a_node_that_could_not_take_it(columns, why):
+    answer = visitor("operator").post(f"/nodes/{node('PACS', **columns).pk}/test-image/", follow=True)
+    assert why in words(answer)
+    assert not QueueItem.objects.exists()
+
+
+def test_the_schedule_is_set_aside_until_the_next_time_the_clock_shows_this_and_followed_again():
+    pacs = node("PACS", process_schedule=["22:00 - 06:00"])
+    before = pacs.updated_at
+    client = visitor("operator")
+    soon = timezone.localtime() + timedelta(hours=1)
+    client.post(f"/nodes/{pacs.pk}/schedule/", {"until": f"{soon:%H:%M}"})
+    pacs.refresh_from_db()
+    assert timedelta(minutes=58) < pacs.ignore_schedule_until - timezone.now() <= timedelta(hours=1)
+    assert pacs.updated_at == before
+    assert "set aside" in words(client.get("/nodes/"))
+    past = timezone.localtime() - timedelta(hours=1)
+    client.post(f"/nodes/{pacs.pk}/schedule/", {"until": f"{past:%H:%M}"})
+    pacs.refresh_from_db()
+    assert timedelta(hours=22) < pacs.ignore_schedule_until - timezone.now() < timedelta(hours=24)
+    assert "follows its schedule again" in words(client.post(f"/nodes/{pacs.pk}/schedule/", follow=True))
+    pacs.refresh_from_db()
+    assert pacs.ignore_schedule_until is None
+    actions = AuditRecord.objects.order_by("id").values_list("action", flat=True)
+    assert list(actions) == ["set schedule aside", "set schedule aside", "follow schedule"]
+
+
+def test_a_time_that_no_clock_shows_changes_nothing():
+    pacs = node("PACS", process_schedule=["22:00 - 06:00"])
+    answer = visitor("operator").post(f"/nodes/{pacs.pk}/schedule/", {"until": "25:61"}, follow=True)
+    assert "'25:61' is not a time of day; write it like 18:30" in words(answer)
+    assert not AuditRecord.objects.exists()
+
+
+def test_a_node_that_items_wait_for_is_not_deleted_and_the_page_says_why():
+    pacs = node("PACS")
+    queue_item("Failed", node=pacs)
+    queue_item("Prepared", node=pacs)
+    client = visitor("administrator")
+    page = client.get(f"/nodes/{pacs.pk}/delete/")
+    assert "It cannot be deleted: 2 items in the queue are for it" in words(page)
+    assert "Delete PACS</button>" not in page.content.decode()
+    assert client.post(f"/nodes/{pacs.pk}/delete/").status_code == 409
+    assert Node.objects.exists()
+
+
+def test_a_node_that_nothing_waits_for_is_deleted_and_its_history_stays():
+    pacs = node("PACS")
+    item = queue_item("Delivered", node=pacs)
+    answer = visitor("administrator").post(f"/nodes/{pacs.pk}/delete/", follow=True)
+    assert "PACS is deleted" in words(answer)
+    assert not Node.objects.exists()
+    item.refresh_from_db()
+    assert (item.node, item.destination_ae_title) == (None, "PACS")
+    assert AuditRecord.objects.get().action == "delete node"
+
+
+def test_the_history_of_a_node_tells_old_and_new_values():
+    pacs = node("PACS")
+    audit("olga", "change node", "PACS", port=[104, 11112], aliases=[[], ["A", "B"]], enabled=[True, False])
+    audit("olga", "change node", "OTHER", port=[1, 2])
+    told = words(visitor().get(f"/nodes/{pacs.pk}/status/"))
+    assert "olga change node port 104 → 11112 aliases nothing → A, B enabled yes → no" in told
+    assert "1 → 2" not in told
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "script author"])
+@pytest.mark.parametrize("action", ["delete", "schedule", "test-image"])
+def test_nobody_does_what_the_role_does_not_allow(role, action):
+    pacs = node("PACS")
+    allowed = role != "viewer" and action != "delete"
+    if allowed and action == "test-image":
+        Node.objects.update(enabled=False)
+    answer = visitor(role).post(f"/nodes/{pacs.pk}/{action}/")
+    assert answer.status_code == (302 if allowed else 403)
+    assert Node.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("called", "says"),
+    [
+        ("PACS", "It goes to PACS."),
+        (" DCP_PACS ", "It goes to PACS."),
+        ("ARCHIVE", "It goes to PACS."),
+        ("AI", "It goes to AI, which is paused: it waits."),
+        ("CAPACITOR", "own title: scripts decide"),
+        ("OLD", "It is refused: OLD is disabled."),
+        ("pacs", "no node has the called AE title pacs; the nearest is PACS"),
+        ("<b>x</b>", "no node has the called AE title <b>x</b>"),
+    ],
+)
+def test_the_page_tells_where_a_called_ae_title_leads(called, says):
+    node("PACS", aliases=["ARCHIVE"])
+    node("AI", paused=True)
+    node("OLD", enabled=False)
+    answer = visitor().get("/nodes/called/", {"called": called}, headers=HTMX)
+    assert says in words(answer)
+    assert "<b>" not in answer.content.decode()
+    assert "<html" in visitor("operator").get("/nodes/called/", {"called": called}).content.decode()
+
+
+def test_claims_of_two_nodes_to_one_title_are_told_on_the_list_and_refused_in_the_form():
+    node("PACS")
+    node("AI", aliases=["PACS"])
+    told = words(visitor().get("/nodes/"))
+    assert "PACS is an alias of AI and the AE title of a node; it leads to PACS." in told
+    node("DCP_LATE")
+    fields = {"ae_title": "LATE", "host": "h", "port": 1, "role": "Storage", "priority": 0, "max_associations": 1}
+    retry = {"retry_initial": 1, "retry_limit": 1, "retry_jitter": 1}
+    answer = visitor("administrator").post("/nodes/new/", fields | retry)
+    assert "DCP_LATE, which would mean this node, already leads to DCP_LATE" in words(answer)

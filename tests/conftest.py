@@ -1,10 +1,11 @@
-"""The roles outlive a test that is no transaction: it ends with a flush, which takes what migrations have made."""
+"""A test that is no transaction ends with a flush; those after it find roles and numbers as after the migrations."""
 
 from collections.abc import Generator
 from importlib import import_module
 
 import pytest
 from django.apps import apps
+from django.core.management.color import no_style
 from django.db import connection
 from pytest_django.plugin import blocking_manager_key
 
@@ -20,4 +21,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     # After the last test the database itself is gone.
     if ends_with_a_flush(item) and nextitem is not None and not ends_with_a_flush(nextitem):
         with item.config.stash[blocking_manager_key].unblock():
+            with connection.cursor() as cursor:
+                for statement in connection.ops.sequence_reset_by_name_sql(
+                    no_style(), connection.introspection.sequence_list()
+                ):
+                    cursor.execute(statement)
             import_module("routing.migrations.0002_roles").make_roles(apps, connection.schema_editor())

@@ -1,5 +1,6 @@
 """Preparing one batch: what the scripts wanted happens, all of it or nothing, and the story is kept."""
 
+import math
 import logging
 import re
 from datetime import timedelta
@@ -31,8 +32,10 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Preparation:
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preparation:
     node("PACS")
+    # A batch is recorded as a whole, however slow the machine is.
+    monkeypatch.setattr(preparing, "_FLUSH", math.inf)
     return Preparation(tmp_path)
 
 

@@ -32,6 +32,8 @@ _ROUND = 5.0
 """Seconds between two rounds."""
 _SWEEP_EVERY = 120
 """Rounds between two looks for leftovers and at all files; the other rounds look at new files only."""
+_PURGE_EVERY = 12
+"""Rounds between two looks for what has outlived its time: each goes through all finished items."""
 _OVERLAP = timedelta(minutes=1)
 """How far a look for files without rows goes back beyond the last one that came through."""
 _SETTLED = timedelta(seconds=5)
@@ -58,6 +60,8 @@ class Housekeeper:
         self.adopted_at_start: int | None = None
         """Files without rows that the first look at all of them found."""
         self._round = 0
+        self._purging = False
+        """The last look for what has outlived its time did not come to an end."""
         self._traffic = TrafficCounter()
 
     def step(self) -> int:
@@ -84,12 +88,15 @@ class Housekeeper:
                 rejected, QueueEvent.SEND_AGAIN, actor="service start", note="rejected items are tried once more"
             )
         age, kept = timedelta(seconds=service.expiry), timedelta(seconds=service.keep_delivered)
-        if self._spool.free_bytes() < 2 * (service.min_free_mib << 20):
+        scarce = self._spool.free_bytes() < 2 * (service.min_free_mib << 20)
+        if scarce:
             # Sooner under disk pressure (D5), before the listener has to refuse images.
             kept = timedelta(0)
         _repeat(lambda: expire(age).moved)
-        _repeat(lambda: purge_files(self._spool, self._files, kept))
-        _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
+        if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
+            purged = _repeat(lambda: purge_files(self._spool, self._files, kept))
+            forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
+            self._purging = purged or forgotten
         if sweeping:
             forget_idle(_LOG_KEPT)
             forget_traffic(now)
@@ -111,11 +118,9 @@ class Housekeeper:
         return True
 
 
-def _repeat(chunk: Callable[[], int]) -> None:
-    """Work through what there is, but leave something to the next round rather than keep all else waiting."""
-    for _ in range(_MOST_TURNS):
-        if not chunk():
-            return
+def _repeat(chunk: Callable[[], int]) -> bool:
+    """Work through what there is, but leave something to the next round rather than keep all else waiting: True."""
+    return all(chunk() for _ in range(_MOST_TURNS))
 
 
 def run(watch: Watch, casualty: Casualty | None) -> None:

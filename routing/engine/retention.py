@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
+from routing.core.identifiers import first_at
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
 from routing.engine.state_book import IDLE
 from routing.models import ApplicationLogLine, HistoryEntry, QueueItem, ScopedState, ServiceProcess
@@ -17,6 +18,8 @@ from routing.spool import Spool
 
 _CHUNK = 500
 """Items handled in one transaction, so that no writer has to wait long."""
+_CLOCKS = timedelta(days=1)
+"""How far an item's moment and that of its identifier may be apart: clocks are set, files are adopted."""
 
 
 def expire(age: timedelta) -> Moved:
@@ -27,6 +30,8 @@ def expire(age: timedelta) -> Moved:
     """
     oldest = timezone.now() - age
     old = QueueItem.objects.filter(state__in=sources(QueueEvent.OUTLIVED), created_at__lt=oldest, lease_owner="")
+    # Identifiers grow with time: what is younger need not be looked at, however long the queue is.
+    old = old.filter(id__lt=first_at(oldest + _CLOCKS))
     again = (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN)
     revived = HistoryEntry.objects.filter(item=OuterRef("id"), event__in=again, at__gte=oldest)
     old = old.exclude(Exists(revived))
@@ -37,7 +42,6 @@ def expire(age: timedelta) -> Moved:
     )
 
 
-@transaction.atomic
 def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta) -> int:
     """
     Remove the files of items that left the queue longer ago than ``kept``; returns how many received files.
@@ -51,17 +55,21 @@ def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta) -> int:
     gone = Q(state__in=FINAL_STATES, finished_at__lt=over) | Q(state=QueueState.EXPIRED, updated_at__lt=over)
     in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
     originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
+    # To look through a long queue takes long; nobody has to wait for that.
     found = list(originals.order_by("id").values_list("received_id", flat=True)[:_CHUNK])
-    list(QueueItem.objects.filter(received_id__in=found).select_for_update().values_list("id"))
-    # Asked again under the lock.
-    received = sorted(set(originals.filter(received_id__in=found).values_list("received_id", flat=True)))
-    made = QueueItem.objects.filter(received_id__in=received)
-    for name in made.exclude(prepared_file="").values_list("prepared_file", flat=True):
-        files.discard(name)
-    for identifier in received:
-        spool.discard(identifier)
-    # A kill before the commit leaves rows that say "kept" for files that are gone; the next round rights them.
-    made.update(purged_at=timezone.now())
+    if not found:
+        return 0
+    with transaction.atomic():
+        list(QueueItem.objects.filter(received_id__in=found).select_for_update().values_list("id"))
+        # Asked again under the lock.
+        received = sorted(set(originals.filter(received_id__in=found).values_list("received_id", flat=True)))
+        made = QueueItem.objects.filter(received_id__in=received)
+        for name in made.exclude(prepared_file="").values_list("prepared_file", flat=True):
+            files.discard(name)
+        for identifier in received:
+            spool.discard(identifier)
+        # A kill before the commit leaves rows that say "kept" for files that are gone; the next round rights them.
+        made.update(purged_at=timezone.now())
     return len(received)
 
 

@@ -89,6 +89,7 @@ class QueueItem(models.Model):
             models.Index(fields=["study_instance_uid", "id"], name="queue_study"),
             models.Index(fields=["received_id"], name="queue_received"),
             models.Index(fields=["lease_owner"], condition=~models.Q(lease_owner=""), name="queue_leased"),
+            models.Index(fields=["id"], condition=~models.Q(pending_state=""), name="queue_wished"),
         ]
         permissions = [
             ("view_phi", "See patient data"),

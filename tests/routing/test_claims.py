@@ -250,11 +250,13 @@ def test_a_long_queue_is_never_read_through_nor_sorted() -> None:
         assert len(claim_deliverable(ME, pacs.pk, 2)) == 2
         renew(ME)
         assert give_back(ME) == 4
+        assert free_orphans() == 0
     statements = [query["sql"] for query in asked if "routing_queueitem" in query["sql"]]
-    assert len(statements) >= 9
+    assert len(statements) >= 10
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
             plan = "; ".join(row[3] for row in cursor.fetchall())
-            assert "SCAN" not in plan, statement
+            # That index holds only what operators wish for at the moment.
+            assert "SCAN" not in plan.replace("SCAN routing_queueitem USING INDEX queue_wished", ""), statement
             assert "TEMP B-TREE" not in plan, statement

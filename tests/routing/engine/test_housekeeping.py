@@ -11,6 +11,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.core.identifiers import first_at
+from routing.engine import housekeeping
 from routing.engine.housekeeping import Housekeeper
 from routing.models import Lane, QueueItem
 from routing.spool import Spool
@@ -137,3 +138,20 @@ def test_files_and_rows_go_when_their_time_has_come(tmp_path: Path) -> None:
     Housekeeper("host:1:me").step()
     assert not spool.path(done).exists()
     assert list(QueueItem.objects.values_list("id", flat=True)) == [done]
+
+
+@pytest.mark.usefixtures("configure")
+def test_finished_items_are_looked_through_once_a_minute_and_on_while_there_is_more(monkeypatch: Any) -> None:
+    looks: list[int] = []
+    keeper = Housekeeper("host:1:me")
+    left = iter([0, *[1] * 25])
+
+    def purge(*_: Any) -> int:
+        looks.append(keeper._round)
+        return next(left, 0)
+
+    monkeypatch.setattr(housekeeping, "purge_files", purge)
+    monkeypatch.setattr(Spool, "free_bytes", lambda self: 1 << 50)
+    for _ in range(16):
+        keeper.step()
+    assert sorted(set(looks)) == [0, 12, 13]

@@ -148,7 +148,7 @@ def posted_rows(posted: QueryDict) -> list[Row]:
         found.append(Row(depth, tag.strip(), expression, search == "all", creator.strip()))
     return [
         Row(row.level, row.tag, row.match_expression, row.search, row.private_tag_creator, after.level > row.level)
-        for row, after in zip(found, [*found[1:], Row()], strict=True)
+        for row, after in zip(found, [*found[1:], Row()], strict=False)
     ]
 
 

@@ -1,0 +1,222 @@
+"""The script workshop as an author meets it: in Chromium, with the real server and real dry runs."""
+
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.images import image, write
+from tests.pages.site import PASSWORD, running_site
+
+pytestmark = pytest.mark.browser
+CHROMIUM = "/usr/bin/chromium"
+SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+NODES = "from tests.builders import *\nfor title in ('PACS', 'AI', 'ARCHIVE'): node(title)\n"
+THREE = """route:Add('AI', function(ds) ds:Set('PatientName', 'ANONYMOUS') ds:Remove('PatientBirthDate') end)
+route:Add('ARCHIVE')
+print('seen', dataset:Get('Modality'))
+study.images = 1"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with running_site(tmp_path_factory.mktemp("site") / "data") as running:
+        running.elsewhere(NODES + "lua_entry(\"log:info('always')\", description='always')")
+        yield running
+
+
+@pytest.fixture(scope="module")
+def ct(tmp_path_factory):
+    return write(image("CT"), tmp_path_factory.mktemp("images") / "ct.dcm")
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(site, chromium):
+    """Open a page as somebody; whatever the browser complains about fails the test."""
+    contexts, complaints = [], []
+
+    def open_page(role, address, *, size="wide", scheme="light", script=True):
+        width, height = SIZES[size]
+        viewport = {"width": width, "height": height}
+        context = chromium.new_context(viewport=viewport, color_scheme=scheme, java_script_enabled=script)
+        contexts.append(context)
+        opened = context.new_page()
+        opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.goto(f"{site.url}/login/?next={quote(address)}")
+        opened.get_by_label("Username").fill(role)
+        opened.get_by_label("Password").fill(PASSWORD)
+        opened.get_by_role("button", name="Log in").click()
+        expect(opened).to_have_url(site.url + address)
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    # A refusal (422) is what some tests ask for.
+    assert [said for said in complaints if "status of 422" not in said] == []
+
+
+def write_script(opened, text):
+    opened.locator(".cm-content").click()
+    opened.keyboard.press("Control+a")
+    opened.keyboard.press("Delete")
+    opened.keyboard.insert_text(text)
+
+
+def take(opened, file):
+    opened.get_by_label("DICOM file").set_input_files(file)
+    opened.get_by_role("button", name="Use this image").click()
+    expect(opened.locator("#sample")).to_contain_text("Image: ct.dcm")
+
+
+def test_from_a_new_entry_over_a_dry_run_to_activation_and_back(site, visit, ct):
+    opened = visit("script-author", "/scripts/")
+    opened.get_by_role("link", name="New entry").click()
+    opened.get_by_label("Description").fill("CT to three places")
+    opened.get_by_label("Tag").first.fill("Modalty")
+    opened.get_by_label("Pattern").first.fill("C*")
+    expect(opened.locator(".condition-row .words").first).to_contain_text("did you mean Modality?")
+    opened.get_by_label("Tag").first.fill("Modality")
+    expect(opened.locator(".condition-row .words").first).to_contain_text("read as wildcard")
+
+    write_script(opened, "route:Add('ARCHIV')\nif x the")
+    expect(opened.locator(".cm-lint-marker-error")).to_be_visible()
+    write_script(opened, "route:Add('ARCHIV')")
+    expect(opened.locator(".cm-lint-marker-warning")).to_be_visible()
+    opened.locator(".cm-lint-marker-warning").hover()
+    expect(opened.locator(".cm-tooltip")).to_contain_text("did you mean ARCHIVE?")
+
+    take(opened, ct)
+    opened.get_by_label("For", exact=True).select_option("PACS")
+    write_script(opened, THREE)
+    opened.keyboard.press("Control+Enter")
+    result = opened.locator("#result")
+    expect(result).to_contain_text("Prepared", timeout=30000)
+    expect(result.locator(".output")).to_have_count(3)
+    copy = result.locator(".output", has_text="AI").first
+    expect(copy).to_contain_text("SYNTHETIC^Zoë")
+    expect(copy).to_contain_text("ANONYMOUS")
+    expect(copy).to_contain_text("removed")
+    expect(result).to_contain_text("seen CT")
+    expect(result).to_contain_text("study.images")
+    expect(result.locator(".here")).to_contain_text("CT to three places")
+
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("nothing runs differently until it is activated")
+    opened.get_by_role("link", name="Review and activate").click()
+    expect(opened.locator(".lines")).to_contain_text("route:Add('ARCHIVE')")
+    opened.get_by_role("button", name="Activate").click()
+    expect(opened.locator("main")).to_contain_text("Say why")
+    opened.get_by_label("Why").fill("the AI pilot")
+    opened.get_by_role("button", name="Activate").click()
+    expect(opened.locator("tbody tr").first).to_contain_text("the AI pilot")
+    expect(opened.locator("tbody tr")).to_have_count(2)
+
+    opened.locator("tbody tr").last.get_by_role("link", name="Compare").click()
+    opened.get_by_label("Why").fill("the pilot is over")
+    opened.get_by_role("button", name="Make this active again").click()
+    expect(opened.locator("tbody tr").first).to_contain_text("the pilot is over")
+    site.elsewhere(
+        "from scripts_app.loader import active\nassert [e.description for e in active().entries] == ['always']"
+    )
+
+
+def test_nothing_is_left_of_a_dry_run(site, visit, ct):
+    opened = visit("script-author", "/scripts/entries/new/")
+    take(opened, ct)
+    write_script(opened, THREE)
+    opened.get_by_role("button", name="Try").click()
+    expect(opened.locator("#result")).to_contain_text("Prepared", timeout=30000)
+    site.elsewhere(
+        "from scripts_app.models import *\n"
+        "assert not any(table.objects.exists() for table in (QueueItem, ScopedState, ScriptDraft))"
+    )
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("local t = {} while true do t[#t + 1] = ('x'):rep(1000000) end", "exceeded its limit"),
+        ("os.execute('touch /nothing')", "os.execute"),
+        ("error('fail: no')", "fail: no"),
+        ("print(1", "expected"),
+    ],
+    ids=["greedy", "harmful", "failing", "no Lua"],
+)
+def test_a_hostile_script_is_a_result_and_the_site_goes_on(visit, ct, script, told):
+    opened = visit("script-author", "/scripts/entries/new/")
+    take(opened, ct)
+    write_script(opened, script)
+    opened.get_by_role("button", name="Try").click()
+    expect(opened.locator("#result")).to_contain_text(told, timeout=60000)
+    opened.reload()
+    expect(opened.locator("h2").first).to_be_visible()
+
+
+def test_what_is_no_image_is_refused_and_an_author_may_not_take_the_queues(visit, tmp_path):
+    opened = visit("script-author", "/scripts/entries/new/")
+    (tmp_path / "notes.txt").write_text("hello " * 100, encoding="utf-8")
+    opened.get_by_label("DICOM file").set_input_files(tmp_path / "notes.txt")
+    opened.get_by_role("button", name="Use this image").click()
+    expect(opened.locator("#sample")).to_contain_text("not a DICOM file")
+    expect(opened.get_by_label("or the image of queue item")).to_have_count(0)
+    opened.get_by_role("button", name="Try").click()
+    expect(opened.locator("#result")).to_contain_text("choose an image first")
+
+
+def test_completion_offers_members_keywords_and_nodes(visit):
+    opened = visit("script-author", "/scripts/entries/new/")
+    for typed, offered in (
+        ("dataset:G", "Get"),
+        ("dataset:Get('PatientNa", "PatientName"),
+        ("route:Add('ARC", "ARCHIVE"),
+    ):
+        write_script(opened, "")
+        opened.keyboard.type(typed)
+        expect(opened.locator(".cm-tooltip-autocomplete")).to_contain_text(offered)
+        opened.keyboard.press("Escape")
+
+
+def test_without_javascript_an_entry_is_tried_and_saved_all_the_same(visit):
+    opened = visit("script-author", "/scripts/entries/new/", script=False)
+    opened.get_by_label("or a synthetic image").select_option("MR")
+    opened.get_by_role("button", name="Use this image").click()
+    opened.get_by_label("Lua").fill("print('plain', dataset:Get('Modality'))")
+    opened.get_by_label("Description").fill("plain")
+    opened.get_by_role("button", name="Try").click()
+    expect(opened.locator("main")).to_contain_text("plain MR")
+    opened.go_back()
+    opened.get_by_label("Description").fill("plain")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("“plain” is saved")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_every_script_page_is_readable_and_fits(site, visit, size, scheme):
+    opened = visit("script-author", "/scripts/", size=size, scheme=scheme)
+    for address in (
+        "/scripts/",
+        "/scripts/entries/1/",
+        "/scripts/libraries/new/",
+        "/scripts/draft/",
+        "/scripts/versions/",
+    ):
+        opened.goto(site.url + address)
+        assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"
+        assert opened.evaluate(Path(__file__).with_name("contrast.js").read_text()) == [], address
+        unnamed = opened.evaluate(
+            "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
+            ".filter(field => !field.labels.length && !field.ariaLabel).map(field => field.name)"
+        )
+        assert unnamed == [], address

@@ -1,6 +1,8 @@
 """One question, many who ask."""
 
+import itertools
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -21,8 +23,8 @@ def clock(monkeypatch: Any) -> Clock:
 
 
 def test_an_answer_is_shared_for_its_time_and_then_found_out_again(clock: Clock) -> None:
-    asked: list[int] = []
-    answer = ShortLived(lambda: asked.append(1) or len(asked), 2.0)
+    asked = itertools.count(1)
+    answer = ShortLived(lambda: next(asked), 2.0)
     assert [answer(), answer()] == [1, 1]
     clock.now += 2.1
     assert answer() == 2
@@ -45,15 +47,15 @@ def test_an_answer_that_costs_much_is_kept_for_longer(clock: Clock) -> None:
 
 
 def test_after_a_change_everything_is_asked_again(clock: Clock) -> None:
-    asked: list[int] = []
-    answer = ShortLived(lambda: asked.append(1) or len(asked))
+    asked = itertools.count(1)
+    answer = ShortLived(lambda: next(asked))
     answer()
     forget_all()
     assert answer() == 2
 
 
 def test_an_error_is_not_kept(clock: Clock) -> None:
-    tries = iter([ValueError("away"), 7])
+    tries: Iterator[ValueError | int] = iter([ValueError("away"), 7])
 
     def ask() -> int:
         outcome = next(tries)

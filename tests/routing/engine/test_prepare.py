@@ -1,7 +1,7 @@
 """Preparing one batch: what the scripts wanted happens, all of it or nothing, and the story is kept."""
 
-import math
 import logging
+import math
 import re
 from datetime import timedelta
 from pathlib import Path

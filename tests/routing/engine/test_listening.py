@@ -42,7 +42,7 @@ def image(number: int = 1) -> Dataset:
     dataset.SOPInstanceUID = UID(f"1.2.3.{number}")
     dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
     dataset.PatientName, dataset.PatientID = f"{PATIENT}^ANNA", "CANARYID"
-    dataset.file_meta.TransferSyntaxUID = "1.2.840.10008.1.2.1"
+    dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.1")
     return dataset
 
 

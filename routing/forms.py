@@ -176,7 +176,9 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
 
 
 def _known_titles(exclude: int | None = None) -> list[KnownTitle]:
-    nodes = Node.objects.filter(role=Node.Role.STORAGE).exclude(pk=exclude)
+    nodes = Node.objects.filter(role=Node.Role.STORAGE)
+    if exclude is not None:
+        nodes = nodes.exclude(pk=exclude)
     return [KnownTitle(node.pk, node.ae_title, tuple(node.aliases), node.enabled) for node in nodes]
 
 

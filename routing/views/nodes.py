@@ -54,7 +54,7 @@ def node_called(request: HttpRequest) -> HttpResponse:
     context = {
         "called": called,
         "found": found,
-        "node": Node.objects.filter(pk=found.node_id).first() if found else None,
+        "node": Node.objects.filter(pk=found.node_id).first() if found and found.node_id else None,
         "nearest": book.nearest(called) if called else None,
     }
     return draw(visitor, "routing/node_called.html", "routing/_node_called.html", context)

@@ -1,17 +1,34 @@
 """The application log and the audit log."""
 
+import csv
+import json
+from datetime import UTC, datetime
+
 import pytest
+from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.views import logs
+from tests.builders import node
 from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 
 
-def line(level, message):
-    ApplicationLogLine.objects.create(at=timezone.now(), level=level, process="worker", logger="l", message=message)
+def line(level, message, at=None):
+    ApplicationLogLine.objects.create(
+        at=at or timezone.now(), level=level, process="worker", logger="l", message=message
+    )
+
+
+def text_of(answer):
+    """What a streamed file holds."""
+
+    async def read():
+        return b"".join([part async for part in answer.streaming_content]).decode()
+
+    return async_to_sync(read)()
 
 
 @pytest.mark.parametrize(
@@ -78,3 +95,84 @@ def test_the_edits_and_routes_of_a_script_are_told_one_by_one():
 )
 def test_an_empty_log_says_why(address, words):
     assert words in visitor().get(address).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ({"since": "2026-03-01T02:10"}, {"at 02:10", "at 02:20"}),
+        ({"until": "2026-03-01T02:10"}, {"at 02:00"}),
+        ({"since": "2026-03-01T02:05", "until": "2026-03-01T02:15"}, {"at 02:10"}),
+        ({"since": "yesterday"}, {"at 02:00", "at 02:10", "at 02:20"}),
+    ],
+)
+def test_both_logs_are_filtered_by_time(query, shown):
+    for minute in (0, 10, 20):
+        at = datetime(2026, 3, 1, 2, minute, tzinfo=UTC)
+        line("INFO", f"at 02:{minute:02}", at)
+        AuditRecord.objects.create(at=at, actor="olga", action=f"at 02:{minute:02}", object="PACS")
+    every = {"at 02:00", "at 02:10", "at 02:20"}
+    for address in ("/logs/", "/logs/audit/"):
+        page = visitor().get(address, query).content.decode()
+        assert {text for text in every if f">{text}<" in page} == shown, address
+
+
+def test_both_logs_are_filtered_by_node_even_one_that_is_gone():
+    node("PACS")
+    line("INFO", "node PACS: sending again")
+    line("INFO", "node GONE: the node is gone")
+    for name in ("PACS", "GONE"):
+        AuditRecord.objects.create(at=timezone.now(), actor="olga", action=f"pause {name}", object=name)
+    client = visitor()
+    for name, other in (("PACS", "GONE"), ("GONE", "PACS")):
+        lines = client.get("/logs/", {"node": name}).content.decode()
+        assert f"node {name}:" in lines
+        assert f"node {other}:" not in lines
+        records = client.get("/logs/audit/", {"node": name}).content.decode()
+        assert f"pause {name}" in records
+        assert f"pause {other}" not in records
+
+
+def test_what_a_script_wrote_is_masked_and_not_found_by_those_who_may_not_see_patients():
+    line("INFO", "[lua] patient TEST^ANNA arrived")
+    assert "patient TEST^ANNA arrived" in visitor("operator", phi=True).get("/logs/?q=anna").content.decode()
+    hidden = visitor("viewer")
+    assert "[lua] •••" in hidden.get("/logs/").content.decode()
+    assert "No line matches" in hidden.get("/logs/?q=anna").content.decode()
+    assert "ANNA" not in text_of(hidden.get("/logs/application.csv"))
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_log_is_a_file_filtered_and_masked_as_the_page_and_taking_it_is_noted(kind, monkeypatch):
+    monkeypatch.setattr(logs, "CHUNK", 2)
+    for number in range(5):
+        line("ERROR", f"=trouble {number}")
+    line("INFO", "news")
+    answer = visitor().get(f"/logs/application.{kind}?level=ERROR")
+    assert f'.{kind}"' in answer.headers["Content-Disposition"]
+    text = text_of(answer)
+    rows = list(csv.DictReader(text.splitlines())) if kind == "csv" else [json.loads(row) for row in text.splitlines()]
+    # A spreadsheet must not take a line for a formula.
+    mark = "'" if kind == "csv" else ""
+    assert [row["message"] for row in rows] == [f"{mark}=trouble {number}" for number in (4, 3, 2, 1, 0)]
+    noted = AuditRecord.objects.get()
+    assert (noted.action, noted.object, noted.detail) == (
+        f"export {kind}",
+        "application log",
+        {"filter": "level=ERROR"},
+    )
+
+
+def test_the_audit_log_as_a_file_hides_what_the_page_hides():
+    AuditRecord.objects.create(
+        at=timezone.now(), actor="worker", action="Set", object="item 7", detail={"0010,0020": ["P-1", "P-2"]}
+    )
+    assert "0010,0020 P-1 → P-2" in text_of(visitor("operator", phi=True).get("/logs/audit.csv"))
+    hidden = text_of(visitor("viewer").get("/logs/audit.csv?q=item"))
+    assert "0010,0020 ••• → •••" in hidden
+    assert "P-1" not in hidden
+
+
+def test_an_empty_file_is_no_error():
+    assert text_of(visitor().get("/logs/application.csv")) == ""
+    assert text_of(visitor("operator").get("/logs/application.jsonl")) == ""

@@ -1,0 +1,83 @@
+"""What a person wants to see of the logs, as it stands in the page's address."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import forms
+from django.db.models import Q, QuerySet
+
+from routing.models import ApplicationLogLine, AuditRecord, Node
+from routing.sight import Sight
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+BY_SCRIPT = "[lua] "
+"""How a line begins that a script wrote: it may quote any element."""
+_MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+
+
+class LogFilter(forms.Form):
+    """
+    Every field narrows; one that cannot be read does not, and says so beside it.
+
+    ``level`` is the least level that is shown; moments are in the server's zone.
+    """
+
+    level = forms.ChoiceField(choices=[("", "all levels")] + [(level, level) for level in LEVELS], required=False)
+    since = forms.DateTimeField(required=False, label="From", widget=_MOMENT)
+    until = forms.DateTimeField(required=False, label="To", widget=_MOMENT)
+    node = forms.ChoiceField(required=False)
+    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+
+    def __init__(self, data: Any, *, sight: Sight) -> None:
+        super().__init__(data)
+        self.sight = sight
+        names = list(Node.objects.order_by("ae_title").values_list("ae_title", flat=True).distinct())
+        asked = data.get("node", "")
+        if asked and asked not in names:
+            # A node that is gone still stands in the log.
+            names.append(asked[:16])
+        self.fields["node"].choices = [("", "all nodes"), *((name, name) for name in names)]  # type: ignore[attr-defined]
+        self.full_clean()
+
+    def value(self, name: str) -> str:
+        return str(self.cleaned_data.get(name) or "").strip()
+
+    @property
+    def narrows(self) -> bool:
+        return any(self.cleaned_data.get(name) for name in self.fields)
+
+    def lines(self) -> QuerySet[ApplicationLogLine]:
+        """Lines of the application log.  Free text meets what a script wrote only for those who may read it."""
+        found = self._in_time(ApplicationLogLine.objects.all())
+        if level := self.value("level"):
+            found = found.filter(level__in=LEVELS[LEVELS.index(level) :])
+        if node := self.value("node"):
+            found = found.filter(self._message(node))
+        if text := self.value("q"):
+            found = found.filter(self._message(text) | Q(process__icontains=text) | Q(logger__icontains=text))
+        return found
+
+    def records(self) -> QuerySet[AuditRecord]:
+        """Records of the audit log."""
+        found = self._in_time(AuditRecord.objects.all())
+        if node := self.value("node"):
+            found = found.filter(object=node)
+        if text := self.value("q"):
+            found = found.filter(Q(actor__icontains=text) | Q(action__icontains=text) | Q(object__icontains=text))
+        return found
+
+    def _message(self, text: str) -> Q:
+        found = Q(message__icontains=text)
+        return found if self.sight.full else found & ~Q(message__startswith=BY_SCRIPT)
+
+    def _in_time(self, rows: QuerySet[Any]) -> QuerySet[Any]:
+        since, until = self._moment("since"), self._moment("until")
+        if since:
+            rows = rows.filter(at__gte=since)
+        return rows.filter(at__lt=until) if until else rows
+
+    def _moment(self, name: str) -> datetime | None:
+        moment: datetime | None = self.cleaned_data.get(name)
+        return moment

@@ -11,6 +11,18 @@ from routing.queue_filter import QueueFilter
 from routing.sight import Sight
 
 
+_PAGE_MARKS = ("before", "after", "rows", "more")
+"""Which page of a list is shown, not what is in it."""
+
+
+def filter_of(asked: QueryDict) -> QueryDict:
+    """What an address narrows by, without the place in the list."""
+    query = asked.copy()
+    for mark in _PAGE_MARKS:
+        query.pop(mark, None)
+    return query
+
+
 @dataclass(frozen=True, slots=True)
 class Neighbours:
     newer: int | None
@@ -21,9 +33,7 @@ class Neighbours:
 
 def neighbours(item: QueueItem, asked: QueryDict, sight: Sight) -> Neighbours:
     """By order of reception, whether or not the item itself still matches the filter of the address."""
-    query = asked.copy()
-    for mark in ("before", "after"):
-        query.pop(mark, None)
+    query = filter_of(asked)
     matching = QueueFilter(query, sight=sight).matching(QueueItem.objects.all())
     ids = matching.values_list("pk", flat=True)
     return Neighbours(

@@ -16,14 +16,14 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from routing.audit import audit
-from routing.core.study_tally import Progress, Tally, answer
+from routing.core.study_tally import Tally, answer
 from routing.models import QueueItem
 from routing.record import retry_for
 from routing.sight import Sight
 from routing.templatetags.study_tags import study_address
 from routing.views.offers import WAITING_FOR_A_PERSON
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.study_search import StudySearch, newest_studies
+from routing.views.study_search import NEWEST, StudySearch, newest_studies
 
 PAGE = 25
 MOST_SERIES = 200
@@ -70,13 +70,14 @@ def studies(request: HttpRequest) -> HttpResponse:
     search = StudySearch(visitor.GET, sight=sight)
     before = visitor.GET.get("before", "")
     start = int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else None
-    found = newest_studies(search.items(), start, PAGE + 1, everywhere=bool(search.cleaned_data.get("q")))
+    found = newest_studies(search.items(), start, PAGE + 1, everywhere=bool(search.text))
     shown = found[:PAGE]
     context = {
         "sight": sight,
         "form": search,
         "studies": _studies(shown),
         "first": start is None,
+        "named_among": NEWEST if search.bounded else None,
         "older": shown[-1][1] if len(found) > PAGE else None,
     }
     return draw(visitor, "routing/studies.html", "routing/_studies.html", context)
@@ -127,7 +128,6 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
         "images": about["images"],
         "first_at": cast(datetime, about["first"]),
         "last_at": cast(datetime, about["last"]),
-        "progress": Progress,
         "most_at_once": MOST_AT_ONCE,
     }
     return draw(visitor, "routing/study.html", "routing/_study.html", context)

@@ -23,6 +23,9 @@ Items looked at for a page of newest studies, and how much wider each further lo
 The studies whose newest item is among the last n items are exactly those that
 these n items name, so a page seldom needs more than the first look.
 """
+_CHUNK = 500
+NEWEST = 100_000
+"""Items among which names are looked for, unless a date says how far back."""
 _DATE = {"type": "date"}
 
 
@@ -46,6 +49,20 @@ class StudySearch(forms.Form):
     def narrows(self) -> bool:
         return any(self.cleaned_data.get(name) for name in self.fields)
 
+    @property
+    def text(self) -> str:
+        return str(self.cleaned_data.get("q") or "").strip()
+
+    @property
+    def by_name(self) -> bool:
+        """Whether the text is looked for in patients' names, too, which no index answers."""
+        return self.sight.full and bool(self.text) and ("^" in self.text or not any(map(str.isdigit, self.text)))
+
+    @property
+    def bounded(self) -> bool:
+        """Whether only the newest items are looked at."""
+        return self.by_name and not self.cleaned_data.get("since")
+
     def items(self) -> QueueItemQuerySet:
         """The items that make a study one of those looked for."""
         items = QueueItem.objects.exclude(study_instance_uid="")
@@ -54,15 +71,17 @@ class StudySearch(forms.Form):
             items = items.filter(pk__gte=first_at(max(_midnight(since), EPOCH)))
         if until:
             items = items.filter(pk__lt=first_at(max(_midnight(until + timedelta(days=1)), EPOCH)))
-        text = str(self.cleaned_data.get("q") or "").strip()
-        return items.filter(self._anywhere(text)) if text else items
+        if self.bounded:
+            oldest = _nth_newest(NEWEST, None)
+            items = items if oldest is None else items.filter(pk__gt=oldest)
+        return items.filter(self._anywhere()) if self.text else items
 
-    def _anywhere(self, text: str) -> Q:
-        found = _begins("study_instance_uid", text)
+    def _anywhere(self) -> Q:
+        found = _begins("study_instance_uid", self.text)
         if self.sight.full:
-            found |= Q(patient_id=text) | Q(accession_number=text)
-            if not text.replace(".", "").isdecimal():
-                found |= Q(patient_name__icontains=text)
+            found |= Q(patient_id=self.text) | Q(accession_number=self.text)
+        if self.by_name:
+            found |= Q(patient_name__icontains=self.text)
         return found
 
 
@@ -87,23 +106,30 @@ def newest_studies(
 
 def _in_window(items: QueueItemQuerySet, before: int | None, window: int | None, size: int) -> list[tuple[str, int]]:
     below = items if before is None else items.filter(pk__lt=before)
-    looked_at = below
-    if window is not None:
-        oldest = below.order_by("-pk").values_list("pk", flat=True)[window : window + 1].first()
-        if oldest is not None:
-            looked_at = below.filter(pk__gt=oldest)
+    oldest = None if window is None else _nth_newest(window, before)
+    looked_at = below if oldest is None else below.filter(pk__gt=oldest)
     rows = looked_at.order_by().values("study_instance_uid").annotate(newest=Max("pk"))
     newest = list(rows.order_by("-newest").values_list("study_instance_uid", "newest"))
     if before is None:
         return newest[:size]
     found: list[tuple[str, int]] = []
-    for uid, latest in newest:
+    for at in range(0, len(newest), _CHUNK):
+        chunk = newest[at : at + _CHUNK]
         # A study with an item further up stands on an earlier page.
-        if not items.filter(study_instance_uid=uid, pk__gte=before).exists():
-            found.append((uid, latest))
-            if len(found) == size:
-                break
-    return found
+        later = items.filter(study_instance_uid__in=[uid for uid, _ in chunk], pk__gte=before)
+        told = set(later.order_by().values_list("study_instance_uid", flat=True).distinct())
+        found += [(uid, latest) for uid, latest in chunk if uid not in told]
+        if len(found) >= size:
+            break
+    return found[:size]
+
+
+def _nth_newest(number: int, before: int | None) -> int | None:
+    """The item with so many newer ones below ``before``; None when there are fewer."""
+    ids = QueueItem.objects.order_by("-pk").values_list("pk", flat=True)
+    if before is not None:
+        ids = ids.filter(pk__lt=before)
+    return ids[number : number + 1].first()
 
 
 def _begins(column: str, text: str) -> Q:

@@ -16,6 +16,8 @@ PAGES = [
     "/queue/",
     "/queue/200/",
     "/queue/201/",
+    "/studies/",
+    "/studies/1.2.826.0.1.3680043.8.498.0/",
     "/nodes/",
     "/nodes/1/",
     "/nodes/1/status/",

@@ -1,0 +1,229 @@
+"""The page of one item, and of its study, in Chromium."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import expect, sync_playwright
+
+from tests.pages.site import PASSWORD, running_site
+
+pytestmark = pytest.mark.browser
+CHROMIUM = "/usr/bin/chromium"
+STUDY = "1.2.826.0.1.3680043.8.498.77"
+STORED = f"""
+from tests.pages.stored_image import *
+busy_router()
+pacs = Node.objects.get(ae_title="PACS")
+found = dict(
+    node=pacs, study_instance_uid="{STUDY}", sop_instance_uid="1.2.3.77", patient_name="MUSTER^ERIKA",
+)
+stored_image(
+    dict(id=77 << 40, **found), dict(PatientName="ANON^7"),
+    NumberOfFrames=3, PixelData=phantom(256, 3).tobytes(), PatientComments="<img src=x onerror=alert(1)>",
+)
+queue_item("Delivered", id=(77 << 40) + 1, **found)
+queue_item("Failed", id=(77 << 40) + 2, prepared_at=timezone.now(), **found)
+"""
+SIZES = {"wide": (1280, 800), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with running_site(tmp_path_factory.mktemp("site") / "data") as running:
+        running.elsewhere(STORED)
+        yield running
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(site, chromium):
+    """Open a page as somebody; whatever the browser complains about fails the test."""
+    contexts, complaints = [], []
+
+    def open_page(role, address, *, size="wide", scheme="light"):
+        width, height = SIZES[size]
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
+        contexts.append(context)
+        opened = context.new_page()
+        opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        opened.on("pageerror", lambda error: complaints.append(str(error)))
+        opened.on("dialog", lambda dialog: complaints.append("alert") if dialog.type == "alert" else dialog.accept())
+        opened.goto(f"{site.url}/login/?next={quote(address)}")
+        opened.get_by_label("Username").fill(role)
+        opened.get_by_label("Password").fill(PASSWORD)
+        opened.get_by_role("button", name="Log in").click()
+        expect(opened.locator("#live")).to_have_text("live")
+        return opened
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    # A button ends the refresh that would draw over its answer.
+    meant = ("htmx:sendAbort", "htmx:afterRequest")
+    assert [said for said in complaints if not any(part in said for part in meant)] == []
+
+
+ITEM = f"/queue/{77 << 40}/"
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", list(SIZES))
+def test_the_pages_are_readable_and_fit(site, visit, size, scheme):
+    opened = visit("administrator", ITEM, size=size, scheme=scheme)
+    for address, told in {ITEM: "PatientName", "/studies/": STUDY, f"/studies/{STUDY}/": "lacks"}.items():
+        opened.goto(site.url + address)
+        if address == ITEM:
+            opened.locator("#elements").scroll_into_view_if_needed()
+            opened.locator("#picture").scroll_into_view_if_needed()
+            expect(opened.locator("img.picture")).to_be_visible()
+        expect(opened.locator("main")).to_contain_text(told)
+        for part in opened.locator("#element-list details").all():
+            part.evaluate("part => { part.open = true }")
+        assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"
+        assert opened.evaluate(Path(__file__).with_name("contrast.js").read_text()) == [], address
+        clipped = opened.evaluate(
+            "[...document.querySelectorAll('.panel:not(.scroll, .log), .clip')].filter(part => part.scrollWidth >"
+            " part.clientWidth + 1).map(part => part.textContent.trim().slice(0, 60))"
+        )
+        assert clipped == [], address
+
+
+def test_elements_are_read_when_somebody_looks_and_searched_while_they_type(visit):
+    opened = visit("administrator", ITEM)
+    opened.locator("#elements").scroll_into_view_if_needed()
+    listed = opened.locator("#element-list")
+    expect(listed).to_contain_text("MUSTER^ERIKA")
+    expect(listed).to_contain_text("<img src=x onerror=alert(1)>")
+    opened.locator("input[name=find]").fill("PatientName")
+    expect(listed).to_contain_text("1 element found")
+    expect(listed).not_to_contain_text("SOPClassUID")
+    opened.get_by_label("as sent").check()
+    expect(listed).to_contain_text("ANON^7")
+    opened.locator("input[name=find]").fill("Referenced")
+    expect(listed.locator("details[open]").first).to_contain_text("ReferencedSOPClassUID")
+    listed.locator("summary").first.click()
+    expect(listed.get_by_text("ReferencedSOPClassUID")).to_be_hidden()
+
+
+def test_what_a_person_types_is_not_lost_when_the_story_refreshes(site, visit):
+    opened = visit("administrator", ITEM)
+    search = opened.locator("input[name=find]")
+    search.click()
+    search.press_sequentially("Mod")
+    site.elsewhere(
+        f"ItemLogLine.objects.create(item_id={77 << 40}, at=timezone.now(), level='info', source='router', text='more')"
+    )
+    expect(opened.locator("#log-lines")).to_contain_text("more", timeout=5000)
+    expect(search).to_be_focused()
+    expect(search).to_have_value("Mod")
+    expect(opened.locator("#element-list")).to_contain_text("Modality")
+
+
+def test_a_picture_is_drawn_and_its_frames_are_chosen(visit):
+    opened = visit("administrator", ITEM)
+    opened.locator("#picture").scroll_into_view_if_needed()
+    picture = opened.locator("img.picture")
+    expect(picture).to_be_visible()
+    assert picture.evaluate("image => image.naturalWidth") == 256
+    before = picture.get_attribute("src")
+    opened.get_by_label("Frame", exact=True).fill("3")
+    opened.get_by_label("Frame", exact=True).press("Enter")
+    expect(picture).not_to_have_attribute("src", before)
+    expect(picture).to_have_attribute("alt", re.compile("Frame 3 of 3"))
+
+
+def test_the_file_is_downloaded_as_sent(visit):
+    opened = visit("administrator", ITEM)
+    with opened.expect_download() as started:
+        opened.get_by_role("link", name="Download as sent").click()
+    content = Path(started.value.path()).read_bytes()
+    assert started.value.suggested_filename == f"{77 << 40}-sent.dcm"
+    assert b"ANON^7" in content
+    assert b"MUSTER" not in content
+
+
+def test_a_viewer_sees_neither_picture_nor_values_nor_a_way_to_the_file(visit):
+    opened = visit("viewer", ITEM)
+    opened.locator("#elements").scroll_into_view_if_needed()
+    expect(opened.locator("#element-list")).to_contain_text("PatientName")
+    expect(opened.locator("#picture")).to_contain_text("your account may not see patient data")
+    assert "MUSTER" not in opened.content()
+    expect(opened.locator("img")).to_have_count(0)
+    expect(opened.get_by_role("link", name="Download")).to_have_count(0)
+
+
+def test_a_uid_is_copied_by_keyboard_and_said_to_be(visit):
+    opened = visit("viewer", ITEM)
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    button = opened.get_by_role("button", name="Copy SOP instance UID")
+    button.focus()
+    opened.keyboard.press("Enter")
+    expect(opened.locator("#said")).to_have_text("SOP instance UID copied")
+    assert opened.evaluate("navigator.clipboard.readText()") == "1.2.3.77"
+    expect(button).to_be_focused()
+
+
+def test_without_a_clipboard_of_its_own_the_page_copies_the_old_way(visit):
+    opened = visit("viewer", ITEM)
+    opened.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    opened.evaluate("Object.defineProperty(navigator, 'clipboard', {value: undefined, configurable: true})")
+    opened.get_by_role("button", name="Copy study UID").click()
+    expect(opened.locator("#said")).to_have_text("study UID copied")
+
+
+def test_keys_lead_through_the_items_of_the_filter(site, visit):
+    opened = visit("viewer", f"/queue/?study={STUDY}")
+    opened.locator("tbody a.name").first.click()
+    expect(opened).to_have_url(f"{site.url}/queue/{(77 << 40) + 2}/?study={STUDY}")
+    opened.keyboard.press("j")
+    expect(opened).to_have_url(f"{site.url}/queue/{(77 << 40) + 1}/?study={STUDY}")
+    opened.keyboard.press("j")
+    expect(opened).to_have_url(f"{site.url}{ITEM}?study={STUDY}")
+    opened.keyboard.press("k")
+    expect(opened).to_have_url(f"{site.url}/queue/{(77 << 40) + 1}/?study={STUDY}")
+    opened.get_by_role("link", name="Queue, as filtered").click()
+    expect(opened).to_have_url(f"{site.url}/queue/?study={STUDY}")
+
+
+def test_the_log_follows_its_newest_line_unless_its_reader_has_scrolled_away(site, visit):
+    number = 77 << 40
+    many = (
+        f"ItemLogLine.objects.bulk_create(ItemLogLine(item_id={number}, at=timezone.now(), level='info',"
+        " source='router', text=f'line {n}') for n in range(200))"
+    )
+    site.elsewhere(many)
+    opened = visit("administrator", ITEM)
+    log = opened.locator("#log-lines")
+    at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 4"
+    assert log.evaluate(at_end)
+    site.elsewhere(many.replace("line {n}", "later {n}").replace("200", "2"))
+    expect(log).to_contain_text("later 1", timeout=5000)
+    assert log.evaluate(at_end)
+    log.evaluate("log => { log.scrollTop = 40 }")
+    site.elsewhere(many.replace("line {n}", "latest {n}").replace("200", "2"))
+    expect(log).to_contain_text("latest 1", timeout=5000)
+    assert log.evaluate("log => log.scrollTop") == 40
+
+
+def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
+    opened = visit("operator", "/studies/")
+    opened.get_by_role("link").filter(has_text="•••").first.click()
+    expect(opened.get_by_role("heading", level=1)).to_have_text(
+        "No: PACS lacks 1 of 3 images (1 failed); 1 more is on the way."
+    )
+    opened.evaluate("window.sameDocument = true")
+    opened.get_by_role("button", name="Retry 1 stuck item").click()
+    expect(opened.get_by_role("heading", level=1)).to_have_text("Not yet: 2 of 3 images are on the way to PACS.")
+    expect(opened.locator("#messages")).to_contain_text("1 item of the study retried.")
+    site.elsewhere(f"QueueItem.objects.filter(study_instance_uid='{STUDY}').update(state='Delivered')")
+    expect(opened.get_by_role("heading", level=1)).to_have_text("Yes: all 3 images arrived at PACS.", timeout=9000)
+    assert opened.evaluate("window.sameDocument")

@@ -99,6 +99,7 @@
   }
 
   function act(name) {
+    if (!find("#bulk")) return;
     const row = document.activeElement.closest?.("#queue tbody tr");
     const none = !boxes().some((box) => box.checked) && !find("#pick-matching")?.checked;
     if (row && none) {

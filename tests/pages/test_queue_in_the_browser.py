@@ -1,0 +1,237 @@
+"""The queue in Chromium: ticks, keys, questions, Undo, and a list that stays still while somebody reads."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pages import test_in_the_browser
+from tests.pages.site import running_site
+
+pytestmark = pytest.mark.browser
+chromium, visit = test_in_the_browser.chromium, test_in_the_browser.visit
+"""Fixtures: the browser, and a page opened as somebody."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with running_site(tmp_path_factory.mktemp("queue") / "data") as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def six_failures(site):
+    """Items 1 to 6 of two studies, of two causes, nothing else; what was done before is forgotten."""
+    site.elsewhere(
+        "from tests.builders import *\n"
+        "[table.objects.all().delete() for table in (OperatorAction, QueueItem, Node)]\n"
+        "pacs, other = node('PACS'), node('OTHER')\n"
+        "for number in range(1, 7):\n"
+        "    queue_item('Failed', id=number, node=pacs, prepared_at=timezone.now(), patient_name=f'TEST^{number}',\n"
+        "        study_instance_uid=f'1.2.{number % 2}', last_error=f'cause {\"AB\"[number > 4]} of image {number}')"
+    )
+
+
+def states(opened):
+    """What the list shows, by item."""
+    rows = opened.locator("#queue tbody tr")
+    return {row.get_attribute("id")[4:]: row.locator(".badge").inner_text() for row in rows.all()}
+
+
+def tick(opened, *items):
+    for item in items:
+        opened.locator(f"#pick-{item}").check()
+
+
+def test_ticked_items_fail_after_a_question_and_undo_puts_them_back(site, visit):
+    opened = visit("operator", "/queue/")
+    expect(opened.locator("#bulk-reject")).to_be_disabled()
+    tick(opened, 2, 4)
+    expect(opened.locator("[data-picked]")).to_have_text("2 ticked")
+    opened.locator("#bulk-reject").click()
+    ask = opened.locator("#ask")
+    expect(ask).to_contain_text("Reject 2 items?")
+    expect(ask.locator(".sample li")).to_have_count(2)
+    ask.get_by_label("Reason").fill("wrong patient")
+    ask.locator("#do-it").click()
+    expect(ask).to_be_hidden()
+    expect(opened.locator("#messages")).to_contain_text("2 items rejected.")
+    assert states(opened) == {
+        "6": "Failed",
+        "5": "Failed",
+        "4": "Rejected",
+        "3": "Failed",
+        "2": "Rejected",
+        "1": "Failed",
+    }
+    expect(opened.locator("[data-picked]")).not_to_contain_text("ticked")
+    opened.locator("#undo-button").click()
+    expect(opened.locator("#messages")).to_contain_text("Undone: 2 items put back as before.")
+    expect(opened.locator("#undo-button")).to_have_count(0)
+    assert set(states(opened).values()) == {"Failed"}
+    opened.goto(f"{site.url}/queue/2/")
+    expect(opened.locator(".timeline")).to_contain_text("wrong patient")
+    expect(opened.locator(".timeline")).to_contain_text("Undone")
+
+
+def test_the_question_can_be_widened_to_the_study_and_to_all_that_match(visit):
+    opened = visit("operator", "/queue/?state=Failed")
+    tick(opened, 3)
+    opened.locator("#bulk-delete").click()
+    ask = opened.locator("#ask")
+    expect(ask).to_contain_text("Delete 1 item?")
+    ask.locator("#scope-study").check()
+    expect(ask).to_contain_text("Delete 3 items?")
+    ask.locator("#scope-matching").check()
+    expect(ask).to_contain_text("Delete 6 items?")
+    ask.get_by_text("Cancel").click()
+    expect(ask).to_be_hidden()
+    assert set(states(opened).values()) == {"Failed"}
+    opened.locator("#bulk-delete").click()
+    opened.locator("#scope-study").check()
+    expect(ask).to_contain_text("Delete 3 items?")
+    opened.locator("#do-it").click()
+    expect(opened.locator("#messages")).to_contain_text("3 items deleted.")
+    assert list(states(opened)) == ["6", "4", "2"]
+
+
+def test_another_destination_is_chosen_in_the_question(visit):
+    opened = visit("operator", "/queue/")
+    tick(opened, 1)
+    opened.locator("#bulk-change-destination").click()
+    opened.get_by_label("New destination").select_option("OTHER")
+    opened.locator("#do-it").click()
+    expect(opened.locator("#row-1 .to")).to_have_text("OTHER")
+    expect(opened.locator("#row-1 .badge")).to_have_text("Prepared")
+
+
+def test_a_click_with_shift_ticks_all_rows_in_between_and_one_box_the_page(visit):
+    opened = visit("operator", "/queue/")
+    opened.locator("#pick-5").click()
+    opened.locator("#pick-2").click(modifiers=["Shift"])
+    expect(opened.locator("[data-picked]")).to_have_text("4 ticked")
+    opened.locator("#pick-page").check()
+    expect(opened.locator("[data-picked]")).to_have_text("6 ticked")
+    opened.locator("#pick-page").uncheck()
+    expect(opened.locator("#bulk-fail")).to_be_disabled()
+    opened.locator("#pick-matching").check()
+    expect(opened.locator("[data-picked]")).to_have_text("all that match")
+    opened.locator("#bulk-reject").click()
+    expect(opened.locator("#ask")).to_contain_text("Reject 6 items?")
+
+
+def test_keys_move_tick_and_ask(visit):
+    opened = visit("operator", "/queue/")
+    press = opened.keyboard.press
+    press("j")
+    expect(opened.locator("#name-6")).to_be_focused()
+    press("j")
+    press("x")
+    expect(opened.locator("#pick-5")).to_be_checked()
+    opened.locator("#name-5").focus()
+    press("k")
+    expect(opened.locator("#name-6")).to_be_focused()
+    press("r")
+    expect(opened.locator("#ask")).to_contain_text("Retry 1 item?")
+    press("Escape")
+    expect(opened.locator("#ask")).to_be_hidden()
+    opened.locator("#name-5").focus()
+    press("x")
+    opened.locator("#name-4").focus()
+    press("f")
+    expect(opened.locator("#ask")).to_contain_text("Fail 0 items?")
+    expect(opened.locator("#ask")).to_contain_text("Not 1: already Failed.")
+    expect(opened.locator("#do-it")).to_be_disabled()
+    press("Escape")
+    press("?")
+    expect(opened.locator("#keys")).to_contain_text("next row")
+    press("Escape")
+    press("/")
+    expect(opened.get_by_role("searchbox")).to_be_focused()
+    press("j")
+    expect(opened.get_by_role("searchbox")).to_have_value("j")
+
+
+def test_the_list_stays_while_others_change_the_queue(site, visit):
+    opened = visit("operator", "/queue/?state=Failed")
+    tick(opened, 4)
+    opened.locator("#name-4").focus()
+    site.elsewhere(
+        "from tests.builders import *\n"
+        "QueueItem.objects.filter(pk=5).update(state='Delivered')\n"
+        "queue_item('Failed', id=7), queue_item('Failed', id=8)\n"
+        "HistoryEntry.objects.create(item_id=5, at=timezone.now(), event='delivered', to_state='Delivered')"
+    )
+    pill = opened.locator("#show-new")
+    expect(pill).to_have_text("2 new, 1 no longer here: show", timeout=5000)
+    assert states(opened) == {"6": "Failed", "5": "Delivered", **{str(n): "Failed" for n in (4, 3, 2, 1)}}
+    expect(opened.locator("#pick-4")).to_be_checked()
+    expect(opened.locator("#name-4")).to_be_focused()
+    opened.keyboard.press("n")
+    expect(pill).to_have_count(0)
+    assert list(states(opened)) == ["8", "7", "6", "4", "3", "2", "1"]
+    expect(opened.locator("#pick-4")).to_be_checked()
+
+
+def test_a_row_is_retried_and_that_can_be_undone(visit):
+    opened = visit("operator", "/queue/")
+    opened.locator("#row-3").get_by_role("button").click()
+    expect(opened.locator("#row-3")).to_contain_text("Prepared")
+    opened.locator("#undo-button").click()
+    expect(opened.locator("#row-3 .badge")).to_have_text("Failed")
+
+
+def test_the_offer_to_undo_goes_when_its_time_is_over(site, visit):
+    opened = visit("operator", "/queue/")
+    opened.locator("#row-3").get_by_role("button").click()
+    expect(opened.locator("#undo-button")).to_be_visible()
+    opened.clock.install()
+    opened.evaluate("document.querySelector('.toast').dataset.until = new Date(Date.now() - 1).toISOString()")
+    opened.clock.run_for(1000)
+    expect(opened.locator("#undo-button")).to_have_count(0)
+
+
+def test_failures_group_and_are_retried_together(site, visit):
+    opened = visit("operator", "/queue/")
+    opened.get_by_role("link", name="Failures by cause").click()
+    line = opened.locator("tr", has_text="cause A of image #")
+    expect(line).to_contain_text("4")
+    line.get_by_role("link", name=re.compile("Retry all 4")).click()
+    expect(opened.locator("main")).to_contain_text("Retry 4 items?")
+    opened.locator("#do-it").click()
+    expect(opened.locator("#messages")).to_contain_text("4 items retried.")
+    opened.goto(f"{site.url}/queue/")
+    assert sorted(states(opened).values()) == ["Failed"] * 2 + ["Prepared"] * 4
+
+
+def test_a_column_orders_the_list_and_filters_stay(site, visit):
+    opened = visit("administrator", "/queue/?state=Failed")
+    opened.locator("#order-received").click()
+    expect(opened).to_have_url(f"{site.url}/queue/?state=Failed&sort=received")
+    assert list(states(opened)) == ["1", "2", "3", "4", "5", "6"]
+    opened.get_by_text("More filters").click()
+    opened.get_by_label("Patient ID").fill("nobody")
+    expect(opened.locator("#queue")).to_contain_text("Nothing that is Failed matches the filter")
+    expect(opened).to_have_url(f"{site.url}/queue/?state=Failed&sort=received&patient=nobody")
+
+
+def test_the_export_is_a_file(visit):
+    opened = visit("viewer", "/queue/?state=Failed")
+    with opened.expect_download() as download:
+        opened.get_by_role("link", name="CSV").click()
+    assert download.value.suggested_filename.endswith(".csv")
+    lines = download.value.path().read_text().splitlines()
+    assert len(lines) == 7
+    assert "TEST^" not in "".join(lines)
+
+
+def test_a_viewer_reads_with_keys_and_has_nothing_to_tick(visit):
+    opened = visit("viewer", "/queue/")
+    opened.keyboard.press("j")
+    expect(opened.locator("#name-6")).to_be_focused()
+    for key in "xrf":
+        opened.keyboard.press(key)
+    expect(opened.locator("input[type=checkbox]")).to_have_count(0)
+    expect(opened.locator("#ask")).to_have_count(0)
+    opened.keyboard.press("Enter")
+    expect(opened.locator(".verdict")).to_be_visible()

@@ -1,5 +1,6 @@
 """Start-up checks of what an operator can get wrong; ``docs/checks.md`` explains each id."""
 
+import errno
 import os
 import socket
 import ssl
@@ -23,6 +24,12 @@ TLS_FILES = (
     ("CAPACITOR_TLS_KEY", "tls_key"),
     ("CAPACITOR_TLS_CLIENT_CA", "tls_client_ca"),
 )
+
+WHAT_TO_DO = {
+    errno.EADDRINUSE: "Is the router running already? Otherwise set another port.",
+    errno.EACCES: "Ports below 1024 need a privilege; set another one, or grant it.",
+}
+"""For a port on which nobody can listen; anything else is the fault of its address."""
 
 
 def data_folder(environment: Environment) -> Iterator[CheckMessage]:
@@ -171,15 +178,17 @@ def settings_make_sense(**_: Any) -> list[CheckMessage]:
 def taken_ports(environment: Environment) -> Iterator[CheckMessage]:
     """Ports that another program listens on; asked before a start only, for a running router takes them itself."""
     for name, host, port in listening(environment):
+        host_setting = "CAPACITOR_WEB_HOST" if name == "CAPACITOR_WEB_PORT" else "CAPACITOR_DICOM_HOST"
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         with socket.socket(family, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, port))
             except OSError as error:
+                # A host that does not exist has its words in the error alone, not in the system's table.
                 yield Error(
-                    f"{name}={port}: cannot listen on {host}: {os.strerror(error.errno or 0)}.",
-                    hint="Is the router running already? Otherwise set another port.",
+                    f"{name}={port}: cannot listen on {host}: {error.strerror or error}.",
+                    hint=WHAT_TO_DO.get(error.errno or 0, f"{host_setting} must be an address of this machine."),
                     id="capacitor.E007",
                 )
 

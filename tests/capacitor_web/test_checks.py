@@ -94,6 +94,14 @@ def test_a_port_that_another_program_has_is_named_before_the_start(tmp_path, set
     assert "(capacitor.E007)" in said
 
 
+@pytest.mark.parametrize("host", ["no such host", "192.0.2.1"])
+def test_an_address_that_is_not_this_machines_is_named_with_its_setting(tmp_path, host):
+    (message,) = checks.taken_ports(settings_with(tmp_path, dicom_host=host, web_port=0))
+    assert f"cannot listen on {host}: " in message.msg
+    assert "Unknown error" not in message.msg
+    assert message.hint == "CAPACITOR_DICOM_HOST must be an address of this machine."
+
+
 def preflight_in(folder: Path, **variables: str) -> str:
     """What preflight complains of with these settings, in a process of its own, where the database is the real one."""
     environment = {**os.environ, "CAPACITOR_DATA_DIR": str(folder), "CAPACITOR_MIN_FREE_MIB": "0", **variables}

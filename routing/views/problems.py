@@ -64,9 +64,20 @@ def _disk(disk: Disk) -> Iterator[Problem]:
 
 def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
     for destination in found:
+        status = destination.status
+        asked = destination.condition in (Condition.UP, Condition.UNTRIED, Condition.SCHEDULED)
+        if asked and status.last_echo_ok is False:
+            # A notice, for some nodes take images and know no C-ECHO.
+            yield Problem(
+                "notice",
+                destination.ae_title,
+                "does not answer C-ECHO",
+                reverse("nodes"),
+                cause=status.last_echo_message,
+                effect=images_wait(destination.waiting),
+            )
         if destination.condition is not Condition.FAILING:
             continue
-        status = destination.status
         yield Problem(
             "failure",
             destination.ae_title,

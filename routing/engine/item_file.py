@@ -76,8 +76,10 @@ def item_file(item: QueueItem, spool: Spool, form: Form) -> ItemFile:
             meta = read_file_meta(content)
     except FileMissing:
         raise NoSuchFile("The file is missing from the spool.") from None
-    except (FileDamaged, NotPart10, ValueError, OSError) as error:
-        raise NoSuchFile(f"The file cannot be read: {error}") from None
+    except OSError as error:
+        raise NoSuchFile(f"The file cannot be read: {error.strerror}.") from None
+    except (FileDamaged, NotPart10, ValueError) as error:
+        raise NoSuchFile(f"The file cannot be read: {error}.") from None
     return ItemFile(Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid), meta)
 
 

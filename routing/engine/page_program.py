@@ -37,6 +37,9 @@ def answer_one(work: Callable[[dict[str, Any]], tuple[dict[str, Any], bytes]]) -
         head = {"error": str(refusal)}
     except MemoryError:
         head = {"error": f"The file needs more than the {sys.argv[1]} MiB of memory that a page may use."}
+    except OSError as error:
+        # Without the path: pages tell nothing of the machine.
+        head = {"error": f"The file cannot be read: {error.strerror or 'it is cut short'}."}
     except Exception as error:
         head = {"error": f"The file cannot be shown: {type(error).__name__}: {' '.join(str(error).split())}"[:500]}
     sys.stdout.buffer.write(json.dumps(head).encode("ascii") + b"\n" + body)

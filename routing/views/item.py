@@ -69,12 +69,13 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     report = PrepareReport.objects.filter(item_id=item.received_id).select_related("script_version").last()
     outputs = output_changes(report.outputs, item.destination_ae_title) if report else []
     history = list(item.history.select_related("item"))
+    before = [item.created_at, *(entry.at for entry in history)]
     lines = list(item.log_lines.order_by("-id")[: LOG_LINES + 1])
     return {
         "sight": Sight.of(request.user),
         "item": item,
         "offers": offers(item) if request.user.has_perm("routing.operate_queue") else [],
-        "history": history,
+        "history": [(entry, entry.at - earlier) for entry, earlier in zip(history, before, strict=False)],
         "received": bool(history) and not history[0].from_state,
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
         "status_words": describe(item.last_status) if item.last_status is not None else "",

@@ -13,6 +13,8 @@ PAGES = {
     "dashboard": "/",
     "queue": "/queue/",
     "item": "/queue/200/",
+    "studies": "/studies/",
+    "study": "/studies/1.2.826.0.1.3680043.8.498.0/",
     "nodes": "/nodes/",
     "node": "/nodes/1/",
     "senders": "/senders/",
@@ -32,7 +34,9 @@ def take(folder: Path) -> None:
     ):
         # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
         alive = "timezone.now() + timedelta(minutes=5)"
-        site.elsewhere(f"busy_router()\nServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})")
+        site.elsewhere(
+            f"from tests.pages.stored_image import *\ngive_file(busy_router())\nServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})"
+        )
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for width in WIDTHS:
             for scheme in ("light", "dark"):
@@ -45,6 +49,10 @@ def take(folder: Path) -> None:
                 for name, address in PAGES.items():
                     page.goto(site.url + address)
                     page.locator("[data-live=live]").wait_for()
+                    # Some parts are fetched when they come into sight.
+                    for part in page.locator("[hx-trigger='intersect once']").all():
+                        part.scroll_into_view_if_needed()
+                    page.wait_for_load_state("networkidle")
                     page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
                 page.close()
         browser.close()

@@ -34,6 +34,22 @@ def stored_image(
     return stored(content[read_file_meta(content).dataset_offset :], columns, sets)
 
 
+def give_file(item: QueueItem) -> None:
+    """A file for an item that has none, with its own patient and UIDs."""
+    made = stored_image(
+        {"id": item.pk + 1_000_000},
+        PatientName=item.patient_name,
+        PatientID=item.patient_id,
+        SOPInstanceUID=item.sop_instance_uid,
+        StudyInstanceUID=item.study_instance_uid,
+    )
+    final = spool().path(item.received_id)
+    final.parent.mkdir(parents=True, exist_ok=True)
+    spool().path(made.pk).rename(final)
+    QueueItem.objects.filter(pk=item.pk).update(size=made.size, dataset_offset=made.dataset_offset)
+    made.delete()
+
+
 def stored(dataset: bytes, columns: dict[str, Any] | None = None, sets: dict[str, str] | None = None) -> QueueItem:
     """The same with any bytes for a data set."""
     made = {**(columns or {})}

@@ -12,6 +12,8 @@ CHROMIUM = "/usr/bin/chromium"
 PAGES = {
     "dashboard": "/",
     "queue": "/queue/",
+    "failures": "/failures/",
+    "question": "/queue/ask/?action=retry&scope=matching&state=Failed",
     "item": "/queue/200/",
     "studies": "/studies/",
     "study": "/studies/1.2.826.0.1.3680043.8.498.0/",
@@ -35,7 +37,8 @@ def take(folder: Path) -> None:
         # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
         alive = "timezone.now() + timedelta(minutes=5)"
         site.elsewhere(
-            f"from tests.pages.stored_image import *\ngive_file(busy_router())\nServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})"
+            "from tests.pages.stored_image import *\ngive_file(busy_router())\n"
+            f"ServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})"
         )
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for width in WIDTHS:

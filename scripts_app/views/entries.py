@@ -12,12 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from scripts_app.activation import last_activation, stored_collection
 from scripts_app.core.collection import Collection, as_text, entry_of, title_of, users_of
 from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
-from scripts_app.entry_form import EntryForm
+from scripts_app.entry_form import EntryForm, Row, posted_rows
 from scripts_app.models import LuaEntry
 from scripts_app.outside import outside
-from scripts_app.samples import of_session
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import EDIT, actor, draw, editors_only, in_draft, readers_only, user_of
+from scripts_app.views.request import EDIT, actor, draw, editors_only, in_draft, readers_only, trial_of, user_of
 
 EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), send copies with route:Add('AE_TITLE').\n"
 
@@ -94,8 +93,7 @@ def draw_entry(
         "ae_titles": [*known, *gone],
         "libraries": sorted(now.content["libraries"]),
         "on_error": LuaEntry.OnError.choices,
-        "sample": of_session(request.session),
-        "bundled": outside.bundled(),
+        **trial_of(request, form.ae_titles),
         **more,
     }
     return draw(request, "entry.html", context, status, now)
@@ -177,9 +175,7 @@ def _after(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @editors_only
 def script_condition(request: HttpRequest) -> HttpResponse:
-    """What is wrong or surprising with one condition while it is being written; without any, an empty row."""
-    from scripts_app.entry_form import Row, posted_rows
-
+    """What is wrong or surprising with one condition while it is being written; with ``?row=new`` an empty row."""
     rows = posted_rows(request.POST)
     if request.GET.get("row") == "new":
         return render(request, "scripts_app/_condition.html", {"row": Row()})

@@ -13,10 +13,8 @@ from scripts_app.core.collection import Collection, users_of
 from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
 from scripts_app.models import unix_lines
-from scripts_app.outside import outside
-from scripts_app.samples import of_session
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import actor, draw, editors_only, in_draft
+from scripts_app.views.request import actor, draw, editors_only, in_draft, trial_of
 
 
 @require_http_methods(["GET", "POST"])
@@ -54,9 +52,7 @@ def draw_library(
         "source": source,
         "mark": mark,
         "users": users_of(now.content, path) if path else [],
-        "sample": of_session(request.session),
-        "ae_titles": outside.ae_titles(),
-        "bundled": outside.bundled(),
+        **trial_of(request),
         **more,
     }
     return draw(request, "library.html", context, status, now)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib import messages
@@ -11,6 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from scripts_app.draft import Working, working
+from scripts_app.outside import outside
+from scripts_app.samples import of_session
 
 EDIT = "scripts_app.edit_scripts"
 editors_only = permission_required(EDIT, raise_exception=True)
@@ -37,3 +40,12 @@ def draw(
 
 def in_draft(request: HttpRequest, what: str) -> None:
     messages.success(request, f"{what} in the draft; nothing runs differently until it is activated.")
+
+
+def trial_of(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[str, Any]:
+    """What the dry run's part of a page shows; ``ae_titles`` are those that the entry is for."""
+    sample = of_session(request.session)
+    called = sample.destination_ae_title if sample else ""
+    titles = list(dict.fromkeys([*filter(None, [called]), *outside.ae_titles()]))
+    chosen = called or next((title for title in ae_titles if title in titles), "")
+    return {"sample": sample, "bundled": outside.bundled(), "trial_titles": titles, "trial_for": chosen}

@@ -8,7 +8,10 @@ from django.template.context import RequestContext
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from routing.models import OperatorAction
+from routing.operator_actions import Action
 from routing.templatetags.queue_tags import here, thousands
+from routing.views.bulk import DONE
 from routing.views.keyset import KeysetPage
 
 register = template.Library()
@@ -18,6 +21,13 @@ register = template.Library()
 def at_most(number: int, cap: int) -> str:
     """A number whose counting stopped beyond ``cap``: 10 000+."""
     return f"{thousands(cap)}+" if number > cap else thousands(number)
+
+
+@register.filter
+def deed(done: OperatorAction) -> str:
+    """What an action has done, in words."""
+    number = done.moved + done.pending
+    return f"{thousands(number)} item{'' if number == 1 else 's'} {DONE[Action(done.action)]}"
 
 
 @register.filter

@@ -33,6 +33,15 @@ EFFECTS = {
     Action.SEND_AGAIN: "What is prepared goes to its destination again.",
     Action.REDIRECT: "What is prepared for one destination goes to another one; no script runs again.",
 }
+DONE = {
+    Action.RETRY: "retried",
+    Action.FAIL: "failed",
+    Action.REJECT: "rejected",
+    Action.DELETE: "deleted",
+    Action.PREPARE_AGAIN: "to be prepared again",
+    Action.SEND_AGAIN: "to be sent again",
+    Action.REDIRECT: "redirected",
+}
 SCOPES = ("ticked", "series", "study", "matching")
 SAMPLE = 5
 

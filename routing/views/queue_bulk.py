@@ -15,21 +15,12 @@ from routing.models import Node, OperatorAction, QueueItem
 from routing.operator_actions import MOST_AT_ONCE, Action, TooLate, perform, undo
 from routing.queue_filter import QueueFilter
 from routing.sight import Sight
-from routing.views.bulk import EFFECTS, LABELS, SCOPES, prospect, read_ids, scoped
+from routing.views.bulk import DONE, EFFECTS, LABELS, SCOPES, prospect, read_ids, scoped
 from routing.views.queue import OPERATE, PAGE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
 
 TYPED_FROM = 100
 """A deletion of more items wants the number typed."""
-_DONE = {
-    Action.RETRY: "retried",
-    Action.FAIL: "failed",
-    Action.REJECT: "rejected",
-    Action.DELETE: "deleted",
-    Action.PREPARE_AGAIN: "to be prepared again",
-    Action.SEND_AGAIN: "to be sent again",
-    Action.REDIRECT: "redirected",
-}
 _OURS = ("action", "scope", "ids", "upto", "rows", "more", "before", "after")
 """Parameters that are no part of the filter."""
 
@@ -143,7 +134,7 @@ def _list(operator: HtmxHttpRequest) -> HttpResponse:
 
 
 def _tell(operator: HtmxHttpRequest, done: OperatorAction, total: int, more: bool) -> None:
-    told = [f"{_items(done.moved)} {_DONE[Action(done.action)]}."]
+    told = [f"{_items(done.moved)} {DONE[Action(done.action)]}."]
     if done.pending:
         told.append(f"{_items(done.pending)} in progress: it follows when their worker is done.")
     if done.untouched:

@@ -16,6 +16,8 @@ PAGES = [
     "/queue/",
     "/queue/200/",
     "/queue/201/",
+    "/queue/ask/?action=retry&scope=matching",
+    "/failures/",
     "/studies/",
     "/studies/1.2.826.0.1.3680043.8.498.0/",
     "/nodes/",

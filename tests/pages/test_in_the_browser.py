@@ -14,6 +14,8 @@ CHROMIUM = "/usr/bin/chromium"
 PAGES = {
     "/": "RESEARCH",
     "/queue/": "PACS",
+    "/queue/ask/?action=delete&scope=matching": "Delete",
+    "/failures/": "What went wrong",
     "/queue/200/": "Why it went",
     "/nodes/": "C-ECHO",
     "/nodes/new/": "AE title",

@@ -15,7 +15,17 @@ from tests.pages.people import visitor
 
 pytestmark = pytest.mark.django_db
 PAGES = {
-    "viewer": ["dashboard", "queue", "studies", "nodes", "senders", "scripts", "application_log", "audit_log"],
+    "viewer": [
+        "dashboard",
+        "queue",
+        "failures",
+        "studies",
+        "nodes",
+        "senders",
+        "scripts",
+        "application_log",
+        "audit_log",
+    ],
     "operator": ["sender_create"],
     "script author": [],
     "administrator": ["node_create"],

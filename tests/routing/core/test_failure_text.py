@@ -24,6 +24,7 @@ from routing.core.failure_text import mark, normalised
         ("instance 1.2.826.0.1.3680043.8.498.7 is damaged", "instance (UID) is damaged"),
         ("silent since 2026-11-20 02:10:00 and 02:10:07.5", "silent since (time) and (time)"),
         ("sent 12 of 40.5 MB", "sent # of # MB"),
+        ("does not accept JPEG 2000 since 2000", "does not accept JPEG 2000 since #"),
         ("JPEG2000 and CT_1 and 16bit stay", "JPEG2000 and CT_1 and 16bit stay"),
         ("(0010,0020) is 70 long", "(0010,0020) is # long"),
         ("x" * 500, "x" * 200),

@@ -112,7 +112,7 @@ def items(router: Router) -> list[tuple[Any, ...]]:
 
 
 def delivered(router: Router, count: int) -> None:
-    until(lambda: router.states().get("Delivered") == count, 30, f"{count} delivered, not {router.states()}")
+    until(lambda: router.states().get("Delivered") == count, 90, f"{count} delivered, not {router.states()}")
 
 
 def as_researched(sent: Dataset, came: Dataset) -> Dataset:
@@ -155,7 +155,7 @@ def test_examples_3_and_12_mammography_fans_out_and_a_partial_study_is_flagged(s
     # Of this study one item waits for its node and one fails: the next image is flagged.
     failing = edited(image("MR", 2, StudyInstanceUID=sent.StudyInstanceUID), "Modality")
     router.send([write(failing, tmp_path / "failing.dcm")], "EXTERNAL_PACS", calling="MG_1")
-    until(lambda: router.states().get("Failed") == 1, 20)
+    until(lambda: router.states().get("Failed") == 1, 60)
     third = image("MR", 3, StudyInstanceUID=sent.StudyInstanceUID)
     router.send([write(third, tmp_path / "third.dcm")], "PACS", calling="MG_1")
     delivered(router, 6)
@@ -253,9 +253,9 @@ def test_the_queue_aware_project_labels_routes_and_holds(started, tmp_path) -> N
     router.send([write(image("CT", 2), tmp_path / "held.dcm")], "PACS", calling="CT_SCANNER_1")
     held = ("PACS", "New", "entry 2 (Smart CT routing), scripts/route-smart.lua line 11: "
             "retry: destination has too many failures")  # fmt: skip
-    until(lambda: held in items(router), 20, "the image waits")
+    until(lambda: held in items(router), 60, "the image waits")
     told = "SELECT message FROM routing_applicationlogline WHERE message LIKE '[lua] ARCHIVE has%'"
-    until(lambda: ("[lua] ARCHIVE has\t51\tfailures — holding",) in router.rows(told), 20, "the log says why")
+    until(lambda: ("[lua] ARCHIVE has\t51\tfailures — holding",) in router.rows(told), 60, "the log says why")
     router.manage("shell", "-c", shell + "QueueItem.objects.filter(study_instance_uid='1.9').delete()")
     delivered(router, 5)
     assert sorted(dataset.InstanceNumber for dataset in arrived(sinks["ARCHIVE"])) == [1, 2]
@@ -282,4 +282,4 @@ def test_the_fan_out_project_sends_three_versions_of_a_mammogram(started, tmp_pa
     uids = ("PatientID", "StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
     same(came, new_uids(edited(anonymous, PatientName="DEIDENTIFIED"), came, *uids))
     line = "[lua] Mammography fan-out:\tMG_1\t->\tMAMMO_PACS\t+ RESEARCH + CLOUD_AI"
-    until(lambda: (line,) in router.rows("SELECT message FROM routing_applicationlogline"), 20, "the log line")
+    until(lambda: (line,) in router.rows("SELECT message FROM routing_applicationlogline"), 60, "the log line")

@@ -93,8 +93,13 @@ class Span:
     bars: int
 
     def first_bar(self, now: datetime) -> int:
-        """Number of the oldest bar; a bar's number is its first minute divided by its length."""
-        return minute_of(now) // self.bar_minutes - self.bars + 1
+        """
+        Number of the oldest bar; a bar's number is its first minute divided by its length.
+
+        The newest holds the last minute that is over: the one that has just
+        begun would look as if everything had stopped.
+        """
+        return (minute_of(now) - 1) // self.bar_minutes - self.bars + 1
 
     def first_minute(self, now: datetime) -> int:
         return self.first_bar(now) * self.bar_minutes

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from routing.core.states import QueueState
 from routing.counts import ShortLived
-from routing.models import QueueItem, UnknownSender
+from routing.models import UnknownSender
 from routing.sight import Sight
 from routing.views.destinations import Condition, destinations
 from routing.views.problems import problems
@@ -18,8 +18,6 @@ from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import database_bytes, disk, processes
 from routing.views.traffic import charts, sparks
 
-RECENT = 12
-"""Items in the list at the foot of the page."""
 MOST_SENDERS = 20
 
 
@@ -51,7 +49,6 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "database_bytes": database_bytes(),
         "processes": processes(),
         "unknown_senders": list(UnknownSender.objects.all()[:MOST_SENDERS]),
-        "recent": list(QueueItem.objects.defer("recipe").order_by("-id")[:RECENT]),
     }
 
 

@@ -21,6 +21,8 @@ from routing.views.service import WORK, Disk, seen_lately
 MOST_GROUPS = 20
 """Groups of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
 
+SEVERITIES = ("critical", "failure", "notice")
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
@@ -38,7 +40,8 @@ class Problem:
 
 def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
     """Everything that a person should look at; empty when all is well."""
-    return [*_processes(), *_disk(disk), *_nodes(found), *_stuck(sight), *_held_back(found)]
+    told = [*_processes(), *_disk(disk), *_nodes(found), *_stuck(sight), *_held_back(found)]
+    return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
 def _processes() -> Iterator[Problem]:
@@ -72,7 +75,7 @@ def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
                 "notice",
                 destination.ae_title,
                 "does not answer C-ECHO",
-                reverse("nodes"),
+                reverse("node", args=[destination.node.pk]) if destination.node else reverse("nodes"),
                 cause=status.last_echo_message,
                 effect=images_wait(destination.waiting),
             )

@@ -85,9 +85,10 @@ def charts(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
 
 def _sparks() -> dict[str, tuple[str, str]]:
     """For each destination the path of what was delivered in each minute of the last hour, and the words for it."""
-    first = minute_of(timezone.now()) - SPARK_MINUTES + 1
+    # As in the charts, the minute that has just begun is left out.
+    first = minute_of(timezone.now()) - SPARK_MINUTES
     delivered: dict[str, dict[int, int]] = {}
-    rows = TrafficMinute.objects.order_by().filter(minute__gte=first, delivered__gt=0)
+    rows = TrafficMinute.objects.order_by().filter(minute__gte=first, minute__lt=first + SPARK_MINUTES, delivered__gt=0)
     for minute, ae_title, count in rows.values_list("minute", "ae_title", "delivered"):
         delivered.setdefault(ae_title, {})[minute - first] = count
     drawn = {}

@@ -39,13 +39,14 @@ def test_minutes_and_destinations_are_kept_apart_and_old_ones_left_out() -> None
 
 
 @pytest.mark.parametrize("span", SPANS, ids=lambda span: span.name)
-def test_a_span_has_all_its_bars_and_the_last_one_is_now(span) -> None:
+def test_a_span_has_all_its_bars_and_the_last_one_holds_the_last_full_minute(span) -> None:
     drawn = bars(span, {span.first_bar(AT): Tally(received=7)}, AT)
     assert len(drawn) == span.bars
     assert drawn[0][1].received == 7
     assert not any(tally.received for _, tally in drawn[1:])
     length = timedelta(minutes=span.bar_minutes)
-    assert span.begins(drawn[-1][0]) <= AT < span.begins(drawn[-1][0]) + length
+    full = moment_of(MINUTE - 1)
+    assert span.begins(drawn[-1][0]) <= full < span.begins(drawn[-1][0]) + length
     assert moment_of(span.first_minute(AT)) == span.begins(drawn[0][0])
 
 

@@ -111,6 +111,7 @@ def test_an_operator_retries_what_is_stuck_in_a_study_and_nothing_else():
     other = queue_item("Failed", study_instance_uid="9.9", prepared_at=timezone.now())
     answer = visitor("operator").post("/studies/retry/", {"study": STUDY}, headers=HTMX)
     assert "3 items of the study retried." in words(answer)
+    assert "could not be" not in words(answer)
     states = dict(QueueItem.objects.values_list("pk", "state"))
     assert {states[item.pk] for item in stuck} == {"Prepared"}
     assert [states[item.pk] for item in done] == ["Delivered", "Dropped"]

@@ -1,0 +1,88 @@
+"""What scripts changed, as a person wants it: one row for each element, outputs that are the same told once."""
+
+import pytest
+
+from routing.models import PrepareReport
+from routing.views.changes import output_changes
+from routing.views.element_tree import tree_of
+from tests.builders import queue_item
+from tests.pages.people import visitor, words
+
+
+def change(path="0010,0020", old="1", new="2", *, operation="Set", entry=1, line=3, keyword="PatientID"):
+    return {
+        "operation": operation,
+        "path": path,
+        "keyword": keyword,
+        "old": old,
+        "new": new,
+        "entry": entry,
+        "line": line,
+    }
+
+
+def output(destination, *changes, original=True):
+    return {"destination": destination, "original": original, "changes": list(changes)}
+
+
+def rows(*changes):
+    (found,) = output_changes([output("PACS", *changes)], "PACS")
+    return [(row.path, row.vr, row.old, row.new, row.edits) for row in found.rows]
+
+
+def test_edits_of_one_element_are_one_row_from_the_first_value_to_the_last():
+    told = rows(
+        change(old="1", new="2"), change("0010,0010", None, "A^B"), change(old="2", new=None, entry=2, line=None)
+    )
+    assert told == [
+        ("0010,0020", "LO", "1", None, ("Set, entry 1:3", "Set, entry 2")),
+        ("0010,0010", "PN", None, "A^B", ("Set, entry 1:3",)),
+    ]
+
+
+def test_rows_inside_sequences_are_told_apart_once_an_item_has_gone():
+    path = "0008,1140[1].0008,1155"
+    removal = change("0008,1140[1]", "<item of 2 elements>", None, operation="Remove", keyword="")
+    told = rows(change(path, "1.1", "1.2"), removal, change(path, "2.1", "2.2"))
+    assert [(row[0], row[2], row[3]) for row in told] == [
+        (path, "1.1", "1.2"),
+        ("0008,1140[1]", "<item of 2 elements>", None),
+        (path, "2.1", "2.2"),
+    ]
+    assert [row[1] for row in told] == ["UI", "", "UI"]
+
+
+def test_destinations_that_get_the_same_are_told_once_and_the_items_own_first():
+    same, more = change(), change("0010,0010", "A", "B")
+    outputs = [
+        output("A", same),
+        output("B", same, more, original=False),
+        output("C", same, original=False),
+        output("D"),
+    ]
+    told = [(found.destinations, len(found.rows)) for found in output_changes(outputs, "C")]
+    assert told == [(("C", "A"), 1), (("B",), 2), (("D",), 0)]
+
+
+@pytest.mark.django_db
+def test_the_page_says_which_destinations_get_the_same():
+    item = queue_item()
+    outputs = [output("PACS", change()), output("AI", change(), original=False)]
+    PrepareReport.objects.create(item=item, at=item.created_at, verdict="prepared", outputs=outputs)
+    told = words(visitor(phi=True).get(f"/queue/{item.pk}/"))
+    assert "PACS, AI get the same, 1 element changed" in told
+    assert "0010,0020 PatientID LO 1 2 Set, entry 1:3" in told
+
+
+def row(depth, vr="LO", length=1):
+    return {"depth": depth, "vr": vr, "length": length}
+
+
+def test_a_tree_opens_and_closes_every_part_once_however_deep():
+    deep = [row(depth, "" if depth % 2 else "SQ") for depth in range(128)]
+    tree = tree_of([*deep, row(128), row(0), row(0, "SQ", 0), row(0, "SQ"), row(1, ""), row(2)])
+    opened = sum(line.opens for line in tree.lines)
+    closed = sum(len(line.closes) for line in tree.lines) + len(tree.closes)
+    assert opened == closed == 130
+    assert [len(line.closes) for line in tree.lines[-5:]] == [128, 0, 0, 0, 0]
+    assert len(tree.closes) == 2

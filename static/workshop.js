@@ -68,7 +68,8 @@
         return inside(found[2], (object ? [object] : anyItem).flatMap((each) => each.members).map(member));
       }
       found = before.match(/\w+$/);
-      return found || context.explicit ? inside(found ? found[0] : "", globals) : null;
+      const all = [...globals, ...words(names.defined, "function")];
+      return found || context.explicit ? inside(found ? found[0] : "", all) : null;
     };
   }
 
@@ -109,6 +110,13 @@
         }),
       ],
     });
+    for (const button of document.querySelectorAll("[data-insert]")) {
+      button.hidden = false;
+      button.addEventListener("click", () => {
+        view.dispatch(view.state.replaceSelection(button.dataset.insert));
+        view.focus();
+      });
+    }
     area.hidden = true;
     label.addEventListener("click", () => view.focus());
     area.after(view.dom);

@@ -7,7 +7,7 @@ from django.views.decorators.http import require_GET, require_POST
 from pydicom.datadict import keyword_dict
 
 from scripts_app.core.lua.api import OBJECTS
-from scripts_app.core.lua.hints import hints
+from scripts_app.core.lua.hints import defined_names, hints
 from scripts_app.core.lua.source import check_script
 from scripts_app.draft import working
 from scripts_app.models import unix_lines
@@ -35,7 +35,8 @@ def script_lint(request: HttpRequest) -> JsonResponse:
 @require_GET
 @editors_only
 def script_names(request: HttpRequest) -> JsonResponse:
-    """All that can be completed: the API with signatures, DICOM keywords, AE titles, library files."""
+    """All that can be completed: the API with signatures, DICOM keywords, AE titles, library files and their names."""
+    libraries = working().content["libraries"]
     return JsonResponse(
         {
             "objects": [
@@ -58,6 +59,7 @@ def script_names(request: HttpRequest) -> JsonResponse:
             ],
             "keywords": sorted(filter(None, keyword_dict)),
             "destinations": list(outside.destinations()),
-            "libraries": sorted(working().content["libraries"]),
+            "libraries": sorted(libraries),
+            "defined": sorted(frozenset().union(*map(defined_names, libraries.values()))),
         }
     )

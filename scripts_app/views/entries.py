@@ -16,7 +16,7 @@ from scripts_app.entry_form import EntryForm, Row, posted_rows
 from scripts_app.models import LuaEntry
 from scripts_app.outside import outside
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import EDIT, actor, draw, editors_only, in_draft, readers_only, trial_of, user_of
+from scripts_app.views.request import EDIT, actor, beside_editor, draw, editors_only, in_draft, readers_only, user_of
 
 EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), send copies with route:Add('AE_TITLE').\n"
 
@@ -93,7 +93,7 @@ def draw_entry(
         "ae_titles": [*known, *gone],
         "libraries": sorted(now.content["libraries"]),
         "on_error": LuaEntry.OnError.choices,
-        **trial_of(request, form.ae_titles),
+        **beside_editor(request, form.ae_titles),
         **more,
     }
     return draw(request, "entry.html", context, status, now)

@@ -14,7 +14,7 @@ from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
 from scripts_app.models import unix_lines
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import actor, draw, editors_only, in_draft, trial_of
+from scripts_app.views.request import actor, beside_editor, draw, editors_only, in_draft
 
 
 @require_http_methods(["GET", "POST"])
@@ -52,7 +52,7 @@ def draw_library(
         "source": source,
         "mark": mark,
         "users": users_of(now.content, path) if path else [],
-        **trial_of(request),
+        **beside_editor(request),
         **more,
     }
     return draw(request, "library.html", context, status, now)

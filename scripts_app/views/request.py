@@ -11,6 +11,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from scripts_app.core.lua.api import OBJECTS
 from scripts_app.draft import Working, working
 from scripts_app.outside import outside
 from scripts_app.samples import of_session
@@ -42,10 +43,12 @@ def in_draft(request: HttpRequest, what: str) -> None:
     messages.success(request, f"{what} in the draft; nothing runs differently until it is activated.")
 
 
-def trial_of(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[str, Any]:
-    """What the dry run's part of a page shows; ``ae_titles`` are those that the entry is for."""
+def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[str, Any]:
+    """What dry run and reference show beside an editor; ``ae_titles`` are those that the entry is for."""
     sample = of_session(request.session)
     called = sample.destination_ae_title if sample else ""
     titles = list(dict.fromkeys([*filter(None, [called]), *outside.ae_titles()]))
     chosen = called or next((title for title in ae_titles if title in titles), "")
-    return {"sample": sample, "bundled": outside.bundled(), "trial_titles": titles, "trial_for": chosen}
+    reference = [(found, [(found.signature(member), member) for member in found.members]) for found in OBJECTS]
+    trial = {"sample": sample, "bundled": outside.bundled(), "trial_titles": titles, "trial_for": chosen}
+    return {**trial, "reference": reference}

@@ -247,13 +247,42 @@ def test_lint_tells_line_and_nearest_name(author):
 
 
 def test_completion_knows_api_keywords_nodes_and_files(author):
-    author.post(reverse("script_library_new"), {"path": "libs/a.lua", "source": "x = 1"})
+    source = "local mine = 1\nfunction anonymise(ds) end\n  limit == 3"
+    author.post(reverse("script_library_new"), {"path": "libs/a.lua", "source": source})
     names = author.get(reverse("script_names")).json()
     assert "PACS" in names["destinations"] and "DCP_PACS" in names["destinations"]
     assert "PatientName" in names["keywords"]
-    assert names["libraries"] == ["libs/a.lua"]
+    assert (names["libraries"], names["defined"]) == (["libs/a.lua"], ["anonymise"])
     (dataset,) = [found for found in names["objects"] if found["name"] == "dataset"]
     assert "dataset:Get(path)" in [member["signature"] for member in dataset["members"]]
+
+
+def test_the_reference_beside_the_editor_is_made_from_the_table_of_the_api(author):
+    seen = words(author.get(reverse("script_entry_new")))
+    assert "dataset:Get(path) → string The value as a string" in seen
+    assert "route:Add(destination[, function])" in seen
+
+
+def test_a_hostile_result_of_a_dry_run_stays_text(author, monkeypatch):
+    from scripts_app.views import dry_run
+    from tests.pages.test_hostile_values import ATTRIBUTE, MARKUP, SCRIPT, alive
+
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    for text in (MARKUP, ATTRIBUTE, SCRIPT):
+        change = {"tag": text, "keyword": text, "old": text, "new": text}
+        result = {
+            "result": "prepared",
+            "message": text,
+            "entries": [{"description": text, "status": "error", "reason": text, "line": 1}],
+            "outputs": [{"destination": text, "original": True, "changes": [change]}],
+            "item_log": [text],
+            "log": [{"level": "INFO", "message": text}],
+            "state": {"study": {text: text}, "series": {}},
+        }
+        monkeypatch.setattr(dry_run, "ask", lambda question, result=result: {"result": result})
+        answer = author.post(reverse("script_dry_run"), {"script": "print(1)"})
+        assert alive(answer) == []
+        assert "&lt;" in answer.content.decode() or "&quot;" in answer.content.decode()
 
 
 def test_hostile_text_stays_text_on_every_script_page(author):

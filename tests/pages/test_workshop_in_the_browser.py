@@ -131,6 +131,14 @@ def test_from_a_new_entry_over_a_dry_run_to_activation_and_back(site, visit, ct)
     )
 
 
+def test_an_example_of_the_reference_is_inserted_where_the_cursor_stands(visit):
+    opened = visit("script-author", "/scripts/entries/new/")
+    write_script(opened, "-- here\n")
+    opened.get_by_text("What a script has").click()
+    opened.get_by_role("button", name="Insert the example of route:Drop()").click()
+    expect(opened.locator(".cm-content")).to_contain_text("route:Drop()")
+
+
 def test_nothing_is_left_of_a_dry_run(site, visit, ct):
     opened = visit("script-author", "/scripts/entries/new/")
     take(opened, ct)
@@ -215,6 +223,11 @@ def test_every_script_page_is_readable_and_fits(site, visit, size, scheme):
         opened.goto(site.url + address)
         assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"
         assert opened.evaluate(Path(__file__).with_name("contrast.js").read_text()) == [], address
+        clipped = opened.evaluate(
+            "[...document.querySelectorAll('.panel:not(.scroll, .log)')].filter(part => part.scrollWidth >"
+            " part.clientWidth + 1).map(part => part.textContent.trim().slice(0, 60))"
+        )
+        assert clipped == [], address
         unnamed = opened.evaluate(
             "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
             ".filter(field => !field.labels.length && !field.ariaLabel).map(field => field.name)"

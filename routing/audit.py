@@ -6,13 +6,14 @@ from django.db import transaction
 from django.utils import timezone
 
 from routing.counts import forget_all
-from routing.models import AuditRecord
+from routing.models import AuditRecord, Node
 
 
 def audit(actor: str, action: str, object: object, **detail: Any) -> AuditRecord:
     """
     Note that ``actor`` (a user name, or the process) did ``action`` to ``object``.
 
+    What is done to a node is found by the node, whatever its name becomes.
     Call it in the transaction of the deed.  ``detail`` holds JSON values.
     What pages remember of the time before is forgotten: whoever did it wants to see it.
     """
@@ -20,5 +21,10 @@ def audit(actor: str, action: str, object: object, **detail: Any) -> AuditRecord
     # Somebody else may have asked between the deed and its commit.
     transaction.on_commit(forget_all)
     return AuditRecord.objects.create(
-        at=timezone.now(), actor=actor[:150], action=action[:40], object=str(object)[:200], detail=detail
+        at=timezone.now(),
+        actor=actor[:150],
+        action=action[:40],
+        object=str(object)[:200],
+        node_id=object.pk if isinstance(object, Node) else None,
+        detail=detail,
     )

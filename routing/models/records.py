@@ -91,10 +91,24 @@ class AuditRecord(models.Model):
     actor = models.CharField(max_length=150)
     action = models.CharField(max_length=40)
     object = models.CharField(max_length=200)
+    node = models.ForeignKey(
+        "routing.Node",
+        null=True,
+        # A record is never changed, also when its node goes; numbers of nodes are not given twice.
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
+        help_text="the node that it was done to",
+    )
     detail = models.JSONField(default=dict)
 
     class Meta:
         ordering = ["-id"]
+        indexes = [
+            # A node's few records among millions of items'.
+            models.Index(fields=["node", "id"], condition=models.Q(node__isnull=False), name="audit_node"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.actor}: {self.action} {self.object}"

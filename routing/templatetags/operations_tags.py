@@ -10,9 +10,13 @@ register = template.Library()
 @register.filter
 def node_changes(detail: dict[str, Any]) -> list[tuple[str, str]]:
     """Each field with its old and new value; a node's settings are no patient data."""
+    told = dict(detail)
+    # The admin's records keep the fields together.
+    inner = told.pop("changes", None)
+    told |= inner if isinstance(inner, dict) else {}
     return [
         (name.replace("_", " "), " → ".join(map(_words, value)) if _is_change(value) else _words(value))
-        for name, value in detail.items()
+        for name, value in told.items()
     ]
 
 

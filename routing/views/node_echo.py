@@ -32,7 +32,7 @@ def node_echo(request: HttpRequest, node_id: int) -> HttpResponse:
         status.accepted_contexts = [[sop_class, list(syntaxes)] for sop_class, syntaxes in result.accepted.items()]
         status.accepted_contexts_at = timezone.now()
         status.save(update_fields=["accepted_contexts", "accepted_contexts_at"])
-    audit(operator.user.get_username(), "echo node", node.ae_title, ok=result.ok, message=result.message)
+    audit(operator.user.get_username(), "echo node", node, ok=result.ok, message=result.message)
     if not operator.htmx:
         messages.add_message(request, messages.SUCCESS if result.ok else messages.ERROR, result.message)
         return redirect("node", node_id) if asking else redirect("nodes")

@@ -22,10 +22,6 @@ from routing.sight import Sight
 from routing.views.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 
-ACTIONS = (
-    *("create node", "change node", "delete node", "pause node", "resume node"),
-    *("set schedule aside", "follow schedule", "test image"),
-)
 MOST_CHANGES = 30
 
 
@@ -45,8 +41,7 @@ def node_page(request: HttpRequest, node_id: int) -> HttpResponse:
         "changes": (),
     }
     if visitor.user.has_perm("routing.view_auditrecord"):
-        # In the order of the key, or a long audit log would be sorted for thirty lines of it.
-        changes = AuditRecord.objects.filter(object=node.ae_title, action__in=ACTIONS)
+        changes = AuditRecord.objects.filter(node=node).exclude(action="echo node")
         context["changes"] = changes.order_by("-id")[:MOST_CHANGES]
     return draw(visitor, "routing/node.html", "routing/_node.html", context)
 
@@ -66,9 +61,7 @@ def node_schedule(request: HttpRequest, node_id: int) -> HttpResponse:
         # Not by save(): the associations need not be opened anew for this.
         Node.objects.filter(pk=node_id).update(ignore_schedule_until=until)
         detail = {"until": until.isoformat(timespec="minutes")} if until else {}
-        audit(
-            request.user.get_username(), "set schedule aside" if until else "follow schedule", node.ae_title, **detail
-        )
+        audit(request.user.get_username(), "set schedule aside" if until else "follow schedule", node, **detail)
     if until:
         messages.success(request, f"{node.ae_title} is sent to until {until:%Y-%m-%d %H:%M %Z}, whatever its schedule.")
     else:
@@ -95,7 +88,7 @@ def node_test_image(request: HttpRequest, node_id: int) -> HttpResponse:
     actor = request.user.get_username()
     with transaction.atomic():
         item_id = send_probe_image(node, actor)
-        audit(actor, "test image", node.ae_title, item=item_id)
+        audit(actor, "test image", node, item=item_id)
     waits = "; the node is paused, so it waits" if node.paused else ""
     messages.success(request, f"A synthetic test image is on its way to {node.ae_title}{waits}. This is its item.")
     return redirect("queue_item", item_id)
@@ -109,7 +102,7 @@ def node_delete(request: HttpRequest, node_id: int) -> HttpResponse:
     with transaction.atomic():
         waiting = node.items.filter(state__in=QUEUE_STATES).count()
         if request.method == "POST" and not waiting:
-            audit(request.user.get_username(), "delete node", node.ae_title, host=node.host, port=node.port)
+            audit(request.user.get_username(), "delete node", node, host=node.host, port=node.port)
             node.delete()
             messages.success(request, f"{node.ae_title} is deleted; calls for it are refused from now on.")
             return redirect("nodes")

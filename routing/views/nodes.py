@@ -77,7 +77,7 @@ def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> Http
     with transaction.atomic():
         changed = Node.objects.filter(pk=node_id, paused=not paused).update(paused=paused)
         if changed:
-            audit(request.user.get_username(), "pause node" if paused else "resume node", node.ae_title)
+            audit(request.user.get_username(), "pause node" if paused else "resume node", node)
     messages.success(
         request,
         f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again.",
@@ -104,7 +104,7 @@ def _edit(request: HtmxHttpRequest, node: Node | None) -> HttpResponse:
             saved = form.save()
             NodeStatus.objects.get_or_create(node=saved)
             action = "create node" if node is None else "change node"
-            audit(request.user.get_username(), action, saved.ae_title, **_changes(form))
+            audit(request.user.get_username(), action, saved, **_changes(form))
         messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")
         return redirect("node", saved.pk) if node else redirect("nodes")
     status = 422 if form.is_bound else 200

@@ -304,7 +304,7 @@ def _traffic(said: Any, now: Any) -> None:
             delivered=wave(ago + 2) if ae_title == said("PACS", 16) else 0,
             deferred=0 if ae_title == said("PACS", 16) else wave(ago) // 10,
             bytes_received=wave(ago) * 524_288,
-            bytes_delivered=wave(ago + 2) * 524_288,
+            bytes_delivered=wave(ago + 2) * 524_288 if ae_title == said("PACS", 16) else 0,
         )
         for ago in range(1, 180)
         for ae_title in {said("PACS", 16), "RESEARCH"}

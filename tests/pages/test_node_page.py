@@ -6,6 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from routing.audit import audit
@@ -133,16 +134,29 @@ def test_a_node_that_nothing_waits_for_is_deleted_and_its_history_stays():
     assert not Node.objects.exists()
     item.refresh_from_db()
     assert (item.node, item.destination_ae_title) == (None, "PACS")
-    assert AuditRecord.objects.get().action == "delete node"
+    noted = AuditRecord.objects.get()
+    assert noted.action == "delete node"
+    # The record still names the number of a node that is gone, and its admin page can be read.
+    client = visitor("administrator")
+    User.objects.filter(username="the administrator").update(is_staff=True)
+    assert "delete node" in words(client.get(f"/admin/routing/auditrecord/{noted.pk}/change/"))
 
 
-def test_the_history_of_a_node_tells_old_and_new_values():
-    pacs = node("PACS")
-    audit("olga", "change node", "PACS", port=[104, 11112], aliases=[[], ["A", "B"]], enabled=[True, False])
-    audit("olga", "change node", "OTHER", port=[1, 2])
+def test_the_history_of_a_node_tells_old_and_new_values_under_any_name():
+    pacs, other = node("PACS"), node("OTHER")
+    audit("olga", "change node", pacs, port=[104, 11112], aliases=[[], ["A", "B"]], enabled=[True, False])
+    audit("boss", "change node", pacs, id=1, changes={"host": ["a", "b"]})
+    audit("olga", "change node", other, port=[1, 2])
+    Node.objects.filter(pk=pacs.pk).update(ae_title="ARCHIVE")
     told = words(visitor().get(f"/nodes/{pacs.pk}/status/"))
     assert "olga change node port 104 → 11112 aliases nothing → A, B enabled yes → no" in told
+    assert "host a → b" in told
     assert "1 → 2" not in told
+
+
+def test_the_history_of_a_node_is_found_without_reading_the_whole_audit_log():
+    found = AuditRecord.objects.filter(node_id=7).exclude(action="echo node").order_by("-id")[:30]
+    assert "audit_node" in found.explain()
 
 
 @pytest.mark.parametrize("role", ["viewer", "operator", "script author"])

@@ -14,6 +14,8 @@ from routing.models import (
     HistoryEntry,
     ItemLogLine,
     Lane,
+    OperatorAction,
+    OperatorStep,
     PrepareReport,
     ScopedState,
     ServiceProcess,
@@ -94,6 +96,22 @@ class ServiceProcessAdmin(Kept):
 class TrafficMinuteAdmin(Kept):
     list_display = ("minute", "ae_title", "received", "delivered", "deferred", "refused", "failed")
     list_filter = ("ae_title",)
+
+
+@admin.register(OperatorAction)
+class OperatorActionAdmin(Kept):
+    list_display = ("id", "at", "actor", "action", "moved", "pending", "untouched", "undone_at", "put_back")
+    list_filter = ("action",)
+    search_fields = ("actor__exact",)
+    exclude = ("scope", "note")
+
+
+@admin.register(OperatorStep)
+class OperatorStepAdmin(Kept):
+    list_display = ("id", "action_id", "item_id", "to_state", "moved_at")
+    search_fields = ("item_id__exact",)
+    # Errors among the old values may quote a patient's.
+    exclude = ("before", "recipe")
 
 
 @admin.register(TrafficMark)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from routing.core.identifiers import first_at
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
 from routing.engine.state_book import IDLE
-from routing.models import ApplicationLogLine, HistoryEntry, QueueItem, ScopedState, ServiceProcess
+from routing.models import ApplicationLogLine, HistoryEntry, OperatorAction, QueueItem, ScopedState, ServiceProcess
 from routing.prepared_files import PreparedFiles
 from routing.record import Moved, record_for
 from routing.spool import Spool
@@ -84,10 +84,11 @@ def forget_history(kept: timedelta) -> int:
 
 
 def forget_idle(log_kept: timedelta) -> None:
-    """Remove scoped state without use, old log lines, and processes that have long been silent."""
+    """Remove scoped state without use, old log lines and steps of people, and processes that have long been silent."""
     now = timezone.now()
     ScopedState.objects.filter(used_at__lt=now - IDLE).delete()
     ApplicationLogLine.objects.filter(at__lt=now - log_kept).delete()
+    OperatorAction.objects.filter(at__lt=now - log_kept).delete()
     ServiceProcess.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
 
 

@@ -23,6 +23,8 @@ from routing.models import (
     Lane,
     Node,
     NodeStatus,
+    OperatorAction,
+    OperatorStep,
     PrepareReport,
     QueueItem,
     ScopedState,
@@ -45,6 +47,8 @@ READ_ONLY = [
     HistoryEntry,
     ItemLogLine,
     Lane,
+    OperatorAction,
+    OperatorStep,
     PrepareReport,
     QueueItem,
     ScopedState,
@@ -71,6 +75,8 @@ def row_in_every_table(n: int) -> None:
     Lane.objects.create(key=f"1.2.{n}", owner="w", until=now)
     ScopedState.objects.create(scope="study", uid=f"1.2.{n}", values={"n": hostile}, used_at=now)
     ServiceProcess.objects.create(owner=f"w{n}", role="worker", host="h", pid=n, started_at=now, seen_at=now)
+    done = OperatorAction.objects.create(at=now, actor=hostile, action="retry", note=hostile)
+    OperatorStep.objects.create(action=done, item_id=item.pk, to_state="New", moved_at=now, before={"state": "Failed"})
     TrafficMark.objects.create(history_id=n)
     TrafficMinute.objects.create(minute=n, ae_title=hostile[:16])
     KnownSender.objects.create(ae_title=f"CT_{n}", description=hostile)

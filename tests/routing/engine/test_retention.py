@@ -11,7 +11,15 @@ from django.utils import timezone
 from routing.core.states import QueueEvent
 from routing.engine import retention
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
-from routing.models import ApplicationLogLine, HistoryEntry, QueueItem, ScopedState, ServiceProcess
+from routing.models import (
+    ApplicationLogLine,
+    HistoryEntry,
+    OperatorAction,
+    OperatorStep,
+    QueueItem,
+    ScopedState,
+    ServiceProcess,
+)
 from routing.prepared_files import PreparedFiles
 from routing.record import record_for
 from routing.spool import Spool
@@ -202,7 +210,11 @@ def test_what_nobody_uses_any_more_is_forgotten() -> None:
         ServiceProcess.objects.create(
             owner=owner, role="prepare", host="h", pid=1, started_at=now, seen_at=now - timedelta(hours=hours)
         )
+    for days in (29, 31):
+        done = OperatorAction.objects.create(at=now - days * DAY, actor="olga", action="retry")
+        OperatorStep.objects.create(action=done, item_id=days, to_state="New", moved_at=now, before={})
     forget_idle(30 * DAY)
+    assert OperatorStep.objects.get().item_id == 29
     assert ScopedState.objects.get().uid == "1.2"
     assert ApplicationLogLine.objects.get().message == "29"
     assert ServiceProcess.objects.get().owner == "h:2:b"

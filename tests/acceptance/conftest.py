@@ -4,8 +4,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from pynetdicom import _config
 
+from tests.acceptance.peers import TOOLKIT
 from tests.acceptance.router import Router, Sink
+
+
+@pytest.fixture(autouse=True)
+def toolkit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other tests need a toolkit that takes only what it was told to take."""
+    for name, value in TOOLKIT.items():
+        monkeypatch.setattr(_config, name, value)
 
 
 @pytest.fixture

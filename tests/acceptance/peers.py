@@ -9,16 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pydicom
-from pynetdicom import AE, _config, evt
+from pynetdicom import AE, evt
 from pynetdicom.presentation import build_context
 
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 
-_config.UNRESTRICTED_STORAGE_SERVICE = True
-_config.STORE_SEND_CHUNKED_DATASET = True
-_config.LOG_HANDLER_LEVEL = "none"
-
-
+TOOLKIT = {"UNRESTRICTED_STORAGE_SERVICE": True, "STORE_SEND_CHUNKED_DATASET": True}
+"""How pynetdicom is set for the peers here; it has one setting for the whole process."""
 MEDIA_STORAGE_DIRECTORY = "1.2.840.10008.1.3.10"
 """A DICOMDIR: lives on media, is never sent."""
 

@@ -44,6 +44,7 @@ urlpatterns = [
     path("queue/<int:item_id>/reject/", queue_actions.queue_reject, name="queue_reject"),
     path("studies/", studies.studies, name="studies"),
     path("studies/retry/", studies.study_retry, name="study_retry"),
+    path("studies/undo/<int:action_id>/", studies.study_undo, name="study_undo"),
     path("studies/<path:study_instance_uid>/", studies.study, name="study"),
     path("failures/", failures.failures, name="failures"),
     path("nodes/", nodes.nodes, name="nodes"),

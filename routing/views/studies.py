@@ -9,16 +9,15 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db import transaction
 from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
+from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST
 
-from routing.audit import audit
 from routing.core.study_tally import Tally, answer
-from routing.models import QueueItem
-from routing.record import retry_for
+from routing.models import OperatorAction, QueueItem
+from routing.operator_actions import MOST_AT_ONCE, Action, TooLate, last_undoable, perform, undo
 from routing.sight import Sight
 from routing.templatetags.study_tags import study_address
 from routing.views.offers import WAITING_FOR_A_PERSON
@@ -28,9 +27,7 @@ from routing.views.study_search import NEWEST, StudySearch, newest_studies
 PAGE = 25
 MOST_SERIES = 200
 """Series that a study's page lists."""
-MOST_AT_ONCE = 10_000
-"""Items that one press of the button moves: it is one transaction, and nobody else writes meanwhile."""
-SEE = "routing.view_queueitem"
+SEE, OPERATE = "routing.view_queueitem", "routing.operate_queue"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +87,58 @@ def study(request: HttpRequest, study_instance_uid: str) -> HttpResponse:
 
 
 @require_POST
-@permission_required((SEE, "routing.operate_queue"), raise_exception=True)
+@permission_required((SEE, OPERATE), raise_exception=True)
 def study_retry(request: HttpRequest) -> HttpResponse:
-    """Try again whatever of the study waits for a person."""
+    """Try again whatever of the study waits for a person; for a moment it can be taken back."""
     operator = cast(HtmxHttpRequest, request)
-    uid = operator.POST.get("study", "")
+    uid = _known(operator.POST.get("study", ""))
     stuck = QueueItem.objects.filter(study_instance_uid=uid, state__in=WAITING_FOR_A_PERSON)
+    ids = list(stuck.order_by("id").values_list("pk", flat=True)[:MOST_AT_ONCE])
+    done = perform(
+        Action.RETRY, ids, actor=operator.user.get_username(), scope=_scope(uid), subject=f"study {uid}", note=""
+    )
+    told = f"{done.moved} item{'' if done.moved == 1 else 's'} of the study retried."
+    if done.untouched:
+        told += f" {done.untouched} could not be: their files are gone, or they are copies that were never prepared."
+    messages.add_message(operator, messages.SUCCESS if done.moved else messages.WARNING, told)
+    return _answer(operator, uid)
+
+
+@require_POST
+@permission_required((SEE, OPERATE), raise_exception=True)
+def study_undo(request: HttpRequest, action_id: int) -> HttpResponse:
+    """Take one's own retry back, as far as nothing else has happened meanwhile."""
+    operator = cast(HtmxHttpRequest, request)
+    uid = _known(operator.POST.get("study", ""))
+    done = get_object_or_404(OperatorAction, pk=action_id, actor=operator.user.get_username())
+    try:
+        back = undo(done)
+    except TooLate:
+        messages.warning(operator, "Too late to undo: the time is over, or it has been undone already.")
+    else:
+        on = done.moved + done.pending - back
+        told = f"Undone: {back} item{'' if back == 1 else 's'} put back as before."
+        messages.success(operator, told if not on else f"{told} {on} had moved on and stayed.")
+    return _answer(operator, uid)
+
+
+def _answer(operator: HtmxHttpRequest, uid: str) -> HttpResponse:
+    return _draw_study(operator, uid) if operator.htmx else redirect(study_address(uid))
+
+
+def _known(uid: str) -> str:
     if not uid or not QueueItem.objects.filter(study_instance_uid=uid).exists():
         raise Http404("no item of that study is kept here")
-    some = QueueItem.objects.filter(pk__in=list(stuck.order_by("id").values_list("pk", flat=True)[:MOST_AT_ONCE]))
-    actor = operator.user.get_username()
-    with transaction.atomic():
-        moved = retry_for(some, actor=actor)
-        audit(actor, "retry", f"study {uid}", moved=moved.moved, untouched=moved.untouched)
-    told = f"{moved.moved} item{'' if moved.moved == 1 else 's'} of the study retried."
-    if moved.untouched:
-        told += f" {moved.untouched} could not be: their files are gone, or they are copies that were never prepared."
-    messages.add_message(operator, messages.SUCCESS if moved.moved else messages.WARNING, told)
-    return _draw_study(operator, uid) if operator.htmx else redirect(study_address(uid))
+    return uid
+
+
+def _scope(uid: str) -> str:
+    return urlencode({"study": uid})
+
+
+def _undoable(visitor: HtmxHttpRequest, uid: str) -> OperatorAction | None:
+    done = last_undoable(visitor.user.get_username()) if visitor.user.has_perm(OPERATE) else None
+    return done if done is not None and done.scope == _scope(uid) and done.action == Action.RETRY else None
 
 
 def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
@@ -129,6 +160,7 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
         "first_at": cast(datetime, about["first"]),
         "last_at": cast(datetime, about["last"]),
         "most_at_once": MOST_AT_ONCE,
+        "undoable": _undoable(visitor, uid),
     }
     return draw(visitor, "routing/study.html", "routing/_study.html", context)
 

@@ -214,6 +214,13 @@ def test_the_log_follows_its_newest_line_unless_its_reader_has_scrolled_away(sit
     assert log.evaluate("log => log.scrollTop") == 40
 
 
+def test_the_questions_of_the_queue_can_be_asked_about_one_item(visit):
+    opened = visit("operator", ITEM)
+    opened.get_by_role("link", name="Delete …").click()
+    expect(opened.locator("main")).to_contain_text("Delete")
+    expect(opened.locator("main")).to_contain_text("1 item")
+
+
 def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
     opened = visit("operator", "/studies/")
     opened.get_by_role("link").filter(has_text="•••").first.click()
@@ -224,6 +231,8 @@ def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
     opened.get_by_role("button", name="Retry 1 stuck item").click()
     expect(opened.get_by_role("heading", level=1)).to_have_text("Not yet: 2 of 3 images are on the way to PACS.")
     expect(opened.locator("#messages")).to_contain_text("1 item of the study retried.")
+    opened.get_by_role("button", name="Undo").click()
+    expect(opened.get_by_role("heading", level=1)).to_contain_text("No: PACS lacks 1 of 3 images")
     site.elsewhere(f"QueueItem.objects.filter(study_instance_uid='{STUDY}').update(state='Delivered')")
     expect(opened.get_by_role("heading", level=1)).to_have_text("Yes: all 3 images arrived at PACS.", timeout=9000)
     assert opened.evaluate("window.sameDocument")

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from routing.core.identifiers import first_at
-from routing.models import AuditRecord, QueueItem
+from routing.models import AuditRecord, OperatorAction, QueueItem
 from routing.views import study_search
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words
@@ -117,9 +117,23 @@ def test_an_operator_retries_what_is_stuck_in_a_study_and_nothing_else():
     assert [states[item.pk] for item in done] == ["Delivered", "Dropped"]
     assert states[other.pk] == "Failed"
     record = AuditRecord.objects.get(action="retry")
-    assert (record.actor, record.object, record.detail["moved"]) == ("the operator", f"study {STUDY}", 3)
+    assert (record.actor, record.object) == ("the operator", f"study {STUDY}")
     plain = visitor("operator").post("/studies/retry/", {"study": STUDY})
     assert (plain.status_code, plain["Location"]) == (302, f"/studies/{STUDY}/")
+
+
+def test_a_retry_of_a_study_is_taken_back_by_who_did_it():
+    stuck = study_of(["Failed", "Rejected"], node=node(), prepared_at=timezone.now())
+    client = visitor("operator")
+    client.post("/studies/retry/", {"study": STUDY}, headers=HTMX)
+    undo = f"/studies/undo/{OperatorAction.objects.get().pk}/"
+    assert undo in client.get(f"/studies/{STUDY}/").content.decode()
+    assert undo not in visitor("administrator").get(f"/studies/{STUDY}/").content.decode()
+    assert visitor("administrator").post(undo, {"study": STUDY}).status_code == 404
+    assert visitor("viewer").post(undo, {"study": STUDY}).status_code == 403
+    assert "Undone: 2 items put back as before." in words(client.post(undo, {"study": STUDY}, headers=HTMX))
+    assert [QueueItem.objects.get(pk=item.pk).state for item in stuck] == ["Failed", "Rejected"]
+    assert "Too late to undo" in words(client.post(undo, {"study": STUDY}, headers=HTMX))
 
 
 def test_who_may_not_operate_has_no_button_and_is_refused():

@@ -1,9 +1,11 @@
-"""What every answer of the site carries: a policy that allows nothing inline, and no copy in any cache."""
+"""What every answer of the site carries: a policy that allows nothing inline, no copy in any cache, no stale count."""
 
 import secrets
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+
+from routing.counts import forget_all
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "
@@ -31,6 +33,18 @@ class ContentSecurityPolicyMiddleware:
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+def seen_at_once(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """What a person has just changed is counted anew: a second is long for somebody who pressed a button."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if request.method == "POST":
+            forget_all()
+        return response
+
+    return answer
 
 
 def csp_nonce(request: HttpRequest) -> dict[str, str]:

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
-from routing.counts import forget_all
 from routing.models import AuditRecord, Node
 
 
@@ -15,11 +13,7 @@ def audit(actor: str, action: str, object: object, **detail: Any) -> AuditRecord
 
     What is done to a node is found by the node, whatever its name becomes.
     Call it in the transaction of the deed.  ``detail`` holds JSON values.
-    What pages remember of the time before is forgotten: whoever did it wants to see it.
     """
-    forget_all()
-    # Somebody else may have asked between the deed and its commit.
-    transaction.on_commit(forget_all)
     return AuditRecord.objects.create(
         at=timezone.now(),
         actor=actor[:150],

@@ -11,6 +11,7 @@ from tests.pages.site import PASSWORD, running_site
 CHROMIUM = "/usr/bin/chromium"
 PAGES = {
     "dashboard": "/",
+    "traffic": "/traffic/",
     "queue": "/queue/",
     "failures": "/failures/",
     "question": "/queue/ask/?action=retry&scope=matching&state=Failed",
@@ -18,7 +19,8 @@ PAGES = {
     "studies": "/studies/",
     "study": "/studies/1.2.826.0.1.3680043.8.498.0/",
     "nodes": "/nodes/",
-    "node": "/nodes/1/",
+    "node": "/nodes/1/status/",
+    "node-form": "/nodes/1/",
     "senders": "/senders/",
     "scripts": "/scripts/",
     "log": "/logs/",

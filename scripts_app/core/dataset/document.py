@@ -6,7 +6,8 @@ import mmap
 from pathlib import Path
 from types import TracebackType
 
-from scripts_app.core.dataset.brief import identity_of
+from scripts_app.core.dataset.brief import IDENTITY_TAGS, identity_of
+from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
 from scripts_app.core.dataset.edits import EditRecord
 from scripts_app.core.dataset.encoding import EXPLICIT_LITTLE, encoding_of
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
@@ -21,6 +22,10 @@ from scripts_app.core.outcome import Identity
 __all__ = ["DatasetError", "Document", "EditRecord", "Mark", "NotIndexable", "View"]
 
 
+_IDENTIFYING = frozenset((*IDENTITY_TAGS.values(), SPECIFIC_CHARACTER_SET))
+"""Edits of other elements change nothing of the identity."""
+
+
 class Document:
     """
     One received file and the edits laid over it.
@@ -29,12 +34,14 @@ class Document:
     always.  Clones share map and index; either sees only its own edits.
     """
 
-    __slots__ = ("_dataset", "_map", "_meta_dataset", "file_meta", "root")
+    __slots__ = ("_dataset", "_identity", "_map", "_meta_dataset", "file_meta", "root")
 
     def __init__(self, mapped: mmap.mmap, file_meta: FileMeta, dataset: Dataset) -> None:
         self._map = mapped
         self._dataset = dataset
         self._meta_dataset: Dataset | None = None
+        self._identity: Identity | None = None
+        """As the file says it, once somebody has asked."""
         self.file_meta = file_meta
         self.root = View(dataset, self._file_meta_dataset)
         """The top-level data set."""
@@ -109,7 +116,11 @@ class Document:
 
     def identity(self) -> Identity:
         """What the queue row shows, after the edits; what cannot be read is empty."""
-        return identity_of(self._dataset)
+        if not _IDENTIFYING.isdisjoint(self._dataset.edits):
+            return identity_of(self._dataset)
+        if self._identity is None:
+            self._identity = identity_of(self._dataset)
+        return self._identity
 
     def _file_meta_dataset(self) -> Dataset:
         if self._meta_dataset is None:

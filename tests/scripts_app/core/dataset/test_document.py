@@ -98,6 +98,19 @@ def test_what_cannot_be_read_is_empty_in_the_identity(tmp_path):
     assert document(tmp_path, element(0x00100020, "OB", b"\0\1")).identity().patient_id == ""
 
 
+def test_the_identity_follows_edits_and_their_rollback_however_often_it_is_asked(tmp_path):
+    content = element(0x00080080, "LO", b"CLINIC") + element(0x00100010, "PN", b"Doe^Jane")
+    doc = document(tmp_path, content)
+    received = doc.identity()
+    mark = doc.mark()
+    doc.root.set("InstitutionName", "OTHER")
+    assert doc.identity() == received
+    doc.root.set("PatientName", "Roe^Ann")
+    assert (doc.identity().patient_name, doc.clone().identity().patient_name) == ("Roe^Ann", "Roe^Ann")
+    doc.rollback(mark)
+    assert doc.identity() == received
+
+
 def test_a_stored_recipe_gives_the_same_bytes(tmp_path):
     doc = ct(tmp_path)
     doc.root.set("PatientName", "山")

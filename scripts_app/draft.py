@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +14,7 @@ from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection, Difference, differences, merged
 from scripts_app.core.script_content import fingerprint
 from scripts_app.models import Activation, ScriptDraft
+from scripts_app.revision import hold
 
 
 class DraftMoved(Exception):
@@ -69,14 +70,10 @@ def check_mark(part: Any, mark: str) -> None:
 @transaction.atomic
 def change(actor: str, edit: Callable[[Collection], None]) -> None:
     """Let ``edit`` change the draft in place; what it raises leaves everything as it was."""
-    row = _locked()
-    if row is None:
-        active = stored_collection()
-        row = ScriptDraft(pk=1, content=copy.deepcopy(active), base=active, counter=0)
+    row = _locked() or _begun(actor)
     edit(row.content)
     if row.content == row.base:
-        if row.counter:
-            row.delete()
+        row.delete()
         return
     row.counter += 1
     row.updated_by = actor
@@ -89,6 +86,7 @@ def activate_draft(counter: int, actor: str, reason: str) -> Activation:
     row = _locked()
     if row is None or row.counter != counter:
         raise DraftMoved
+    hold()
     if row.base != stored_collection():
         raise BaseMoved
     made = activate(row.content, actor, reason)
@@ -119,6 +117,17 @@ def discard(counter: int) -> None:
     """DraftMoved when it is not the draft that the person has seen."""
     if not ScriptDraft.objects.filter(pk=1, counter=counter).delete()[0]:
         raise DraftMoved
+
+
+def _begun(actor: str) -> ScriptDraft:
+    """A draft in which nothing is changed yet, or the one that somebody else has begun at this moment."""
+    while True:
+        active = stored_collection()
+        # Another number than any draft before it has had, so that nobody activates one draft having seen another.
+        first = {"content": active, "base": active, "counter": time.time_ns() // 1000, "updated_by": actor}
+        ScriptDraft.objects.get_or_create(pk=1, defaults=first)
+        if row := _locked():
+            return row
 
 
 def _locked() -> ScriptDraft | None:

@@ -33,7 +33,7 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
     if not _turns.acquire(timeout=_WAIT):
         raise Unanswered("other dry runs are under way; try again in a moment")
     try:
-        process = _idle.pop() if _idle else _Process()
+        process = _waiting() or _Process()
         try:
             answer = process.ask(question, settings.CAPACITOR.lua_seconds + _MARGIN)
         except BaseException:
@@ -45,6 +45,15 @@ def ask(question: dict[str, Any]) -> dict[str, Any]:
         _turns.release()
 
 
+def _waiting() -> _Process | None:
+    while _idle:
+        process = _idle.pop()
+        if process.lives():
+            return process
+        process.end()
+    return None
+
+
 class _Process:
     """It ends by itself when this process does, for its input ends then."""
 
@@ -53,6 +62,9 @@ class _Process:
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, cwd=settings.BASE_DIR
         )
+
+    def lives(self) -> bool:
+        return self._process.poll() is None
 
     def ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
         assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101

@@ -29,6 +29,11 @@ def revision() -> int:
     return int(row[0]) if row else 0
 
 
+def hold() -> None:
+    """Let nobody else change the scripts until the end of this transaction, for each change counts here."""
+    ScriptRevision.objects.select_for_update().filter(id=1).first()
+
+
 def grow(**_signal: Any) -> None:
     """Count one change; to be called in the transaction that makes it."""
     row = ScriptRevision.objects.filter(id=1)

@@ -142,6 +142,16 @@ def test_a_draft_that_is_the_active_scripts_again_is_none():
     assert working().counter == 0
 
 
+def test_who_has_seen_one_draft_does_not_activate_another():
+    lua_entry("print(1)")
+    change("olga", set_script("print(2)"))
+    seen = working().counter
+    discard(seen)
+    change("peter", set_script("print(3)"))
+    with pytest.raises(DraftMoved):
+        activate_draft(seen, "olga", "mine")
+
+
 def test_a_change_that_fails_halfway_leaves_the_draft_as_it_was():
     lua_entry("print(1)")
 

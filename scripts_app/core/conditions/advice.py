@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 from scripts_app.core.conditions.errors import ConfigurationError
 from scripts_app.core.conditions.pattern import read_pattern
 
+_UID = re.compile(r"[0-9.*?]+")
 _KINDS = {
     "literal": "read as literal text: the whole value must be equal, upper and lower case differ",
     "digits": "read as digits and dots: the whole value must be equal",
@@ -30,7 +33,7 @@ def traps(expression: str) -> list[str]:
     found = []
     if kind in ("literal", "wildcard") and expression.endswith("$"):
         found.append(f"$ is a plain character here; write ^{_as_regex(expression[:-1])}$ to mean the end of the value")
-    elif kind == "wildcard" and ("." in expression):
+    elif kind == "wildcard" and "." in expression and not _UID.fullmatch(expression):
         found.append(f"the dot is a plain dot here; write ^{expression}$ for a regular expression")
     elif kind == "literal" and "." in expression:
         found.append("the dot is a plain dot here; ? stands for one character")

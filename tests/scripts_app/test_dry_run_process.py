@@ -1,0 +1,78 @@
+"""Processes that wait for dry runs: one answer for each question, and no harm when one dies or hangs."""
+
+import os
+import signal
+
+import pytest
+from django.conf import settings
+
+from scripts_app import dry_run_process
+from scripts_app.dry_run_process import Unanswered, ask
+
+pytestmark = pytest.mark.integration
+SERVICE = """
+import json, os, sys
+for line in sys.stdin:
+    question = json.loads(line)
+    if question.get("die"):
+        os._exit(1)
+    if question.get("hang"):
+        sys.stdin.read()
+    print(json.dumps({"pid": os.getpid(), "said": question["say"]}), flush=True)
+"""
+
+
+@pytest.fixture(autouse=True)
+def service(tmp_path, monkeypatch):
+    (tmp_path / "manage.py").write_text(SERVICE, encoding="utf-8")
+    monkeypatch.setattr(settings, "BASE_DIR", tmp_path)
+    idle = []
+    monkeypatch.setattr(dry_run_process, "_idle", idle)
+    yield idle
+    for process in idle:
+        process.end()
+
+
+def test_a_long_question_has_its_answer():
+    text = "ä" * 300_000
+    assert ask({"say": text})["said"] == text
+
+
+def test_the_next_question_goes_to_the_process_that_waits():
+    assert ask({"say": 1})["pid"] == ask({"say": 2})["pid"]
+
+
+def test_a_process_that_has_died_while_waiting_is_replaced(service):
+    first = ask({"say": 1})["pid"]
+    os.kill(first, signal.SIGKILL)
+    service[0]._process.wait()
+    answer = ask({"say": 2})
+    assert answer["said"] == 2
+    assert answer["pid"] != first
+
+
+def test_a_process_that_dies_over_a_question_is_told_and_not_kept(service):
+    with pytest.raises(Unanswered, match="has ended"):
+        ask({"die": True})
+    assert service == []
+    assert ask({"say": 3})["said"] == 3
+
+
+def test_a_process_that_hangs_is_ended(service, monkeypatch):
+    monkeypatch.setattr(dry_run_process, "_MARGIN", 0.2 - settings.CAPACITOR.lua_seconds)
+    with pytest.raises(Unanswered, match="did not end"):
+        ask({"hang": True, "say": 1})
+    assert service == []
+
+
+def test_no_more_trials_run_than_have_a_turn(monkeypatch):
+    monkeypatch.setattr(dry_run_process, "_WAIT", 0.01)
+    turns = dry_run_process._turns
+    while turns.acquire(blocking=False):
+        pass
+    try:
+        with pytest.raises(Unanswered, match="other dry runs"):
+            ask({"say": 1})
+    finally:
+        for _ in range(dry_run_process._AT_ONCE):
+            turns.release()

@@ -16,7 +16,7 @@ _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Programs that one web process runs: pages must not take the processor from the workers."""
 _SECONDS = 15.0
-_MEMORY_MIB = 2048
+_MEMORY_MIB = 1536
 LONGEST_ANSWER = 32 << 20
 
 

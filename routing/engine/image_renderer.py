@@ -41,6 +41,9 @@ def picture(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     frame = min(max(int(request["frame"]), 1), frames)
     # What is deflated as a whole cannot be read by frames.
     pixels = _decoded(dcmread(path) if syntax.is_deflated else path, frame)
+    # More than twice what is shown would only cost memory and time.
+    step = max(1, max(pixels.shape[:2]) // (2 * request["edge"]))
+    pixels = pixels[::step, ::step]
     grey = pixels.ndim == 2
     if grey and dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         pixels, grey = apply_color_lut(pixels, dataset), False

@@ -256,13 +256,17 @@ def put_back(steps: Iterable[StepBack], *, actor: str) -> set[int]:
     An item that has moved since, or that a worker has taken, stays as it is.
     """
     now = timezone.now()
-    history: list[HistoryEntry] = []
-    for step in steps:
-        untouched = QueueItem.objects.filter(
-            id=step.item_id, state=step.state, updated_at=step.moved_at, lease_owner=""
-        )
-        if untouched.update(**step.before):
-            ends = {"from_state": step.state, "to_state": step.before["state"]}
-            history.append(HistoryEntry(item_id=step.item_id, at=now, event=UNDONE, actor=actor, **ends))
-    HistoryEntry.objects.bulk_create(history)
-    return {entry.item_id for entry in history}
+    history: list[dict[str, Any]] = []
+    with connection.cursor() as cursor:
+        for step in steps:
+            names = ", ".join(f"{_COLUMNS[name].name} = %s" for name in step.before)
+            values = [_COLUMNS[name].value(value) for name, value in step.before.items()]
+            cursor.execute(
+                f"UPDATE {_TABLE} SET {names} WHERE id = %s AND state = %s AND updated_at = %s AND lease_owner = ''",  # noqa: S608
+                [*values, step.item_id, step.state, _COLUMNS["updated_at"].value(step.moved_at)],
+            )
+            if cursor.rowcount:
+                move = {"from_state": step.state, "to_state": step.before["state"], "actor": actor, "note": ""}
+                history.append({"item_id": step.item_id, "at": now, "event": UNDONE, **move})
+    insert(HistoryEntry, history)
+    return {row["item_id"] for row in history}

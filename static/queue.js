@@ -63,12 +63,12 @@
   document.addEventListener("htmx:beforeSwap", () => {
     everything = Boolean(find("#pick-matching")?.checked);
   });
-  document.addEventListener("htmx:afterSettle", (event) => {
+  document.addEventListener("htmx:afterSwap", (event) => {
     const ask = find("#ask");
-    if (event.detail.target === ask) {
-      if (!ask.open) ask.showModal();
-      return;
-    }
+    if (event.detail.target === ask && !ask.open) ask.showModal();
+  });
+  document.addEventListener("htmx:afterSettle", (event) => {
+    if (event.detail.target === find("#ask")) return;
     const again = new URLSearchParams(event.detail.requestConfig?.path?.split("?")[1]).has("rows");
     const matching = find("#pick-matching");
     if (matching && again) matching.checked = everything;

@@ -30,7 +30,7 @@ MEANT = (
     "404 (Not Found)",  # a page that is not there is asked for
     *("htmx:sendAbort", "htmx:afterRequest"),  # a button ends the refresh that would draw over its answer
 )
-HARMLESS = ("Filter", "Find", "copy", "Close")
+HARMLESS = ("Filter", "Find", "copy", "Close", "?")
 """Buttons that only look for something, copy what is shown, or close a list of keys."""
 SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 

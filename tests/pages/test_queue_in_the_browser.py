@@ -133,6 +133,7 @@ def test_keys_move_tick_and_ask(visit):
     expect(opened.locator("#name-6")).to_be_focused()
     press("r")
     expect(opened.locator("#ask")).to_contain_text("Retry 1 item?")
+    expect(opened.locator("#do-it")).to_be_visible()
     press("Escape")
     expect(opened.locator("#ask")).to_be_hidden()
     opened.locator("#name-5").focus()

@@ -1,4 +1,4 @@
-"""Lua entries with their conditions, library files, their immutable versions, draft and activations."""
+"""Lua entries with their conditions, library files, their versions, draft, activations and tests."""
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -13,6 +13,7 @@ __all__ = [
     "LuaLibrary",
     "ScriptDraft",
     "ScriptRevision",
+    "ScriptTest",
     "ScriptVersion",
 ]
 
@@ -150,6 +151,25 @@ class Activation(models.Model):
 
     def __str__(self) -> str:
         return f"activation {self.id} by {self.actor}"
+
+
+class ScriptTest(models.Model):
+    """An image, and what the scripts are expected to make of it; run before each activation."""
+
+    name = models.CharField(max_length=100, unique=True)
+    bundled = models.CharField(max_length=20, blank=True, help_text="name of a synthetic image")
+    image = models.BinaryField(null=True, help_text="or a DICOM file")
+    source_ae_title = models.CharField(max_length=16)
+    destination_ae_title = models.CharField(max_length=16)
+    expected = models.JSONField(help_text="result, destinations and changed elements")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
 
 
 for _table in (LuaLibrary, LuaEntry, EntryCondition):

@@ -85,15 +85,22 @@ def file_of(sample: Sample) -> Iterator[Path]:
     elif sample.kind == "item" and outside.queue_sample:
         yield outside.queue_sample(int(sample.id)).file
     elif sample.kind == "bundled" and outside.bundled_sample and sample.id in outside.bundled():
-        _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
-        path = _folder() / f"{secrets.token_hex(16)}.dcm"
-        try:
-            path.write_bytes(outside.bundled_sample(sample.id))
+        with as_file(outside.bundled_sample(sample.id)) as path:
             yield path
-        finally:
-            path.unlink(missing_ok=True)
     else:
         raise NoSample("choose an image first")
+
+
+@contextlib.contextmanager
+def as_file(content: bytes) -> Iterator[Path]:
+    """The bytes as a file that nobody else reads, for as long as it is needed."""
+    _folder().mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = _folder() / f"{secrets.token_hex(16)}.dcm"
+    try:
+        path.write_bytes(content)
+        yield path
+    finally:
+        path.unlink(missing_ok=True)
 
 
 def _folder() -> Path:

@@ -20,7 +20,7 @@ from scripts_app.outside import NoSample, outside
 from scripts_app.samples import MOST_BYTES, NoDicom, Sample, choose, file_of, of_session, upload
 from scripts_app.views.request import actor, draw, editors_only, user_of
 
-_PHI = "routing.view_phi"
+PHI = "routing.view_phi"
 
 
 @require_POST
@@ -29,7 +29,7 @@ def script_dry_run(request: HttpRequest) -> HttpResponse:
     """Everything in the draft, with what stands in the editor in its place."""
     begun = time.monotonic()
     content = working().content
-    here = _put(content, request)
+    here = put_edited(content, request)
     told = _tried(request, content)
     if "result" in told:
         told["took"] = round((time.monotonic() - begun) * 1000)
@@ -43,7 +43,7 @@ def script_dry_run(request: HttpRequest) -> HttpResponse:
     return draw(request, "dry_run.html", told)
 
 
-def _put(content: Collection, request: HttpRequest) -> str:
+def put_edited(content: Collection, request: HttpRequest) -> str:
     """Put what is being edited into its place, enabled; answers the entry's key, empty for a library."""
     if path := request.POST.get("path", "").strip():
         content["libraries"][path] = unix_lines(request.POST.get("source", ""))
@@ -60,29 +60,35 @@ def _put(content: Collection, request: HttpRequest) -> str:
 
 def _tried(request: HttpRequest, content: Collection) -> dict[str, Any]:
     sample = of_session(request.session)
-    enabled = [entry for entry in content["entries"] if entry["enabled"]]
-    # A script that does not compile is a result; what else is wrong would have no meaning.
-    wrong = [fault for fault in faults({**content, "entries": enabled}, outside.ae_titles()) if fault.line is None]
-    if wrong:
-        return {"refused": "; ".join(map(str, wrong))}
+    if wrong := untriable(content):
+        return {"refused": wrong}
     if sample is None:
         return {"refused": "choose an image first: upload one, or take a synthetic one"}
-    sees_all = user_of(request).has_perm(_PHI)
+    sees_all = user_of(request).has_perm(PHI)
     if sample.kind == "item" and not sees_all:
         return {"refused": "images of the queue may be tried by those who may see patient data"}
-    destination = request.POST.get("destination", "").strip() or sample.destination_ae_title
-    question = {
-        "content": content,
-        "source": request.POST.get("source_ae_title", "").strip() or sample.source_ae_title,
-        "destination": destination or next(iter(outside.ae_titles()), ""),
-        # A script could print the patients in the queue.
-        "with_queue": sees_all,
-    }
+    source, destination = titles_of(request, sample)
+    # With the queue a script could print the patients in it.
+    question = {"content": content, "source": source, "destination": destination, "with_queue": sees_all}
     try:
         with file_of(sample) as file:
             return {**ask({**question, "file": str(file)}), "sample": sample, "asked": question}
     except (NoSample, Unanswered) as error:
         return {"refused": str(error)}
+
+
+def untriable(content: Collection) -> str:
+    """What keeps these scripts from being tried at all; one that does not compile is a result, and no reason."""
+    enabled = [entry for entry in content["entries"] if entry["enabled"]]
+    wrong = [fault for fault in faults({**content, "entries": enabled}, outside.ae_titles()) if fault.line is None]
+    return "; ".join(map(str, wrong))
+
+
+def titles_of(request: HttpRequest, sample: Sample) -> tuple[str, str]:
+    """Sender and destination as the form says, else those of the image."""
+    destination = request.POST.get("destination", "").strip() or sample.destination_ae_title
+    source = request.POST.get("source_ae_title", "").strip() or sample.source_ae_title
+    return source, destination or next(iter(outside.ae_titles()), "")
 
 
 @require_POST
@@ -109,7 +115,7 @@ def _chosen(request: HttpRequest) -> Sample:
         return upload(file.name or "upload", file.chunks())
     item = request.POST.get("item", "").strip()
     if item:
-        if not user_of(request).has_perms([_PHI, "routing.view_queueitem"]):
+        if not user_of(request).has_perms([PHI, "routing.view_queueitem"]):
             raise NoSample("images of the queue may be tried by those who may see patient data")
         if not (item.isdecimal() and len(item) < 19) or outside.queue_sample is None:
             raise NoSample(f"{item!r} is no number of an item")

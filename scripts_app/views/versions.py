@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.db import transaction
@@ -13,10 +15,11 @@ from scripts_app.activation import activate, last_activation, stored_collection
 from scripts_app.collection_check import faults
 from scripts_app.core.collection import Collection, Difference, differences
 from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
-from scripts_app.models import Activation, ScriptDraft
+from scripts_app.models import Activation, ScriptDraft, ScriptTest
 from scripts_app.outside import outside
+from scripts_app.script_tests import Run, run_all, shown
 from scripts_app.side_by_side import Line, side_by_side
-from scripts_app.views.request import actor, draw, editors_only, readers_only
+from scripts_app.views.request import actor, draw, editors_only, readers_only, user_of
 
 _MOVED = "Somebody else has changed the draft since you looked at it; look again."
 
@@ -27,7 +30,9 @@ def script_draft(request: HttpRequest) -> HttpResponse:
     return _review(request)
 
 
-def _review(request: HttpRequest, status: int = 200, reason: str = "", error: str = "") -> HttpResponse:
+def _review(
+    request: HttpRequest, status: int = 200, reason: str = "", error: str = "", failing: Sequence[Run] = ()
+) -> HttpResponse:
     now = working()
     context = {
         "tables": tables(now.base, now.content),
@@ -35,6 +40,8 @@ def _review(request: HttpRequest, status: int = 200, reason: str = "", error: st
         "base_moved": now.counter and now.base != stored_collection(),
         "reason": reason,
         "error": error,
+        "failing": [shown(run, user_of(request)) for run in failing],
+        "tests": ScriptTest.objects.count(),
     }
     return draw(request, "draft.html", context, status, now)
 
@@ -52,6 +59,11 @@ def script_activate(request: HttpRequest) -> HttpResponse:
     now = working()
     if faults(now.content, outside.ae_titles()):
         return _review(request, 422, reason)
+    failing = [run for run in run_all(now.content) if run.problems]
+    if failing and "despite_tests" not in request.POST:
+        return _review(request, 422, reason, failing=failing)
+    if failing:
+        reason = f"{reason} (despite failing tests: {', '.join(run.test.name for run in failing)})"
     try:
         with transaction.atomic():
             made = activate_draft(_counter(request), actor(request), reason)

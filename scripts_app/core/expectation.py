@@ -1,0 +1,80 @@
+"""What a stored test expects of a dry run, and where a result differs from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_ANY = "any"
+"""Marks a value that is another one at each run, such as a new UID."""
+
+
+def expected_of(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """
+    What two results of the same run have in common, as JSON values.
+
+    ``{"result": ..., "outputs": [{"destination", "original", "changes": {tag: new or None when removed}}]}``; a
+    value that the two runs do not share stands as ``{"any": true}``.
+    """
+    expected, other = _told(first), _told(second)
+    for output, again in zip(expected["outputs"], other["outputs"], strict=False):
+        for tag, value in output["changes"].items():
+            if again["changes"].get(tag) != value:
+                output["changes"][tag] = {_ANY: True}
+    return expected
+
+
+def mismatches(expected: Mapping[str, Any], result: Mapping[str, Any]) -> list[str]:
+    """Each difference in words; empty when the result is as expected."""
+    found = _told(result)
+    if found["result"] != expected["result"]:
+        message = f": {result['message']}" if result["message"] else ""
+        return [f"the result is {found['result']}{message}, expected {expected['result']}"]
+    wanted, got = _by_destination(expected), _by_destination(found)
+    told = [f"nothing goes to {name}" for name in wanted if name not in got]
+    told += [f"an image goes to {name}, which is not expected" for name in got if name not in wanted]
+    for name in wanted:
+        if name in got:
+            told += [f"{name}: {line}" for line in _changes(wanted[name], got[name])]
+    return told
+
+
+def _changes(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
+    told = []
+    for tag in {**wanted, **got}:
+        if tag not in got:
+            told.append(f"{tag} stays as received, expected {_said(wanted[tag])}")
+        elif tag not in wanted:
+            told.append(f"{tag} becomes {_said(got[tag])}, expected as received")
+        elif wanted[tag] != {_ANY: True} and wanted[tag] != got[tag]:
+            told.append(f"{tag} becomes {_said(got[tag])}, expected {_said(wanted[tag])}")
+    return told
+
+
+def _said(value: Any) -> str:
+    if value == {_ANY: True}:
+        return "a new value"
+    return "removed" if value is None else repr(value)
+
+
+def _told(result: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "result": result["result"],
+        "outputs": [
+            {
+                "destination": output["destination"],
+                "original": output["original"],
+                "changes": {_name(change): change["new"] for change in output["changes"]},
+            }
+            for output in result["outputs"]
+        ],
+    }
+
+
+def _name(change: Mapping[str, Any]) -> str:
+    return f"{change['tag']} {change['keyword']}".rstrip()
+
+
+def _by_destination(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """Changes by where they go; the original and a copy may have the same destination."""
+    return {f"{o['destination']}{'' if o['original'] else ' (copy)'}": o["changes"] for o in told["outputs"]}

@@ -1,0 +1,91 @@
+"""Stored tests: an image and what is expected of the scripts, run in the process for dry runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from scripts_app.core.collection import Collection
+from scripts_app.core.expectation import expected_of, mismatches
+from scripts_app.dry_run_process import Unanswered, ask
+from scripts_app.models import ScriptTest
+from scripts_app.outside import NoSample
+from scripts_app.samples import Sample, as_file, file_of
+
+MOST_BYTES = 16 << 20
+"""Of an image that is kept with a test, in the database."""
+
+
+class NotKept(Exception):
+    """The run cannot be kept as a test; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    test: ScriptTest
+    problems: Sequence[str]
+    """Empty: as expected."""
+
+
+def keep(name: str, sample: Sample, source: str, destination: str, content: Collection, actor: str) -> ScriptTest:
+    """Keep what these scripts make of the sample as what is expected from now on; a test of that name is replaced."""
+    if not name:
+        raise NotKept("give the test a name")
+    try:
+        with file_of(sample) as file:
+            if sample.kind != "bundled" and file.stat().st_size > MOST_BYTES:
+                raise NotKept(f"an image of a test may have {MOST_BYTES >> 20} MiB at the most")
+            # Twice, to see which values are new at each run.
+            first, second = (_result(content, source, destination, file) for _ in range(2))
+            image = None if sample.kind == "bundled" else file.read_bytes()
+    except (NoSample, Unanswered) as error:
+        raise NotKept(str(error)) from None
+    columns = {
+        "bundled": sample.id if sample.kind == "bundled" else "",
+        "image": image,
+        "source_ae_title": source[:16],
+        "destination_ae_title": destination[:16],
+        "expected": expected_of(first, second),
+        "created_by": actor,
+    }
+    return ScriptTest.objects.update_or_create(name=name[:100], defaults=columns)[0]
+
+
+def run_all(content: Collection) -> list[Run]:
+    """All tests over these scripts, of which everything is known to be there."""
+    return [Run(test, _problems(test, content)) for test in ScriptTest.objects.all()]
+
+
+def shown(run: Run, user: User) -> Run:
+    """The run as this person may see it: what became of a real image may hold a patient's values."""
+    if run.test.bundled or not run.problems or user.has_perm("routing.view_phi"):
+        return run
+    return Run(run.test, ["differs; shown to those who may see patient data"])
+
+
+def _problems(test: ScriptTest, content: Collection) -> list[str]:
+    try:
+        with _image(test) as file:
+            result = _result(content, test.source_ae_title, test.destination_ae_title, file)
+    except (NoSample, Unanswered) as error:
+        return [str(error)]
+    return mismatches(test.expected, result)
+
+
+def _image(test: ScriptTest) -> AbstractContextManager[Path]:
+    return file_of(Sample("bundled", test.bundled, test.bundled)) if test.bundled else as_file(bytes(test.image or b""))
+
+
+def _result(content: Collection, source: str, destination: str, file: Path) -> dict[str, Any]:
+    """Without the queue, so that a test says the same on every day."""
+    question = {"content": content, "source": source, "destination": destination, "with_queue": False}
+    answer = ask({**question, "file": str(file)})
+    if "refused" in answer:
+        raise Unanswered(answer["refused"])
+    result: dict[str, Any] = answer["result"]
+    return result

@@ -1,0 +1,140 @@
+"""Tests stored with the scripts: kept from a dry run, run before each activation."""
+
+from dataclasses import replace
+
+import pytest
+from django.conf import settings
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.urls import reverse
+
+from routing.models import AuditRecord
+from scripts_app import loader, script_tests
+from scripts_app.draft import working
+from scripts_app.models import Activation, ScriptTest
+from tests.builders import lua_entry, node
+from tests.pages.people import HTMX, person, visitor, words
+
+pytestmark = pytest.mark.django_db
+PART_10 = bytes(128) + b"DICM" + bytes(100)
+
+
+@pytest.fixture(autouse=True)
+def router(tmp_path, monkeypatch):
+    """Its dry runs answer with the name that the first script sets; the new UID differs at each run."""
+    monkeypatch.setattr(settings, "CAPACITOR", replace(settings.CAPACITOR, data_dir=tmp_path))
+    runs = []
+
+    def answer(question):
+        runs.append(question)
+        name = {
+            "tag": "0010,0010",
+            "keyword": "PatientName",
+            "old": "A^B",
+            "new": question["content"]["entries"][0]["script"],
+        }
+        uid = {"tag": "0008,0018", "keyword": "SOPInstanceUID", "old": "1.2", "new": f"1.2.{len(runs)}"}
+        outputs = [{"destination": "PACS", "original": True, "changes": [name, uid]}]
+        return {"result": {"result": "prepared", "message": "", "entries": [], "outputs": outputs}}
+
+    monkeypatch.setattr(script_tests, "ask", answer)
+    node("PACS")
+    return runs
+
+
+@pytest.fixture
+def author():
+    lua_entry("name = 'ANON'", description="anonymise")
+    return visitor("script author")
+
+
+def edit(client, script):
+    (entry,) = working().content["entries"]
+    address = reverse("script_entry", args=[entry["key"]])
+    seen = client.get(address).context["mark"]
+    client.post(address, {"script": script, "description": "anonymise", "enabled": "on", "mark": seen})
+
+
+def kept(client, name="the name goes", **fields):
+    (entry,) = working().content["entries"]
+    values = {"key": entry["key"], "script": entry["script"], "test_name": name, "destination": "PACS", **fields}
+    return client.post(reverse("script_test_save"), values, headers=HTMX)
+
+
+def activate(client, **fields):
+    return client.post(reverse("script_activate"), {"counter": working().counter, "reason": "why", **fields})
+
+
+def test_a_test_is_kept_from_a_dry_run_and_told(author, router):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    assert "Kept as “the name goes”" in words(kept(author))
+    test = ScriptTest.objects.get()
+    assert (test.bundled, test.image, test.created_by) == ("CT", None, "the script author")
+    (output,) = test.expected["outputs"]
+    assert output["changes"] == {"0010,0010 PatientName": "name = 'ANON'", "0008,0018 SOPInstanceUID": {"any": True}}
+    assert not any(question["with_queue"] for question in router)
+    assert AuditRecord.objects.get().action == "keep script test"
+
+
+def test_all_tests_are_run_over_the_draft(author):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    assert "All 1 tests came out as expected" in words(author.post(reverse("script_tests_run")))
+    edit(author, "name = 'OTHER'")
+    seen = words(author.post(reverse("script_tests_run")))
+    assert "1 of 1 test failed" in seen
+    assert "PatientName becomes \"name = 'OTHER'\", expected \"name = 'ANON'\"" in seen
+
+
+def test_a_failing_test_blocks_activation_until_somebody_overrides_it_and_that_is_kept(author):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    edit(author, "name = 'OTHER'")
+    refused = activate(author)
+    assert refused.status_code == 422
+    assert "1 of 1 test failed" in words(refused)
+    assert loader.active().entries[0].script == "name = 'ANON'"
+    assert activate(author, despite_tests="on").status_code == 302
+    assert loader.active().entries[0].script == "name = 'OTHER'"
+    assert Activation.objects.first().reason == "why (despite failing tests: the name goes)"
+
+
+def test_a_test_that_holds_blocks_nothing(author):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    author.post(reverse("script_library_new"), {"path": "a.lua", "source": "x = 1"})
+    assert activate(author).status_code == 302
+
+
+def test_an_image_of_a_person_is_kept_and_its_values_shown_only_with_the_right(author):
+    upload = SimpleUploadedFile("ct.dcm", PART_10)
+    author.post(reverse("script_sample"), {"file": upload})
+    assert "those who may see patient data" in words(kept(author))
+    assert not ScriptTest.objects.exists()
+    trusted = visitor("administrator")
+    trusted.post(reverse("script_sample"), {"file": SimpleUploadedFile("ct.dcm", PART_10)})
+    kept(trusted)
+    assert bytes(ScriptTest.objects.get().image) == PART_10
+    edit(author, "name = 'OTHER'")
+    seen = words(author.post(reverse("script_tests_run")))
+    assert "OTHER" not in seen.split("Tests")[1]
+    assert "shown to those who may see patient data" in seen
+    assert "OTHER" in words(trusted.post(reverse("script_tests_run")))
+    assert person("script author").has_perm("routing.view_phi") is False
+
+
+@pytest.mark.parametrize(("name", "told"), [("", "give the test a name"), (" ", "give the test a name")])
+def test_a_test_needs_a_name(author, name, told):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    assert told in words(kept(author, name))
+
+
+def test_a_test_without_an_image_is_refused(author):
+    assert "choose an image first" in words(kept(author))
+
+
+def test_a_test_is_removed_and_that_is_noted(author):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    author.post(reverse("script_test_delete", args=[ScriptTest.objects.get().pk]))
+    assert not ScriptTest.objects.exists()
+    assert AuditRecord.objects.filter(action="remove script test").exists()

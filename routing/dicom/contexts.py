@@ -26,7 +26,7 @@ _NOT_STORED = {
     "1.2.840.10008.1.20.2",  # Storage Commitment Pull Model
 }
 
-_COMMON_CLASSES = tuple(
+COMMON_CLASSES = tuple(
     f"1.2.840.10008.5.1.4.1.1.{end}"
     for end in (
         "1",  # CR
@@ -49,15 +49,16 @@ _COMMON_CLASSES = tuple(
         "481.3",  # RT structure set
     )
 )
-_COMMON_SYNTAXES = (
-    "1.2.840.10008.1.2.1",  # explicit VR little endian
-    IMPLICIT_VR_LITTLE_ENDIAN,
-    "1.2.840.10008.1.2.4.50",  # JPEG baseline
-    "1.2.840.10008.1.2.4.70",  # JPEG lossless
-    "1.2.840.10008.1.2.4.80",  # JPEG-LS lossless
-    "1.2.840.10008.1.2.4.90",  # JPEG 2000 lossless
-    "1.2.840.10008.1.2.5",  # RLE
-)
+COMMON_SYNTAXES = {
+    "1.2.840.10008.1.2.1": "Explicit",
+    IMPLICIT_VR_LITTLE_ENDIAN: "Implicit",
+    "1.2.840.10008.1.2.4.50": "JPEG lossy",
+    "1.2.840.10008.1.2.4.70": "JPEG lossless",
+    "1.2.840.10008.1.2.4.80": "JPEG-LS",
+    "1.2.840.10008.1.2.4.90": "JPEG 2000",
+    "1.2.840.10008.1.2.5": "RLE",
+}
+"""Each with a name that fits over a column."""
 
 Context = tuple[str, Sequence[str]]
 """An abstract syntax and the transfer syntaxes proposed for it."""
@@ -71,7 +72,7 @@ def _storage_classes() -> frozenset[str]:
 
 def common() -> list[Context]:
     """What most archives take or refuse: 18 SOP classes, each in 7 transfer syntaxes of its own; 126 contexts."""
-    return [(sop_class, (syntax,)) for sop_class in _COMMON_CLASSES for syntax in _COMMON_SYNTAXES]
+    return [(sop_class, (syntax,)) for sop_class in COMMON_CLASSES for syntax in COMMON_SYNTAXES]
 
 
 def is_storage(abstract_syntax: str) -> bool:

@@ -15,10 +15,10 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from routing.audit import audit
 from routing.core.states import QUEUE_STATES
+from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
 from routing.forms import title_book
-from routing.models import AuditRecord, Node
+from routing.models import AuditRecord, Node, NodeStatus
 from routing.probe_image import send_probe_image
-from routing.sight import Sight
 from routing.views.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -37,13 +37,20 @@ def node_page(request: HttpRequest, node_id: int) -> HttpResponse:
         "destination": found,
         "status": found.status if found else None,
         "titles": sorted(titles, key=lambda title: (title != node.ae_title, title)),
-        "sight": Sight.of(visitor.user),
+        "accepted": accepted(found.status) if found else (),
+        "syntaxes": COMMON_SYNTAXES.values(),
         "changes": (),
     }
     if visitor.user.has_perm("routing.view_auditrecord"):
         changes = AuditRecord.objects.filter(node=node).exclude(action="echo node")
         context["changes"] = changes.order_by("-id")[:MOST_CHANGES]
     return draw(visitor, "routing/node.html", "routing/_node.html", context)
+
+
+def accepted(status: NodeStatus) -> list[tuple[str, list[bool]]]:
+    """For each SOP class that was proposed: in which of the transfer syntaxes the node takes it."""
+    taken = dict(status.accepted_contexts)
+    return [(uid, [syntax in taken.get(uid, ()) for syntax in COMMON_SYNTAXES]) for uid in COMMON_CLASSES]
 
 
 @require_POST

@@ -54,6 +54,8 @@ def busy_router(text: str = "") -> QueueItem:
         last_echo_ok=True,
         last_echo_ms=11.8,
         last_echo_message="answered 0x0000 (Success)",
+        accepted_contexts=[["1.2.840.10008.5.1.4.1.1.2", ["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"]]],
+        accepted_contexts_at=before(days=2),
     )
     research = node("RESEARCH", host="192.0.2.30", description=said("De-identified copies", 200))
     NodeStatus.objects.create(
@@ -256,6 +258,7 @@ def _service(said: Any, now: Any) -> None:
             pid=pid,
             started_at=now - timedelta(days=3),
             seen_at=now - timedelta(seconds=seen),
+            detail={"adopted": 2} if role == "housekeep" else {},
         )
     UnknownSender.objects.create(
         ae_title=said("XA_NEW", 16),

@@ -158,7 +158,11 @@ def test_the_last_echo_of_a_destination_is_told():
 
 @pytest.mark.parametrize(
     ("adopted", "said"),
-    [(0, "every file had its row"), (3, "adopted 3 files without a row"), (1, "adopted 1 file without a row")],
+    [
+        (0, "every received file had its row"),
+        (3, "3 received files were without a row, and adopted"),
+        (1, "1 received file was without a row, and adopted"),
+    ],
 )
 def test_the_housekeeper_says_what_it_found_at_its_start(adopted, said):
     ServiceProcess.objects.filter(role="housekeep").update(detail={"adopted": adopted})

@@ -52,7 +52,8 @@ def test_what_a_node_accepts_is_asked_told_and_remembered(tmp_path):
         pacs = node("PACS", port=scp.port)
         visitor("operator").post(f"/nodes/{pacs.pk}/echo/", {"contexts": "1"})
     told = words(visitor().get(f"/nodes/{pacs.pk}/status/"))
-    assert "MR Image Storage: Explicit VR Little Endian, Implicit VR Little Endian, JPEG Baseline" in told
+    assert "MR Image Storage yes yes yes yes yes yes yes" in told
+    assert " CT Image Storage no no no no no no no" in told
     status = NodeStatus.objects.get(node=pacs)
     assert "1.2.840.10008.5.1.4.1.1.2" not in dict(status.accepted_contexts)
     assert (len(status.accepted_contexts), status.last_echo_ok) == (17, True)

@@ -60,6 +60,12 @@ class Destination:
         return self.counts.get(QueueState.FAILED, 0) + self.counts.get(QueueState.REJECTED, 0)
 
     @property
+    def stuck_state(self) -> QueueState:
+        """Where the stuck items are; Failed where both states have some."""
+        failed = self.counts.get(QueueState.FAILED, 0) or not self.counts.get(QueueState.REJECTED, 0)
+        return QueueState.FAILED if failed else QueueState.REJECTED
+
+    @property
     def backing_off(self) -> bool:
         return self.status.not_before is not None and self.status.not_before > timezone.now()
 

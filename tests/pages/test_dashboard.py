@@ -145,6 +145,16 @@ def test_a_destination_outside_its_schedule_says_when_it_opens_or_that_the_sched
     assert re.search(r"PACS untried .*? Schedule set aside, ends in 30 min", words(visitor("operator")))
 
 
+@pytest.mark.parametrize(
+    ("states", "leads_to"), [(["Rejected"], "Rejected"), (["Failed", "Rejected"], "Failed"), ([], "Failed")]
+)
+def test_what_is_stuck_leads_to_where_it_is(states, leads_to):
+    pacs = node("PACS")
+    for state in states:
+        queue_item(state, node=pacs)
+    assert f'destination=PACS&amp;state={leads_to}"' in visitor().get("/").content.decode()
+
+
 def test_the_last_echo_of_a_destination_is_told():
     now = timezone.now()
     NodeStatus.objects.create(node=node("PACS"), last_echo_at=now, last_echo_ok=True, last_echo_ms=11.8)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from routing.audit import audit
 from routing.dicom.status import describe
 from routing.models import PrepareReport, QueueItem
 from routing.sight import Sight
@@ -19,12 +16,11 @@ from routing.views.changes import output_changes
 from routing.views.neighbours import neighbours
 from routing.views.offers import offers
 from routing.views.request import HtmxHttpRequest, draw
+from routing.views.viewed import note_view
 
 RELATED = 20
 """Items of the same study that are listed; the rest is one click away in the queue."""
 LOG_LINES = 500
-VIEW = timedelta(hours=1)
-"""Within it, one person's visits to one item are one line in the audit log."""
 
 
 @require_GET
@@ -45,7 +41,7 @@ def item_related(request: HttpRequest, item_id: int) -> HttpResponse:
 
 
 def draw_item(request: HtmxHttpRequest, item: QueueItem) -> HttpResponse:
-    _note_view(request, item)
+    note_view(request.user, "item", item.pk)
     context = story(item, request)
     if not request.htmx or request.htmx.history_restore_request:
         context |= {"near": neighbours(item, request.GET, context["sight"]), **_related(item)}
@@ -54,13 +50,6 @@ def draw_item(request: HtmxHttpRequest, item: QueueItem) -> HttpResponse:
 
 def _item(item_id: int) -> QueueItem:
     return get_object_or_404(QueueItem.objects.select_related("node", "script_version"), pk=item_id)
-
-
-def _note_view(request: HtmxHttpRequest, item: QueueItem) -> None:
-    """Tell the audit log who saw patient data; a page that refreshes itself is one view."""
-    user = request.user
-    if Sight.of(user).full and cache.add(f"viewed-{user.pk}-{item.pk}", True, VIEW.total_seconds()):
-        audit(user.get_username(), "viewed item", f"item {item.pk}")
 
 
 def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:

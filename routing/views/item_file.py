@@ -26,6 +26,7 @@ from routing.spool import Spool
 from routing.views.element_tree import tree_of
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import spool_folder
+from routing.views.viewed import note_view
 
 MOST_ROWS = 1500
 """Rows of an element list; a search finds what is beyond."""
@@ -41,6 +42,7 @@ def item_elements(request: HttpRequest, item_id: int) -> HttpResponse:
     """All elements; without the right to patient data only what there is, not what it says."""
     visitor = cast(HtmxHttpRequest, request)
     item, sight, form = _item(item_id), Sight.of(visitor.user), _form(visitor)
+    note_view(visitor.user, "item", item_id)
     wanted = visitor.GET.get("find", "").strip()[:200]
     context: dict[str, Any] = {"item": item, "sight": sight, "form": form, "wanted": wanted, "most": MOST_ROWS}
     try:
@@ -58,6 +60,7 @@ def item_elements(request: HttpRequest, item_id: int) -> HttpResponse:
 def item_preview(request: HttpRequest, item_id: int) -> HttpResponse:
     """The picture and the choice of frames, as a part of the item's page."""
     item = _item(item_id)
+    note_view(cast(HtmxHttpRequest, request).user, "item", item_id)
     context: dict[str, Any] = {"item": item}
     try:
         about, picture = _picture(item, _frame(request), EDGE)
@@ -71,8 +74,10 @@ def item_preview(request: HttpRequest, item_id: int) -> HttpResponse:
 @permission_required(SEE_PATIENTS, raise_exception=True)
 def item_image(request: HttpRequest, item_id: int) -> HttpResponse:
     """The picture alone, larger."""
+    item = _item(item_id)
+    note_view(cast(HtmxHttpRequest, request).user, "item", item_id)
     try:
-        _, picture = _picture(_item(item_id), _frame(request), LARGE_EDGE)
+        _, picture = _picture(item, _frame(request), LARGE_EDGE)
     except (NoSuchFile, CannotRead) as error:
         return HttpResponse(str(error), status=422, content_type="text/plain; charset=utf-8")
     return HttpResponse(picture, content_type="image/png")

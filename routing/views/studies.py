@@ -23,6 +23,7 @@ from routing.templatetags.study_tags import study_address
 from routing.views.offers import WAITING_FOR_A_PERSON
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.study_search import NEWEST, StudySearch, newest_studies
+from routing.views.viewed import note_view
 
 PAGE = 25
 MOST_SERIES = 200
@@ -148,6 +149,7 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
     )
     if not about["newest"]:
         raise Http404("no item of that study is kept here")
+    note_view(visitor.user, "study", uid)
     shown = _studies([(uid, about["newest"])])[0]
     series = _series(items)
     context: dict[str, Any] = {

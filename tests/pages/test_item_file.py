@@ -11,6 +11,7 @@ from PIL import Image
 
 from routing.models import AuditRecord, QueueItem
 from routing.spool import Spool
+from routing.templatetags.study_tags import study_address
 from scripts_app.core.dataset.document import Document
 from tests.builders import ct_image, queue_item, received
 from tests.images import image, write
@@ -176,10 +177,21 @@ def test_whoever_sees_patient_data_of_an_item_is_noted_once_an_hour(spool):
     for _ in range(3):
         client.get(f"/queue/{item.pk}/")
         client.get(f"/queue/{item.pk}/", headers=HTMX)
-    client.get(f"/queue/{other.pk}/")
+    client.get(f"/queue/{item.pk}/elements/", headers=HTMX)
+    client.get(f"/queue/{other.pk}/elements/", headers=HTMX)
     visitor("operator").get(f"/queue/{item.pk}/")
     noted = AuditRecord.objects.filter(action="viewed item").order_by("id").values_list("actor", "object")
     assert list(noted) == [("the viewer", f"item {item.pk}"), ("the viewer", f"item {other.pk}")]
+
+
+@pytest.mark.usefixtures("spool")
+@pytest.mark.parametrize("uid", ["1.2.3", "a b\n" * 30])
+def test_whoever_sees_patient_data_of_a_study_is_noted_too(uid):
+    queue_item(study_instance_uid=uid)
+    for phi in (False, True):
+        visitor(phi=phi).get(study_address(uid))
+        visitor(phi=phi).get("/studies/1.2.3/")
+    assert AuditRecord.objects.filter(action="viewed study").count() == (uid == "1.2.3")
 
 
 def test_neighbours_are_those_of_the_filter_that_a_person_came_from():

@@ -6,6 +6,7 @@ from django.urls import include, path
 admin.autodiscover()
 
 urlpatterns = [
+    path("admin/configuration/", include("routing.administration.configuration")),
     path("admin/", admin.site.urls),
     path("scripts/", include("scripts_app.urls")),
     path("", include("routing.urls")),

@@ -8,6 +8,7 @@ from django.conf import settings
 from django.db import transaction
 
 from routing.audit import audit
+from routing.configuration.agreement import PlanMoved, mark_of
 from routing.configuration.plan import Plan, make_plan
 from routing.configuration.reading import read_configuration
 from routing.models import Node
@@ -17,20 +18,28 @@ from scripts_app.core.conditions.condition import Condition
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
 
 
-def import_directory(root: Path, *, actor: str, only_plan: bool = False) -> Plan:
+def import_directory(
+    root: Path, *, actor: str, only_plan: bool = False, name: str = "", agreed: str | None = None
+) -> Plan:
     """
     Make nodes and scripts what the directory says, all in one transaction; answer what was done.
 
     ConfigurationError lists every mistake; nothing is changed then, nor when
-    ``only_plan`` is set.
+    ``only_plan`` is set.  ``name`` is what the audit log calls the directory
+    when not by its own.  With ``agreed``, the mark of a plan that somebody has
+    seen, PlanMoved tells that it would not be the one that is applied.
     """
+    name = name or root.name
     desired = read_configuration(root, settings.CAPACITOR)
     with transaction.atomic():
         plan = make_plan(desired)
+        plan.mark = mark_of(plan)
+        if agreed is not None and agreed != plan.mark:
+            raise PlanMoved(plan)
         if plan.steps and not only_plan:
             apply(plan)
-            note_activation(actor, f"imported from {root.name}")
-            audit(actor, "import configuration", root.name, steps=[str(step) for step in plan.steps])
+            note_activation(actor, f"imported from {name}")
+            audit(actor, "import configuration", name, steps=[str(step) for step in plan.steps])
     return plan
 
 

@@ -51,6 +51,8 @@ class Plan:
     entries: list[tuple[LuaEntry | None, WrittenEntry, bool]] | None = None
     """All entries in their new order, each with its row and whether its content changes; None: they stay."""
     entries_to_remove: list[LuaEntry] = field(default_factory=list)
+    mark: str = ""
+    """What somebody agrees to who has seen the plan; see agreement.py."""
 
     def lines(self) -> list[str]:
         return [str(step) for step in self.steps] + [f"{'note':<8}{note}" for note in self.notes]

@@ -131,6 +131,29 @@ def test_from_a_new_entry_over_a_dry_run_to_activation_and_back(site, visit, ct)
     )
 
 
+def test_a_dry_run_kept_as_a_test_blocks_the_activation_that_breaks_it(site, visit, ct):
+    opened = visit("administrator", "/scripts/entries/1/")
+    take(opened, ct)
+    opened.get_by_label("For", exact=True).select_option("PACS")
+    write_script(opened, "route:Add('AI', function(ds) ds:Set('PatientName', uid()) end)")
+    opened.locator("#try").click()
+    opened.locator("#test-name").fill("AI gets no names")
+    opened.get_by_role("button", name="Keep this result").click()
+    expect(opened.locator("#kept")).to_contain_text("Kept as “AI gets no names”", timeout=30000)
+    write_script(opened, "route:Add('AI')")
+    opened.get_by_role("button", name="Save in the draft").click()
+    opened.get_by_role("link", name="Review and activate").click()
+    opened.get_by_label("Why").fill("simpler")
+    opened.get_by_role("button", name="Activate").click()
+    expect(opened.locator("main")).to_contain_text("PatientName stays as received, expected a new value")
+    opened.get_by_label("Activate although tests fail").check()
+    opened.get_by_role("button", name="Activate").click()
+    expect(opened.locator("tbody tr").first).to_contain_text("despite failing tests: AI gets no names")
+    opened.goto(f"{site.url}/scripts/tests/")
+    opened.get_by_role("button", name="Remove AI gets no names").click()
+    expect(opened.locator("main")).to_contain_text("No test yet")
+
+
 def test_an_example_of_the_reference_is_inserted_where_the_cursor_stands(visit):
     opened = visit("script-author", "/scripts/entries/new/")
     write_script(opened, "-- here\n")
@@ -219,6 +242,7 @@ def test_every_script_page_is_readable_and_fits(site, visit, size, scheme):
         "/scripts/libraries/new/",
         "/scripts/draft/",
         "/scripts/versions/",
+        "/scripts/tests/",
     ):
         opened.goto(site.url + address)
         assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from scripts_app.core.ports import ScriptSet
-from scripts_app.core.script_content import from_content
+from scripts_app.core.script_content import from_content, to_content
 
 Collection = dict[str, Any]
 """``{"entries": [...], "libraries": {path: source}}``; entries as in script_content, with ``key`` and ``enabled``."""
@@ -36,9 +36,13 @@ def script_set(collection: Collection) -> ScriptSet:
     return from_content({"entries": enabled, "libraries": collection["libraries"]})
 
 
-def source_of(collection: Collection, entry: Mapping[str, Any]) -> str:
-    """The Lua of an entry; empty when its library is missing."""
-    return str(collection["libraries"].get(entry["library"], "") if "library" in entry else entry["script"])
+def collection_of(scripts: ScriptSet) -> Collection:
+    """A set of scripts as a collection; all its entries are enabled."""
+    content = to_content(scripts)
+    entries = [
+        {**entry, "key": str(number), "enabled": True} for number, entry in enumerate(content["entries"], start=1)
+    ]
+    return {**content, "entries": entries}
 
 
 def title_of(entry: Mapping[str, Any]) -> str:

@@ -1,10 +1,12 @@
 """Tests stored with the scripts: kept from a dry run, run before each activation."""
 
 from dataclasses import replace
+from io import StringIO
 
 import pytest
 from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
 from django.urls import reverse
 
 from routing.models import AuditRecord
@@ -138,3 +140,38 @@ def test_a_test_is_removed_and_that_is_noted(author):
     author.post(reverse("script_test_delete", args=[ScriptTest.objects.get().pk]))
     assert not ScriptTest.objects.exists()
     assert AuditRecord.objects.filter(action="remove script test").exists()
+
+
+@pytest.mark.parametrize(
+    ("script", "options", "code", "told"),
+    [
+        (None, {}, 0, "ok      the name goes\nall 1 tests passed"),
+        ("name = 'OTHER'", {}, 0, "all 1 tests passed"),
+        ("name = 'OTHER'", {"draft": True}, 1, "1 of 1 tests failed"),
+    ],
+)
+def test_the_command_runs_all_and_its_exit_code_tells(author, script, options, code, told):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    if script:
+        edit(author, script)
+    output = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("test_scripts", stdout=output, **options)
+    assert ended.value.code == code
+    assert told in output.getvalue()
+
+
+def test_the_command_tests_a_configuration_directory(author, tmp_path):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    (tmp_path / "lua.yml").write_text("- Script: name = 'DIR'\n", encoding="utf-8")
+    output = StringIO()
+    with pytest.raises(SystemExit) as ended:
+        call_command("test_scripts", stdout=output, config=tmp_path)
+    assert ended.value.code == 1
+    assert "becomes \"name = 'DIR'\"" in output.getvalue()
+    (tmp_path / "lua.yml").write_text("- Skript: x\n", encoding="utf-8")
+    with pytest.raises(SystemExit) as ended:
+        call_command("test_scripts", stderr=StringIO(), config=tmp_path)
+    assert ended.value.code == 2

@@ -53,6 +53,7 @@ ROWS = f"""
     FROM (SELECT n, strftime('%Y-%m-%d %H:%M:%f', '2026-04-08', '+' || (n / 10) || ' seconds') AS moment FROM numbers)
 """
 LAST_STUDY = "1.2.826.0.1.3680043.8.498.4999"
+MIDDLE = FIRST + 500_000 * STEP
 PAGES = {
     "all": "",
     **{
@@ -80,6 +81,21 @@ PAGES = {
     "by size": "sort=-size",
     "Delivered by change": "sort=-changed&state=Delivered",
     "Failed by attempts": "sort=-attempts&state=Failed",
+}
+
+OTHERS = {
+    "failures by cause": "/failures/",
+    "studies": "/studies/",
+    "studies, an older page": f"/studies/?before={MIDDLE}",
+    "studies: a UID": f"/studies/?q={LAST_STUDY}",
+    "studies: a patient ID": "/studies/?q=P-17",
+    "studies: part of a name": "/studies/?q=ANNA",
+    "studies: a name that nobody has": "/studies/?q=NOBODY",
+    "studies: one day": "/studies/?since=2026-04-08&until=2026-04-08",
+    "one study": f"/studies/{LAST_STUDY}/",
+    "one item": f"/queue/{MIDDLE}/",
+    "one item, with the neighbours of a filter": f"/queue/{MIDDLE}/?state=Failed&destination=PACS",
+    "one item, with the neighbours of a search": f"/queue/{MIDDLE}/?q=ANNA",
 }
 
 
@@ -153,7 +169,7 @@ def main(folder: Path, items: int) -> None:
     if fresh:
         print(f"{items} rows made in {make(folder / 'capacitor.sqlite3', items):.1f} s\n")
     print("| Page | ms by the clock | ms of processor | Queries |\n| --- | ---: | ---: | ---: |")
-    addresses = {name: f"/queue/?{query}" for name, query in PAGES.items()} | {"failures by cause": "/failures/"}
+    addresses = {name: f"/queue/?{query}" for name, query in PAGES.items()} | OTHERS
     for name, address in addresses.items():
         median, busy, queries = ask(address)
         print(f"| {name} | {median:.0f} | {busy:.0f} | {queries} |", flush=True)

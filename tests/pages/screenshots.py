@@ -23,6 +23,9 @@ PAGES = {
     "node-form": "/nodes/1/",
     "senders": "/senders/",
     "scripts": "/scripts/",
+    "script": "/scripts/entries/1/",
+    "script-draft": "/scripts/draft/",
+    "script-versions": "/scripts/versions/",
     "log": "/logs/",
     "audit": "/logs/audit/",
 }

@@ -7,6 +7,7 @@ from operator import or_
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Q, Subquery, Value
@@ -165,7 +166,7 @@ class QueueFilter(forms.Form):
             except EmptyResultSet:
                 parts.append("0")
                 continue
-            parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS some)")  # noqa: S608  # made by Django, values apart
+            parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608  # made by Django, values apart
             values += given
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT {', '.join(parts)}", values)
@@ -174,9 +175,9 @@ class QueueFilter(forms.Form):
     def _received(self, items: QueueItemQuerySet) -> QueueItemQuerySet:
         # Identifiers are made of the moment of reception, so their order is an index of it.
         if since := self.cleaned_data.get("since"):
-            items = items.filter(pk__gte=first_at(since))
+            items = items.filter(pk__gte=_within(first_at(since)))
         if until := self.cleaned_data.get("until"):
-            items = items.filter(pk__lt=first_at(until))
+            items = items.filter(pk__lt=_within(first_at(until)))
         return items
 
     def _whole_values(self) -> Q | None:
@@ -207,9 +208,19 @@ class QueueFilter(forms.Form):
         return found
 
 
+def cause_of(text: str) -> str:
+    """The name of the cause that an item's last error tells of."""
+    return mark(text, settings.SECRET_KEY.encode())
+
+
 def _is_number(text: str) -> bool:
     # Longer numbers are no ids of ours and would overflow SQLite's integers.
     return text.isascii() and text.isdecimal() and len(text) <= 18
+
+
+def _within(identifier: int) -> int:
+    """The nearest number that a database can hold; years far away have others."""
+    return min(max(identifier, -1), 2**63 - 1)
 
 
 def _versions(text: str) -> list[int]:
@@ -223,4 +234,4 @@ def _versions(text: str) -> list[int]:
 def _of_cause(items: QueueItemQuerySet, cause: str) -> QueueItemQuerySet:
     """Those whose failure has this mark."""
     texts = items.filter(state__in=STUCK).order_by().values_list("last_error", flat=True).distinct()
-    return items.filter(state__in=STUCK, last_error__in=[text for text in texts if mark(text) == cause][:CAP])
+    return items.filter(state__in=STUCK, last_error__in=[text for text in texts if cause_of(text) == cause][:CAP])

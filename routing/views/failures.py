@@ -14,12 +14,12 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
-from routing.core.failure_text import mark, normalised
+from routing.core.failure_text import normalised
 from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import QueueItem
 from routing.operator_actions import Action
-from routing.queue_filter import STUCK, WINDOW, QueueFilter
+from routing.queue_filter import STUCK, WINDOW, QueueFilter, cause_of
 from routing.sight import Sight
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -87,7 +87,7 @@ def find_causes() -> list[Cause]:
             .annotate(n=Count("pk"), first=Min("updated_at"), last=Max("updated_at"), newest=Max("pk"))
         )
         for row in rows:
-            name = (state.value, row["destination_ae_title"], mark(row["last_error"]))
+            name = (state.value, row["destination_ae_title"], cause_of(row["last_error"]))
             cause = groups.setdefault(name, Cause(*name))
             cause.count += row["n"]
             cause.first = min(cause.first or row["first"], row["first"])

@@ -236,3 +236,22 @@ def test_a_viewer_reads_with_keys_and_has_nothing_to_tick(visit):
     expect(opened.locator("#ask")).to_have_count(0)
     opened.keyboard.press("Enter")
     expect(opened.locator(".verdict")).to_be_visible()
+
+
+def test_five_hundred_items_fail_and_come_back(site, visit):
+    site.elsewhere(
+        "from tests.builders import *\n"
+        "pacs = Node.objects.get(ae_title='PACS')\n"
+        "[queue_item('Prepared', id=1000 + n, node=pacs, prepared_at=timezone.now()) for n in range(500)]"
+    )
+    opened = visit("operator", "/queue/?state=Prepared")
+    opened.locator("#pick-matching").check()
+    opened.locator("#bulk-fail").click()
+    expect(opened.locator("#ask")).to_contain_text("Fail 500 items?")
+    expect(opened.locator("#ask")).to_contain_text("For PACS (500)")
+    opened.locator("#do-it").click()
+    expect(opened.locator("#messages")).to_contain_text("500 items failed.")
+    expect(opened.locator("#queue")).to_contain_text("No item is Prepared right now.")
+    opened.locator("#undo-button").click()
+    expect(opened.locator("#messages")).to_contain_text("Undone: 500 items put back as before.")
+    expect(opened.locator(".tabs [aria-current] .count")).to_have_text("500")

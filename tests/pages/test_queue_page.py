@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 import pytest
 
 from routing import queue_filter
-from routing.core.failure_text import mark
 from routing.core.identifiers import first_at
 from routing.models import QueueItem
+from routing.queue_filter import cause_of
 from routing.views import queue as queue_page
 from scripts_app.models import ScriptVersion
 from tests.builders import node, queue_item
@@ -204,6 +204,8 @@ def test_reception_can_be_bounded_on_both_sides():
     assert shown(visitor().get("/queue/?since=2026-03-01T09:00")) == [items[2], items[1]]
     assert shown(visitor().get("/queue/?until=2026-03-01T09:00")) == [items[0]]
     assert shown(visitor().get("/queue/?since=2026-03-01T09:00&until=2026-03-01T10:00")) == [items[1]]
+    assert len(shown(visitor().get("/queue/?since=1900-01-01T00:00&until=9999-12-30T00:00"))) == 3
+    assert shown(visitor().get("/queue/?until=0002-01-01T00:00")) == []
     wrong = visitor().get("/queue/?since=yesterday")
     assert "Received from is left out: Enter a valid date/time." in wrong.content.decode()
     assert len(shown(wrong)) == 3
@@ -214,7 +216,7 @@ def test_the_cause_of_a_failure_and_the_script_version_are_filters():
     queue_item("Failed", id=1, last_error="gave up after 2 attempts: 0xA700")
     queue_item("Failed", id=2, last_error="gave up after 5 attempts: 0xA700", script_version=version)
     queue_item("Failed", id=3, last_error="something else")
-    cause = mark("gave up after 9 attempts: 0xA700")
+    cause = cause_of("gave up after 9 attempts: 0xA700")
     assert shown(visitor().get(f"/queue/?error={cause}")) == [2, 1]
     assert shown(visitor().get(f"/queue/?error={cause}&version=5F3A")) == [2]
     assert shown(visitor().get(f"/queue/?version={version.pk}")) == [2]

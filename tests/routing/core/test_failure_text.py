@@ -4,6 +4,8 @@ import pytest
 
 from routing.core.failure_text import mark, normalised
 
+KEY = b"synthetic"
+
 
 @pytest.mark.parametrize(
     ("text", "common"),
@@ -36,11 +38,12 @@ def test_what_differs_from_image_to_image_is_left_out(text, common):
 
 
 def test_one_cause_has_one_mark_and_another_cause_another():
-    first = mark("gave up after 2 attempts: 0xA700 (Out of Resources)")
-    assert first == mark("gave up after 7 attempts: 0xA700 (Out of Resources)")
-    assert first != mark("gave up after 2 attempts: 0x0122 (SOP class not supported)")
+    first = mark("gave up after 2 attempts: 0xA700 (Out of Resources)", KEY)
+    assert first == mark("gave up after 7 attempts: 0xA700 (Out of Resources)", KEY)
+    assert first != mark("gave up after 2 attempts: 0x0122 (SOP class not supported)", KEY)
+    assert first != mark("gave up after 2 attempts: 0xA700 (Out of Resources)", b"another")
     assert len(first) == 12
 
 
 def test_text_that_cannot_be_encoded_has_a_mark():
-    assert mark("half a pair \ud800") == mark("half a pair \ud800")
+    assert len(mark("half a pair \ud800", KEY)) == 12

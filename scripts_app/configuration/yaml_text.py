@@ -6,7 +6,25 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import ScalarNode
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString, LiteralScalarString
+
+_BREAKS = frozenset("\x85\u2028\u2029")
+"""Line breaks to YAML (1.1), which folds them into spaces; the emitter escapes them only inside quotes."""
+
+
+class _Representer(RoundTripRepresenter):
+    """With a representer of its own, so that other users of the library keep theirs."""
+
+
+def _text(representer: _Representer, text: str) -> ScalarNode:
+    style = None if _BREAKS.isdisjoint(text) else '"'
+    node: ScalarNode = representer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+    return node
+
+
+_Representer.add_representer(str, _text)
 
 
 def dump(value: Sequence[Any] | Mapping[str, Any], heading: str) -> str:
@@ -29,6 +47,7 @@ def block(text: str) -> str:
 
 def _dump(value: Sequence[Any] | Mapping[str, Any]) -> str:
     yaml = YAML()
+    yaml.Representer = _Representer
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 1_000_000
     stream = io.StringIO()

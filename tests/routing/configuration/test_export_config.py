@@ -117,6 +117,14 @@ def test_an_import_of_an_export_gives_back_what_was_there(configuration: Desired
     assert stored() == before
 
 
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\u2029", "\ufeff", "\x07", "\t"])
+def test_what_yaml_takes_for_a_line_break_is_quoted(character: str, tmp_path: Path) -> None:
+    Node.objects.create(ae_title="PACS", description=f"0{character}0")
+    LuaEntry.objects.create(position=1, script=f"a = '{character}'")
+    export_directory(tmp_path)
+    assert import_directory(tmp_path, actor="test", only_plan=True).steps == []
+
+
 def sample() -> None:
     Node.objects.create(ae_title="PACS", host="pacs.example", port=11113, aliases=["000000"], paused=True)
     library = LuaLibrary.objects.create(path="scripts/route.lua", source="route:Drop()\n")

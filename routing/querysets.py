@@ -43,5 +43,4 @@ class QueueItemQuerySet(models.QuerySet["QueueItem"]):
 
     def oldest_waiting_at(self) -> datetime | None:
         """When the oldest item that still waits came in."""
-        first = self.waiting().order_by("id").values_list("created_at", flat=True).first()
-        return first
+        return self.waiting().order_by("id").values_list("created_at", flat=True).first()

@@ -13,7 +13,7 @@ from scripts_app import samples
 from scripts_app.samples import NoDicom, choose, file_of, of_session, upload
 from scripts_app.views import dry_run
 from tests.builders import node, queue_item, received
-from tests.pages.people import HTMX, visitor, words
+from tests.pages.people import HTMX, person, visitor, words
 
 pytestmark = pytest.mark.django_db
 PART_10 = bytes(128) + b"DICM" + bytes(100)
@@ -119,6 +119,17 @@ def test_an_image_of_the_queue_is_for_those_who_may_see_patient_data(asked):
     tried(trusted)
     assert (asked[0]["source"], asked[0]["with_queue"]) == ("CT_9", True)
     assert asked[0]["file"] == str(open_spool().path(kept.id))
+
+
+def test_who_has_lost_the_right_does_not_go_on_with_the_image_chosen_before(asked):
+    node("PACS")
+    kept = received(open_spool())
+    queue_item(id=7, received_id=kept.id)
+    author = visitor("script author", phi=True)
+    chosen(author, item="7")
+    person("script author").user_permissions.clear()
+    assert "those who may see patient data" in words(tried(author))
+    assert asked == []
 
 
 @pytest.mark.parametrize("item", ["x", "-1", "99999999999999999999", "8"])

@@ -20,7 +20,7 @@ MOST_YAML = 1 << 20
 """Bytes of one YAML file, which takes some twenty seconds to read; somebody waits in front of a browser."""
 MOST_FILES = 1000
 LONGEST_NAME = 200
-"""Characters, as of a .lua file in the tables."""
+"""Bytes; the tables take as many characters for a .lua file, and a disk rarely more than 255 bytes."""
 
 _READ = (config_yml.FILE, nodes_yml.FILE, lua_yml.FILE)
 _ENDINGS = (".yml", ".yaml", ".lua")
@@ -103,8 +103,8 @@ def _members(archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
 def _wrong(name: str, member: zipfile.ZipInfo) -> Iterator[str]:
     """Why this file or folder is not taken."""
     folders = name.removesuffix("/").split("/")
-    if len(name) > LONGEST_NAME:
-        yield f"has a name of {len(name)} characters; at most {LONGEST_NAME} are taken"
+    if (length := len(name.encode())) > LONGEST_NAME:
+        yield f"has a name of {length} bytes; at most {LONGEST_NAME} are taken"
     if not name.isprintable() or "\\" in name:
         yield "has a character in its name that is not taken: use / between folders"
     elif name.startswith("/") or name[1:2] == ":":

@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Permission, User
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.http import HttpResponse
 from django.test import Client
 from django.urls import reverse
 
@@ -58,12 +57,12 @@ def plan(client: Client, files: Mapping[str, str] | bytes, name: str = "site.zip
     return client.post(reverse("configuration_plan"), {"archive": SimpleUploadedFile(name, content)})
 
 
-def fields(page: HttpResponse) -> dict[str, str]:
+def fields(page: Any) -> dict[str, str]:
     """What the Apply button would send."""
     return dict(re.findall(r'<input type="hidden" name="(token|mark|name)" value="([^"]*)"', page.content.decode()))
 
 
-def apply(client: Client, page: HttpResponse) -> Any:
+def apply(client: Client, page: Any) -> Any:
     return client.post(reverse("configuration_apply"), fields(page), follow=True)
 
 

@@ -77,7 +77,8 @@ HOSTILE = {
     "..\\a.lua": "use / between folders",
     "a\n.lua": "has a character in its name",
     "../": "must not contain '.', '..'",
-    "a" * 300 + ".lua": "has a name of 304 characters",
+    "a" * 300 + ".lua": "has a name of 304 bytes",
+    "é" * 150 + ".lua": "has a name of 304 bytes",
     "run.sh": "only .yml, .yaml, .lua files are",
     "lua": "only .yml, .yaml, .lua files are",
 }

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import ForeignKey, Model, QuerySet
 from django.http import HttpRequest
 
-from routing.administration.pages import Audited, Kept
+from routing.administration.pages import Audited, Kept, WithPatientData
 from routing.forms import LinesField
 from routing.models import Node
 from scripts_app.activation import note_activation
@@ -20,7 +20,15 @@ from scripts_app.configuration.problem import nearest
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.lua.source import check_script
-from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
+from scripts_app.models import (
+    Activation,
+    EntryCondition,
+    LuaEntry,
+    LuaLibrary,
+    ScriptDraft,
+    ScriptTest,
+    ScriptVersion,
+)
 
 _EDITED = "edited in the administration"
 _CODE = forms.Textarea(attrs={"rows": 20, "cols": 100, "spellcheck": "false", "class": "vLargeTextField"})
@@ -162,3 +170,22 @@ class LuaLibraryAdmin(ActiveAtOnce):
 class ScriptVersionAdmin(Kept):
     list_display = ("id", "sha256", "created_at")
     search_fields = ("sha256",)
+
+
+@admin.register(ScriptDraft)
+class ScriptDraftAdmin(Kept):
+    list_display = ("__str__", "counter", "updated_by", "updated_at")
+
+
+@admin.register(Activation)
+class ActivationAdmin(Kept):
+    list_display = ("id", "version", "actor", "reason", "at")
+    list_select_related = ("version",)
+    search_fields = ("actor", "reason")
+
+
+@admin.register(ScriptTest)
+class ScriptTestAdmin(WithPatientData, Kept):
+    list_display = ("name", "bundled", "source_ae_title", "destination_ae_title", "created_by", "created_at")
+    search_fields = ("name",)
+    exclude = ("image",)

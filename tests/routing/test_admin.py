@@ -33,7 +33,15 @@ from routing.models import (
     TrafficMinute,
     UnknownSender,
 )
-from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
+from scripts_app.models import (
+    Activation,
+    EntryCondition,
+    LuaEntry,
+    LuaLibrary,
+    ScriptDraft,
+    ScriptTest,
+    ScriptVersion,
+)
 from tests.builders import node, queue_item
 
 pytestmark = pytest.mark.django_db
@@ -41,6 +49,7 @@ pytestmark = pytest.mark.django_db
 admin.autodiscover()
 OURS = [model for model in admin.site._registry if model._meta.app_label in ("routing", "scripts_app")]
 READ_ONLY = [
+    Activation,
     ApplicationLogLine,
     Attempt,
     AuditRecord,
@@ -52,6 +61,8 @@ READ_ONLY = [
     PrepareReport,
     QueueItem,
     ScopedState,
+    ScriptDraft,
+    ScriptTest,
     ScriptVersion,
     ServiceProcess,
     TrafficMark,
@@ -86,6 +97,16 @@ def row_in_every_table(n: int) -> None:
     library = LuaLibrary.objects.create(path=f"a{n}.lua", source="x = 1")
     entry = LuaEntry.objects.create(position=n, library=library, description=hostile)
     EntryCondition.objects.create(entry=entry, tag="Modality", match_expression=hostile)
+    ScriptDraft.objects.create(content={"entries": hostile}, base={}, updated_by=hostile)
+    Activation.objects.create(version=version, content={}, actor=hostile, reason=hostile)
+    ScriptTest.objects.create(
+        name=f"{n} {hostile}",
+        image=b"DICM",
+        source_ae_title="CT_1",
+        destination_ae_title="PACS",
+        expected={"result": hostile},
+        created_by=hostile,
+    )
 
 
 def client_of(user: User) -> Client:

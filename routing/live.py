@@ -20,6 +20,13 @@ from routing.models import ApplicationLogLine, AuditRecord, HistoryEntry, ItemLo
 GROUP = "live"
 TICK_EVERY = 1.0
 """Seconds between two ticks at least; what happens meanwhile is told by the next one, never forgotten."""
+TOLD_AGAIN_AFTER = (1.2, 5.0)
+"""
+Seconds after the last change at which a page is told of it again.
+
+Answers that pages share live for a moment (routing/counts.py): what a page got
+for the first tick may have been found out just before the change.
+"""
 LOOK_EVERY = {"sqlite": 0.1, "other": 1.0}
 """Seconds between two looks; SQLite's costs microseconds, another database is asked by queries."""
 
@@ -100,13 +107,19 @@ class Watcher:
 
     async def _compare(self, look: Fingerprint, pause: float) -> None:
         seen = await look()
+        clock = asyncio.get_running_loop().time
+        again: list[float] = []
         while True:
             await asyncio.sleep(pause)
             try:
                 now = await look()
-                if now is None or now == seen:
+                if now is not None and now != seen:
+                    seen = now
+                    again = [clock() + after for after in TOLD_AGAIN_AFTER]
+                elif again and clock() >= again[0]:
+                    del again[0]
+                else:
                     continue
-                seen = now
                 await get_channel_layer().group_send(GROUP, {"type": "changed"})
             except Exception:
                 # A database or Redis that is away must not end the live pages for good.

@@ -103,6 +103,31 @@ def test_a_commit_becomes_a_tick_for_the_group(database, monkeypatch):
     assert async_to_sync(run)() == ({"type": "changed"}, True)
 
 
+def test_the_last_change_is_told_again_once_shared_answers_have_run_out(monkeypatch):
+    answers = iter([1, 2])
+
+    async def look():
+        return next(answers, 2)
+
+    monkeypatch.setattr(live, "fingerprint", lambda: contextlib.nullcontext((look, 0)))
+    monkeypatch.setattr(live, "TICK_EVERY", 0)
+    monkeypatch.setattr(live, "TOLD_AGAIN_AFTER", (0, 0))
+
+    async def run():
+        layer, watcher = get_channel_layer(), live.Watcher()
+        await layer.group_add(live.GROUP, "page")
+        watcher.enter()
+        messages = [await asyncio.wait_for(layer.receive("page"), 5) for _ in range(3)]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(layer.receive("page"), 0.05)
+        task = watcher._task
+        watcher.leave()
+        await asyncio.gather(task, return_exceptions=True)
+        return messages
+
+    assert async_to_sync(run)() == [{"type": "changed"}] * 3
+
+
 def test_a_database_that_fails_does_not_end_the_live_pages(database, monkeypatch, caplog):
     answers = iter([1, sqlite3.DatabaseError("synthetic"), 2])
 

@@ -10,20 +10,14 @@ from tests.routing.dicom.peers import (
     CT_IMAGE,
     EXPLICIT,
     RawPeer,
-    dataset,
     is_served,
-    pdata,
-    pdv,
     running_scp,
-    store_command,
     wait_until_alone,
 )
 
 pytestmark = pytest.mark.integration
 
 REQUEST = encode_request("RAW", "ANY", [(CT_IMAGE, (EXPLICIT,))], 16382)
-TWO_CONTEXTS = encode_request("RAW", "ANY", [(CT_IMAGE, (EXPLICIT,)), ("1.2.3", (EXPLICIT,))], 16382)
-HALF_A_STORE = store_command() + pdata(pdv(dataset()[:500]))
 
 
 def test_refusals_go_out_with_their_source_and_reason_and_are_logged(

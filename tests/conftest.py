@@ -9,6 +9,24 @@ from django.core.management.color import no_style
 from django.db import connection
 from pytest_django.plugin import blocking_manager_key
 
+from tests.faults.recording import (
+    effort,
+    pytest_addoption,
+    pytest_collection_modifyitems,
+    pytest_configure,
+    pytest_runtest_setup,
+    seen,
+)
+
+__all__ = [
+    "effort",
+    "pytest_addoption",
+    "pytest_collection_modifyitems",
+    "pytest_configure",
+    "pytest_runtest_setup",
+    "seen",
+]
+
 
 def ends_with_a_flush(item: pytest.Item) -> bool:
     marker = item.get_closest_marker("django_db")

@@ -38,9 +38,9 @@ def spoilt(content: bytes, good: bytes, bad: bytes) -> bytes:
 @pytest.mark.parametrize(
     "content",
     [
-        b"\x01\0\0",
-        REQUEST[: len(REQUEST) // 2],
-        b"\x04\0\xff\xff\xff\xff" + bytes(10),
+        pytest.param(b"\x01\0\0", marks=pytest.mark.fault(1)),
+        pytest.param(REQUEST[: len(REQUEST) // 2], marks=pytest.mark.fault(2)),
+        pytest.param(b"\x04\0\xff\xff\xff\xff" + bytes(10), marks=pytest.mark.fault(8)),
         b"",
     ],
 )

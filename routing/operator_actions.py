@@ -14,6 +14,7 @@ from django.utils import timezone
 from routing.audit import audit
 from routing.core.states import QueueEvent, QueueState
 from routing.counts import forget_all
+from routing.engine.node_status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.record import Moved, StepBack, put_back, record_for, retry_for
 
@@ -38,6 +39,7 @@ class Action(StrEnum):
     """A button of the queue."""
 
     RETRY = "retry"
+    TRY_NOW = "try-now"
     FAIL = "fail"
     REJECT = "reject"
     DELETE = "delete"
@@ -47,6 +49,7 @@ class Action(StrEnum):
 
 
 EVENTS = {
+    Action.TRY_NOW: QueueEvent.TRY_NOW,
     Action.FAIL: QueueEvent.FAILED_BY_OPERATOR,
     Action.REJECT: QueueEvent.REJECTED_BY_OPERATOR,
     Action.DELETE: QueueEvent.DELETED_BY_OPERATOR,
@@ -55,6 +58,8 @@ EVENTS = {
     Action.REDIRECT: QueueEvent.REDIRECTED,
 }
 """RETRY is none: what it does depends on the item."""
+_SENDING = (Action.RETRY, Action.TRY_NOW, Action.SEND_AGAIN, Action.REDIRECT)
+"""Who presses these wants images to leave: the back-off of their nodes ends, too."""
 
 
 def perform(
@@ -100,6 +105,8 @@ def _chunk(done: OperatorAction, action: Action, ids: Sequence[int], node: Node 
     done.pending += moved.pending
     done.untouched += moved.untouched
     done.save()
+    if moved.moved and action in _SENDING:
+        end_back_off(items.order_by().values_list("node_id", flat=True).distinct(), timezone.now())
     after = items.order_by().values_list("pk", "state", "updated_at", "pending_state")
     OperatorStep.objects.bulk_create(
         OperatorStep(

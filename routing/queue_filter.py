@@ -26,6 +26,8 @@ WINDOW = 10_000
 CAP = 10_000
 """Counting stops here: nobody needs to know more, and counting a million takes a quarter of a second."""
 STUCK = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
+WAITING = (QueueState.NEW, QueueState.PREPARED)
+"""Where an item with an error waits for its next try."""
 
 _TEXT = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
 _COLUMNS = {
@@ -233,5 +235,6 @@ def _versions(text: str) -> list[int]:
 
 def _of_cause(items: QueueItemQuerySet, cause: str) -> QueueItemQuerySet:
     """Those whose failure has this mark."""
-    texts = items.filter(state__in=STUCK).order_by().values_list("last_error", flat=True).distinct()
-    return items.filter(state__in=STUCK, last_error__in=[text for text in texts if cause_of(text) == cause][:CAP])
+    unfinished = items.filter(state__in=(*STUCK, *WAITING))
+    texts = unfinished.order_by().values_list("last_error", flat=True).distinct()
+    return unfinished.filter(last_error__in=[text for text in texts if cause_of(text) == cause][:CAP])

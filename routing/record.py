@@ -86,6 +86,8 @@ def _settled(event: QueueEvent, now: datetime) -> dict[str, Any]:
             }
         case QueueEvent.SEND_AGAIN:
             return {"finished_at": None, "attempt_count": 0, "warning": False, "not_before": now}
+        case QueueEvent.TRY_NOW:
+            return {"not_before": now}
         case QueueEvent.REDIRECTED:
             fresh = {"attempt_count": 0, "last_error": "", "last_status": None, "warning": False}
             return {"finished_at": None, "not_before": now, **fresh}
@@ -186,6 +188,9 @@ def possible(event: QueueEvent) -> models.Q:
         case QueueEvent.REDIRECTED:
             # Its worker may be sending it to the old node this very moment.
             return models.Q(prepared_at__isnull=False, purged_at=None, lease_owner="")
+        case QueueEvent.TRY_NOW:
+            # It is being tried.
+            return models.Q(lease_owner="")
     return models.Q()
 
 

@@ -39,6 +39,7 @@ urlpatterns = [
     path("queue/<int:item_id>/image/", item_file.item_image, name="item_image"),
     path("queue/<int:item_id>/file/", item_file.item_download, name="item_download"),
     path("queue/<int:item_id>/send-again/", queue_actions.queue_send_again, name="queue_send_again"),
+    path("queue/<int:item_id>/try-now/", queue_actions.queue_try_now, name="queue_try_now"),
     path("queue/<int:item_id>/prepare-again/", queue_actions.queue_prepare_again, name="queue_prepare_again"),
     path("queue/<int:item_id>/fail/", queue_actions.queue_fail, name="queue_fail"),
     path("queue/<int:item_id>/reject/", queue_actions.queue_reject, name="queue_reject"),

@@ -106,7 +106,9 @@
       tick(row.querySelector("input[name=ids]"), true);
       tell();
     }
-    find(`#bulk-${name}`)?.click();
+    // On a tab whose items are tried again anyway, to retry is to try now.
+    const off = name === "retry" && find("#bulk-retry")?.dataset.off === "tab";
+    find(off ? "#bulk-try-now" : `#bulk-${name}`)?.click();
   }
 
   const KEYS = {

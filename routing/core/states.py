@@ -62,6 +62,8 @@ class QueueEvent(StrEnum):
     """Somebody said that it is rejected."""
     REDIRECTED = "redirected"
     """Somebody wants the prepared output sent to another node."""
+    TRY_NOW = "try now"
+    """Somebody wants it tried at once, not after its back-off."""
     DELETED_BY_OPERATOR = "deleted by operator"
     """Somebody wants it gone: nothing is sent, and retention removes file and row."""
 
@@ -80,6 +82,7 @@ TRANSITIONS: dict[tuple[QueueState, QueueEvent], QueueState] = {
     (_S.NEW, _E.OUTLIVED): _S.EXPIRED,
     (_S.NEW, _E.FAILED_BY_OPERATOR): _S.FAILED,
     (_S.NEW, _E.REJECTED_BY_OPERATOR): _S.REJECTED,
+    (_S.NEW, _E.TRY_NOW): _S.NEW,
     (_S.NEW, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.PREPARED, _E.DELIVERED): _S.DELIVERED,
     (_S.PREPARED, _E.DEFERRED): _S.PREPARED,
@@ -90,6 +93,7 @@ TRANSITIONS: dict[tuple[QueueState, QueueEvent], QueueState] = {
     (_S.PREPARED, _E.FAILED_BY_OPERATOR): _S.FAILED,
     (_S.PREPARED, _E.REJECTED_BY_OPERATOR): _S.REJECTED,
     (_S.PREPARED, _E.REDIRECTED): _S.PREPARED,
+    (_S.PREPARED, _E.TRY_NOW): _S.PREPARED,
     (_S.PREPARED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
     (_S.FAILED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.FAILED, _E.SEND_AGAIN): _S.PREPARED,

@@ -21,7 +21,7 @@ from routing.core.gates import Address, why_closed
 from routing.core.states import WISHES, QueueState
 from routing.engine.local_addresses import local_addresses
 from routing.engine.node_senders import NodeSenders
-from routing.engine.node_status import Trial, end_probe, may_try, record_news
+from routing.engine.node_status import Trial, end_back_off, may_try, record_news
 from routing.engine.outgoing import Outgoing
 from routing.engine.pace import Pace
 from routing.engine.reports import Report
@@ -236,8 +236,7 @@ class Deliverer:
         """A trial that came to an end without telling anything about the node must not keep others from it."""
         over = [node_id for node_id in self._probing if not self._senders[node_id].busy]
         if over and not self._unrecorded and self._reports.empty():
-            for node_id in over:
-                end_probe(node_id, timezone.now())
+            end_back_off(over, timezone.now())
             self._probing.difference_update(over)
             self._refreshed_at = -math.inf
 

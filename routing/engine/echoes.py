@@ -16,6 +16,7 @@ from django.utils import timezone
 from routing.dicom.contexts import Context
 from routing.dicom.verification import EchoResult, echo
 from routing.engine.addresses import WrongTlsFiles, address_of
+from routing.engine.node_status import end_back_off
 from routing.models import Node, NodeStatus
 
 log = logging.getLogger("capacitor.echo")
@@ -91,6 +92,7 @@ def _note(node: Node, result: EchoResult) -> None:
     before = NodeStatus.objects.filter(node_id=node.pk).values_list("last_echo_ok", flat=True).first()
     keep_echo(node, result)
     if result.ok and before is False:
+        end_back_off([node.pk], timezone.now())
         log.info("node %s answers C-ECHO again", node.ae_title)
     if not result.ok and before is not False:
         log.warning("node %s does not answer C-ECHO: %s", node.ae_title, result.message)

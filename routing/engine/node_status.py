@@ -139,6 +139,12 @@ def may_try(node_id: int, now: datetime) -> Trial:
     return Trial.PROBE if won else Trial.NO
 
 
-def end_probe(node_id: int, now: datetime) -> None:
-    """The trial told nothing about the node; the next item may tell more, at once."""
-    NodeStatus.objects.filter(pk=node_id, failures_in_a_row__gt=0).update(not_before=now)
+def end_back_off(node_ids: Iterable[int | None], now: datetime) -> None:
+    """
+    Let failing nodes be tried at once: by one worker, as after any back-off.
+
+    After a trial that told nothing about the node, and when somebody or something
+    gives hope that it works again.
+    """
+    meant = [node_id for node_id in node_ids if node_id is not None]
+    NodeStatus.objects.filter(pk__in=meant, failures_in_a_row__gt=0).update(not_before=now)

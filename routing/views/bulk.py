@@ -17,6 +17,7 @@ from routing.queue_filter import STUCK, QueueFilter
 
 LABELS = {
     Action.RETRY: "Retry",
+    Action.TRY_NOW: "Try now",
     Action.FAIL: "Fail",
     Action.REJECT: "Reject",
     Action.DELETE: "Delete",
@@ -26,6 +27,7 @@ LABELS = {
 }
 EFFECTS = {
     Action.RETRY: "Prepared items are sent again, the others meet the scripts again.",
+    Action.TRY_NOW: "What waits for its next try is tried at once; the back-off of its destination ends.",
     Action.FAIL: "Nothing happens to failed items until somebody retries them.",
     Action.REJECT: "Rejected items are not tried again by themselves.",
     Action.DELETE: "Nothing is sent; they become Dropped, and retention removes files and rows.",
@@ -35,6 +37,7 @@ EFFECTS = {
 }
 DONE = {
     Action.RETRY: "retried",
+    Action.TRY_NOW: "tried now",
     Action.FAIL: "failed",
     Action.REJECT: "rejected",
     Action.DELETE: "deleted",
@@ -153,7 +156,7 @@ def _refusal(action: Action, state: QueueState, copy: bool, unprepared: bool, pu
             return "a copy meets no script again; prepare the original again"
         if event is not QueueEvent.PREPARE_AGAIN and unprepared:
             return "the scripts have not finished it"
-    if event is QueueEvent.REDIRECTED and owner:
+    if event in (QueueEvent.REDIRECTED, QueueEvent.TRY_NOW) and owner:
         return "in progress"
     return ""
 

@@ -1,4 +1,4 @@
-"""Failures by cause: one line for what may be a thousand items."""
+"""Failures by cause, and what waits for its next try: one line for what may be a thousand items."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -17,9 +17,9 @@ from django.views.decorators.http import require_GET
 from routing.core.failure_text import normalised
 from routing.core.states import QueueState
 from routing.counts import ShortLived
-from routing.models import QueueItem
+from routing.models import NodeStatus, QueueItem
 from routing.operator_actions import Action
-from routing.queue_filter import STUCK, WINDOW, QueueFilter, cause_of
+from routing.queue_filter import STUCK, WAITING, WINDOW, QueueFilter, cause_of
 from routing.sight import Sight
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -34,6 +34,7 @@ class Cause:
     state: str
     destination: str
     mark: str
+    """Of the text; empty where a failing destination holds back all that waits for it, tried or not."""
     count: int = 0
     first: datetime | None = None
     last: datetime | None = None
@@ -42,17 +43,26 @@ class Cause:
     studies: set[str] = field(default_factory=set)
     text: str = ""
     """As the visitor may see it."""
+    next_try: datetime | None = None
+    """When the back-off of the destination ends."""
 
     @property
     def queue_link(self) -> str:
         return f"{reverse('queue')}?{self._filter()}"
 
     @property
+    def waits(self) -> bool:
+        """Whether it is tried again by itself."""
+        return self.state in WAITING
+
+    @property
     def retry_link(self) -> str:
-        return f"{reverse('queue_ask')}?{self._filter(action=Action.RETRY, scope='matching')}"
+        action = Action.TRY_NOW if self.waits else Action.RETRY
+        return f"{reverse('queue_ask')}?{self._filter(action=action, scope='matching')}"
 
     def _filter(self, **more: str) -> str:
-        return urlencode({"state": self.state, "destination": self.destination, "error": self.mark, **more})
+        cause = {"error": self.mark} if self.mark else {}
+        return urlencode({"state": self.state, "destination": self.destination, **cause, **more})
 
 
 @require_GET
@@ -74,12 +84,13 @@ def failures(request: HttpRequest) -> HttpResponse:
 
 def find_causes() -> list[Cause]:
     """
-    Every cause among the newest failed, rejected and expired items, the most frequent first.
+    Every cause among the newest items that are stuck or wait for another try, the most frequent first.
 
     The database groups equal texts; texts that differ in details only are put together here.
     """
     groups: dict[tuple[str, str, str], Cause] = {}
-    for state in STUCK:
+    failing = {status.node.ae_title: status for status in _failing()}
+    for state in (*STUCK, *WAITING):
         some = QueueFilter({}, sight=Sight(True)).newest(QueueItem.objects.filter(state=state), state)
         rows: Any = (
             some.order_by()
@@ -87,8 +98,14 @@ def find_causes() -> list[Cause]:
             .annotate(n=Count("pk"), first=Min("updated_at"), last=Max("updated_at"), newest=Max("pk"))
         )
         for row in rows:
-            name = (state.value, row["destination_ae_title"], cause_of(row["last_error"]))
+            destination, error = row["destination_ae_title"], row["last_error"]
+            held = state is QueueState.PREPARED and destination in failing
+            if state in WAITING and not held and not error:
+                continue
+            name = (state.value, destination, "" if held else cause_of(error))
             cause = groups.setdefault(name, Cause(*name))
+            if held:
+                cause.next_try = failing[destination].not_before
             cause.count += row["n"]
             cause.first = min(cause.first or row["first"], row["first"])
             if cause.last is None or row["last"] >= cause.last:
@@ -98,6 +115,10 @@ def find_causes() -> list[Cause]:
     return sorted(groups.values(), key=lambda cause: (-cause.count, cause.state, cause.destination, cause.mark))
 
 
+def _failing() -> QuerySet[NodeStatus]:
+    return NodeStatus.objects.filter(failures_in_a_row__gt=0).select_related("node")
+
+
 known_causes = ShortLived(find_causes)
 """Found out once for everybody who looks at the page."""
 
@@ -105,11 +126,13 @@ known_causes = ShortLived(find_causes)
 def told(found: Sequence[Cause], sight: Sight) -> Sequence[Cause]:
     """With the words of each cause, free of what the visitor may not see."""
     items = QueueItem.objects.defer("recipe").in_bulk([cause.newest for cause in found])
+    nodes = {status.node.ae_title: status.last_error for status in _failing()}
     # What is shared with others holds no words, for each sees different ones.
     found = [replace(cause) for cause in found]
     for cause in found:
         item = items.get(cause.newest)
-        cause.text = normalised(sight.last_error(item)) if item else ""
+        held = "" if cause.mark else nodes.get(cause.destination, "")
+        cause.text = normalised(held or (sight.last_error(item) if item else ""))
         if not cause.text:
             cause.text = "no reason noted" if cause.state != QueueState.EXPIRED else "waited too long"
     return found

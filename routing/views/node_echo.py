@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST
 from routing.audit import audit
 from routing.dicom.contexts import common
 from routing.engine.echoes import ask, keep_echo
+from routing.engine.node_status import end_back_off
 from routing.models import Node
 from routing.views.request import HtmxHttpRequest
 
@@ -28,6 +29,8 @@ def node_echo(request: HttpRequest, node_id: int) -> HttpResponse:
     asking = "contexts" in request.POST
     result = ask(node, LIMIT, common() if asking else ())
     status = keep_echo(node, result)
+    if result.ok:
+        end_back_off([node.pk], timezone.now())
     if asking and result.accepted is not None:
         status.accepted_contexts = [[sop_class, list(syntaxes)] for sop_class, syntaxes in result.accepted.items()]
         status.accepted_contexts_at = timezone.now()

@@ -7,9 +7,11 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit import audit
+from routing.engine.node_status import end_back_off
 from routing.forms import NodeForm, title_book, title_conflicts
 from routing.models import Node, NodeStatus
 from routing.views.destinations import Destination, destinations
@@ -78,6 +80,8 @@ def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> Http
         changed = Node.objects.filter(pk=node_id, paused=not paused).update(paused=paused)
         if changed:
             audit(request.user.get_username(), "pause node" if paused else "resume node", node)
+            if not paused:
+                end_back_off([node_id], timezone.now())
     messages.success(
         request,
         f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again.",
@@ -103,6 +107,8 @@ def _edit(request: HtmxHttpRequest, node: Node | None) -> HttpResponse:
         with transaction.atomic():
             saved = form.save()
             NodeStatus.objects.get_or_create(node=saved)
+            # What was wrong may be right now; ten minutes of back-off would look like no.
+            end_back_off([saved.pk], timezone.now())
             action = "create node" if node is None else "change node"
             audit(request.user.get_username(), action, saved, **_changes(form))
         messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")

@@ -8,12 +8,14 @@ from routing.core.states import TRANSITIONS, QueueEvent, QueueState
 from routing.models import QueueItem
 
 URL_NAMES = {
+    QueueEvent.TRY_NOW: "queue_try_now",
     QueueEvent.SEND_AGAIN: "queue_send_again",
     QueueEvent.PREPARE_AGAIN: "queue_prepare_again",
     QueueEvent.FAILED_BY_OPERATOR: "queue_fail",
     QueueEvent.REJECTED_BY_OPERATOR: "queue_reject",
 }
 LABELS = {
+    QueueEvent.TRY_NOW: "Try now",
     QueueEvent.SEND_AGAIN: "Send again",
     QueueEvent.PREPARE_AGAIN: "Prepare again",
     QueueEvent.FAILED_BY_OPERATOR: "Fail",
@@ -54,13 +56,22 @@ def offers(item: QueueItem) -> list[Offer]:
         if (state, event) not in TRANSITIONS:
             continue
         refusal = _refusal(item, event)
-        main = state in WAITING_FOR_A_PERSON and event is retry_event(item) and not refusal
+        main = event is _fitting(item, state) and not refusal
         found.append(Offer(event, refusal, main))
     return found
 
 
+def _fitting(item: QueueItem, state: QueueState) -> QueueEvent | None:
+    """What a person who wants the item out most likely means."""
+    if state in WAITING_FOR_A_PERSON:
+        return retry_event(item)
+    return QueueEvent.TRY_NOW if item.last_error else None
+
+
 def _refusal(item: QueueItem, event: QueueEvent) -> str:
     """The same conditions as ``routing.record.possible``, in words."""
+    if event is QueueEvent.TRY_NOW and item.lease_owner:
+        return "it is being tried"
     if event not in (QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN):
         return ""
     if item.purged_at:

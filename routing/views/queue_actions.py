@@ -25,6 +25,12 @@ def queue_send_again(request: HttpRequest, item_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required("routing.operate_queue", raise_exception=True)
+def queue_try_now(request: HttpRequest, item_id: int) -> HttpResponse:
+    return _act(request, item_id, Action.TRY_NOW)
+
+
+@require_POST
+@permission_required("routing.operate_queue", raise_exception=True)
 def queue_prepare_again(request: HttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.PREPARE_AGAIN)
 
@@ -67,7 +73,8 @@ def _tell(request: HtmxHttpRequest, item: QueueItem, action: Action, done: Opera
     event = EVENTS[action]
     if done.moved:
         to = next_state(QueueState(item.state), event)
-        messages.success(request, f"Item {item.pk} is now {to}.")
+        words = "is tried at once" if action is Action.TRY_NOW else f"is now {to}"
+        messages.success(request, f"Item {item.pk} {words}.")
     elif done.pending:
         messages.info(request, f"Item {item.pk} is in progress; “{LABELS[event]}” follows when its worker is done.")
     else:

@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from routing import queue_filter
-from routing.models import QueueItem
+from routing.models import NodeStatus, QueueItem
 from routing.views import failures
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words
@@ -35,7 +35,8 @@ def test_items_of_one_cause_are_one_line_with_number_studies_and_times():
         )
     failed("gave up after 3 attempts: 0xA700", node=node("AI"))
     failed("gave up after 3 attempts: 0xA700", "Rejected")
-    queue_item("Prepared", last_error="gave up after 3 attempts: 0xA700")
+    queue_item("Delivered", last_error="gave up after 3 attempts: 0xA700")
+    queue_item("Prepared")
     found = lines(visitor().get("/failures/"))
     assert len(found) == 3
     assert found[0] == "Failed PACS gave up after # attempts: 0xA700 3 2 4 h ago 2 h ago"
@@ -52,6 +53,31 @@ def test_a_line_leads_to_its_items_and_an_operator_to_their_retry():
     retry = re.search(r'href="(/queue/ask/\?[^"]+)"', seen)[1].replace("&amp;", "&")
     assert "Retry 2 items?" in words(visitor("operator").get(retry))
     assert "/queue/ask/" not in visitor("viewer", phi=True).get("/failures/").content.decode()
+
+
+def test_all_that_waits_for_a_failing_destination_is_one_line_with_its_next_try():
+    pacs, fine = node("PACS"), node("FINE")
+    until = timezone.now() + timedelta(minutes=4, seconds=30)
+    NodeStatus.objects.create(node=pacs, failures_in_a_row=3, not_before=until, last_error="no connection to PACS")
+    failed("no connection to PACS", "Prepared", node=pacs, attempt_count=1)
+    failed("0xA700 (Failure: Refused: Out of Resources)", "Prepared", node=pacs)
+    queue_item("Prepared", node=pacs, prepared_at=timezone.now())
+    busy = failed("FINE answered 0xA700", "Prepared", node=fine, attempt_count=1)
+    queue_item("New", node=fine, last_error="later, please")
+    queue_item("New", node=fine)
+    queue_item("Prepared", node=fine, prepared_at=timezone.now())
+    answer = visitor("operator", phi=True).get("/failures/")
+    found = lines(answer)
+    assert len(found) == 3
+    assert found[0].startswith("Prepared PACS no connection to PACS the destination takes nothing; all that waits")
+    assert "is tried again in 4 min 3 1" in found[0]
+    assert [line.split()[:2] for line in found[1:]] == [["New", "FINE"], ["Prepared", "FINE"]]
+    assert "FINE answered 0xA700 tried again by itself" in found[2]
+    links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/queue/ask/[^"]+)"', answer.content.decode())]
+    said = [words(visitor("operator").get(link)) for link in links]
+    assert ["Try now 3 items?" in said[0], "Try now 1 item?" in said[1], "Try now 1 item?" in said[2]] == [True] * 3
+    shown = visitor("operator").get(links[2].replace("ask/", "")).content.decode()
+    assert re.findall(r'<tr id="row-(\d+)"', shown) == [str(busy.pk)]
 
 
 def test_what_a_script_quotes_is_hidden_from_those_who_may_not_see_patients():

@@ -1,8 +1,10 @@
 """Nodes: how each is doing, pausing, echoing, and a form that says what is wrong."""
 
 import socket
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from routing.models import AuditRecord, Node, NodeStatus
 from tests.builders import node, queue_item
@@ -111,6 +113,31 @@ def test_an_administrator_creates_a_node_and_the_change_is_noted():
     assert (made.ae_title, made.aliases) == ("NEW_NODE", ["ARCHIVE", "OTHER"])
     assert (made.process_schedule, made.process_networks) == (["22:00 - 06:00"], ["192.0.2.0/24"])
     assert AuditRecord.objects.get().detail["host"][1] == "pacs.example"
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("press", ["", "resume/", "echo/"])
+def test_what_may_have_put_a_node_right_ends_its_back_off(press, verification_scp):
+    pacs = node("PACS", host="127.0.0.1", port=verification_scp, paused=press == "resume/")
+    other = node("OTHER")
+    until = timezone.now() + timedelta(minutes=9)
+    for each in (pacs, other):
+        NodeStatus.objects.create(node=each, failures_in_a_row=7, not_before=until)
+    form = VALID | {"ae_title": "PACS", "host": "127.0.0.1", "port": verification_scp}
+    visitor("administrator").post(f"/nodes/{pacs.pk}/{press}", form)
+    status = NodeStatus.objects.get(node=pacs)
+    assert (status.failures_in_a_row, status.not_before <= timezone.now()) == (7, True)
+    assert NodeStatus.objects.get(node=other).not_before == until
+
+
+@pytest.mark.integration
+def test_an_echo_that_is_not_answered_leaves_the_back_off(monkeypatch):
+    monkeypatch.setattr("routing.views.node_echo.LIMIT", 1.0)
+    pacs = node("PACS", host="127.0.0.1", port=1)
+    until = timezone.now() + timedelta(minutes=9)
+    NodeStatus.objects.create(node=pacs, failures_in_a_row=7, not_before=until)
+    visitor("operator").post(f"/nodes/{pacs.pk}/echo/")
+    assert NodeStatus.objects.get().not_before == until
 
 
 def test_an_administrator_changes_a_node():

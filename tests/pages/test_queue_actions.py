@@ -29,6 +29,8 @@ def now_is(item):
         ("Failed", "prepare-again", "New"),
         ("Prepared", "prepare-again", "New"),
         ("Dropped", "prepare-again", "New"),
+        ("New", "try-now", "New"),
+        ("Prepared", "try-now", "Prepared"),
         ("New", "fail", "Failed"),
         ("Prepared", "fail", "Failed"),
         ("Rejected", "fail", "Failed"),

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from routing import operator_actions
-from routing.models import AuditRecord, HistoryEntry, Node, OperatorAction, OperatorStep, QueueItem
+from routing.models import AuditRecord, HistoryEntry, Node, NodeStatus, OperatorAction, OperatorStep, QueueItem
 from routing.operator_actions import Action, TooLate, last_undoable, perform, undo
 from tests.builders import node, queue_item
 
@@ -61,6 +61,7 @@ def test_undo_gives_every_column_back_exactly(action):
     ("action", "ends"),
     [
         (Action.RETRY, "New Prepared Prepared Prepared Prepared Delivered Dropped"),
+        (Action.TRY_NOW, "New Prepared Failed Rejected Expired Delivered Dropped"),
         (Action.FAIL, "Failed Failed Failed Failed Expired Delivered Dropped"),
         (Action.REJECT, "Rejected Rejected Rejected Rejected Expired Delivered Dropped"),
         (Action.DELETE, "Dropped Dropped Dropped Dropped Dropped Delivered Dropped"),
@@ -87,6 +88,33 @@ def test_another_destination_is_in_item_and_history_and_the_old_errors_are_gone(
     assert (line.event, line.from_state, line.to_state) == ("redirected", "Failed", "Prepared")
     assert line.note == "to OTHER: PACS is down"
     assert AuditRecord.objects.get().detail == {"filter": "state=Failed", "reason": "PACS is down", "node": "OTHER"}
+
+
+@pytest.mark.parametrize(
+    ("action", "state"), [(Action.TRY_NOW, "Prepared"), (Action.RETRY, "Failed"), (Action.REDIRECT, "Failed")]
+)
+def test_who_wants_images_sent_ends_the_back_off_of_their_node_and_of_no_other(action, state):
+    until = timezone.now() + timedelta(minutes=9)
+    pacs, other = node("PACS"), node("OTHER")
+    for each in (pacs, other):
+        NodeStatus.objects.create(node=each, failures_in_a_row=7, not_before=until)
+    item = queue_item(state, node=pacs, prepared_at=timezone.now(), not_before=until, attempt_count=2)
+    assert do(action, item, node=pacs if action is Action.REDIRECT else None).moved == 1
+    assert columns(item)[item.pk]["not_before"] <= timezone.now()
+    status = NodeStatus.objects.get(node=pacs)
+    assert (status.failures_in_a_row, status.not_before <= timezone.now()) == (7, True)
+    assert NodeStatus.objects.get(node=other).not_before == until
+
+
+def test_a_try_now_keeps_the_number_of_attempts_and_leaves_what_is_being_tried():
+    held = queue_item("Prepared", lease_owner="host:1:a")
+    waiting = queue_item("Prepared", attempt_count=3, last_error="no connection")
+    before = columns(held)
+    done = do(Action.TRY_NOW, held, waiting)
+    assert (done.moved, done.pending, done.untouched) == (1, 0, 1)
+    assert columns(held) == before
+    assert columns(waiting)[waiting.pk]["attempt_count"] == 3
+    assert HistoryEntry.objects.get().event == "try now"
 
 
 def test_what_a_worker_holds_is_not_redirected():

@@ -1,6 +1,9 @@
 """Nodes are called in the background; what they answer is known before an image fails."""
 
+from datetime import timedelta
+
 import pytest
+from django.utils import timezone
 
 from routing.engine import echoes
 from routing.engine.echoes import Echoes
@@ -38,10 +41,14 @@ def test_a_node_that_came_back_is_logged_once(tmp_path, caplog):
     caplog.set_level("INFO", "capacitor")
     with running_scp(tmp_path) as scp:
         pacs = node("PACS", port=scp.port)
-        NodeStatus.objects.create(node=pacs, last_echo_ok=False)
+        later = timezone.now() + timedelta(minutes=9)
+        NodeStatus.objects.create(node=pacs, last_echo_ok=False, failures_in_a_row=5, not_before=later)
         until_answered(Echoes(3600), pacs)
+        assert NodeStatus.objects.get().not_before <= timezone.now(), "the back-off ends"
+        NodeStatus.objects.update(not_before=later)
         NodeStatus.objects.update(last_echo_at=None)
         until_answered(Echoes(3600), pacs)
+        assert NodeStatus.objects.get().not_before == later, "who answers C-ECHO and takes nothing keeps its back-off"
     assert caplog.text.count("node PACS answers C-ECHO again") == 1
 
 

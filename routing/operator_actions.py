@@ -17,6 +17,7 @@ from routing.counts import forget_all
 from routing.engine.node_status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.record import Moved, StepBack, put_back, record_for, retry_for
+from routing.replay import replay_for
 
 MOST_AT_ONCE = 10_000
 """Items that one press of a button moves; the oldest come first, and pressing again goes on."""
@@ -46,6 +47,7 @@ class Action(StrEnum):
     PREPARE_AGAIN = "prepare-again"
     SEND_AGAIN = "send-again"
     REDIRECT = "change-destination"
+    REPLAY = "replay"
 
 
 EVENTS = {
@@ -56,6 +58,7 @@ EVENTS = {
     Action.PREPARE_AGAIN: QueueEvent.PREPARE_AGAIN,
     Action.SEND_AGAIN: QueueEvent.SEND_AGAIN,
     Action.REDIRECT: QueueEvent.REDIRECTED,
+    Action.REPLAY: QueueEvent.REPLAYED,
 }
 """RETRY is none: what it does depends on the item."""
 _SENDING = (Action.RETRY, Action.TRY_NOW, Action.SEND_AGAIN, Action.REDIRECT)
@@ -100,7 +103,13 @@ def _chunk(done: OperatorAction, action: Action, ids: Sequence[int], node: Node 
     items = QueueItem.objects.filter(pk__in=ids)
     columns = ("pk", "recipe", *_MOMENTS, *_PLAIN)
     before = {row["pk"]: row for row in items.order_by().select_for_update().values(*columns)}
-    moved = _move(items, action, done, node)
+    if action is Action.REPLAY:
+        moved, made = replay_for(items, actor=done.actor, note=done.note)
+        OperatorStep.objects.bulk_create(
+            _unmade(done, row) for row in QueueItem.objects.filter(pk__in=made).values(*columns)
+        )
+    else:
+        moved = _move(items, action, done, node)
     done.moved += moved.moved
     done.pending += moved.pending
     done.untouched += moved.untouched
@@ -120,6 +129,14 @@ def _chunk(done: OperatorAction, action: Action, ids: Sequence[int], node: Node 
         for pk, state, updated_at, wish in after
         if (updated_at, wish) != (before[pk]["updated_at"], before[pk]["pending_state"])
     )
+
+
+def _unmade(done: OperatorAction, row: dict[str, Any]) -> OperatorStep:
+    """A replay has no state before: taken back while no worker has begun, it ends as Dropped."""
+    at = row["updated_at"]
+    # Another moment than now: an equal one would say that the step left no more than a wish.
+    before = row | {"state": QueueState.DROPPED.value, "finished_at": at, "updated_at": at + timedelta(microseconds=1)}
+    return OperatorStep(action=done, item_id=row["pk"], to_state=row["state"], moved_at=at, before=_kept(before))
 
 
 def _move(items: Any, action: Action, done: OperatorAction, node: Node | None) -> Moved:

@@ -181,8 +181,9 @@ def possible(event: QueueEvent) -> models.Q:
     must not be sent, and without its file nothing can be done again.
     """
     match event:
-        case QueueEvent.PREPARE_AGAIN:
-            return models.Q(received_id=models.F("id"), purged_at=None)
+        case QueueEvent.PREPARE_AGAIN | QueueEvent.REPLAYED:
+            original = models.Q(received_id=models.F("id")) | models.Q(replay_of__isnull=False)
+            return original & models.Q(purged_at=None)
         case QueueEvent.SEND_AGAIN:
             return models.Q(prepared_at__isnull=False, purged_at=None)
         case QueueEvent.REDIRECTED:

@@ -14,6 +14,7 @@ from routing.models import (
     HistoryEntry,
     ItemLogLine,
     Lane,
+    NodeOutage,
     OperatorAction,
     OperatorStep,
     PrepareReport,
@@ -39,6 +40,13 @@ class AttemptAdmin(WithPatientData, Kept):
     list_filter = (one_of("answer", [answer.name.lower() for answer in Answer]), "node")
     list_select_related = ("node",)
     search_fields = ("item__id__exact",)
+    ordering = ("-id",)
+
+
+@admin.register(NodeOutage)
+class NodeOutageAdmin(Kept):
+    list_display = ("ae_title", "began_at", "ended_at", "error")
+    search_fields = ("ae_title__exact",)
     ordering = ("-id",)
 
 

@@ -66,6 +66,8 @@ class QueueEvent(StrEnum):
     """Somebody wants it tried at once, not after its back-off."""
     DELETED_BY_OPERATOR = "deleted by operator"
     """Somebody wants it gone: nothing is sent, and retention removes file and row."""
+    REPLAYED = "replayed"
+    """Somebody sent its received image through the scripts again, as a new item; this one stays as it is."""
 
 
 class ImpossibleTransition(ValueError):
@@ -101,18 +103,23 @@ TRANSITIONS: dict[tuple[QueueState, QueueEvent], QueueState] = {
     (_S.FAILED, _E.REJECTED_BY_OPERATOR): _S.REJECTED,
     (_S.FAILED, _E.REDIRECTED): _S.PREPARED,
     (_S.FAILED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
+    (_S.FAILED, _E.REPLAYED): _S.FAILED,
     (_S.REJECTED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.REJECTED, _E.SEND_AGAIN): _S.PREPARED,
     (_S.REJECTED, _E.OUTLIVED): _S.EXPIRED,
     (_S.REJECTED, _E.FAILED_BY_OPERATOR): _S.FAILED,
     (_S.REJECTED, _E.REDIRECTED): _S.PREPARED,
     (_S.REJECTED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
+    (_S.REJECTED, _E.REPLAYED): _S.REJECTED,
     (_S.EXPIRED, _E.PREPARE_AGAIN): _S.NEW,
     (_S.EXPIRED, _E.SEND_AGAIN): _S.PREPARED,
     (_S.EXPIRED, _E.REDIRECTED): _S.PREPARED,
     (_S.EXPIRED, _E.DELETED_BY_OPERATOR): _S.DROPPED,
+    (_S.EXPIRED, _E.REPLAYED): _S.EXPIRED,
     (_S.DELIVERED, _E.SEND_AGAIN): _S.PREPARED,
+    (_S.DELIVERED, _E.REPLAYED): _S.DELIVERED,
     (_S.DROPPED, _E.PREPARE_AGAIN): _S.NEW,
+    (_S.DROPPED, _E.REPLAYED): _S.DROPPED,
 }
 """The only source of what may become what; worker, buttons, manual and tests read it."""
 

@@ -159,6 +159,7 @@ class Batch:
         return {
             "id": self._new_id(),
             "received_id": item.received_id,
+            "copied_from": item.id,
             "state": QueueState.PREPARED,
             "source_ae_title": item.source_ae_title,
             "called_ae_title": item.called_ae_title,

@@ -11,7 +11,7 @@ from enum import Enum
 from django.db import models
 
 from routing.engine.target import Target
-from routing.models import Node, NodeStatus
+from routing.models import Node, NodeOutage, NodeStatus
 
 log = logging.getLogger("capacitor.deliver")
 
@@ -100,6 +100,7 @@ def _take_in(status: NodeStatus, event: Failure | None, target: Target, now: dat
     if event is None:
         if status.failures_in_a_row:
             log.info("node %s answers again", target.ae_title)
+            NodeOutage.objects.filter(node_id=status.node_id, ended_at=None).update(ended_at=now)
         status.failures_in_a_row = 0
         status.not_before = None
         return
@@ -107,6 +108,10 @@ def _take_in(status: NodeStatus, event: Failure | None, target: Target, now: dat
     status.last_error = event.text
     if status.failures_in_a_row and known is not None and event.started_at < known:
         return
+    if not status.failures_in_a_row:
+        NodeOutage.objects.create(
+            node_id=status.node_id, ae_title=target.ae_title, began_at=event.started_at, error=event.text
+        )
     status.failures_in_a_row += 1
     status.last_failure_at = now
     # The number of attempts is that of an item; a node is never given up.

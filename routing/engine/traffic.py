@@ -10,7 +10,7 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from routing.core.traffic import Happening, Tally, minute_of, tallies
-from routing.models import HistoryEntry, TrafficMark, TrafficMinute
+from routing.models import HistoryEntry, NodeOutage, TrafficMark, TrafficMinute
 
 KEPT = timedelta(days=8)
 """A day more than the longest chart shows."""
@@ -65,5 +65,6 @@ def _add(minute: int, ae_title: str, tally: Tally) -> None:
 
 
 def forget_traffic(now: datetime) -> None:
-    """Remove the minutes that no chart shows any more."""
+    """Remove the minutes and the outages that no chart shows any more."""
     TrafficMinute.objects.filter(minute__lt=minute_of(now - KEPT)).delete()
+    NodeOutage.objects.filter(ended_at__lt=now - KEPT).delete()

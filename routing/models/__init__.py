@@ -1,6 +1,6 @@
 """The tables of the router."""
 
-from routing.models.nodes import Node, NodeStatus
+from routing.models.nodes import Node, NodeOutage, NodeStatus
 from routing.models.operator import OperatorAction, OperatorStep
 from routing.models.queue import QueueItem
 from routing.models.records import (
@@ -24,6 +24,7 @@ __all__ = [
     "KnownSender",
     "Lane",
     "Node",
+    "NodeOutage",
     "NodeStatus",
     "OperatorAction",
     "OperatorStep",

@@ -138,3 +138,20 @@ class NodeStatus(models.Model):
 
     def __str__(self) -> str:
         return f"status of {self.node}"
+
+
+class NodeOutage(models.Model):
+    """A time in which a node took no images: from the first failure to the next answer; kept for charts."""
+
+    node = models.ForeignKey(Node, null=True, on_delete=models.SET_NULL, related_name="outages")
+    ae_title = models.CharField("AE title", max_length=16)
+    began_at = models.DateTimeField(help_text="when the first association was begun that failed")
+    ended_at = models.DateTimeField(null=True, blank=True, help_text="none while it lasts")
+    error = models.TextField(blank=True, help_text="how it began")
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["began_at"], name="outage_began")]
+
+    def __str__(self) -> str:
+        return f"{self.ae_title} since {self.began_at:%Y-%m-%d %H:%M:%S}"

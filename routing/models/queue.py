@@ -16,13 +16,16 @@ class QueueItem(models.Model):
 
     ``id`` is made by routing.core.identifiers: it orders items by reception and
     names the received file.  A routed copy has its own id and shares the file
-    of ``received_id``.  ``state`` is changed by routing.record alone.
+    of ``received_id``, and so does a replay.  ``state`` is changed by
+    routing.record alone.
     """
 
     id = models.BigIntegerField(primary_key=True)
     received_id = models.BigIntegerField(
         help_text="item whose received file this one is made from; its own for originals"
     )
+    copied_from = models.BigIntegerField(null=True, blank=True, help_text="item whose scripts routed this copy")
+    replay_of = models.BigIntegerField(null=True, blank=True, help_text="item whose image somebody replayed")
     state = models.CharField(max_length=10, choices=[(s.value, s.value) for s in QueueState])
 
     source_ae_title = models.CharField(max_length=16, help_text="who sent it (calling AE title)")
@@ -64,7 +67,7 @@ class QueueItem(models.Model):
     last_status = models.PositiveIntegerField(null=True, blank=True, help_text="DIMSE status of the last answer")
     warning = models.BooleanField(default=False, help_text="delivered with a warning status")
 
-    created_at = models.DateTimeField(help_text="received, or copied")
+    created_at = models.DateTimeField(help_text="received, copied, or replayed")
     updated_at = models.DateTimeField(help_text="last change of state")
     prepared_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -103,4 +106,9 @@ class QueueItem(models.Model):
     @property
     def is_copy(self) -> bool:
         """Made by route:Add; its function has run, so it meets no script again (D4)."""
-        return self.received_id != self.id
+        return self.received_id != self.id and self.replay_of is None
+
+    @property
+    def decided_in(self) -> int:
+        """The item whose scripts decided about this one; a copy met none itself."""
+        return (self.copied_from or self.received_id) if self.is_copy else self.id

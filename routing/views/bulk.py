@@ -24,6 +24,7 @@ LABELS = {
     Action.PREPARE_AGAIN: "Prepare again",
     Action.SEND_AGAIN: "Send again",
     Action.REDIRECT: "Change destination",
+    Action.REPLAY: "Replay",
 }
 EFFECTS = {
     Action.RETRY: "Prepared items are sent again, the others meet the scripts again.",
@@ -34,6 +35,7 @@ EFFECTS = {
     Action.PREPARE_AGAIN: "The scripts run again, over what the modality sent.",
     Action.SEND_AGAIN: "What is prepared goes to its destination again.",
     Action.REDIRECT: "What is prepared for one destination goes to another one; no script runs again.",
+    Action.REPLAY: "The received images meet the scripts again, as new items; these stay as they are.",
 }
 DONE = {
     Action.RETRY: "retried",
@@ -44,7 +46,10 @@ DONE = {
     Action.PREPARE_AGAIN: "to be prepared again",
     Action.SEND_AGAIN: "to be sent again",
     Action.REDIRECT: "redirected",
+    Action.REPLAY: "replayed",
 }
+BY_SCRIPTS = (QueueEvent.PREPARE_AGAIN, QueueEvent.REPLAYED)
+"""What lets the scripts run again."""
 SCOPES = ("ticked", "series", "study", "matching")
 SAMPLE = 5
 
@@ -122,13 +127,14 @@ def scoped(scope: str, ticked: Sequence[int], chosen: QueueFilter, upto: int | N
 
 def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
     """Look at every item that is meant, and say what would become of it."""
-    columns = ("pk", "state", "destination_ae_title", "received_id", "prepared_at", "purged_at", "lease_owner")
-    rows = list(items.order_by("pk").values_list(*columns, "created_at")[: MOST_AT_ONCE + 1])
+    columns = ("pk", "state", "destination_ae_title", "received_id", "replay_of", "prepared_at", "purged_at")
+    rows = list(items.order_by("pk").values_list(*columns, "lease_owner", "created_at")[: MOST_AT_ONCE + 1])
     told = Prospect([row[0] for row in rows[:MOST_AT_ONCE]], more=len(rows) > MOST_AT_ONCE)
     sample: list[int] = []
     refusals, destinations = Counter[str](), Counter[str]()
-    for pk, state, destination, received, prepared, purged, owner, created in rows[:MOST_AT_ONCE]:
-        refusal = _refusal(action, QueueState(state), received != pk, prepared is None, purged is not None, owner)
+    for pk, state, destination, received, replayed, prepared, purged, owner, created in rows[:MOST_AT_ONCE]:
+        copy = received != pk and replayed is None
+        refusal = _refusal(action, QueueState(state), copy, prepared is None, purged is not None, owner)
         if refusal:
             refusals[refusal] += 1
             continue
@@ -149,12 +155,12 @@ def _refusal(action: Action, state: QueueState, copy: bool, unprepared: bool, pu
     if state not in states_of(action):
         return f"already {state}" if _leads_to(action) is state else f"{state}: “{LABELS[action]}” means nothing there"
     event = EVENTS.get(action) or (QueueEvent.PREPARE_AGAIN if unprepared else QueueEvent.SEND_AGAIN)
-    if event in (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED):
+    if event in (*BY_SCRIPTS, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED):
         if purged:
             return "the file has been removed"
-        if event is QueueEvent.PREPARE_AGAIN and copy:
-            return "a copy meets no script again; prepare the original again"
-        if event is not QueueEvent.PREPARE_AGAIN and unprepared:
+        if event in BY_SCRIPTS and copy:
+            return "a copy meets no script again; its original does"
+        if event not in BY_SCRIPTS and unprepared:
             return "the scripts have not finished it"
     if event in (QueueEvent.REDIRECTED, QueueEvent.TRY_NOW) and owner:
         return "in progress"

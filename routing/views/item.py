@@ -54,8 +54,7 @@ def _item(item_id: int) -> QueueItem:
 
 def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     """Everything the page tells of one item."""
-    # A copy met no script itself (D4): the report of the image it was made from tells why it exists.
-    report = PrepareReport.objects.filter(item_id=item.received_id).select_related("script_version").last()
+    report = _report(item)
     outputs = output_changes(report.outputs, item.destination_ae_title) if report else []
     history = list(item.history.select_related("item"))
     before = [item.created_at, *(entry.at for entry in history)]
@@ -75,10 +74,22 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     }
 
 
+def _report(item: QueueItem) -> PrepareReport | None:
+    """
+    Why the item went where it went.
+
+    A copy met no script itself (D4): the run that made it tells, not a later
+    one of its original.
+    """
+    reports = PrepareReport.objects.filter(item_id=item.decided_in).select_related("script_version")
+    run = reports.filter(at__lte=item.created_at) if item.is_copy else reports
+    return run.last() or reports.last()
+
+
 def _related(item: QueueItem) -> dict[str, Any]:
-    copies = QueueItem.objects.filter(received_id=item.received_id).exclude(pk=item.pk).order_by("id")
+    siblings = QueueItem.objects.filter(received_id=item.received_id).exclude(pk=item.pk).order_by("id")
     study = QueueItem.objects.none()
     if item.study_instance_uid:
         study = QueueItem.objects.filter(study_instance_uid=item.study_instance_uid)
         study = study.exclude(received_id=item.received_id).order_by("-id")
-    return {"copies": copies.defer("recipe")[:RELATED], "study": study.defer("recipe")[:RELATED]}
+    return {"siblings": siblings.defer("recipe")[:RELATED], "study": study.defer("recipe")[:RELATED]}

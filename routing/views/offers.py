@@ -77,7 +77,7 @@ def _refusal(item: QueueItem, event: QueueEvent) -> str:
     if item.purged_at:
         return "its file has been removed"
     if event is QueueEvent.PREPARE_AGAIN and item.is_copy:
-        return "a copy meets no script again; prepare the original again"
+        return "a copy meets no script again; its original does"
     if event is QueueEvent.SEND_AGAIN and not item.prepared_at:
         return "the scripts have not finished it"
     return ""

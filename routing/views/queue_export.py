@@ -24,7 +24,17 @@ from routing.views.request import HtmxHttpRequest
 CHUNK = 1000
 """Rows that are in memory at once."""
 PLAIN = (
-    *("id", "state", "source_ae_title", "destination_ae_title", "modality", "sop_class_uid", "sop_instance_uid"),
+    *(
+        "id",
+        "state",
+        "copied_from",
+        "replay_of",
+        "source_ae_title",
+        "destination_ae_title",
+        "modality",
+        "sop_class_uid",
+        "sop_instance_uid",
+    ),
     *("study_instance_uid", "series_instance_uid", "size", "attempt_count", "last_status", "warning"),
     *("created_at", "updated_at", "finished_at"),
 )

@@ -22,6 +22,7 @@ from routing.models import (
     KnownSender,
     Lane,
     Node,
+    NodeOutage,
     NodeStatus,
     OperatorAction,
     OperatorStep,
@@ -75,6 +76,7 @@ def row_in_every_table(n: int) -> None:
     now, hostile = timezone.now(), "<img src=x onerror=alert(1)>"
     pacs = node(f"PACS{n}", description=hostile)
     NodeStatus.objects.create(node=pacs, last_error=hostile, failures_in_a_row=1)
+    NodeOutage.objects.create(node=pacs, ae_title=hostile[:16], began_at=now, error=hostile)
     version = ScriptVersion.objects.create(sha256=f"{n:064}", content={})
     item = queue_item("Failed", node=pacs, patient_name=hostile, last_error=hostile, script_version=version)
     HistoryEntry.objects.create(item=item, at=now, event="gave up", from_state="New", to_state="Failed", actor="w")

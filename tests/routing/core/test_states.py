@@ -50,6 +50,7 @@ EXPECTED = {
         E.REJECTED_BY_OPERATOR: S.REJECTED,
         E.REDIRECTED: S.PREPARED,
         E.DELETED_BY_OPERATOR: S.DROPPED,
+        E.REPLAYED: S.FAILED,
     },
     S.REJECTED: {
         E.PREPARE_AGAIN: S.NEW,
@@ -58,15 +59,17 @@ EXPECTED = {
         E.FAILED_BY_OPERATOR: S.FAILED,
         E.REDIRECTED: S.PREPARED,
         E.DELETED_BY_OPERATOR: S.DROPPED,
+        E.REPLAYED: S.REJECTED,
     },
     S.EXPIRED: {
         E.PREPARE_AGAIN: S.NEW,
         E.SEND_AGAIN: S.PREPARED,
         E.REDIRECTED: S.PREPARED,
         E.DELETED_BY_OPERATOR: S.DROPPED,
+        E.REPLAYED: S.EXPIRED,
     },
-    S.DELIVERED: {E.SEND_AGAIN: S.PREPARED},
-    S.DROPPED: {E.PREPARE_AGAIN: S.NEW},
+    S.DELIVERED: {E.SEND_AGAIN: S.PREPARED, E.REPLAYED: S.DELIVERED},
+    S.DROPPED: {E.PREPARE_AGAIN: S.NEW, E.REPLAYED: S.DROPPED},
 }
 """Decision D3, and what operators may do, state by state."""
 
@@ -98,6 +101,9 @@ def test_a_wish_brings_an_item_into_the_state_that_it_is_named_by(state: QueueSt
 
 def test_every_state_can_be_reached_and_only_expiry_and_the_end_leave_the_queue() -> None:
     assert set(TRANSITIONS.values()) == set(QueueState)
-    ends = {event for (_, event), to in TRANSITIONS.items() if to in FINAL_STATES}
+    moves = {(event, to) for (state, event), to in TRANSITIONS.items() if to is not state}
+    ends = {event for event, to in moves if to in FINAL_STATES}
     assert ends == {E.DELIVERED, E.DROPPED, E.DELETED_BY_OPERATOR}
-    assert {event for (_, event), to in TRANSITIONS.items() if to is S.EXPIRED} == {E.OUTLIVED}
+    assert {event for event, to in moves if to is S.EXPIRED} == {E.OUTLIVED}
+    stays = {event for (state, event), to in TRANSITIONS.items() if to is state}
+    assert stays == {E.DEFERRED, E.REDIRECTED, E.REPLAYED}

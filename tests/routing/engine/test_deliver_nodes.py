@@ -7,7 +7,7 @@ import pytest
 from django.utils import timezone
 
 from routing.engine.node_status import Trial, may_try
-from routing.models import Attempt, Node, NodeStatus, QueueItem
+from routing.models import Attempt, Node, NodeOutage, NodeStatus, QueueItem
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT, MR_IMAGE, running_scp
 from tests.routing.dicom.test_tls import acceptor, certificate
@@ -69,12 +69,18 @@ def test_a_dead_node_is_tried_once_in_each_back_off_and_gets_everything_in_order
                 assert timedelta(seconds=10 * 2 ** (tried - 1) - 5) < wait <= timedelta(seconds=10 * 2 ** (tried - 1))
                 back_off_is_over(pacs)
         assert [QueueItem.objects.get(pk=item.pk).attempt_count for item in items] == [3, 3, 0, 0, 0, 0]
+        outage = NodeOutage.objects.get()
+        assert (outage.node, outage.ae_title, outage.ended_at) == (pacs, "PACS", None)
         with storage_node() as alive:
             Node.objects.filter(pk=pacs.pk).update(port=alive.port, max_associations=1)
             running.rest()
     assert states(*items) == ["Delivered"] * 6
     assert alive.instances == [item.sop_instance_uid for item in items]
     assert (status(pacs).failures_in_a_row, status(pacs).not_before) == (0, None)
+    # However often it was tried: one outage, from the first failure to the next answer.
+    ended = NodeOutage.objects.get()
+    assert ended.began_at < ended.ended_at <= timezone.now()
+    assert ended.error
 
 
 def test_only_one_worker_tries_a_failing_node(tmp_path):

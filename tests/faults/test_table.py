@@ -1,6 +1,7 @@
 """The table of faults is whole: each case is tried by a test or says why not, and the page shows what was seen."""
 
 import ast
+from typing import Any
 
 from tests.faults.cases import CASES, DOES_NOT_APPLY
 from tests.faults.table import PAGE, ROOT, Result, page, read, results_of
@@ -8,9 +9,9 @@ from tests.faults.table import PAGE, ROOT, Result, page, read, results_of
 NOT_TRIED_YET = set(range(1, 131))
 
 
-def marked() -> set[int]:
+def marked() -> set[Any]:
     """Cases that a marker in any test names."""
-    found = set()
+    found: set[Any] = set()
     for path in (ROOT / "tests").rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         if "mark.fault" not in text:
@@ -37,12 +38,12 @@ def test_the_page_shows_the_results_of_the_last_runs():
     assert PAGE.read_text(encoding="utf-8") == page(read()), "run python -m tests.faults"
 
 
-def outcome(outcome: str, *seen: str, number: int = 3, done: str = "", why: str = "") -> dict:
+def outcome(outcome: str, *seen: str, number: int = 3, done: str = "", why: str = "") -> dict[str, Any]:
     node = "tests/x.py::test_a_slow_peer_is_closed[1-b]"
     return {"test": node, "faults": [[number, done]], "seen": list(seen), "outcome": outcome, "why": why}
 
 
-def result(*tests: dict) -> Result:
+def result(*tests: dict[str, Any]) -> Result:
     return results_of(list(tests), date="2026-01-02", commit="abc", full=True)[3]
 
 

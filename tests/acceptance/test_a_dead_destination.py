@@ -20,6 +20,7 @@ EVERYWHERE = """
 IMAGES = 40
 
 
+@pytest.mark.fault(97)
 def test_a_dead_destination_delays_no_other_and_gets_everything_when_it_comes_up(
     make_router, make_sink, tmp_path, record_property
 ):

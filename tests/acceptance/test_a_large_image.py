@@ -51,6 +51,7 @@ def memory(router: Router) -> dict[int, tuple[str, int]]:
     return found
 
 
+@pytest.mark.fault(33)
 def test_one_gibibyte_passes_with_edits_and_memory_stays_flat(make_router, tmp_path, record_property):
     path = large_file(tmp_path / "large.dcm")
     small = write(image("CT", 2), tmp_path / "small.dcm")

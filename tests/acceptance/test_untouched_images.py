@@ -19,6 +19,7 @@ READS_ONLY = """
 """
 
 
+@pytest.mark.fault(44)
 @pytest.mark.parametrize("scripts", ["[]\n", READS_ONLY], ids=["without scripts", "with a script that reads"])
 def test_all_of_pydicoms_files_arrive_byte_identical_in_their_own_transfer_syntax(make_router, scripts):
     samples = bundled_samples()

@@ -81,6 +81,7 @@ def test_a_mistyped_variable_is_a_warning_that_names_the_setting(tmp_path, monke
     assert "did you mean CAPACITOR_DICOM_PORT?" in messages[0].msg
 
 
+@pytest.mark.fault(22)
 @pytest.mark.django_db
 def test_a_port_that_another_program_has_is_named_before_the_start(tmp_path, settings, capsys):
     with socket.create_server(("127.0.0.1", 0)) as other:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.integration
 REQUEST = encode_request("RAW", "ANY", [(CT_IMAGE, (EXPLICIT,))], 16382)
 
 
+@pytest.mark.fault(15)
 def test_refusals_go_out_with_their_source_and_reason_and_are_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -40,6 +41,7 @@ def test_refusals_go_out_with_their_source_and_reason_and_are_logged(
     assert "rejected: unknown sender; calling 'RAW', called 'ANY'" in caplog.text
 
 
+@pytest.mark.fault(14)
 @pytest.mark.parametrize(
     ("title", "replacement"),
     [
@@ -72,6 +74,7 @@ def test_another_application_context_is_rejected(tmp_path: Path) -> None:
         assert peer.receive() == (3, bytes((0, 1, 1, 2)))
 
 
+@pytest.mark.fault(5)
 def test_one_address_cannot_take_all_places_and_hears_so(tmp_path: Path) -> None:
     with running_scp(tmp_path, max_associations_per_address=3) as scp:
         greedy = [RawPeer(scp.port, "127.0.0.2") for _ in range(3)]
@@ -85,6 +88,7 @@ def test_one_address_cannot_take_all_places_and_hears_so(tmp_path: Path) -> None
             peer.socket.close()
 
 
+@pytest.mark.fault(6)
 def test_when_all_places_are_taken_everybody_hears_so_and_the_next_is_served_after_one_leaves(tmp_path: Path) -> None:
     with running_scp(tmp_path, max_associations=2) as scp:
         first, second = RawPeer(scp.port), RawPeer(scp.port, "127.0.0.2")
@@ -101,6 +105,7 @@ def test_when_all_places_are_taken_everybody_hears_so_and_the_next_is_served_aft
         assert is_served(scp)
 
 
+@pytest.mark.fault(6)
 def test_even_a_crowd_beyond_all_limits_gets_an_answer(tmp_path: Path) -> None:
     with running_scp(tmp_path, max_associations=1) as scp:
         crowd = [RawPeer(scp.port) for _ in range(100)]

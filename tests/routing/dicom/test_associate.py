@@ -122,6 +122,7 @@ def test_release_and_abort_are_those_of_the_toolkit() -> None:
     assert (pdu.source, pdu.reason_diagnostic) == (0, 0)
 
 
+@pytest.mark.fault(13)
 @settings(max_examples=200, deadline=None)
 @given(some.data())
 def test_spoilt_requests_are_wire_errors_and_nothing_else(data: some.DataObject) -> None:

@@ -60,6 +60,10 @@ def test_half_an_association_is_closed_at_the_deadline_and_others_are_served_mea
         wait_until_alone(scp)
 
 
+@pytest.mark.fault(9)
+@pytest.mark.fault(11)
+@pytest.mark.fault(12)
+@pytest.mark.fault(13)
 @pytest.mark.parametrize(
     "content",
     [
@@ -87,15 +91,19 @@ def test_what_is_no_association_request_is_aborted(tmp_path: Path, content: byte
         wait_until_alone(scp)
 
 
+@pytest.mark.fault(4)
 def test_connecting_and_closing_leaves_nothing_behind(tmp_path: Path) -> None:
     with running_scp(tmp_path) as scp:
-        for _ in range(300):
+        for _ in range(500):
             socket.create_connection(("127.0.0.1", scp.port)).close()
         assert is_served(scp)
         wait_until_alone(scp)
         assert scp.fatal == []
 
 
+@pytest.mark.fault(10)
+@pytest.mark.fault(12)
+@pytest.mark.fault(35)
 @pytest.mark.parametrize(
     "content",
     [
@@ -133,6 +141,7 @@ def test_what_breaks_the_protocol_is_aborted_and_nothing_is_stored(tmp_path: Pat
         assert is_served(scp)
 
 
+@pytest.mark.fault(36)
 @pytest.mark.parametrize("ending", ["close", "reset", "abort"])
 def test_an_end_inside_a_store_leaves_nothing(tmp_path: Path, ending: str) -> None:
     store = store_command() + pdata(pdv(dataset(pixels=9000)[:4000])) + pdata(pdv(dataset()[4000:], control=2))
@@ -149,6 +158,7 @@ def test_an_end_inside_a_store_leaves_nothing(tmp_path: Path, ending: str) -> No
         assert scp.files() == []
 
 
+@pytest.mark.fault(6)
 def test_a_silent_association_is_ended(tmp_path: Path) -> None:
     with running_scp(tmp_path, network_timeout=0.2) as scp, RawPeer(scp.port) as peer:
         peer.associate()
@@ -164,6 +174,7 @@ def test_a_data_set_that_does_not_go_on_is_ended_and_removed(tmp_path: Path) -> 
         assert scp.files() == []
 
 
+@pytest.mark.fault(34)
 def test_a_data_set_without_end_is_aborted_at_the_limit(tmp_path: Path) -> None:
     with running_scp(tmp_path, max_object_bytes=100_000) as scp, RawPeer(scp.port) as peer:
         peer.associate()
@@ -190,6 +201,7 @@ def test_an_unexpected_error_ends_one_association_with_a_traceback_in_the_log(
     assert "RuntimeError: admit is broken" in caplog.text
 
 
+@pytest.mark.fault(21)
 def test_a_connection_that_gets_no_thread_is_closed_and_the_next_is_served(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

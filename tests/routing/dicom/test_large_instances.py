@@ -37,6 +37,7 @@ def transfer(folder: Path, mebibytes: int) -> None:
         scp.spool.discard(stored.id)
 
 
+@pytest.mark.fault(33)
 def test_200_mebibytes_need_no_more_memory_than_one(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, "-c", f"from {__name__} import grown; grown({str(tmp_path)!r})"],

@@ -23,6 +23,9 @@ from tests.routing.dicom.peers import (
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.fault(23)
+@pytest.mark.fault(24)
+@pytest.mark.fault(26)
 @pytest.mark.parametrize(
     ("instance", "sop_class", "status"),
     [
@@ -50,6 +53,7 @@ def test_a_bad_command_is_answered_before_any_data_set_and_nothing_is_stored(
     assert not [each for each in caplog.messages if not each.isprintable()]
 
 
+@pytest.mark.fault(28)
 @pytest.mark.parametrize(
     ("content", "why"),
     [
@@ -70,6 +74,7 @@ def test_what_cannot_be_a_data_set_is_refused(tmp_path: Path, content: bytes, wh
     assert scp.files() == []
 
 
+@pytest.mark.fault(28)
 def test_a_command_that_announces_no_data_set_is_refused(tmp_path: Path) -> None:
     request = command.store_request(1, CT_IMAGE, "1.2.3", 0).replace(
         b"\0\0\0\x08\x02\0\0\0\x01\0", b"\0\0\0\x08\x02\0\0\0\x01\x01"

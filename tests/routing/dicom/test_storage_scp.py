@@ -34,6 +34,7 @@ from tests.routing.dicom.peers import (
 pytestmark = pytest.mark.integration
 
 
+@pytest.mark.fault(44)
 def test_every_bundled_instance_is_stored_byte_for_byte(tmp_path: Path) -> None:
     with running_scp(tmp_path) as scp:
         for name, instance in bundled_instances().items():
@@ -187,6 +188,7 @@ def test_answers_respect_the_smallest_pdu_that_a_peer_takes(tmp_path: Path) -> N
         assert command.decode(command_set).status == 0
 
 
+@pytest.mark.fault(22)
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]

@@ -148,11 +148,14 @@ def respond_as(**changes: Any) -> Callable[[ScriptedNode], None]:
     return script
 
 
+@pytest.mark.fault(101)
 @pytest.mark.parametrize(
     ("script", "why"),
     [
-        (respond_as(message_id=77), "answered message 77 instead of 1"),
-        (respond_as(sop_instance_uid="9.9.9"), "answered for another SOP instance"),
+        pytest.param(respond_as(message_id=77), "answered message 77 instead of 1", marks=pytest.mark.fault(103)),
+        pytest.param(
+            respond_as(sop_instance_uid="9.9.9"), "answered for another SOP instance", marks=pytest.mark.fault(103)
+        ),
         (respond_as(field=0x30), "answered with command field 8030"),
         (lambda node: node.respond(node.receive_store()[0], 0xFF00), "answered Pending"),
         (lambda node: node.send(node.receive_store()[1][:0], encode_abort(0)), "association aborted by the node"),
@@ -185,10 +188,12 @@ def read_nothing(ended: threading.Event) -> Callable[[ScriptedNode], None]:
     return script
 
 
+@pytest.mark.fault(101)
 def test_a_node_that_never_answers_is_given_up() -> None:
     assert "no answer after" in sent_to(wait_for_the_end, response_timeout=0.2).error
 
 
+@pytest.mark.fault(101)
 def test_a_node_that_stops_reading_is_given_up_and_its_memory_map_can_be_closed(tmp_path: Path) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
@@ -233,6 +238,7 @@ def test_a_deadline_ends_even_what_progresses() -> None:
     assert "not sent before the deadline" in result.error
 
 
+@pytest.mark.fault(104)
 def test_a_node_that_does_not_answer_the_release_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("routing.dicom.requestor._RELEASE_SECONDS", 0.1)
 

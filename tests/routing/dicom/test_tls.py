@@ -71,6 +71,8 @@ def test_a_large_instance_goes_through_with_certificates_on_both_sides(tmp_path:
         assert scp.dataset(scp.next()) == content
 
 
+@pytest.mark.fault(19)
+@pytest.mark.fault(20)
 def test_silent_and_plain_text_peers_do_not_hold_up_others(tmp_path: Path) -> None:
     server = certificate(tmp_path / "server")
     with running_scp(tmp_path, tls=acceptor(server), acse_timeout=0.5) as scp:
@@ -84,6 +86,7 @@ def test_silent_and_plain_text_peers_do_not_hold_up_others(tmp_path: Path) -> No
                 assert peer.is_closed()
 
 
+@pytest.mark.fault(107)
 @pytest.mark.parametrize("days", [1, -1])
 def test_a_certificate_that_does_not_hold_is_told_and_there_is_no_fall_back(tmp_path: Path, days: int) -> None:
     server = certificate(tmp_path / "server", days)

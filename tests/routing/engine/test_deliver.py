@@ -61,6 +61,7 @@ def test_what_a_script_edited_is_sent_as_its_recipe_says(tmp_path):
     assert pacs.arrived[0].dataset == content[:10] + b"edited" + content[20:]
 
 
+@pytest.mark.fault(102)
 @pytest.mark.parametrize(
     ("answer", "state", "warning", "kind"),
     [
@@ -95,6 +96,7 @@ def test_an_answer_decides_the_state(tmp_path, answer, state, warning, kind):
     assert status(item.node).failures_in_a_row == 0
 
 
+@pytest.mark.fault(100)
 def test_a_refused_sop_class_is_rejected_by_name_and_the_next_item_goes_on(tmp_path):
     with storage_node() as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port)
@@ -130,6 +132,7 @@ def talking_nonsense(peer: ScriptedNode) -> None:
     peer.send(b"HTTP/1.0 400 Bad Request\r\n\r\n")
 
 
+@pytest.mark.fault(99)
 @pytest.mark.parametrize(
     ("script", "state", "words"),
     [
@@ -157,6 +160,7 @@ def test_without_an_association_the_node_has_failed_and_is_left_alone(tmp_path, 
     assert status(pacs).timed_out == (script is silent)
 
 
+@pytest.mark.fault(101)
 def test_an_image_that_is_not_answered_in_time_is_deferred_as_timed_out(tmp_path):
     def script(peer: ScriptedNode) -> None:
         peer.accept()
@@ -172,6 +176,7 @@ def test_an_image_that_is_not_answered_in_time_is_deferred_as_timed_out(tmp_path
     assert (status(item.node).timed_out, status(item.node).failures_in_a_row) == (1, 1)
 
 
+@pytest.mark.fault(101)
 def test_after_an_abort_the_image_in_flight_counts_and_the_rest_goes_on(tmp_path):
     def answer(event, number):
         if number == 2:
@@ -191,6 +196,7 @@ def test_after_an_abort_the_image_in_flight_counts_and_the_rest_goes_on(tmp_path
     assert Attempt.objects.filter(item=items[1]).count() == 2
 
 
+@pytest.mark.fault(101)
 def test_an_image_that_ends_every_association_does_not_hold_up_the_others(tmp_path):
     poison: list[str] = []
 
@@ -214,6 +220,7 @@ def test_an_image_that_ends_every_association_does_not_hold_up_the_others(tmp_pa
     assert states(good) == ["Delivered"]
 
 
+@pytest.mark.fault(102)
 def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_path):
     def answer(event, number):
         if number == 1:
@@ -281,6 +288,7 @@ def test_an_unusable_file_fails_with_its_reason_in_the_log_and_the_next_item_goe
     assert pacs.instances == [items[0].sop_instance_uid, items[2].sop_instance_uid]
 
 
+@pytest.mark.fault(104)
 def test_what_a_node_has_taken_is_noted_before_it_is_recorded(tmp_path):
     with storage_node() as pacs, delivery(tmp_path) as running:
         item = running.image(node(pacs.port))

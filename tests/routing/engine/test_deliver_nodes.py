@@ -22,6 +22,7 @@ def refusing_port() -> int:
         return port
 
 
+@pytest.mark.fault(98)
 def test_a_dead_node_and_a_hanging_one_hold_up_no_other(tmp_path):
     released = threading.Event()
 
@@ -48,6 +49,7 @@ def test_a_dead_node_and_a_hanging_one_hold_up_no_other(tmp_path):
     )
 
 
+@pytest.mark.fault(97)
 def test_a_dead_node_is_tried_once_in_each_back_off_and_gets_everything_in_order_when_it_is_back(tmp_path):
     rejections = []
 
@@ -256,6 +258,7 @@ def test_two_deliverers_share_a_queue_without_sending_anything_twice(tmp_path):
     assert sorted(pacs.instances) == sorted(item.sop_instance_uid for item in items)
 
 
+@pytest.mark.fault(107)
 def test_tls_never_falls_back_to_clear_text(tmp_path):
     made, other = certificate(tmp_path / "one"), certificate(tmp_path / "other")
     with running_scp(tmp_path / "pacs", tls=acceptor(made)) as pacs, delivery(tmp_path) as running:

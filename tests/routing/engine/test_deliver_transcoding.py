@@ -41,6 +41,7 @@ def read(content: bytes, syntax: str) -> Dataset:
     return dcmread(io.BytesIO(encode_file_meta("1.2", "1.2", syntax) + content))
 
 
+@pytest.mark.fault(100)
 def test_an_image_is_decoded_for_a_node_that_takes_it_only_uncompressed(tmp_path):
     mr = "1.2.840.10008.5.1.4.1.1.4"
     with storage_node(contexts=[(mr, IMPLICIT)]) as pacs, delivery(tmp_path) as running:
@@ -113,6 +114,7 @@ def test_what_has_no_pixels_is_sent_as_it_is_to_a_node_that_demands_compression(
     assert pacs.arrived[0].dataset == running.spool.path(item.id).read_bytes()[item.dataset_offset :]
 
 
+@pytest.mark.fault(100)
 @pytest.mark.parametrize(
     ("demanded", "name", "words"),
     [

@@ -76,6 +76,9 @@ def started(engine: Engine) -> subprocess.Popen[bytes]:
     return engine.listener()
 
 
+@pytest.mark.fault(15)
+@pytest.mark.fault(16)
+@pytest.mark.fault(17)
 @pytest.mark.integration
 def test_known_senders_are_taken_and_everybody_else_is_refused_and_listed(make_engine: MakeEngine) -> None:
     engine = make_engine()
@@ -199,6 +202,7 @@ def test_a_stop_writes_the_last_rows_and_leaves_no_trace(make_engine: MakeEngine
     assert list((engine.folder / "run").glob("*.presence")) == []
 
 
+@pytest.mark.fault(22)
 @pytest.mark.integration
 def test_a_taken_port_ends_the_listener_with_a_sentence(make_engine: MakeEngine) -> None:
     engine = make_engine()

@@ -78,6 +78,7 @@ def test_an_image_that_arrives_for_a_node_just_disabled_is_kept_for_it(spool: Sp
     assert queued(spool, received(spool, called_ae_title="OFF")).node == off
 
 
+@pytest.mark.fault(41)
 @pytest.mark.django_db
 def test_hostile_texts_are_cut_and_stop_nobody(spool: Spool) -> None:
     node("PACS")
@@ -99,6 +100,7 @@ def test_hostile_texts_are_cut_and_stop_nobody(spool: Spool) -> None:
     assert QueueItem.objects.filter(id=good.id).exists()
 
 
+@pytest.mark.fault(30)
 @pytest.mark.django_db
 @pytest.mark.parametrize("dataset", [b"", b"\x08\x00", bytes(range(256)), ct_image()[:30]])
 def test_a_data_set_that_cannot_be_read_still_has_its_row(spool: Spool, dataset: bytes) -> None:

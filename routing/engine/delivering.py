@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import time
+import contextlib
 
 from django.conf import settings
-from django.db import Error as DatabaseProblem
-from django.db import close_old_connections
 
-from routing.application_log import first_line
 from routing.engine.deliver import Deliverer
-from routing.engine.process import EngineProcess, open_spool, run_folder, settle_departed
+from routing.engine.process import IDLE, EngineProcess, open_spool, run_folder
 from routing.engine.target import DeliverySettings
 from routing.engine.watch import Casualty, Watch
 from routing.wakeup import Wakeup
 
-log = logging.getLogger("capacitor.deliver")
-
-_IDLE = 1.0
-"""Seconds between two looks at the queue when nobody nudges: deferred items become due without a nudge."""
 _DRAIN = 20.0
 """Seconds for the images in flight at the end; the watchdog waits a little longer."""
 
@@ -40,29 +32,17 @@ def delivery_settings() -> DeliverySettings:
 
 def run(watch: Watch, casualty: Casualty | None) -> None:
     """Deliver until told to stop."""
-    with EngineProcess("deliver") as process:
+    with EngineProcess("deliver") as process, contextlib.closing(Wakeup(run_folder(), "deliver")) as wakeup:
         watch.owner = process.owner
-        wakeup = Wakeup(run_folder(), "deliver")
-        process.on_stop(wakeup.nudge)
         deliverer = Deliverer(process.owner, open_spool(), delivery_settings(), process.presence.journal)
-        unsettled = True
+
+        def turn() -> bool:
+            did = deliverer.step()
+            if not did and not deliverer.busy:
+                process.presence.clear_journal()
+            return did
+
         try:
-            while not process.stopping.is_set():
-                wakeup.clear()
-                try:
-                    close_old_connections()
-                    if unsettled:
-                        settle_departed(casualty)
-                        unsettled = False
-                    process.beat()
-                    if deliverer.step():
-                        continue
-                    if not deliverer.busy:
-                        process.presence.clear_journal()
-                except DatabaseProblem as error:
-                    log.error("the database cannot be used: %s", first_line(error))
-                    time.sleep(_IDLE)
-                deliverer.idle(_IDLE, wakeup.fileno())
+            process.work(turn, lambda: deliverer.idle(IDLE, wakeup.fileno()), wakeup=wakeup, casualty=casualty)
         finally:
             deliverer.stop(_DRAIN)
-            wakeup.close()

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import Error as DatabaseProblem
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from routing.application_log import first_line
 from routing.claims import free_orphans
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.adopt import adopt
@@ -125,24 +124,21 @@ def _repeat(chunk: Callable[[], int]) -> bool:
 
 def run(watch: Watch, casualty: Casualty | None) -> None:
     """Keep house until told to stop."""
-    with EngineProcess("housekeep") as process:
-        wakeup, prepare = Wakeup(run_folder(), "housekeep"), Waker(run_folder(), "prepare")
-        process.on_stop(wakeup.nudge)
+    with EngineProcess("housekeep") as process, contextlib.closing(Wakeup(run_folder(), "housekeep")) as wakeup:
+        prepare = Waker(run_folder(), "prepare")
         keeper, echoes = Housekeeper(process.owner), Echoes(settings.CAPACITOR.echo_seconds)
-        try:
-            while not process.stopping.is_set():
-                try:
-                    close_old_connections()
-                    process.beat(adopted=keeper.adopted_at_start)
-                    settle_departed()
-                    if keeper.step():
-                        prepare.wake()
-                    if keeper.in_charge:
-                        echoes.step()
-                except DatabaseProblem as error:
-                    log.error("the database cannot be used: %s", first_line(error))
-                except OSError as error:
-                    log.error("the spool cannot be used: %s", error)
-                wakeup.wait(_ROUND)
-        finally:
-            wakeup.close()
+
+        def turn() -> bool:
+            settle_departed()
+            try:
+                if keeper.step():
+                    prepare.wake()
+                if keeper.in_charge:
+                    echoes.step()
+            except OSError as error:
+                log.error("the spool cannot be used: %s", error)
+            return False
+
+        process.work(
+            turn, lambda: wakeup.wait(_ROUND), wakeup=wakeup, detail=lambda: {"adopted": keeper.adopted_at_start}
+        )

@@ -17,7 +17,7 @@ from typing import Any, cast
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
-from django.db import transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from routing import application_log
@@ -30,11 +30,14 @@ from routing.models import QueueItem, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
 from routing.spool import Durability, Spool
+from routing.wakeup import Wakeup
 
 log = logging.getLogger("capacitor.process")
 
 HEARTBEAT = 5.0
 """Seconds between two signs of life in the database."""
+IDLE = 1.0
+"""Seconds between two looks at the queue when nobody nudges: deferred items become due without a nudge."""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -102,6 +105,41 @@ class EngineProcess:
     def _stop(self, number: int, frame: object) -> None:
         self.stopping.set()
         self._nudge()
+
+    def work(
+        self,
+        turn: Callable[[], bool],
+        wait: Callable[[], object],
+        *,
+        wakeup: Wakeup,
+        casualty: Casualty | None = None,
+        detail: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """
+        Take turn after turn until told to stop; after one that did nothing (False), ``wait``.
+
+        What dead processes left, ``casualty`` among them, is settled before the first.
+        A database that cannot be used (django.db.Error) costs a rest and a line in the log,
+        and then the turn is taken again.  ``detail`` goes with each sign of life.
+        """
+        self.on_stop(wakeup.nudge)
+        settled = False
+        while not self.stopping.is_set():
+            # Before the look for work: a nudge that comes during the turn ends the wait after it.
+            wakeup.clear()
+            try:
+                close_old_connections()
+                if not settled:
+                    settle_departed(casualty)
+                    settled = True
+                self.beat(**detail())
+                if turn():
+                    continue
+            except DatabaseProblem as error:
+                logging.getLogger(f"capacitor.{self.role}").error("the database cannot be used: %s", first_line(error))
+                self.stopping.wait(IDLE)
+            if not self.stopping.is_set():
+                wait()
 
     def beat(self, **detail: Any) -> None:
         """A sign of life in the database, at most every HEARTBEAT seconds; a busy database must not matter."""

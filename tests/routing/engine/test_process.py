@@ -1,5 +1,6 @@
 """The start and end of an engine process, and how one puts right what a dead one left."""
 
+import contextlib
 import dataclasses
 import logging
 import os
@@ -20,6 +21,7 @@ from routing.engine.process import EngineProcess, new_identifiers, open_spool, r
 from routing.engine.watch import Casualty
 from routing.models import HistoryEntry, Lane, QueueItem, ServiceProcess
 from routing.presence import owners
+from routing.wakeup import Wakeup
 from tests.builders import node, queue_item
 
 pytestmark = pytest.mark.django_db
@@ -211,3 +213,54 @@ def test_the_log_tells_who_was_settled(caplog: pytest.LogCaptureFixture) -> None
     with caplog.at_level(logging.WARNING):
         settle_departed()
     assert f"process {DEAD} had ended: 0 items it had sent are recorded, 1 given back" in caplog.text
+
+
+def test_work_goes_on_while_there_is_any_then_waits_and_ends_when_told() -> None:
+    happened: list[str] = []
+    answers = [True, False, False]
+
+    def turn() -> bool:
+        happened.append("turn")
+        return answers.pop(0)
+
+    with EngineProcess("prepare") as process, contextlib.closing(Wakeup(run_folder(), "prepare")) as wakeup:
+
+        def wait() -> None:
+            happened.append("wait")
+            if not answers:
+                signal.raise_signal(signal.SIGTERM)
+
+        process.work(turn, wait, wakeup=wakeup, detail=lambda: {"ports": [1]})
+        assert ServiceProcess.objects.get().detail == {"ports": [1]}
+        assert wakeup.wait(0), "the signal did not end the wait"
+    assert happened == ["turn", "turn", "wait", "turn", "wait"]
+
+
+def test_work_settles_a_casualty_once_and_outlives_a_database_that_is_away(monkeypatch: Any, caplog: Any) -> None:
+    guilty = queue_item("New")
+    monkeypatch.setattr(processes, "IDLE", 0)
+    turns: list[int] = []
+    really = processes.settle_departed
+    settled: list[Casualty | None] = []
+
+    def settle(casualty: Casualty | None) -> None:
+        settled.append(casualty)
+        if len(settled) == 1:
+            raise OperationalError("locked\nDETAIL:  (DOE^JANE)")
+        really(casualty)
+
+    monkeypatch.setattr(processes, "settle_departed", settle)
+    with EngineProcess("prepare") as process, contextlib.closing(Wakeup(run_folder(), "prepare")) as wakeup:
+
+        def turn() -> bool:
+            turns.append(1)
+            if len(turns) == 3:
+                process.stopping.set()
+            return False
+
+        casualty = Casualty(DEAD, guilty.id, "it ended the process")
+        process.work(turn, lambda: None, wakeup=wakeup, casualty=casualty)
+    assert settled == [casualty, casualty]
+    assert fresh(guilty).state == "Failed"
+    assert "the database cannot be used: locked" in caplog.text
+    assert "DOE" not in caplog.text

@@ -21,6 +21,7 @@ from routing.views import (
     senders,
     studies,
     traffic,
+    versions,
 )
 
 urlpatterns = [
@@ -70,6 +71,7 @@ urlpatterns = [
     path("logs/application.jsonl", logs.application_log_file, {"kind": "jsonl"}, name="application_log_jsonl"),
     path("logs/audit.csv", logs.audit_log_file, {"kind": "csv"}, name="audit_log_csv"),
     path("logs/audit.jsonl", logs.audit_log_file, {"kind": "jsonl"}, name="audit_log_jsonl"),
+    path("scripts/versions/<int:activation_id>/accept/", versions.version_accept, name="version_accept"),
     path("login/", account.LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("password/", account.PasswordChange.as_view(), name="password_change"),

@@ -21,6 +21,7 @@ urlpatterns = [
     path("draft/discard/", versions.script_discard, name="script_discard"),
     path("draft/take-over/", versions.script_take_over, name="script_take_over"),
     path("versions/", versions.script_versions, name="script_versions"),
+    path("versions/of/<int:version_id>/", versions.script_version_of, name="script_version_of"),
     path("versions/<int:activation_id>/", versions.script_version, name="script_version"),
     path("versions/<int:activation_id>/roll-back/", versions.script_roll_back, name="script_roll_back"),
     path("lint/", editor.script_lint, name="script_lint"),

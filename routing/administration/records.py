@@ -22,6 +22,8 @@ from routing.models import (
     ServiceProcess,
     TrafficMark,
     TrafficMinute,
+    VersionMark,
+    VersionTally,
 )
 from scripts_app.core.outcome import Verdict
 
@@ -125,3 +127,14 @@ class OperatorStepAdmin(Kept):
 @admin.register(TrafficMark)
 class TrafficMarkAdmin(Kept):
     list_display = ("id", "history_id")
+
+
+@admin.register(VersionTally)
+class VersionTallyAdmin(Kept):
+    list_display = ("activation", "version", "images", "troubled", "failed", "put_off", "meant_by")
+    list_select_related = ("version",)
+
+
+@admin.register(VersionMark)
+class VersionMarkAdmin(Kept):
+    list_display = ("id", "report_id")

@@ -18,7 +18,7 @@ from routing.engine.state_book import StateBook, StateConflict
 from routing.models import AuditRecord, HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.record import Move, record
 from routing.rows import insert
-from scripts_app.core.outcome import Change, EntryReport, Identity, Outcome, Output, RouteCall
+from scripts_app.core.outcome import Change, EntryReport, Identity, Outcome, Output, RouteCall, Verdict
 
 
 class LeaseLost(Exception):
@@ -206,6 +206,9 @@ class Batch:
                     for output in outcome.outputs
                 ],
                 "milliseconds": milliseconds,
+                "errors": max(
+                    sum(entry.status == "error" for entry in outcome.entries), outcome.verdict is Verdict.FAILED
+                ),
             }
         )
         for line in outcome.item_log:

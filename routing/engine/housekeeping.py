@@ -23,6 +23,7 @@ from routing.engine.watch import Casualty, Watch
 from routing.models import Lane, QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.record import record_for
+from routing.version_counts import VersionCounter
 from routing.wakeup import Waker, Wakeup
 
 log = logging.getLogger("capacitor.housekeeping")
@@ -62,6 +63,7 @@ class Housekeeper:
         self._purging = False
         """The last look for what has outlived its time did not come to an end."""
         self._traffic = TrafficCounter()
+        self._versions = VersionCounter()
 
     def step(self) -> int:
         """One round; returns how many files were adopted.  Does nothing while another one keeps house."""
@@ -79,8 +81,9 @@ class Housekeeper:
             self.adopted_at_start = adopted
         free_orphans()
         # Before anything is forgotten that is still to be counted.
-        _repeat(self._traffic.step)
-        self._traffic.look()
+        for counter in (self._traffic, self._versions):
+            _repeat(counter.step)
+            counter.look()
         if first and service.retry_rejected_at_start:
             rejected = QueueItem.objects.filter(state=QueueState.REJECTED)
             record_for(

@@ -14,6 +14,7 @@ from routing.models.records import (
 from routing.models.senders import KnownSender, UnknownSender
 from routing.models.shared import Lane, ScopedState, ServiceProcess
 from routing.models.traffic import TrafficMark, TrafficMinute
+from routing.models.versions import VersionMark, VersionTally
 
 __all__ = [
     "ApplicationLogLine",
@@ -35,4 +36,6 @@ __all__ = [
     "TrafficMark",
     "TrafficMinute",
     "UnknownSender",
+    "VersionMark",
+    "VersionTally",
 ]

@@ -76,9 +76,16 @@ class PrepareReport(models.Model):
     routes = models.JSONField(default=list)
     outputs = models.JSONField(default=list, help_text="each output: destination, original or not, changes")
     milliseconds = models.FloatField(default=0)
+    errors = models.PositiveSmallIntegerField(
+        default=0, help_text="entries that went wrong; one at least when the image failed"
+    )
 
     class Meta:
         ordering = ["id"]
+        indexes = [
+            # The few runs that went wrong among all of a version's.
+            models.Index(fields=["script_version", "id"], condition=models.Q(errors__gt=0), name="report_errors"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.verdict}: {self.message}" if self.message else self.verdict

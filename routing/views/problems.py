@@ -15,6 +15,7 @@ from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import QueueItem, ServiceProcess
 from routing.sight import Sight
+from routing.version_counts import alarm
 from routing.views.destinations import Condition, Destination
 from routing.views.service import WORK, Disk, seen_lately
 
@@ -40,7 +41,7 @@ class Problem:
 
 def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
     """Everything that a person should look at; empty when all is well."""
-    told = [*_processes(), *_disk(disk), *_nodes(found), *_stuck(sight), *_held_back(found)]
+    told = [*_processes(), *_disk(disk), *_nodes(found), *_scripts(), *_stuck(sight), *_held_back(found)]
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
@@ -89,6 +90,21 @@ def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
             since=status.last_success_at,
             cause=status.last_error,
             effect=images_wait(destination.waiting),
+        )
+
+
+def _scripts() -> Iterator[Problem]:
+    if now := alarm():
+        before = now.before
+        told = f"{before.troubled} of {before.images} before" if before else "nothing to compare with"
+        yield Problem(
+            "failure",
+            f"{now.rate.troubled} of {now.rate.images} {'image' if now.rate.images == 1 else 'images'}",
+            "failed in scripts" if now.rate.failed == now.rate.troubled else "met errors in scripts",
+            reverse("script_version", args=[now.activation.pk]),
+            since=now.activation.at,
+            effect=f"{told}; activation {now.activation.pk}"
+            + (f" by {now.activation.actor}" if now.activation.actor else ""),
         )
 
 

@@ -15,7 +15,7 @@ from scripts_app.activation import activate, last_activation, stored_collection
 from scripts_app.collection_check import faults
 from scripts_app.core.collection import Collection, Difference, differences
 from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
-from scripts_app.models import Activation, ScriptDraft, ScriptTest
+from scripts_app.models import Activation, ScriptDraft, ScriptTest, ScriptVersion
 from scripts_app.outside import outside
 from scripts_app.script_tests import Run, run_all, shown
 from scripts_app.side_by_side import Line, side_by_side
@@ -128,6 +128,18 @@ def script_version(request: HttpRequest, activation_id: int) -> HttpResponse:
     new = stored_collection() if with_active else shown.content
     context = {"shown": shown, "before": before, "with_active": with_active, "tables": tables(old, new)}
     return draw(request, "version.html", {**context, "is_active": shown.content == stored_collection()})
+
+
+@require_GET
+@readers_only
+def script_version_of(request: HttpRequest, version_id: int) -> HttpResponse:
+    """What an item names: the newest activation of that version; the list, when it was never activated here."""
+    made = Activation.objects.filter(version_id=version_id).defer("content").first()
+    if made is None:
+        get_object_or_404(ScriptVersion.objects.defer("content"), pk=version_id)
+        messages.info(request, f"Version {version_id} has run, but nobody activated it here.")
+        return redirect("script_versions")
+    return redirect("script_version", made.pk)
 
 
 @require_POST

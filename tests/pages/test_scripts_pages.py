@@ -43,7 +43,7 @@ def mark(client, address):
 
 
 def address_of(name):
-    given = {"key": "1", "path": "a.lua", "activation_id": 1, "test_id": 1}
+    given = {"key": "1", "path": "a.lua", "activation_id": 1, "version_id": 1, "test_id": 1}
     return reverse(name, kwargs={key: given[key] for key in given if f":{key}>" in str(pattern(name).pattern)})
 
 
@@ -55,7 +55,7 @@ def pattern(name):
 @pytest.mark.parametrize("role", ["nobody", "viewer", "operator"])
 def test_only_script_authors_reach_more_than_the_lists(name, role):
     client, address = visitor(role), address_of(name)
-    lists = {"scripts", "script_versions", "script_version"}
+    lists = {"scripts", "script_versions", "script_version", "script_version_of"}
     if role != "nobody" and name in lists:
         assert client.get(address).status_code in (200, 404)
         return

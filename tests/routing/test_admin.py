@@ -33,6 +33,8 @@ from routing.models import (
     TrafficMark,
     TrafficMinute,
     UnknownSender,
+    VersionMark,
+    VersionTally,
 )
 from scripts_app.models import (
     Activation,
@@ -68,6 +70,8 @@ READ_ONLY = [
     ServiceProcess,
     TrafficMark,
     TrafficMinute,
+    VersionMark,
+    VersionTally,
 ]
 
 
@@ -91,6 +95,8 @@ def row_in_every_table(n: int) -> None:
     done = OperatorAction.objects.create(at=now, actor=hostile, action="retry", note=hostile)
     OperatorStep.objects.create(action=done, item_id=item.pk, to_state="New", moved_at=now, before={"state": "Failed"})
     TrafficMark.objects.create(history_id=n)
+    VersionMark.objects.create(report_id=n)
+    VersionTally.objects.create(version=version, activation=n, meant_by=hostile[:150])
     TrafficMinute.objects.create(minute=n, ae_title=hostile[:16])
     KnownSender.objects.create(ae_title=f"CT_{n}", description=hostile)
     UnknownSender.objects.create(

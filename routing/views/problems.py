@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 
 from routing.core.states import QueueState
 from routing.counts import ShortLived
-from routing.models import QueueItem, ServiceProcess
+from routing.models import NodeStatus, QueueItem, ServiceProcess
 from routing.sight import Sight
 from routing.version_counts import alarm
 from routing.views.destinations import Condition, Destination
@@ -70,7 +70,7 @@ def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
     for destination in found:
         status = destination.status
         asked = destination.condition in (Condition.UP, Condition.UNTRIED, Condition.SCHEDULED)
-        if asked and status.last_echo_ok is False:
+        if asked and status.last_echo_ok is False and not _taken_since(status):
             # A notice, for some nodes take images and know no C-ECHO.
             yield Problem(
                 "notice",
@@ -106,6 +106,11 @@ def _scripts() -> Iterator[Problem]:
             effect=f"{told}; activation {now.activation.pk}"
             + (f" by {now.activation.actor}" if now.activation.actor else ""),
         )
+
+
+def _taken_since(status: NodeStatus) -> bool:
+    """Whether the node took an image after it was called last: that says more than an echo."""
+    return bool(status.last_success_at and status.last_echo_at and status.last_success_at > status.last_echo_at)
 
 
 def _groups() -> list[dict[str, Any]]:

@@ -159,8 +159,11 @@ def test_the_last_echo_of_a_destination_is_told():
     now = timezone.now()
     NodeStatus.objects.create(node=node("PACS"), last_echo_at=now, last_echo_ok=True, last_echo_ms=11.8)
     NodeStatus.objects.create(node=node("AI"), last_echo_at=now, last_echo_ok=False, last_echo_ms=3000)
+    taken = {"last_success_at": now + timedelta(seconds=1)}
+    NodeStatus.objects.create(node=node("NO_ECHO"), last_echo_at=now, last_echo_ok=False, **taken)
     told = words()
     assert "AI does not answer C-ECHO" in told
+    assert "NO_ECHO does not answer" not in told, "it took an image since"
     assert "PACS does not answer" not in told
     assert re.search(r"PACS .*? C-ECHO 12 ms", told)
     assert "C-ECHO no answer" in told

@@ -9,7 +9,7 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capacitor_web.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line
-    from django.db import OperationalError
+    from django.db import DatabaseError, OperationalError
 
     try:
         execute_from_command_line(sys.argv)
@@ -18,6 +18,14 @@ def main() -> None:
     except OperationalError as error:
         # Away, or without its tables; the place in Django where that was noticed helps nobody.
         sys.exit(f"The database cannot be used: {error} (./run install brings it up to date)")
+    except DatabaseError as error:
+        from routing.database_file import DatabaseInDanger, look
+
+        try:
+            look()
+        except DatabaseInDanger as danger:
+            sys.exit(f"Cannot go on: {danger}")
+        raise error
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from capacitor_web.environment import Environment, given_variables, unknown_variables
+from routing import database_file
 from routing.application_log import first_line
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
@@ -201,6 +202,17 @@ def listening(environment: Environment) -> list[tuple[str, str, int]]:
         ("CAPACITOR_TLS_PORT", environment.dicom_host, environment.tls_port),
     ]
     return [row for row in ports if row[2]]
+
+
+def database_in_danger(environment: Environment) -> Iterator[CheckMessage]:
+    """A damaged SQLite file, or a new database beside a spool with images; asked before a start only."""
+    try:
+        database_file.look()
+    except database_file.DatabaseInDanger as danger:
+        yield Error(f"{danger}.", id="capacitor.E009")
+    except DatabaseProblem:
+        # That it does not answer at all is said by another check.
+        return
 
 
 def unusable_database(environment: Environment) -> Iterator[CheckMessage]:

@@ -105,3 +105,14 @@ def departed(folder: Path, owner: str) -> Iterator[Departed | None]:
 def owners(folder: Path) -> list[str]:
     """Everybody who has a presence file here, dead or alive."""
     return sorted(path.name.removesuffix(_SUFFIX) for path in folder.glob(f"*{_SUFFIX}"))
+
+
+def living(folder: Path) -> list[str]:
+    """Those of them that live: nobody else can lock their files."""
+    found = []
+    for owner in owners(folder):
+        path = folder / f"{owner}{_SUFFIX}"
+        with _locked(path) as fd:
+            if fd is None and path.exists():
+                found.append(owner)
+    return found

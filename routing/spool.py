@@ -1,6 +1,7 @@
 """Where files live: written under a passing name, made durable, then named by their identifier."""
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -16,11 +17,19 @@ from routing.core.identifiers import EPOCH, hour_of
 Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
 
+_MARK = ".spool"
 _FINAL = ".dcm"
 _PART = ".dcm.part"
 _FOLDERS_KEPT_OPEN = 4
 # IOV_MAX of Linux; more pieces in one writev are an error.
 _PIECES_PER_WRITE = 1024
+
+
+class SpoolGone(OSError):
+    """The folder is not the spool any more: unmounted, moved away or replaced."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(errno.ESTALE, f"the spool is gone from {root}: is its file system mounted?")
 
 
 class Spool:
@@ -36,8 +45,20 @@ class Spool:
         self.root = root
         self.durable = durable == "full"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.marked = (root / _MARK).exists()
+        """Whether it has ever been known for the spool; an empty mount point is not."""
         self._folders: dict[str, _Folder] = {}
         self._lock = threading.Lock()
+
+    def mark(self) -> None:
+        """Make it known for the spool from now on."""
+        (self.root / _MARK).touch(mode=0o600)
+        self.marked = True
+
+    @property
+    def gone(self) -> bool:
+        """Whether another folder, or none, is where the spool was: files seem missing that are not."""
+        return self.marked and not (self.root / _MARK).exists()
 
     def path(self, identifier: int) -> Path:
         return self.root / _hour(identifier) / f"{identifier}{_FINAL}"
@@ -128,6 +149,9 @@ class Spool:
         with self._lock:
             folder = self._folders.get(hour)
             if folder is None:
+                if self.gone:
+                    # Where it was mounted a file would be durable, and hidden as soon as it is mounted again.
+                    raise SpoolGone(self.root)
                 folder = _Folder(self.root, hour, self.durable)
                 while len(self._folders) >= _FOLDERS_KEPT_OPEN:
                     self._folders.pop(next(iter(self._folders)))

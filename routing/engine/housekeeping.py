@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -42,6 +43,7 @@ _MOST_TURNS = 20
 _LANE = "\\housekeeping"
 """No study can have this UID: the backslash separates values (PS3.5 6.2)."""
 _LOG_KEPT = timedelta(days=30)
+_KEEP_EVERY = 60.0
 
 
 class Housekeeper:
@@ -125,19 +127,24 @@ def _repeat(chunk: Callable[[], int]) -> bool:
     return all(chunk() for _ in range(_MOST_TURNS))
 
 
-def run(watch: Watch, casualty: Casualty | None) -> None:
-    """Keep house until told to stop."""
+def run(watch: Watch, casualty: Casualty | None, *, keep_configuration: Callable[[], None] = lambda: None) -> None:
+    """Keep house until told to stop; ``keep_configuration`` is called now and then by the one in charge."""
+    kept_at = float("-inf")
     with EngineProcess("housekeep") as process, contextlib.closing(Wakeup(run_folder(), "housekeep")) as wakeup:
         prepare = Waker(run_folder(), "prepare")
         keeper, echoes = Housekeeper(process.owner), Echoes(settings.CAPACITOR.echo_seconds)
 
         def turn() -> bool:
+            nonlocal kept_at
             settle_departed()
             try:
                 if keeper.step():
                     prepare.wake()
                 if keeper.in_charge:
                     echoes.step()
+                    if time.monotonic() - kept_at > _KEEP_EVERY:
+                        keep_configuration()
+                        kept_at = time.monotonic()
             except OSError as error:
                 log.error("the spool cannot be used: %s", error)
             return False

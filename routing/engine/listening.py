@@ -47,7 +47,8 @@ class Room:
         now = time.monotonic()
         if now - self._looked_at > _LOOK_AT_DISK:
             inodes = self._spool.free_inodes()
-            enough = self._spool.free_bytes() >= self._least_free and (inodes is None or inodes > 1000)
+            enough = not self._spool.gone and self._spool.free_bytes() >= self._least_free
+            enough = enough and (inodes is None or inodes > 1000)
             if enough != self._enough:
                 say = log.warning if enough else log.error
                 what = ("room again", "taken") if enough else ("no room", "refused with 0xA700")

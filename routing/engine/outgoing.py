@@ -13,7 +13,7 @@ from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
 from routing.core.syntax_choice import is_encapsulated
 from routing.prepared_files import PreparedFiles
-from routing.spool import Spool
+from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.errors import NotIndexable
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
@@ -152,6 +152,8 @@ class Outgoing:
         try:
             size = path.stat().st_size
         except FileNotFoundError:
+            if self._spool.gone:
+                raise SpoolGone(self._spool.root) from None
             raise FileMissing(f"file missing: {path.name}") from None
         if size != item.size:
             raise FileDamaged(f"file {path.name} has {size} bytes instead of {item.size}")

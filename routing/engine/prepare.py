@@ -19,10 +19,11 @@ from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.images import OpenImage, open_image
 from routing.engine.receive import instance_in
+from routing.engine.reconcile import MISSING
 from routing.engine.state_book import StateBook, StateConflict
 from routing.engine.watch import Watch
 from routing.prepared_files import PreparedFiles
-from routing.spool import Spool
+from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import Identity, Outcome, Output, Verdict
@@ -39,7 +40,7 @@ _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely before the watchdog ends the process."""
 _FLUSH = 0.05
 """Seconds after which finished items are recorded although the batch goes on."""
-_NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError)
+_NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError, SpoolGone)
 """What happens to the batch, not to the item in hand."""
 
 
@@ -160,7 +161,9 @@ class Preparer:
         except _NOT_THE_ITEM:
             raise
         except FileNotFoundError:
-            self._batch.give_up(item, "the received file is missing from the spool")
+            if self._spool.gone:
+                raise SpoolGone(self._spool.root) from None
+            self._batch.give_up(item, MISSING)
         except Exception as error:
             # One bad image must not stop the next; the traceback tells where our own code is wrong.
             log.error("item %d could not be prepared: %s", item.id, place_of(error))

@@ -29,7 +29,7 @@ from routing.engine.watch import Casualty
 from routing.models import QueueItem, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
-from routing.spool import Durability, Spool
+from routing.spool import Durability, Spool, SpoolGone
 from routing.wakeup import Wakeup
 
 log = logging.getLogger("capacitor.process")
@@ -46,8 +46,26 @@ def run_folder() -> Path:
     return Path(settings.CAPACITOR.data_dir) / "run"
 
 
-def open_spool() -> Spool:
-    return Spool(Path(settings.CAPACITOR.data_dir) / "spool", cast(Durability, settings.CAPACITOR.durable))
+def open_spool(*, lost: bool = False) -> Spool:
+    """
+    The spool; SpoolGone when images wait of which it has none, nor a sign that it has ever been one.
+
+    With ``lost`` somebody knows that it is empty because its files are lost.
+    """
+    spool = Spool(Path(settings.CAPACITOR.data_dir) / "spool", cast(Durability, settings.CAPACITOR.durable))
+    if not spool.marked:
+        if not lost and next(spool.ids(), None) is None and _images_wait():
+            raise SpoolGone(spool.root)
+        spool.mark()
+    return spool
+
+
+def _images_wait() -> bool:
+    try:
+        return QueueItem.objects.waiting().filter(purged_at=None).exists()
+    except DatabaseProblem:
+        # Images are taken also while the database is away.
+        return False
 
 
 def new_identifiers() -> Identifiers:
@@ -119,8 +137,8 @@ class EngineProcess:
         Take turn after turn until told to stop; after one that did nothing (False), ``wait``.
 
         What dead processes left, ``casualty`` among them, is settled before the first.
-        A database that cannot be used (django.db.Error) costs a rest and a line in the log,
-        and then the turn is taken again.  ``detail`` goes with each sign of life.
+        A database that cannot be used (django.db.Error), or a spool that is gone, costs a
+        rest and a line in the log, and then the turn is taken again.  ``detail`` goes with each sign of life.
         """
         self.on_stop(wakeup.nudge)
         settled = False
@@ -137,6 +155,10 @@ class EngineProcess:
                     continue
             except DatabaseProblem as error:
                 logging.getLogger(f"capacitor.{self.role}").error("the database cannot be used: %s", first_line(error))
+                self.stopping.wait(IDLE)
+            except SpoolGone as error:
+                # What is held is given back by the next turn, uncounted: no image is to blame.
+                logging.getLogger(f"capacitor.{self.role}").error("%s", error.strerror)
                 self.stopping.wait(IDLE)
             if not self.stopping.is_set():
                 wait()

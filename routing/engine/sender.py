@@ -24,7 +24,7 @@ from routing.engine.transcode import CannotTranscode, Transcoder
 
 log = logging.getLogger("capacitor.deliver")
 
-_SHORTAGES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM))
+_SHORTAGES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE))
 
 
 class Sender:

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
+from routing import database_file
 from routing.dicom.storage_scp import CannotListen
 from routing.engine import listening
 
@@ -21,6 +22,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         port = settings.CAPACITOR.dicom_port if options["port"] is None else options["port"]
         try:
+            database_file.look_where_it_answers()
             listening.run(port, share_port=options["share_port"], drain_seconds=options["drain"])
-        except (CannotListen, listening.WrongTlsFiles) as error:
+        except (CannotListen, listening.WrongTlsFiles, database_file.DatabaseInDanger) as error:
             raise CommandError(str(error)) from error

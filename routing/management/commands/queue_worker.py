@@ -1,16 +1,24 @@
 """Prepare and deliver queue items until told to stop; any number of these may run."""
 
 from argparse import ArgumentParser
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from routing import application_log
+from routing import application_log, database_file
+from routing.backup.kept import keep_configuration
 from routing.engine import delivering, housekeeping, preparing
+from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
 
-ROLES = {"prepare": preparing.run, "deliver": delivering.run, "housekeep": housekeeping.run}
+ROLES: dict[str, Callable[[Watch, Casualty | None], None]] = {
+    "prepare": preparing.run,
+    "deliver": delivering.run,
+    "housekeep": partial(housekeeping.run, keep_configuration=keep_configuration),
+}
 
 
 class Command(BaseCommand):
@@ -27,6 +35,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         service = settings.CAPACITOR
+        try:
+            database_file.look_where_it_answers()
+        except database_file.DatabaseInDanger as danger:
+            raise CommandError(str(danger)) from danger
         # No database handler: its thread and connection must not be there when children are forked.
         application_log.start("watchdog", service.data_dir / "logs", service.log_level, database=False)
         Watchdog(

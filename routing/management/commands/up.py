@@ -6,9 +6,9 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
-from routing import application_log
+from routing import application_log, database_file
 from routing.supervisor import Service, Supervisor
 
 
@@ -20,6 +20,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         service = settings.CAPACITOR
+        try:
+            database_file.look()
+        except database_file.DatabaseInDanger as danger:
+            raise CommandError(str(danger)) from danger
         application_log.start("supervisor", service.data_dir / "logs", service.log_level, database=False)
         call_command("first_administrator")
         services = self._services()

@@ -1,0 +1,118 @@
+"""The whole database in one file, as of one moment, taken while others write; and back into an empty one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+from contextlib import closing
+from pathlib import Path
+
+from django.db import connection
+
+from routing.application_log import first_line
+from routing.backup.copies import BackupProblem
+from routing.database_file import damage, is_new, sqlite_file
+
+SQLITE, POSTGRESQL = "capacitor.sqlite3", "database.pgdump"
+_DUMP_SECONDS = 24 * 3600
+
+
+def dump_name() -> str:
+    """How the file is called in a backup; it also tells which kind of database it is of."""
+    return POSTGRESQL if sqlite_file() is None else SQLITE
+
+
+def can_dump() -> None:
+    """BackupProblem when this machine has no means to."""
+    if sqlite_file() is None:
+        _program("pg_dump")
+
+
+def dump(target: Path) -> None:
+    """
+    Write the database into a new file.
+
+    SQLite's backup interface and pg_dump both read as of one moment and hold up
+    no writer.
+    """
+    source = sqlite_file()
+    os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    if source is None:
+        _run("pg_dump", "--format=custom", "--no-owner", "--file", str(target))
+        return
+    try:
+        live = sqlite3.connect(f"file:{source}?mode=rw", uri=True, timeout=60)
+        with closing(live), closing(sqlite3.connect(target)) as copy:
+            live.backup(copy)
+            # One file for good: a journal beside it would be forgotten by whoever moves it.
+            copy.execute("PRAGMA journal_mode=DELETE")
+    except sqlite3.DatabaseError as error:
+        raise BackupProblem(f"the database cannot be copied: {first_line(error)}") from error
+    if what := damage(target, whole=True):
+        raise BackupProblem(f"the database is damaged: {what.splitlines()[0]}")
+
+
+def load(source: Path) -> None:
+    """
+    Fill this installation's database, which has no tables yet, from such a file.
+
+    BackupProblem when it is of another kind, damaged, or the database is not empty.
+    """
+    target = sqlite_file()
+    if source.name != dump_name():
+        kinds = {SQLITE: "SQLite", POSTGRESQL: "PostgreSQL"}
+        raise BackupProblem(f"the backup is of {kinds[source.name]}; DATABASE_URL here means {kinds[dump_name()]}")
+    if not is_new():
+        raise BackupProblem("the database has tables already; a backup is restored into an empty one")
+    connection.close()
+    if target is None:
+        _run("pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "--dbname", _name(), str(source))
+        return
+    if what := damage(source, whole=True):
+        raise BackupProblem(f"the database of the backup is damaged: {what.splitlines()[0]}")
+    for journal in (target.with_name(f"{target.name}-wal"), target.with_name(f"{target.name}-shm")):
+        journal.unlink(missing_ok=True)
+    draft = target.with_name(f".{target.name}.restored")
+    shutil.copyfile(source, draft)
+    draft.chmod(0o600)
+    fd = os.open(draft, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    draft.rename(target)
+
+
+def _name() -> str:
+    return str(connection.settings_dict["NAME"])
+
+
+def _program(name: str) -> str:
+    found = shutil.which(name) or next(map(str, sorted(Path("/usr/lib/postgresql").glob(f"*/bin/{name}"))), None)
+    if found is None:
+        raise BackupProblem(
+            f"{name} is not installed, and PostgreSQL is saved and restored by it alone (Debian: "
+            "apt-get install postgresql-client)"
+        )
+    return found
+
+
+def _run(name: str, *arguments: str) -> None:
+    settings = connection.settings_dict
+    # By the environment, not by arguments: everybody on the machine sees those, the password too.
+    values = {
+        "PGHOST": settings["HOST"] or settings["OPTIONS"].get("host", ""),
+        "PGPORT": settings["PORT"],
+        "PGUSER": settings["USER"],
+        "PGPASSWORD": settings["PASSWORD"],
+        "PGDATABASE": settings["NAME"],
+    }
+    environment = {**os.environ, **{key: str(value) for key, value in values.items() if value}}
+    done = subprocess.run(
+        [_program(name), *arguments], env=environment, capture_output=True, text=True, timeout=_DUMP_SECONDS
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason was given"])[0]
+        raise BackupProblem(f"{name} failed: {said}")

@@ -1,0 +1,153 @@
+"""Make a backup while everything runs: files, then the database, then the files that came meanwhile."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+
+from routing.backup import database
+from routing.backup.copies import SUMS, BackupProblem, copy, differing, sum_of, write_private, write_sums
+from routing.configuration.export import export_directory
+from routing.database_file import sqlite_file
+from routing.engine.process import open_spool
+from routing.models import QueueItem
+from routing.prepared_files import PreparedFiles
+from routing.spool import Spool
+
+MANIFEST = "MANIFEST.json"
+NEWEST = "newest_backup"
+"""In the data folder: where the newest backup is, for whoever has to recover."""
+FORMAT = 1
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    folder: Path
+    files: int
+    """Images and prepared files."""
+    size: int
+    """Bytes of the whole backup."""
+    states: dict[str, int]
+
+
+def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) -> Made:
+    """
+    Write a backup into ``folder``, which must not exist or be empty, and read it back; BackupProblem says why not.
+
+    Every file that the database of the backup counts on is in it, because
+    files are copied before and after it: nothing that was there at its moment
+    is missed, whatever is received, delivered or removed meanwhile.
+    """
+    _usable(folder)
+    database.can_dump()
+    os.umask(0o077)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    spool = open_spool()
+    sums: dict[str, str] = {}
+    say("copying the files of the spool")
+    _copy_spool(spool, folder, sums)
+    say("copying the database")
+    name = database.dump_name()
+    counts = QueueItem.objects.counts()
+    database.dump(folder / name)
+    sums[name] = sum_of(folder / name)
+    say("copying what came meanwhile")
+    _copy_spool(spool, folder, sums)
+    _drop_what_nobody_needs(spool, folder, sums)
+    export_directory(folder / "configuration")
+    for path in sorted((folder / "configuration").rglob("*")):
+        if path.is_file():
+            sums[str(path.relative_to(folder))] = sum_of(path)
+    key = Path(settings.DATA_DIR) / "secret_key"
+    if key.exists():
+        sums["secret_key"] = copy(key, folder / "secret_key")
+    write_sums(folder, sums)
+    os.sync()
+    say("reading it back")
+    for problem in differing(folder, sums):
+        raise BackupProblem(f"the backup could not be verified: {problem}")
+    files = sum(1 for one in sums if one.startswith("spool/"))
+    size = sum((folder / one).stat().st_size for one in sums)
+    manifest: dict[str, Any] = {
+        "format": FORMAT,
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "database": name,
+        "states": counts,
+        "files": files,
+        "bytes": size,
+        "sums": sum_of(folder / SUMS),
+    }
+    # Last: what has no manifest is no finished backup.
+    write_private(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+    os.sync()
+    _note(folder)
+    return Made(folder, files, size, counts)
+
+
+def _usable(folder: Path) -> None:
+    inside = Path(settings.DATA_DIR) / "spool"
+    if folder.resolve().is_relative_to(inside.resolve()):
+        raise BackupProblem(f"{folder} is inside the spool that is to be saved; name a folder elsewhere")
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise BackupProblem(f"{folder} is not empty; a backup never overwrites anything: name a new folder")
+    above = next(each for each in (folder, *folder.resolve().parents) if each.exists())
+    needed = sum(path.stat().st_size for path in _database_files()) + _spool_bytes(inside)
+    free = shutil.disk_usage(above).free
+    if free < needed:
+        raise BackupProblem(f"{above} has {free >> 20} MiB free; the backup needs {(needed >> 20) + 1} MiB")
+
+
+def _database_files() -> Iterator[Path]:
+    file = sqlite_file()
+    if file is not None:
+        yield from (path for path in (file, file.with_name(f"{file.name}-wal")) if path.exists())
+
+
+def _spool_bytes(spool: Path) -> int:
+    total = 0
+    for folder, _, names in os.walk(spool):
+        for name in names:
+            try:
+                total += os.stat(os.path.join(folder, name)).st_size
+            except FileNotFoundError:
+                continue
+    return total
+
+
+def _copy_spool(spool: Spool, folder: Path, sums: dict[str, str]) -> None:
+    """Copy what has no copy yet; a file that goes away meanwhile has had its time."""
+    paths = [*map(spool.path, spool.ids()), *map(PreparedFiles(spool.root).path, PreparedFiles(spool.root).names(0))]
+    for path in paths:
+        name = f"spool/{path.relative_to(spool.root)}"
+        if name not in sums:
+            try:
+                sums[name] = copy(path, folder / name)
+            except FileNotFoundError:
+                continue
+
+
+def _drop_what_nobody_needs(spool: Spool, folder: Path, sums: dict[str, str]) -> None:
+    """Leave out files that were removed meanwhile with their rows: restored, they would be adopted and sent again."""
+    gone = [name for name in sums if name.startswith("spool/") and not (spool.root / name[len("spool/") :]).exists()]
+    for at in range(0, len(gone), _CHUNK):
+        chunk = {int(Path(name).stem): name for name in gone[at : at + _CHUNK] if Path(name).stem.isdecimal()}
+        known = set(QueueItem.objects.filter(received_id__in=chunk).values_list("received_id", flat=True))
+        for identifier in chunk.keys() - known:
+            (folder / chunk[identifier]).unlink()
+            del sums[chunk[identifier]]
+
+
+def _note(folder: Path) -> None:
+    path = Path(settings.DATA_DIR) / NEWEST
+    draft = path.with_name(f".{NEWEST}")
+    draft.write_text(f"{folder.resolve()}\n", encoding="utf-8")
+    draft.rename(path)

@@ -1,0 +1,192 @@
+"""Make a lost or damaged database anew: configuration from a backup or an export, the queue from the spool."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from django.conf import settings
+from django.core.management import call_command
+from django.db import DatabaseError, connection
+
+from routing.backup.copies import BackupProblem
+from routing.backup.kept import FOLDER as KEPT_CONFIGURATION
+from routing.backup.make import MANIFEST, NEWEST
+from routing.backup.restore import nobody_may_run, read_backup, restore_database
+from routing.configuration.apply import import_directory
+from routing.core.ae_title import Meaning
+from routing.database_file import damage, is_new, sqlite_file
+from routing.engine.adopt import adopt
+from routing.engine.directory import Directory
+from routing.engine.process import open_spool
+from routing.engine.receive import instance_in
+from routing.engine.reconcile import fail_missing
+from routing.models import KnownSender, Node, QueueItem
+from scripts_app.configuration.problem import ConfigurationError
+from scripts_app.core.dataset.file_meta import NotPart10
+from scripts_app.models import LuaEntry
+
+
+@dataclass
+class Recovery:
+    """What came of it."""
+
+    source: str = ""
+    """Where the configuration came from, in words."""
+    moved_to: Path | None = None
+    """Where the damaged database is now."""
+    adopted: int = 0
+    missing: int = 0
+    """Items of the backup whose file is gone from the spool."""
+    unreadable: set[int] = field(default_factory=set)
+    placeholders: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """What nobody can make again, one sentence each."""
+
+
+def recover(
+    source: Path | None,
+    *,
+    without_configuration: bool = False,
+    pause: bool = False,
+    spool_is_lost: bool = False,
+    say: Callable[[str], None],
+) -> Recovery:
+    """
+    Put a new database in the place of one that is lost or damaged.
+
+    ``source`` is a backup or a configuration directory; None: the newest
+    backup that this data folder knows of, else the configuration that
+    housekeeping keeps.  BackupProblem when the database is in order, or when
+    there is no configuration and nobody said to go on without.
+    """
+    nobody_may_run()
+    done = Recovery()
+    path = sqlite_file()
+    what = damage(path, whole=True) if path is not None and path.exists() else ""
+    if not what and not is_new() and _items():
+        if not spool_is_lost:
+            raise BackupProblem(
+                "the database is in order and holds items: there is nothing to recover (a start adopts files without"
+                " rows). Was the spool lost? Then say so with --spool-is-lost"
+            )
+        spool = open_spool(lost=True)
+        done.missing = fail_missing(spool, actor="recovery")
+        done.source = "the database as it is"
+        return done
+    source = source or _found()
+    if source is None and not without_configuration:
+        raise BackupProblem(
+            "neither a backup nor an export of the configuration was found: name one with --from, or go on"
+            " with --without-configuration (nodes are then made from the called AE titles of the images, paused)"
+        )
+    backup = read_backup(source) if source is not None and (source / MANIFEST).exists() else None
+    if what and path is not None:
+        say(f"the database is damaged ({what.splitlines()[0]}) and is moved aside")
+        done.moved_to = _move_aside(path)
+    if backup is not None:
+        say(f"loading the database of the backup of {backup.manifest['made_at']}")
+        restore_database(backup, pause=pause)
+        done.source = f"the backup {backup.folder} of {backup.manifest['made_at']}"
+    else:
+        call_command("migrate", interactive=False, verbosity=0)
+        if source is not None:
+            say(f"reading the configuration {source}")
+            _import(source)
+            done.source = f"the configuration directory {source}"
+    _adopt(done, placeholders=backup is None and source is None, say=say)
+    if pause:
+        Node.objects.update(paused=True)
+    done.lost = list(_lost(from_backup=backup is not None))
+    return done
+
+
+def _items() -> int:
+    try:
+        return QueueItem.objects.count()
+    except DatabaseError:
+        # Tables of another version, or half of them: what a migration that was broken off leaves.
+        return 0
+
+
+def _found() -> Path | None:
+    """The newest backup that is still there, or the kept export."""
+    data = Path(settings.DATA_DIR)
+    note = data / NEWEST
+    if note.exists():
+        backup = Path(note.read_text(encoding="utf-8").strip())
+        if (backup / MANIFEST).exists():
+            return backup
+    kept = data / KEPT_CONFIGURATION
+    return kept if (kept / "nodes.yml").exists() else None
+
+
+def _move_aside(path: Path) -> Path:
+    """The database with its journals in a folder of its own: the journal of one belongs to no other."""
+    connection.close()
+    folder = path.parent / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    folder.mkdir(mode=0o700)
+    for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
+        if file.exists():
+            file.rename(folder / file.name)
+    path.touch(mode=0o600)
+    return folder
+
+
+def _import(folder: Path) -> None:
+    try:
+        import_directory(folder, actor="recover")
+    except ConfigurationError as error:
+        raise BackupProblem(f"{folder}: {error.problems[0]} ({len(error.problems)} in all)") from error
+
+
+def _adopt(done: Recovery, *, placeholders: bool, say: Callable[[str], None]) -> None:
+    service = settings.CAPACITOR
+    spool = open_spool(lost=True)
+    directory = Directory(service.ae_title, service.ae_title_prefix, age=0)
+    if placeholders:
+        titles = set()
+        for identifier in spool.ids():
+            try:
+                titles.add(instance_in(spool.path(identifier), identifier).called_ae_title)
+            except (NotPart10, OSError):
+                continue
+        done.placeholders = _make_nodes(titles, directory)
+    say("making rows from the files of the spool")
+    done.adopted = adopt(spool, directory, since=None, unreadable=done.unreadable)
+    done.missing = fail_missing(spool, actor="recovery")
+
+
+def _make_nodes(titles: set[str], directory: Directory) -> list[str]:
+    """Paused nodes for called AE titles that mean none, so that their images wait instead of failing."""
+    made = []
+    prefix = settings.CAPACITOR.ae_title_prefix
+    for title in sorted(titles):
+        target = directory.resolve(title)
+        if target.meaning is Meaning.UNKNOWN and target.ae_title:
+            name = (target.ae_title.removeprefix(prefix) if prefix else "") or target.ae_title
+            Node.objects.create(ae_title=name, paused=True, description="recovered: set host and port, then resume")
+            made.append(name)
+    return made
+
+
+def _lost(*, from_backup: bool) -> list[str]:
+    if from_backup:
+        lost = [
+            "what people and workers did after the backup: their changes, the history, the audit log",
+            "which images left the queue after the backup: those whose files are still here are sent again",
+        ]
+    else:
+        lost = [
+            "history, attempts, logs and audit log",
+            "which images had been delivered, dropped, rejected or failed: all files of the spool are queued as New",
+            "users and their roles (the first start makes the user admin again)",
+            "what scripts kept in study and series",
+        ]
+        if not KnownSender.objects.exists():
+            lost.append("known senders: allow each on the dashboard when it calls")
+        if not LuaEntry.objects.exists():
+            lost.append("scripts: put them back, then prepare again what waits, BEFORE a node is resumed")
+    return lost

@@ -1,0 +1,85 @@
+"""The SQLite file itself: is it damaged, or lost while images wait in the spool?  Asked before anything starts."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from django.conf import settings
+from django.db import Error as DatabaseProblem
+from django.db import connection
+
+_CHECKED_WHOLE = 1 << 30
+"""Bytes of a database up to which each of its pages is read at a start, which takes some seconds at the most."""
+RECOVERY = (
+    "The images in the spool are safe. Stop everything, then run manage.py recover"
+    " (docs/manual/backup-and-recovery.md says what it does)"
+)
+
+
+class DatabaseInDanger(Exception):
+    """Nothing may start on this database; the text says why and what to do."""
+
+
+def sqlite_file() -> Path | None:
+    """The file of the database; None where a server keeps it."""
+    if connection.vendor != "sqlite":
+        return None
+    return Path(settings.DATABASES["default"]["NAME"])
+
+
+def damage(path: Path, *, whole: bool = False) -> str:
+    """
+    What is wrong with an SQLite file, in SQLite's words; empty when nothing is.
+
+    Of a very large file only the schema is read, unless ``whole``.  A file of
+    no bytes is no damaged one: it has no tables yet.
+    """
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)) as database:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            if whole or path.stat().st_size <= _CHECKED_WHOLE:
+                (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
+                return "" if verdict == "ok" else str(verdict)
+    except sqlite3.OperationalError as error:
+        # Away, locked or not readable is not damaged; whoever uses it will say so.
+        return "" if "disk i/o" not in str(error).casefold() else str(error)
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return ""
+
+
+def is_new() -> bool:
+    """Whether the database has no tables yet."""
+    return not connection.introspection.table_names()
+
+
+def spool_has_images(spool: Path) -> bool:
+    return next(spool.glob("[0-9]*/[0-9]*/*.dcm"), None) is not None
+
+
+def look() -> None:
+    """
+    DatabaseInDanger when the database is damaged, or has no tables although images wait.
+
+    To start on an empty database would take the images in for nodes that it
+    does not know, and show them all as failed.
+    """
+    path = sqlite_file()
+    what = damage(path) if path is not None and path.exists() else ""
+    if what:
+        raise DatabaseInDanger(f"the database {path and path.name} is damaged ({what.splitlines()[0]}). {RECOVERY}")
+    if is_new() and spool_has_images(Path(settings.DATA_DIR) / "spool"):
+        raise DatabaseInDanger(f"the database is empty, but the spool holds images: was it lost? {RECOVERY}")
+
+
+def look_where_it_answers() -> None:
+    """As ``look``, but a database that is away or busy is no danger: a listener receives without it."""
+    try:
+        look()
+    except DatabaseProblem:
+        return
+    finally:
+        # Children of a worker are forked after this; a connection must not be shared.
+        connection.close()

@@ -1,0 +1,48 @@
+"""What is found when the service starts: do rows and files agree, and what was done where they did not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from routing.core.states import QueueEvent, QueueState
+from routing.models import QueueItem
+from routing.prepared_files import PreparedFiles
+from routing.record import record_for
+from routing.spool import Spool, SpoolGone
+
+MISSING = "the received file is missing from the spool"
+_CHUNK = 500
+
+
+def fail_missing(spool: Spool, *, actor: str) -> int:
+    """
+    Fail the items that wait for a file that is not there; returns how many.
+
+    SpoolGone when it is not the files that are missing but the spool.
+    """
+    failed = 0
+    for chunk in _waiting():
+        lost = [row["id"] for row in chunk if not _needed(spool, row).exists()]
+        if spool.gone:
+            raise SpoolGone(spool.root)
+        items = QueueItem.objects.filter(id__in=lost, lease_owner="")
+        moved = record_for(items, QueueEvent.GAVE_UP, actor=actor, note=MISSING, columns={"last_error": MISSING})
+        failed += moved.moved
+    return failed
+
+
+def _waiting() -> Iterator[Sequence[Mapping[str, Any]]]:
+    last = 0
+    items = QueueItem.objects.waiting().filter(purged_at=None, lease_owner="").order_by("id")
+    while chunk := list(items.filter(id__gt=last).values("id", "received_id", "state", "prepared_file")[:_CHUNK]):
+        yield chunk
+        last = chunk[-1]["id"]
+
+
+def _needed(spool: Spool, row: Mapping[str, Any]) -> Path:
+    """The file that the next step reads."""
+    if row["state"] == QueueState.PREPARED and row["prepared_file"]:
+        return PreparedFiles(spool.root).path(row["prepared_file"])
+    return spool.path(row["received_id"])

@@ -4,7 +4,6 @@ import os
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path
@@ -15,14 +14,13 @@ settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
 # The apps must be loaded before anything below imports a model.
 pages = get_asgi_application()
 
+from capacitor_web.same_origin import SameOrigin  # noqa: E402
 from routing.consumers import LiveConsumer  # noqa: E402
 
 application = ProtocolTypeRouter(
     {
         "http": pages,
         # A page of another site must not open the socket with this site's cookie.
-        "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter([path("ws/live/", LiveConsumer.as_asgi())]))
-        ),
+        "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([path("ws/live/", LiveConsumer.as_asgi())]))),
     }
 )

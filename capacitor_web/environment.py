@@ -19,6 +19,7 @@ from capacitor_web.setting_kinds import (
     FLAG,
     FOLDER,
     NAMES,
+    NETWORKS,
     PORT,
     SECONDS,
     SECRET,
@@ -163,6 +164,15 @@ class Environment:
     )
     trusted_origins: tuple[str, ...] = setting(
         "CAPACITOR_TRUSTED_ORIGINS", NAMES, (), "origins of forms behind a proxy, such as `https://router.example`"
+    )
+    trusted_proxies: tuple[str, ...] = setting(
+        "CAPACITOR_TRUSTED_PROXIES",
+        NETWORKS,
+        (),
+        "addresses or networks of proxies whose X-Forwarded-For tells the visitor's address",
+    )
+    idle_seconds: int = setting(
+        "CAPACITOR_IDLE_SECONDS", number(0, DAY, "seconds"), 900, "log out who has done nothing for so long; 0: never"
     )
     https: bool = setting("CAPACITOR_HTTPS", FLAG, False, "the site is reached by https only (behind a proxy)")
     redis_url: str = setting(

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from routing.counts import forget_all
 
@@ -12,6 +12,8 @@ POLICY = (
     "connect-src 'self' ws://{host} wss://{host}; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
+
+METHODS = ("GET", "HEAD", "POST")
 
 
 class ContentSecurityPolicyMiddleware:
@@ -43,6 +45,15 @@ def seen_at_once(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
         if request.method == "POST":
             forget_all()
         return response
+
+    return answer
+
+
+def known_methods_only(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Refuse what no page knows; Django's own pages would take any other method for a GET."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        return get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
 
     return answer
 

@@ -1,6 +1,7 @@
 """The kinds of values that a setting can have: how each is read from text, and what is wrong with a bad one."""
 
 import difflib
+import ipaddress
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -91,6 +92,16 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
+def _networks(text: str) -> tuple[str, ...]:
+    names = _words(text)
+    for name in names:
+        try:
+            ipaddress.ip_network(name, strict=False)
+        except ValueError:
+            raise ValueError(f"must be addresses or networks such as 192.0.2.0/24; {name!r} is none") from None
+    return names
+
+
 TEXT = Kind("text", str)
 SECRET = Kind("text", str, secret=True)
 ADDRESS = Kind("address", str)
@@ -101,5 +112,6 @@ FLAG = Kind("1 or 0", _flag)
 FOLDER = Kind("folder", _path)
 ZONE = Kind("time zone", _zone)
 NAMES = Kind("names, comma between", _words)
+NETWORKS = Kind("addresses, comma between", _networks)
 PORT = number(0, 65535, "port")
 SECONDS = number(1, 86400 * 366, "seconds")

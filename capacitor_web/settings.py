@@ -35,14 +35,17 @@ INSTALLED_APPS = [
     "capacitor_web.apps.CapacitorWebConfig",
 ]
 MIDDLEWARE = [
+    "capacitor_web.sessions.real_address",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "capacitor_web.middleware.ContentSecurityPolicyMiddleware",
+    "capacitor_web.middleware.known_methods_only",
     "capacitor_web.middleware.seen_at_once",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "capacitor_web.sessions.sessions_end",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -86,6 +89,7 @@ LOGOUT_REDIRECT_URL = "login"
 # Locked for user and address together: locking the user alone would let anybody lock out an operator.
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
+AXES_RESET_ON_SUCCESS = True
 AXES_COOLOFF_TIME = 0.25
 """Hours."""
 AXES_VERBOSE = False

@@ -8,6 +8,7 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-        from routing import workshop
+        from routing import accounts, workshop
 
         workshop.connect()
+        accounts.connect()

@@ -1,13 +1,27 @@
 """While a page is open: tell it that something changed.  What changed, the page fetches itself."""
 
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
 from typing import Any
 
+from channels.auth import get_user
+from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import DatabaseError
 
 from routing.live import GROUP, watcher
+from routing.session_age import is_over
 
 NOT_LOGGED_IN = 4401
 """Close code of our own (RFC 6455 7.4.2), after the HTTP status."""
+OTHER_RIGHTS = 4403
+"""The person's rights have changed; the page may connect again with those it has now."""
+LOOK_EVERY = 30.0
+"""Seconds between two looks whether the person may still listen."""
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -15,15 +29,21 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
 
     async def connect(self) -> None:
         self.entered = False
+        self.guard: asyncio.Task[None] | None = None
         if not self.scope["user"].is_authenticated:
             await self.close(NOT_LOGGED_IN)
             return
+        rights = await _rights(self.scope["user"]) if "session" in self.scope else frozenset()
         await self.channel_layer.group_add(GROUP, self.channel_name)
         await self.accept()
         watcher.enter()
         self.entered = True
+        if "session" in self.scope:
+            self.guard = asyncio.get_running_loop().create_task(self._look_after(rights))
 
     async def disconnect(self, code: int) -> None:
+        if self.guard is not None:
+            self.guard.cancel()
         if self.entered:
             self.entered = False
             watcher.leave()
@@ -35,3 +55,32 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     async def changed(self, event: dict[str, Any]) -> None:
         """A tick from the watcher."""
         await self.send(text_data="changed")
+
+    async def _look_after(self, rights: frozenset[str]) -> None:
+        """Close when the session has ended (log-out, new password, age, deactivation), or the rights are others."""
+        key = self.scope["session"].session_key
+        while True:
+            await asyncio.sleep(LOOK_EVERY)
+            try:
+                user = await _listener(key)
+                now = await _rights(user)
+            except DatabaseError:
+                # Who may listen is not known for the moment; nothing is told meanwhile either.
+                continue
+            if not user.is_authenticated or now != rights:
+                await self.close(OTHER_RIGHTS if user.is_authenticated else NOT_LOGGED_IN)
+                return
+
+
+async def _listener(session_key: str) -> User | AnonymousUser:
+    """Whose session this is now; nobody's when it has ended."""
+    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    if await database_sync_to_async(is_over)(store):
+        return AnonymousUser()
+    user: User | AnonymousUser = await get_user({"session": store})
+    return user
+
+
+@database_sync_to_async  # type: ignore[untyped-decorator]
+def _rights(user: User | AnonymousUser) -> frozenset[str]:
+    return frozenset(user.get_all_permissions())

@@ -1,4 +1,4 @@
-// The queue: ticked rows that survive a refresh, keys, the question before an action, and the time for Undo.
+// The queue: ticked rows that survive a refresh, and keys.
 "use strict";
 
 (() => {
@@ -53,9 +53,6 @@
       tell();
     } else if (box.matches("#pick-matching")) {
       tell();
-    } else if (box.matches("[data-close]") && box.closest("dialog")) {
-      event.preventDefault();
-      box.closest("dialog").close();
     }
   });
 
@@ -63,32 +60,14 @@
   document.addEventListener("htmx:beforeSwap", () => {
     everything = Boolean(find("#pick-matching")?.checked);
   });
-  document.addEventListener("htmx:afterSwap", (event) => {
-    const ask = find("#ask");
-    if (event.detail.target === ask && !ask.open) ask.showModal();
-  });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target === find("#ask")) return;
     const again = new URLSearchParams(event.detail.requestConfig?.path?.split("?")[1]).has("rows");
     const matching = find("#pick-matching");
     if (matching && again) matching.checked = everything;
     tell();
-    expire();
   });
-  document.addEventListener("htmx:afterRequest", (event) => {
-    const ask = find("#ask");
-    if (event.target.id !== "question" || !event.detail.successful) return;
-    // A question comes back as a question when something is missing.
-    if (event.detail.xhr.getResponseHeader("X-Question")) return;
-    ticked.clear();
-    ask?.close();
-  });
-
-  function expire() {
-    const toast = find(".toast[data-until]");
-    if (toast && Date.now() > new Date(toast.dataset.until)) toast.remove();
-  }
-  setInterval(expire, 500);
+  document.addEventListener("question-answered", () => ticked.clear());
 
   function go(step) {
     const all = rows();
@@ -128,5 +107,4 @@
   });
 
   tell();
-  expire();
 })();

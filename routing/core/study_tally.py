@@ -68,6 +68,13 @@ class Tally:
         return self.failed + self.rejected + self.expired
 
     @property
+    def states(self) -> dict[QueueState, int]:
+        """Counts by state, as far as they are told apart here: what waits may be New or Prepared."""
+        waiting = dict.fromkeys(_WAITING, self.waiting)
+        stuck = dict(zip(_STUCK, (self.failed, self.rejected, self.expired), strict=True))
+        return {**waiting, **stuck, QueueState.DELIVERED: self.delivered, QueueState.DROPPED: self.dropped}
+
+    @property
     def progress(self) -> Progress:
         if self.stuck:
             return Progress.STUCK

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms, template
 from django.db import models
 from django.template.context import RequestContext
+from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from routing.models import OperatorAction
@@ -61,3 +65,11 @@ def sortable(context: RequestContext, label: str, name: str, look: str = "") -> 
         label,
         sign,
     )
+
+
+@register.simple_tag
+def ask_address(action: str, back: str, **meant: Any) -> str:
+    """The question about an action: for an item (``ids``), or for what a filter matches; then back to that page."""
+    chosen = {name: value for name, value in meant.items() if value}
+    scope = {} if "ids" in chosen else {"scope": "matching"}
+    return f"{reverse('queue_ask')}?{urlencode({**chosen, 'action': action, **scope, 'back': back})}"

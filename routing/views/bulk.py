@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-
-from django.http import QueryDict
+from typing import NamedTuple
 
 from routing.core.states import QueueEvent, QueueState, sources
 from routing.models import QueueItem
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action
 from routing.querysets import QueueItemQuerySet
-from routing.queue_filter import STUCK, QueueFilter
+from routing.queue_filter import STUCK
 
 LABELS = {
     Action.RETRY: "Retry",
@@ -50,7 +49,6 @@ DONE = {
 }
 BY_SCRIPTS = (QueueEvent.PREPARE_AGAIN, QueueEvent.REPLAYED)
 """What lets the scripts run again."""
-SCOPES = ("ticked", "series", "study", "matching")
 SAMPLE = 5
 
 
@@ -64,6 +62,24 @@ class BulkOffer:
     @property
     def label(self) -> str:
         return LABELS[self.action]
+
+
+@dataclass(frozen=True, slots=True)
+class Chance:
+    """Whether an action is possible for some of a selection."""
+
+    action: Action
+    able: int
+    refusal: str
+    """Why not for the others, or the most of them."""
+
+    @property
+    def label(self) -> str:
+        return LABELS[self.action]
+
+    @property
+    def effect(self) -> str:
+        return EFFECTS[self.action]
 
 
 @dataclass(slots=True)
@@ -103,66 +119,102 @@ def _meaningless(action: Action, state: QueueState) -> str:
     return f"“{LABELS[action]}” means nothing for items that are {state}"
 
 
-def scoped(scope: str, ticked: Sequence[int], chosen: QueueFilter, upto: int | None) -> QueueItemQuerySet:
-    """
-    The items that are meant: those ticked, the whole of their series or studies, or all that the filter matches.
-
-    ``upto`` leaves out what came in after the question was asked.
-    """
-    items = QueueItem.objects.all()
-    if scope == "matching":
-        items = chosen.matching(items)
-        return items if upto is None else items.filter(pk__lte=upto)
-    column = {"study": "study_instance_uid", "series": "series_instance_uid"}.get(scope)
-    if column is None:
-        return items.filter(pk__in=ticked)
-    some = items.filter(pk__in=ticked).exclude(study_instance_uid="")
-    studies = list(some.order_by().values_list("study_instance_uid", flat=True).distinct())
-    # The study has an index, the series alone has none.
-    items = items.filter(study_instance_uid__in=studies)
-    if column == "series_instance_uid":
-        items = items.filter(series_instance_uid__in=list(some.order_by().values_list(column, flat=True).distinct()))
-    return items if upto is None else items.filter(pk__lte=upto)
-
-
 def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
     """Look at every item that is meant, and say what would become of it."""
-    columns = ("pk", "state", "destination_ae_title", "received_id", "replay_of", "prepared_at", "purged_at")
-    rows = list(items.order_by("pk").values_list(*columns, "lease_owner", "created_at")[: MOST_AT_ONCE + 1])
-    told = Prospect([row[0] for row in rows[:MOST_AT_ONCE]], more=len(rows) > MOST_AT_ONCE)
+    rows = _rows(items)
+    told = Prospect([row.pk for row in rows[:MOST_AT_ONCE]], more=len(rows) > MOST_AT_ONCE)
     sample: list[int] = []
     refusals, destinations = Counter[str](), Counter[str]()
-    for pk, state, destination, received, replayed, prepared, purged, owner, created in rows[:MOST_AT_ONCE]:
-        copy = received != pk and replayed is None
-        refusal = _refusal(action, QueueState(state), copy, prepared is None, purged is not None, owner)
-        if refusal:
+    for row in rows[:MOST_AT_ONCE]:
+        if refusal := _refusal(action, row):
             refusals[refusal] += 1
             continue
         told.able += 1
-        told.held += bool(owner)
-        destinations[destination] += 1
-        told.oldest = min(told.oldest or created, created)
+        told.held += bool(row.owner)
+        destinations[row.destination] += 1
+        told.oldest = min(told.oldest or row.created_at, row.created_at)
         if len(sample) < SAMPLE:
-            sample.append(pk)
+            sample.append(row.pk)
     # Templates ask a Counter for its "items" and are told that there are none of that name.
     told.refusals, told.destinations = dict(refusals), dict(destinations)
     told.sample = list(QueueItem.objects.filter(pk__in=sample).defer("recipe").order_by("pk"))
     return told
 
 
-def _refusal(action: Action, state: QueueState, copy: bool, unprepared: bool, purged: bool, owner: str) -> str:
+def chances(items: QueueItemQuerySet) -> dict[Action, Chance]:
+    """For each action how many of the items it is possible for, and the most frequent reason against the others."""
+    rows = _rows(items)[:MOST_AT_ONCE]
+    found = {}
+    for action in Action:
+        refusals = Counter(_refusal(action, row) for row in rows)
+        able = refusals.pop("", 0)
+        found[action] = Chance(action, able, next((why for why, _ in refusals.most_common(1)), ""))
+    return found
+
+
+def item_offers(item: QueueItem) -> list[BulkOffer]:
+    """What is asked about first, of one item; its other buttons act at once."""
+    row = _Row(*(getattr(item, name) for name in _COLUMNS))
+    return [BulkOffer(action, _refusal(action, row)) for action in (Action.REPLAY, Action.REDIRECT, Action.DELETE)]
+
+
+def study_offers(counts: Mapping[QueueState, int]) -> list[BulkOffer]:
+    """The buttons of a study or series with so many items in each state."""
+    there = {state for state in QueueState if counts.get(state)}
+    return [
+        BulkOffer(action, "" if there & set(states_of(action)) else f"nothing of it is {_one_of(states_of(action))}")
+        for action in Action
+    ]
+
+
+def _one_of(states: Sequence[QueueState]) -> str:
+    *others, last = states
+    return f"{', '.join(others)} or {last}" if others else str(last)
+
+
+def _rows(items: QueueItemQuerySet) -> list[_Row]:
+    """At most one more than an action moves, oldest first."""
+    return [_Row(*row) for row in items.order_by("pk").values_list(*_COLUMNS)[: MOST_AT_ONCE + 1]]
+
+
+_COLUMNS = (
+    *("pk", "state", "destination_ae_title", "received_id", "replay_of", "prepared_at", "purged_at"),
+    *("lease_owner", "created_at"),
+)
+
+
+class _Row(NamedTuple):
+    """What decides whether an action is possible, in the order of _COLUMNS."""
+
+    pk: int
+    state: str
+    destination: str
+    received_id: int
+    replay_of: int | None
+    prepared_at: datetime | None
+    purged_at: datetime | None
+    owner: str
+    created_at: datetime
+
+    @property
+    def is_copy(self) -> bool:
+        return self.received_id != self.pk and self.replay_of is None
+
+
+def _refusal(action: Action, row: _Row) -> str:
     """The same conditions as those of ``routing.record``, in words; empty when it is possible."""
+    state, unprepared = QueueState(row.state), row.prepared_at is None
     if state not in states_of(action):
         return f"already {state}" if _leads_to(action) is state else f"{state}: “{LABELS[action]}” means nothing there"
     event = EVENTS.get(action) or (QueueEvent.PREPARE_AGAIN if unprepared else QueueEvent.SEND_AGAIN)
     if event in (*BY_SCRIPTS, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED):
-        if purged:
+        if row.purged_at is not None:
             return "the file has been removed"
-        if event in BY_SCRIPTS and copy:
+        if event in BY_SCRIPTS and row.is_copy:
             return "a copy meets no script again; its original does"
         if event not in BY_SCRIPTS and unprepared:
             return "the scripts have not finished it"
-    if event in (QueueEvent.REDIRECTED, QueueEvent.TRY_NOW) and owner:
+    if event in (QueueEvent.REDIRECTED, QueueEvent.TRY_NOW) and row.owner:
         return "in progress"
     return ""
 
@@ -170,9 +222,3 @@ def _refusal(action: Action, state: QueueState, copy: bool, unprepared: bool, pu
 def _leads_to(action: Action) -> QueueState | None:
     ends = {Action.FAIL: QueueState.FAILED, Action.REJECT: QueueState.REJECTED, Action.DELETE: QueueState.DROPPED}
     return ends.get(action)
-
-
-def read_ids(query: QueryDict, most: int) -> list[int]:
-    """The ticked rows."""
-    found = [text for text in query.getlist("ids") if text.isascii() and text.isdecimal() and len(text) <= 18]
-    return [int(text) for text in found[:most]]

@@ -10,8 +10,10 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from routing.dicom.status import describe
-from routing.models import PrepareReport, QueueItem
+from routing.models import OperatorAction, OperatorStep, PrepareReport, QueueItem
+from routing.operator_actions import last_undoable
 from routing.sight import Sight
+from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
 from routing.views.neighbours import neighbours
 from routing.views.offers import offers
@@ -55,6 +57,7 @@ def _item(item_id: int) -> QueueItem:
 def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     """Everything the page tells of one item."""
     report = _report(item)
+    siblings = QueueItem.objects.filter(received_id=item.received_id).order_by("id").defer("recipe")
     outputs = output_changes(report.outputs, item.destination_ae_title) if report else []
     history = list(item.history.select_related("item"))
     before = [item.created_at, *(entry.at for entry in history)]
@@ -62,7 +65,8 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     return {
         "sight": Sight.of(request.user),
         "item": item,
-        "offers": offers(item) if request.user.has_perm("routing.operate_queue") else [],
+        "replays": siblings.filter(replay_of=item.pk),
+        **(_buttons(item, request) if request.user.has_perm("routing.operate_queue") else {}),
         "history": [(entry, entry.at - earlier) for entry, earlier in zip(history, before, strict=False)],
         "received": bool(history) and not history[0].from_state,
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
@@ -72,6 +76,23 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "log_lines": lines[:LOG_LINES][::-1],
         "log_cut": len(lines) > LOG_LINES,
     }
+
+
+def _buttons(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
+    return {
+        "offers": offers(item),
+        "asks": item_offers(item),
+        "undoable": _undoable(item, request.user.get_username()),
+    }
+
+
+def _undoable(item: QueueItem, actor: str) -> OperatorAction | None:
+    """What this person may still take back of what they did to this image's items."""
+    done = last_undoable(actor)
+    if done is None:
+        return None
+    same_image = QueueItem.objects.filter(received_id=item.received_id).order_by().values("pk")
+    return done if OperatorStep.objects.filter(action=done, item_id__in=same_image).exists() else None
 
 
 def _report(item: QueueItem) -> PrepareReport | None:

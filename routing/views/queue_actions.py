@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from routing.core.states import QueueState, next_state
@@ -13,6 +14,7 @@ from routing.models import OperatorAction, QueueItem
 from routing.operator_actions import EVENTS, Action, last_undoable, perform
 from routing.sight import Sight
 from routing.views.item import draw_item
+from routing.views.neighbours import filter_of
 from routing.views.offers import LABELS, offers
 from routing.views.request import HtmxHttpRequest
 
@@ -55,7 +57,8 @@ def _act(request: HttpRequest, item_id: int, action: Action) -> HttpResponse:
     item = QueueItem.objects.select_related("node", "script_version").get(pk=item_id)
     _tell(operator, before, action, done)
     if not operator.htmx:
-        return redirect("queue_item", item_id)
+        query = filter_of(operator.GET).urlencode()
+        return redirect(reverse("queue_item", args=[item_id]) + (f"?{query}" if query else ""))
     if operator.htmx.target == f"row-{item_id}":
         # Only the queue's own rows have boxes to tick, and a place for the offer to undo.
         context = {

@@ -11,18 +11,24 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from routing.models import Node, OperatorAction, QueueItem
-from routing.operator_actions import MOST_AT_ONCE, Action, TooLate, perform, undo
-from routing.queue_filter import QueueFilter
+from routing.core.states import WISHES
+from routing.models import Node, OperatorAction
+from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
 from routing.sight import Sight
-from routing.views.bulk import DONE, EFFECTS, LABELS, SCOPES, prospect, read_ids, scoped
-from routing.views.queue import OPERATE, PAGE, draw_queue
+from routing.views.bulk import DONE, EFFECTS, LABELS, chances, prospect
+from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
+from routing.views.selection import SCOPES, Selection, filter_alone, number, way_back
 
 TYPED_FROM = 100
 """A deletion of more items wants the number typed."""
-_OURS = ("action", "scope", "ids", "upto", "rows", "more", "before", "after")
-"""Parameters that are no part of the filter."""
+MOVE = "move"
+"""The question before the question: where to."""
+MOVES = (
+    *((state.value, action) for state, wish in WISHES.items() for action, event in EVENTS.items() if event is wish),
+    ("another destination", Action.REDIRECT),
+)
+"""Every state that a person can bring items into, and the action that does it."""
 
 
 @require_GET
@@ -30,6 +36,8 @@ _OURS = ("action", "scope", "ids", "upto", "rows", "more", "before", "after")
 def queue_ask(request: HttpRequest) -> HttpResponse:
     """Say what an action would do, before anything is done."""
     operator = cast(HtmxHttpRequest, request)
+    if operator.GET.get("action") == MOVE:
+        return _where_to(operator)
     return _question(operator, operator.GET)
 
 
@@ -41,10 +49,9 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     given, action = operator.POST, _action(operator.POST)
     if action is None or given.get("scope") not in SCOPES:
         return HttpResponseBadRequest("No such action.")
-    chosen = QueueFilter(operator.GET, sight=Sight.of(operator.user))
-    items = scoped(given["scope"], read_ids(given, PAGE), chosen, _number(given.get("upto")))
-    told = prospect(action, items)
-    node = Node.objects.filter(pk=_number(given.get("node")) or 0, role=Node.Role.STORAGE).first()
+    meant = Selection.read(operator.GET, given, Sight.of(operator.user), asking=False)
+    told = prospect(action, meant.items())
+    node = Node.objects.filter(pk=number(given.get("node")) or 0, role=Node.Role.STORAGE).first()
     wrong = ""
     if action is Action.REDIRECT and node is None:
         wrong = "Choose the node that they go to."
@@ -56,12 +63,13 @@ def queue_act(request: HttpRequest) -> HttpResponse:
         action,
         told.ids,
         actor=operator.user.get_username(),
-        scope=_filter(operator.GET).urlencode() if given["scope"] == "matching" else _those(given["scope"], told.total),
+        scope=meant.filter.urlencode() if meant.scope == "matching" else _those(meant.scope, told.total),
+        subject=meant.subject,
         note=given.get("note", "").strip(),
         node=node if action is Action.REDIRECT else None,
     )
     _tell(operator, done, told.total, told.more)
-    return _list(operator)
+    return _back(operator, meant.back)
 
 
 @require_POST
@@ -70,41 +78,42 @@ def queue_undo(request: HttpRequest, action_id: int) -> HttpResponse:
     """Take one's own last action back, as far as nothing else has happened meanwhile."""
     operator = cast(HtmxHttpRequest, request)
     done = get_object_or_404(OperatorAction, pk=action_id, actor=operator.user.get_username())
+    way = way_back(operator.POST.get("back", ""))
     try:
         back = undo(done)
     except TooLate:
         messages.warning(operator, "Too late to undo: the time is over, or it has been undone already.")
-        return _list(operator)
+        return _back(operator, way)
     on = done.moved + done.pending - back
     told = f"Undone: {_items(back)} put back as before."
     messages.success(operator, told if not on else f"{told} {_items(on)} had moved on and stayed.")
-    return _list(operator)
+    return _back(operator, way)
+
+
+def _where_to(operator: HtmxHttpRequest) -> HttpResponse:
+    """Every state, and another destination, with how many can be brought there."""
+    meant = Selection.read(operator.GET, operator.GET, Sight.of(operator.user), asking=True)
+    found = chances(meant.items())
+    context = {"meant": meant, "moves": [(where, found[action]) for where, action in MOVES]}
+    return draw(operator, "routing/queue_move.html", "routing/_queue_move.html", context)
 
 
 def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "") -> HttpResponse:
     action = _action(given)
     if action is None:
         return HttpResponseBadRequest("No such action.")
-    ticked = read_ids(given, PAGE)
-    scope = given.get("scope", "")
-    scope = scope if scope in SCOPES and (ticked or scope == "matching") else "ticked" if ticked else "matching"
     sight = Sight.of(operator.user)
-    chosen = QueueFilter(operator.GET, sight=sight)
-    newest = QueueItem.objects.order_by("-id").values_list("pk", flat=True).first() or 0
-    upto = _number(given.get("upto")) or newest
-    told = prospect(action, scoped(scope, ticked, chosen, upto))
+    meant = Selection.read(operator.GET, given, sight, asking=True)
+    told = prospect(action, meant.items())
     context: dict[str, Any] = {
         "sight": sight,
         "action": action,
         "label": LABELS[action],
         "effect": EFFECTS[action],
-        "scope": scope,
-        "scopes": _scopes(ticked, chosen, upto),
+        "meant": meant,
+        "scopes": meant.sizes(MOST_AT_ONCE + 1),
         "told": told,
         "most": MOST_AT_ONCE,
-        "ticked": ticked,
-        "upto": upto,
-        "filter": _filter(operator.GET),
         "nodes": Node.objects.filter(role=Node.Role.STORAGE).order_by("ae_title") if action is Action.REDIRECT else [],
         "typed": action is Action.DELETE and told.able > TYPED_FROM,
         "wrong": wrong,
@@ -118,19 +127,13 @@ def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "") -> H
     return answer
 
 
-def _scopes(ticked: list[int], chosen: QueueFilter, upto: int) -> list[tuple[str, int]]:
-    """What can be meant, each with its number up to one more than is done at once."""
-    names = SCOPES if ticked else ("matching",)
-    found = [
-        (name, scoped(name, ticked, chosen, upto).order_by().values("pk")[: MOST_AT_ONCE + 1].count()) for name in names
-    ]
-    return [(name, number) for name, number in found if number]
-
-
-def _list(operator: HtmxHttpRequest) -> HttpResponse:
+def _back(operator: HtmxHttpRequest, back: str) -> HttpResponse:
+    """The page that the question was asked on: an item's, a study's, or else the list."""
+    if back:
+        return redirect(back)
     if operator.htmx:
         return draw_queue(operator)
-    return redirect(f"{reverse('queue')}?{_filter(operator.GET).urlencode()}")
+    return redirect(f"{reverse('queue')}?{filter_alone(operator.GET).urlencode()}")
 
 
 def _tell(operator: HtmxHttpRequest, done: OperatorAction, total: int, more: bool) -> None:
@@ -155,15 +158,3 @@ def _those(scope: str, total: int) -> str:
 def _action(given: QueryDict) -> Action | None:
     name = given.get("action", "")
     return Action(name) if name in list(Action) else None
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None
-
-
-def _filter(query: QueryDict) -> QueryDict:
-    """The address without what belongs to one question or one page."""
-    kept = query.copy()
-    for name in _OURS:
-        kept.pop(name, None)
-    return kept

@@ -7,20 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, Max, Min
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
-from django.utils.http import urlencode
-from django.views.decorators.http import require_GET, require_POST
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.views.decorators.http import require_GET
 
 from routing.core.study_tally import Tally, answer
 from routing.models import OperatorAction, QueueItem
-from routing.operator_actions import MOST_AT_ONCE, Action, TooLate, last_undoable, perform, undo
+from routing.operator_actions import last_undoable
 from routing.sight import Sight
-from routing.templatetags.study_tags import study_address
-from routing.views.offers import WAITING_FOR_A_PERSON
+from routing.views.bulk import BulkOffer, study_offers
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.study_search import NEWEST, StudySearch, newest_studies
 from routing.views.viewed import note_view
@@ -48,6 +44,10 @@ class Study:
     def answer(self) -> str:
         return answer(self.destinations)
 
+    @property
+    def offers(self) -> list[BulkOffer]:
+        return study_offers(self.whole.states)
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
@@ -58,6 +58,10 @@ class Series:
     @property
     def whole(self) -> Tally:
         return sum(self.destinations.values(), Tally())
+
+    @property
+    def offers(self) -> list[BulkOffer]:
+        return study_offers(self.whole.states)
 
 
 @require_GET
@@ -87,59 +91,10 @@ def study(request: HttpRequest, study_instance_uid: str) -> HttpResponse:
     return _draw_study(cast(HtmxHttpRequest, request), study_instance_uid)
 
 
-@require_POST
-@permission_required((SEE, OPERATE), raise_exception=True)
-def study_retry(request: HttpRequest) -> HttpResponse:
-    """Try again whatever of the study waits for a person; for a moment it can be taken back."""
-    operator = cast(HtmxHttpRequest, request)
-    uid = _known(operator.POST.get("study", ""))
-    stuck = QueueItem.objects.filter(study_instance_uid=uid, state__in=WAITING_FOR_A_PERSON)
-    ids = list(stuck.order_by("id").values_list("pk", flat=True)[:MOST_AT_ONCE])
-    done = perform(
-        Action.RETRY, ids, actor=operator.user.get_username(), scope=_scope(uid), subject=f"study {uid}", note=""
-    )
-    told = f"{done.moved} item{'' if done.moved == 1 else 's'} of the study retried."
-    if done.untouched:
-        told += f" {done.untouched} could not be: their files are gone, or they are copies that were never prepared."
-    messages.add_message(operator, messages.SUCCESS if done.moved else messages.WARNING, told)
-    return _answer(operator, uid)
-
-
-@require_POST
-@permission_required((SEE, OPERATE), raise_exception=True)
-def study_undo(request: HttpRequest, action_id: int) -> HttpResponse:
-    """Take one's own retry back, as far as nothing else has happened meanwhile."""
-    operator = cast(HtmxHttpRequest, request)
-    uid = _known(operator.POST.get("study", ""))
-    done = get_object_or_404(OperatorAction, pk=action_id, actor=operator.user.get_username())
-    try:
-        back = undo(done)
-    except TooLate:
-        messages.warning(operator, "Too late to undo: the time is over, or it has been undone already.")
-    else:
-        on = done.moved + done.pending - back
-        told = f"Undone: {back} item{'' if back == 1 else 's'} put back as before."
-        messages.success(operator, told if not on else f"{told} {on} had moved on and stayed.")
-    return _answer(operator, uid)
-
-
-def _answer(operator: HtmxHttpRequest, uid: str) -> HttpResponse:
-    return _draw_study(operator, uid) if operator.htmx else redirect(study_address(uid))
-
-
-def _known(uid: str) -> str:
-    if not uid or not QueueItem.objects.filter(study_instance_uid=uid).exists():
-        raise Http404("no item of that study is kept here")
-    return uid
-
-
-def _scope(uid: str) -> str:
-    return urlencode({"study": uid})
-
-
 def _undoable(visitor: HtmxHttpRequest, uid: str) -> OperatorAction | None:
+    """What this person may still take back of what they did to the study or to one of its series."""
     done = last_undoable(visitor.user.get_username()) if visitor.user.has_perm(OPERATE) else None
-    return done if done is not None and done.scope == _scope(uid) and done.action == Action.RETRY else None
+    return done if done is not None and QueryDict(done.scope).get("study") == uid else None
 
 
 def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
@@ -161,7 +116,6 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
         "images": about["images"],
         "first_at": cast(datetime, about["first"]),
         "last_at": cast(datetime, about["last"]),
-        "most_at_once": MOST_AT_ONCE,
         "undoable": _undoable(visitor, uid),
     }
     return draw(visitor, "routing/study.html", "routing/_study.html", context)

@@ -4,9 +4,9 @@ import pytest
 from django.utils import timezone
 
 from routing.core.states import QueueState
-from routing.models import AuditRecord, HistoryEntry, QueueItem
-from tests.builders import queue_item
-from tests.pages.people import HTMX, visitor
+from routing.models import AuditRecord, HistoryEntry, OperatorAction, QueueItem
+from tests.builders import node, queue_item
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 
@@ -121,3 +121,39 @@ def test_a_form_of_another_site_is_refused():
     assert answer.status_code == 403
     assert "Nothing was changed" in answer.content.decode()
     assert now_is(item) == "Failed"
+
+
+def test_the_page_of_an_item_asks_about_what_is_hard_to_take_back_and_says_why_something_is_off():
+    item = queue_item("Delivered", prepared_at=timezone.now(), received_id=1)
+    page = visitor("operator").get(f"/queue/{item.pk}/?state=Delivered").content.decode()
+    assert "Replay: a copy meets no script again; its original does." in page
+    assert "Delete: Delivered: “Delete” means nothing there." in page
+    assert f"ids={item.pk}&amp;action=move&amp;back=%2Fqueue%2F{item.pk}%2F%3Fstate%3DDelivered" in page
+    assert "/queue/ask/" not in visitor("viewer").get(f"/queue/{item.pk}/").content.decode()
+
+
+def test_what_was_done_to_an_item_is_taken_back_on_its_page():
+    item = queue_item("Failed", prepared_at=timezone.now())
+    client = visitor("operator")
+    answer = client.post(f"/queue/{item.pk}/send-again/?state=Failed", headers=HTMX)
+    assert "1 item to be sent again" in words(answer)
+    undo = f"/queue/undo/{OperatorAction.objects.get().pk}/"
+    assert undo in answer.content.decode()
+    assert undo not in client.get(f"/queue/{queue_item('Failed').pk}/").content.decode()
+    answer = client.post(undo, {"back": f"/queue/{item.pk}/?state=Failed"})
+    assert answer["Location"] == f"/queue/{item.pk}/?state=Failed"
+    assert QueueItem.objects.get(pk=item.pk).state == "Failed"
+
+
+def test_an_item_and_its_replay_lead_to_each_other():
+    node("PACS")
+    item = queue_item("Delivered", prepared_at=timezone.now())
+    client = visitor("operator")
+    form = {"action": "replay", "scope": "ticked", "ids": [item.pk], "back": f"/queue/{item.pk}/"}
+    assert client.post("/queue/act/", form)["Location"] == f"/queue/{item.pk}/"
+    again = QueueItem.objects.get(replay_of=item.pk)
+    page = client.get(f"/queue/{item.pk}/")
+    assert f"as item {again.pk}, which is New now." in words(page)
+    assert "1 item replayed" in words(page)
+    assert f"Replay of item {item.pk}" in words(client.get(f"/queue/{again.pk}/"))
+    assert f"replay of item {item.pk}" in words(client.get(f"/queue/{item.pk}/related/"))

@@ -205,3 +205,55 @@ def test_the_tabs_of_what_waits_for_a_person_offer_to_retry_all():
     client = visitor("operator")
     assert "Retry all 4<" in client.get("/queue/?state=Failed").content.decode()
     assert "Retry all" not in client.get("/queue/").content.decode()
+
+
+def test_move_offers_every_state_with_how_many_can_go_there_and_why_not_the_others():
+    prepared = {"prepared_at": timezone.now()}
+    items = [queue_item("Failed", **prepared), queue_item("Failed"), queue_item("Delivered", **prepared)]
+    items.append(queue_item("Rejected", received_id=items[0].pk, **prepared))
+    page = ask("action=move&" + "&".join(f"ids={item.pk}" for item in items))
+    said = words(page)
+    # A New item is one whose scripts run again: not the copy, and not what was delivered.
+    assert re.search(r"New 2 items · not: (a copy meets no script again; its original does|Delivered: .*?there)", said)
+    assert "Prepared 3 items · not: the scripts have not finished it" in said
+    assert "Failed 1 item · not: already Failed" in said
+    assert "Rejected 2 items" in said
+    assert "Dropped 3 items" in said
+    assert "another destination 2 items" in said
+    assert states(*items) == ["Failed", "Failed", "Delivered", "Rejected"]
+    form = page.content.decode()
+    assert [f'name="ids" value="{item.pk}"' in form for item in items] == [True] * 4
+    assert 'name="action" value="prepare-again"' in form
+
+
+def test_move_says_why_a_state_cannot_be_reached_by_any_of_them():
+    said = words(ask(f"action=move&ids={queue_item('Delivered', purged_at=timezone.now()).pk}"))
+    assert "Prepared Not possible: the file has been removed" in said
+    assert "Failed Not possible: Delivered: “Fail” means nothing there" in said
+
+
+@pytest.mark.parametrize("role", ["viewer", "nobody"])
+def test_move_is_not_for_who_may_not_operate(role):
+    assert ask(f"action=move&ids={queue_item('Failed').pk}", visitor(role)).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("back", "ends"),
+    [
+        ("/queue/7/?state=Failed", "/queue/7/?state=Failed"),
+        ("/studies/1.2.3/", "/studies/1.2.3/"),
+        ("//evil.example/queue/7/", "/queue/?"),
+        ("https://evil.example/queue/7/", "/queue/?"),
+        ("/\\evil.example/queue/7/", "/queue/?"),
+        ("/admin/", "/queue/?"),
+        ("queue/7/", "/queue/?"),
+    ],
+)
+def test_a_deed_leads_back_to_the_item_or_study_it_was_asked_on_and_never_out_of_the_site(back, ends):
+    assert act("reject", queue_item("Failed"), back=back).headers["Location"] == ends
+
+
+def test_a_deed_for_one_item_is_audited_under_its_number():
+    item = queue_item("Failed")
+    act("reject", item)
+    assert AuditRecord.objects.get().object == f"item {item.pk}"

@@ -104,55 +104,85 @@ def test_a_day_narrows_the_studies_to_those_with_images_of_it():
     assert visitor().get("/studies/?since=1800-01-01&until=never").status_code == 200
 
 
+ASK = f"/queue/ask/?study={STUDY}&scope=matching&back=/studies/{STUDY}/"
+ACT = f"/queue/act/?study={STUDY}"
+
+
+def act(action, client=None, url=ACT, **form):
+    form = {"action": action, "scope": "matching", "back": f"/studies/{STUDY}/", **form}
+    return (client or visitor("operator")).post(url, form)
+
+
 def test_an_operator_retries_what_is_stuck_in_a_study_and_nothing_else():
     pacs = node()
     stuck = study_of(["Failed", "Rejected", "Expired"], node=pacs, prepared_at=timezone.now())
     done = study_of(["Delivered", "Dropped"], node=pacs)
     other = queue_item("Failed", study_instance_uid="9.9", prepared_at=timezone.now())
-    answer = visitor("operator").post("/studies/retry/", {"study": STUDY}, headers=HTMX)
-    assert "3 items of the study retried." in words(answer)
-    assert "could not be" not in words(answer)
+    client = visitor("operator")
+    said = words(client.get(f"{ASK}&action=retry"))
+    assert "Retry 3 items?" in said
+    assert "Not 1: Delivered: “Retry” means nothing there." in said
+    answer = act("retry", client)
+    assert (answer.status_code, answer["Location"]) == (302, f"/studies/{STUDY}/")
+    assert "3 items retried. 2 items could not be, in the state they are in." in told(client)
     states = dict(QueueItem.objects.values_list("pk", "state"))
     assert {states[item.pk] for item in stuck} == {"Prepared"}
     assert [states[item.pk] for item in done] == ["Delivered", "Dropped"]
     assert states[other.pk] == "Failed"
     record = AuditRecord.objects.get(action="retry")
     assert (record.actor, record.object) == ("the operator", f"study {STUDY}")
-    plain = visitor("operator").post("/studies/retry/", {"study": STUDY})
-    assert (plain.status_code, plain["Location"]) == (302, f"/studies/{STUDY}/")
 
 
-def test_a_retry_of_a_study_is_taken_back_by_who_did_it():
+def test_one_series_of_a_study_is_moved_and_the_others_stay():
+    first, second = study_of(["Failed", "Failed"], series_instance_uid="1.1")
+    other = study_of(["Failed"], series_instance_uid="1.2")[0]
+    client = visitor("operator")
+    page = client.get(f"/studies/{STUDY}/").content.decode()
+    for action in ("replay", "change-destination", "delete", "move", "prepare-again"):
+        assert f"study={STUDY}&amp;series=1.1&amp;action={action}" in page
+    act("reject", client, url=f"{ACT}&series=1.1")
+    states = dict(QueueItem.objects.values_list("pk", "state"))
+    assert [states[item.pk] for item in (first, second, other)] == ["Rejected", "Rejected", "Failed"]
+    assert AuditRecord.objects.get(action="reject").object == "series 1.1"
+
+
+def test_a_button_of_a_study_that_means_nothing_says_why():
+    study_of(["Delivered"])
+    page = visitor("operator").get(f"/studies/{STUDY}/").content.decode()
+    assert 'title="Not possible: nothing of it is Failed, Rejected or Expired"' in page
+    assert f"study={STUDY}&amp;action=replay" in page
+    assert f"study={STUDY}&amp;action=retry" not in page
+
+
+def test_what_was_done_to_a_study_is_taken_back_on_its_page_by_who_did_it():
     stuck = study_of(["Failed", "Rejected"], node=node(), prepared_at=timezone.now())
     client = visitor("operator")
-    client.post("/studies/retry/", {"study": STUDY}, headers=HTMX)
-    undo = f"/studies/undo/{OperatorAction.objects.get().pk}/"
+    act("retry", client)
+    undo = f"/queue/undo/{OperatorAction.objects.get().pk}/"
     assert undo in client.get(f"/studies/{STUDY}/").content.decode()
     assert undo not in visitor("administrator").get(f"/studies/{STUDY}/").content.decode()
-    assert visitor("administrator").post(undo, {"study": STUDY}).status_code == 404
-    assert visitor("viewer").post(undo, {"study": STUDY}).status_code == 403
-    assert "Undone: 2 items put back as before." in words(client.post(undo, {"study": STUDY}, headers=HTMX))
+    back = {"back": f"/studies/{STUDY}/"}
+    assert visitor("administrator").post(undo, back).status_code == 404
+    assert visitor("viewer").post(undo, back).status_code == 403
+    assert client.post(undo, back)["Location"] == f"/studies/{STUDY}/"
+    assert "Undone: 2 items put back as before." in told(client)
     assert [QueueItem.objects.get(pk=item.pk).state for item in stuck] == ["Failed", "Rejected"]
-    assert "Too late to undo" in words(client.post(undo, {"study": STUDY}, headers=HTMX))
+    client.post(undo, back)
+    assert "Too late to undo" in told(client)
 
 
 def test_who_may_not_operate_has_no_button_and_is_refused():
     study_of(["Failed"])
     for role in ("viewer", "nobody"):
-        assert visitor(role).post("/studies/retry/", {"study": STUDY}).status_code == 403
-    assert visitor("operator").get("/studies/retry/").status_code == 405
+        assert act("retry", visitor(role)).status_code == 403
     assert QueueItem.objects.get().state == "Failed"
-    assert "study_retry" not in visitor("viewer").get(f"/studies/{STUDY}/").content.decode()
-    assert "/studies/retry/" not in visitor("viewer").get(f"/studies/{STUDY}/").content.decode()
-    assert "/studies/retry/" in visitor("operator").get(f"/studies/{STUDY}/").content.decode()
+    assert "/queue/ask/" not in visitor("viewer").get(f"/studies/{STUDY}/").content.decode()
+    assert "/queue/ask/" in visitor("operator").get(f"/studies/{STUDY}/").content.decode()
     assert visitor("nobody").get(f"/studies/{STUDY}/").status_code == 403
 
 
-@pytest.mark.parametrize("url", ["/studies/9.9.9/", "/studies/retry/"])
-def test_a_study_of_which_nothing_is_kept_is_not_found(url):
-    client = visitor("operator")
-    answer = client.post(url, {"study": "9.9.9"}) if "retry" in url else client.get(url)
-    assert answer.status_code == 404
+def test_a_study_of_which_nothing_is_kept_is_not_found():
+    assert visitor("operator").get("/studies/9.9.9/").status_code == 404
 
 
 @pytest.mark.parametrize("text", [MARKUP, ATTRIBUTE, SCRIPT, "a/b/../c", "?x=1#y", "line\nbreak"])

@@ -106,4 +106,4 @@ def test_every_state_can_be_reached_and_only_expiry_and_the_end_leave_the_queue(
     assert ends == {E.DELIVERED, E.DROPPED, E.DELETED_BY_OPERATOR}
     assert {event for event, to in moves if to is S.EXPIRED} == {E.OUTLIVED}
     stays = {event for (state, event), to in TRANSITIONS.items() if to is state}
-    assert stays == {E.DEFERRED, E.REDIRECTED, E.REPLAYED}
+    assert stays == {E.DEFERRED, E.TRY_NOW, E.REDIRECTED, E.REPLAYED}

@@ -1,0 +1,128 @@
+"""Which items a person means: those ticked, their series or studies, or all that a filter matches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from django.http import QueryDict
+from django.urls import Resolver404, resolve
+
+from routing.models import QueueItem
+from routing.querysets import QueueItemQuerySet
+from routing.queue_filter import QueueFilter
+from routing.sight import Sight
+
+SCOPES = ("ticked", "series", "study", "matching")
+MOST_TICKED = 50
+"""Rows of a page of the queue."""
+_OURS = ("action", "scope", "ids", "upto", "rows", "more", "before", "after", "back", "step")
+"""Parameters that are no part of the filter."""
+_ASKING = ("queue_item", "study")
+"""Pages beside the queue that ask questions and are shown again afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What a question is about."""
+
+    scope: str
+    ticked: list[int]
+    chosen: QueueFilter
+    filter: QueryDict
+    upto: int
+    """The newest item when the question was asked; what came in later is left out."""
+    back: str
+
+    @classmethod
+    def read(cls, query: QueryDict, given: QueryDict, sight: Sight, *, asking: bool) -> Selection:
+        """
+        The filter from the address, the rest from what was sent.
+
+        A question mends a scope that is missing or cannot be.  A deed does
+        not: nothing ticked must never become everything.
+        """
+        ticked = read_ids(given)
+        scope = given.get("scope", "")
+        if asking and (scope not in SCOPES or not (ticked or scope == "matching")):
+            scope = "ticked" if ticked else "matching"
+        newest = QueueItem.objects.order_by("-id").values_list("pk", flat=True).first() or 0
+        upto = number(given.get("upto")) or newest
+        chosen = QueueFilter(query, sight=sight)
+        return cls(scope, ticked, chosen, filter_alone(query), upto, way_back(given.get("back", "")))
+
+    def items(self) -> QueueItemQuerySet:
+        return scoped(self.scope, self.ticked, self.chosen, self.upto)
+
+    def sizes(self, most: int) -> list[tuple[str, int]]:
+        """What can be meant instead, each with its number up to ``most``."""
+        names = SCOPES if self.ticked and not self.back else SCOPES[:3] if self.ticked else SCOPES[3:]
+        found = [
+            (name, scoped(name, self.ticked, self.chosen, self.upto).order_by().values("pk")[:most].count())
+            for name in names
+        ]
+        return [(name, size) for name, size in found if size]
+
+    @property
+    def subject(self) -> str:
+        """The one thing that it is about, for the audit log; empty when it is none."""
+        if self.scope == "ticked" and len(self.ticked) == 1:
+            return f"item {self.ticked[0]}"
+        if self.scope == "matching" and set(self.filter) <= {"study", "series"} and self.filter.get("study"):
+            series = self.filter.get("series")
+            return f"series {series}" if series else f"study {self.filter['study']}"
+        return ""
+
+
+def scoped(scope: str, ticked: Sequence[int], chosen: QueueFilter, upto: int | None) -> QueueItemQuerySet:
+    """
+    The items that are meant: those ticked, the whole of their series or studies, or all that the filter matches.
+
+    ``upto`` leaves out what came in after the question was asked.
+    """
+    items = QueueItem.objects.all()
+    if scope == "matching":
+        items = chosen.matching(items)
+        return items if upto is None else items.filter(pk__lte=upto)
+    column = {"study": "study_instance_uid", "series": "series_instance_uid"}.get(scope)
+    if column is None:
+        return items.filter(pk__in=ticked)
+    some = items.filter(pk__in=ticked).exclude(study_instance_uid="")
+    studies = list(some.order_by().values_list("study_instance_uid", flat=True).distinct())
+    # The study has an index, the series alone has none.
+    items = items.filter(study_instance_uid__in=studies)
+    if column == "series_instance_uid":
+        items = items.filter(series_instance_uid__in=list(some.order_by().values_list(column, flat=True).distinct()))
+    return items if upto is None else items.filter(pk__lte=upto)
+
+
+def read_ids(query: QueryDict) -> list[int]:
+    """The ticked rows."""
+    found = [number(text) for text in query.getlist("ids")]
+    return [pk for pk in found if pk is not None][:MOST_TICKED]
+
+
+def number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None
+
+
+def filter_alone(query: QueryDict) -> QueryDict:
+    """The address without what belongs to one question or one page."""
+    kept = query.copy()
+    for name in _OURS:
+        kept.pop(name, None)
+    return kept
+
+
+def way_back(address: str) -> str:
+    """The page of an item or a study that a question was asked on; empty for any other address."""
+    parts = urlsplit(address)
+    # Anything with a host, also without a scheme, would lead out of here.
+    if parts.scheme or parts.netloc or not address.startswith("/"):
+        return ""
+    try:
+        page = resolve(parts.path)
+    except Resolver404:
+        return ""
+    return address if page.url_name in _ASKING else ""

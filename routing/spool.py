@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from routing.core.identifiers import EPOCH, hour_of
+from routing.spread import spread_folders_in
 
 Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
@@ -47,6 +48,7 @@ class Spool:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.marked = (root / _MARK).exists()
         """Whether it has ever been known for the spool; an empty mount point is not."""
+        spread_folders_in(root)
         self._folders: dict[str, _Folder] = {}
         self._lock = threading.Lock()
 
@@ -233,6 +235,8 @@ class _Folder:
             if durable:
                 # Also when it existed: another process may have made it and not have synced it yet.
                 _sync_folder(folder.parent)
+            if folder != path:
+                spread_folders_in(folder)
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # A Part may still use the descriptor after the cache let go of the folder.
         weakref.finalize(self, os.close, self.fd)

@@ -1,0 +1,30 @@
+"""
+Ask the file system to keep the folders within a folder apart from each other on the disk.
+
+ext4 places a folder beside its parent, and looks for a new file's inode over all those of its folder that were
+freed in the last minutes, one by one: after some hundred files of the past hour have been purged, each file
+that is received costs up to a millisecond of processor time more (measured: 0.02 against 0.8 ms).
+"""
+
+import contextlib
+import fcntl
+import os
+import struct
+from pathlib import Path
+
+# Of linux/fs.h, for machines with the common encoding of ioctl numbers; elsewhere they mean nothing and are refused.
+_GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
+_TOP_OF_HIERARCHIES = 0x00020000
+_long = struct.Struct("@l")
+
+
+def spread_folders_in(folder: Path) -> None:
+    """Folders that are made in this one from now on are placed apart, where the file system knows how."""
+    with contextlib.suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            (flags,) = _long.unpack(fcntl.ioctl(descriptor, _GET_FLAGS, bytes(_long.size)))
+            if not flags & _TOP_OF_HIERARCHIES:
+                fcntl.ioctl(descriptor, _SET_FLAGS, _long.pack(flags | _TOP_OF_HIERARCHIES))
+        finally:
+            os.close(descriptor)

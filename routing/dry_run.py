@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,8 @@ from django.db import connection, connections
 
 from routing.configuration.reading import read_configuration, title_book
 from routing.core.ae_title import Meaning, TitleBook, checked
-from routing.core.destination import storage_node
+from routing.core.given import NOTHING_GIVEN, Given
+from routing.trial_facts import TrialFacts
 from scripts_app import loader
 from scripts_app.configuration.directory import ScriptFiles
 from scripts_app.core.lua.limits import Limits
@@ -23,12 +24,6 @@ from scripts_app.dry_run import Trial, dry_run
 
 if TYPE_CHECKING:
     from routing.engine.facts import QueueDatabaseFacts
-
-_NO_DELIVERIES = {
-    **dict.fromkeys(("success", "failed", "timedOut", "recentSuccess", "recentFailed", "recentTimedOut"), 0),
-    "recentWindowMinutes": 60,
-    "avgTransferMs": 0,
-}
 
 
 class UnknownTitle(Exception):
@@ -71,10 +66,22 @@ def of_directory(root: Path) -> Setting:
     return Setting(scripts, title_book(desired.nodes, *_own()), lambda: None)
 
 
-def try_file(path: Path, source: str, destination: str, setting: Setting, output: Path | None) -> dict[str, Any]:
+def try_file(
+    path: Path,
+    source: str,
+    destination: str,
+    setting: Setting,
+    output: Path | None,
+    *,
+    given: Given = NOTHING_GIVEN,
+    detailed: bool = False,
+    stop_when_readable: int | None = None,
+) -> dict[str, Any]:
     """
     The result of a dry run (manual, Dry run); nothing but ``output`` is written.
 
+    ``detailed``: with ``details`` for a page (scripts_app.dry_run_details).
+    ``stop_when_readable``: a file descriptor; Stopped when there is something to read before the end.
     UnknownTitle for AE titles that no image could have; UnusableFile for the
     file or the folder.
     """
@@ -83,70 +90,13 @@ def try_file(path: Path, source: str, destination: str, setting: Setting, output
     service = settings.CAPACITOR
 
     def facts(identity: Identity) -> Facts:
-        return TrialFacts(setting.titles, _item(identity, source, title), setting.queue())
+        return TrialFacts(setting.titles, _item(identity, source, title), setting.queue(), given)
 
     limits = Limits(seconds=service.lua_seconds, memory_bytes=service.lua_memory << 20, restricted=True)
     # The child makes a connection of its own.
     connections.close_all()
-    return dry_run(Trial(path, source, title, unaddressed, setting.scripts, facts, limits, output))
-
-
-class TrialFacts:
-    """
-    Facts for a dry run (protocol ``scripts_app.core.ports.Facts``): the image in hand counts as New, as in the queue.
-
-    No node is asked anything: ``node_echo`` tells the last answer that is known.
-    """
-
-    def __init__(self, titles: TitleBook, item: QueueItemFacts, queue: QueueDatabaseFacts | None) -> None:
-        self._titles, self._item, self._queue = titles, item, queue
-
-    def resolve(self, ae_title: str) -> str:
-        return storage_node(self._titles, ae_title)
-
-    def total(self) -> int:
-        return self.count()
-
-    def count(self, *, state: str | None = None, study: str | None = None, destination: str | None = None) -> int:
-        others = self._queue.count(state=state, study=study, destination=destination) if self._queue else 0
-        return others + len(self._own(state, study, destination))
-
-    def find(
-        self, *, state: str | None = None, study: str | None = None, destination: str | None = None
-    ) -> Sequence[QueueItemFacts]:
-        others = self._queue.find(state=state, study=study, destination=destination) if self._queue else ()
-        return [*others, *self._own(state, study, destination)]
-
-    def study_destinations(self, study: str) -> Sequence[str]:
-        others = self._queue.study_destinations(study) if self._queue else ()
-        return sorted({*others, *(item.destinationAeTitle for item in self._own(None, study, None))})
-
-    def study_modalities(self, study: str) -> Sequence[str]:
-        others = self._queue.study_modalities(study) if self._queue else ()
-        return sorted({*others, *(item.modality for item in self._own(None, study, None) if item.modality)})
-
-    def node_stats(self, ae_title: str) -> Mapping[str, Any]:
-        title = self.resolve(ae_title)
-        return self._queue.node_stats(title) if self._queue else _NO_DELIVERIES
-
-    def node_echo(self, ae_title: str) -> Mapping[str, Any]:
-        known = self.node_stats(ae_title).get("lastEcho")
-        message = f"asked at {known['at']}" if known else "never asked, and a dry run asks no node"
-        known = known or {"success": False, "latencyMs": 0}
-        return {"success": known["success"], "latencyMs": known["latencyMs"], "message": message}
-
-    def state(self, scope: str, uid: str) -> Mapping[str, Any]:
-        return self._queue.state(scope, uid) if self._queue else {}
-
-    def _own(self, state: str | None, study: str | None, destination: str | None) -> list[QueueItemFacts]:
-        item = self._item
-        asked = None if destination is None else self._titles.resolve(destination).ae_title
-        fits = (
-            state in (None, item.state)
-            and study in (None, item.studyInstanceUID)
-            and asked in (None, item.destinationAeTitle)
-        )
-        return [item] if fits else []
+    trial = Trial(path, source, title, unaddressed, setting.scripts, facts, limits, output, detailed)
+    return dry_run(trial, stop_when_readable)
 
 
 def _own() -> tuple[str, str]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
-from scripts_app.outside import NoSample, QueueSample, outside
+from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+from scripts_app.outside import Leaving, NoPicture, NoSample, QueueSample, outside
 
 _TAKEN_AT = datetime(2026, 1, 2, 9, 30)  # DICOM dates have no zone
+_EDGE = 384
+"""Pixels of a picture beside the editor."""
 
 
 def connect() -> None:
@@ -19,6 +23,8 @@ def connect() -> None:
     outside.destinations = destinations
     outside.audit = audit
     outside.queue_sample = queue_sample
+    outside.leaving = leaving
+    outside.picture = picture
     outside.bundled = lambda: ("CT", "MR", "MG", "US")
     outside.bundled_sample = bundled_sample
 
@@ -54,6 +60,33 @@ def queue_sample(item_id: int) -> QueueSample:
     if not file.is_file():
         raise NoSample(f"the file of item {item_id} is no longer kept")
     return QueueSample(file, f"item {item_id}", item.source_ae_title, item.called_ae_title)
+
+
+def leaving(destination: str, sop_class_uid: str, transfer_syntax_uid: str) -> Leaving:
+    """From what the node accepted when somebody asked it on its page."""
+    from routing.core.acceptance import Negotiated, acceptance
+    from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
+    from routing.models import Node, NodeStatus
+
+    node = Node.objects.filter(ae_title=destination, role=Node.Role.STORAGE).first()
+    status = NodeStatus.objects.filter(node=node, accepted_contexts_at__isnull=False).first() if node else None
+    negotiated = Negotiated(dict(status.accepted_contexts), COMMON_CLASSES, COMMON_SYNTAXES) if status else None
+    wanted = (node.transfer_syntax if node else "") or settings.CAPACITOR.transfer_syntax
+    try:
+        demanded = uid_of(wanted) if wanted else ""
+    except UnknownTransferSyntax as error:
+        return Leaving(False, wanted, f"the node's setting is wrong: {error}")
+    found = acceptance(sop_class_uid, transfer_syntax_uid, demanded, negotiated)
+    return Leaving(found.taken, found.transfer_syntax, found.why)
+
+
+def picture(file: Path) -> tuple[dict[str, Any], bytes]:
+    from routing.engine.file_reader import CannotRead, ask
+
+    try:
+        return ask("image_renderer", {"path": str(file), "frame": 1, "edge": _EDGE})
+    except CannotRead as error:
+        raise NoPicture(str(error)) from None
 
 
 def bundled_sample(name: str) -> bytes:

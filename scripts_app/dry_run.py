@@ -20,7 +20,8 @@ from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Ver
 from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Facts, ScriptSet
 from scripts_app.core.workspace import Image
-from scripts_app.dry_run_result import failed_result, reports_from, reports_to, result_of
+from scripts_app.dry_run_details import Meter, details_of
+from scripts_app.dry_run_result import failed_result, reports_from, reports_to, result_of, states_shown
 from scripts_app.fence import Ended, Tell, fenced
 
 _GRACE = 0.5
@@ -33,6 +34,10 @@ _ROOM = 512 << 20
 
 class UnusableFile(Exception):
     """The file, or the folder for the outputs, cannot be used; the text names it and says why."""
+
+
+class Stopped(Exception):
+    """Nobody waits for the result any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +55,15 @@ class Trial:
     limits: Limits
     output: Path | None = None
     """Folder for the resulting files; None: none are written."""
+    detailed: bool = False
+    """Whether ``details`` are wanted, too: what a page shows besides."""
 
 
-def dry_run(trial: Trial) -> dict[str, Any]:
+def dry_run(trial: Trial, stop_when_readable: int | None = None) -> dict[str, Any]:
     """
     The result as JSON values (manual, Dry run); UnusableFile when the trial cannot begin.
+
+    Stopped as soon as the file descriptor ``stop_when_readable`` has something to read.
 
     A script that has to be killed is a result, too: failed, with the limit's
     message and the reports of the entries before it.
@@ -67,7 +76,10 @@ def dry_run(trial: Trial) -> dict[str, Any]:
             lambda tell: _child(trial, Path(drafts), tell),
             seconds=_OPENING,
             memory_bytes=2 * trial.limits.memory_bytes + 8 * size + _ROOM,
+            stop_when_readable=stop_when_readable,
         )
+    if ended.reason == "stopped":
+        raise Stopped
     return _result(trial, ended)
 
 
@@ -103,7 +115,7 @@ def _result(trial: Trial, ended: Ended) -> dict[str, Any]:
 def _child(trial: Trial, drafts: Path, tell: Tell) -> None:
     try:
         with opened(trial.path, lambda: _draft(drafts)) as received:
-            tell({"result": _run(trial, received, tell)}, math.inf)
+            tell({"result": _run(trial, received, drafts, tell)}, math.inf)
     except DatasetError as error:
         tell({"unusable": f"{trial.path}: {error}"}, math.inf)
     except OSError as error:
@@ -125,8 +137,9 @@ def _draft(folder: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _run(trial: Trial, received: Opened, tell: Tell) -> dict[str, Any]:
+def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, Any]:
     identity = received.document.identity()
+    meter = Meter()
     facts = trial.facts(identity)
     # As in the worker, the limit is for all entries together, their conditions included.
     until = time.monotonic() + trial.limits.seconds + _GRACE
@@ -137,18 +150,29 @@ def _run(trial: Trial, received: Opened, tell: Tell) -> dict[str, Any]:
     running(0, ())
     image = Image(received.document, trial.source_ae_title, trial.destination_ae_title, trial.unaddressed)
     outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=lambda *at: running(at[0].number, at[1]))
+    used = meter.read()
     tell({}, math.inf)
     files = _write(trial, received, outcome.outputs) if trial.output is not None else {}
-    return result_of(outcome, _states(outcome, identity, facts), files)
+    result = result_of(outcome, _states(outcome, identity, facts), files)
+    if not trial.detailed:
+        return result
+    before = {scope: facts.state(scope, uid) if uid else {} for scope, uid in _uids(identity).items()}
+    return {
+        **result,
+        "details": {**details_of(outcome, received, drafts), **used, "state_before": states_shown(before)},
+    }
+
+
+def _uids(identity: Identity) -> dict[str, str]:
+    return {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
 
 
 def _states(outcome: Outcome, identity: Identity, facts: Facts) -> dict[str, Mapping[str, Any]]:
     """Both tables as they would be kept: what an image leaves that is to be prepared again, nobody keeps."""
-    uids = {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
     kept = outcome.verdict in (Verdict.PREPARED, Verdict.DROPPED)
     return {
         scope: outcome.state[scope] if kept and scope in outcome.state else facts.state(scope, uid) if uid else {}
-        for scope, uid in uids.items()
+        for scope, uid in _uids(identity).items()
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
@@ -20,29 +23,80 @@ _WAIT = 20.0
 _MARGIN = 75.0
 """Seconds beyond the scripts' own limit; the process itself ends a trial long before."""
 
+STOP = {"stop": True}
+"""Said to a process while it is busy: nobody waits for the result.  Its answer is the same then."""
+
 _turns = threading.BoundedSemaphore(_AT_ONCE)
 _idle: list[_Process] = []
+_lock = threading.Lock()
+_latest: dict[str, object] = {}
+_busy: dict[str, _Process] = {}
 
 
 class Unanswered(Exception):
     """There was no result; the text says why, for people."""
 
 
-def ask(question: dict[str, Any]) -> dict[str, Any]:
-    """The answer of the command dry_run_service; Unanswered when it has none."""
+class Superseded(Unanswered):
+    """The same person has asked again meanwhile."""
+
+
+def ask(question: dict[str, Any], who: str = "") -> dict[str, Any]:
+    """
+    The answer of the command dry_run_service; Unanswered when it has none.
+
+    ``who``: whose earlier question, if there is one, ends with Superseded; empty: nobody's.
+    """
+    mine = _supersede(who)
     if not _turns.acquire(timeout=_WAIT):
         raise Unanswered("other dry runs are under way; try again in a moment")
     try:
         process = _waiting() or _Process()
         try:
-            answer = process.ask(question, settings.CAPACITOR.lua_seconds + _MARGIN)
+            with _told(process, question, who, mine):
+                answer = process.answer(settings.CAPACITOR.lua_seconds + _MARGIN)
+        except Superseded:
+            _idle.append(process)
+            raise
         except BaseException:
             process.end()
             raise
         _idle.append(process)
-        return answer
     finally:
         _turns.release()
+    if answer == STOP:
+        raise Superseded
+    return answer
+
+
+def _supersede(who: str) -> object:
+    """Stop the earlier question; answers what tells this one from later ones."""
+    mine = object()
+    if who:
+        with _lock:
+            _latest[who] = mine
+            if who in _busy:
+                _busy[who].tell(STOP)
+    return mine
+
+
+@contextmanager
+def _told(process: _Process, question: dict[str, Any], who: str, mine: object) -> Iterator[None]:
+    """Put the question, and let the process be stopped as long as it is busy with it, not a moment longer."""
+    with _lock:
+        if who and _latest.get(who) is not mine:
+            raise Superseded
+        process.tell(question)
+        if who:
+            _busy[who] = process
+    try:
+        yield
+    finally:
+        with _lock:
+            if _busy.get(who) is process:
+                del _busy[who]
+            if _latest.get(who) is mine:
+                del _latest[who]
 
 
 def _waiting() -> _Process | None:
@@ -66,14 +120,15 @@ class _Process:
     def lives(self) -> bool:
         return self._process.poll() is None
 
-    def ask(self, question: dict[str, Any], seconds: float) -> dict[str, Any]:
-        assert self._process.stdin is not None and self._process.stdout is not None  # noqa: S101
-        until = time.monotonic() + seconds
-        try:
-            self._process.stdin.write(json.dumps(question).encode() + b"\n")
+    def tell(self, line: dict[str, Any]) -> None:
+        assert self._process.stdin is not None  # noqa: S101
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(line).encode() + b"\n")
             self._process.stdin.flush()
-        except BrokenPipeError:
-            raise Unanswered("the process for dry runs has ended; try again") from None
+
+    def answer(self, seconds: float) -> dict[str, Any]:
+        assert self._process.stdout is not None  # noqa: S101
+        until = time.monotonic() + seconds
         answer = bytearray()
         pipe = self._process.stdout.fileno()
         while not answer.endswith(b"\n"):

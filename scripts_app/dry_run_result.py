@@ -24,8 +24,13 @@ def result_of(outcome: Outcome, states: Mapping[str, Mapping[str, Any]], files: 
         outputs=[_output(output, files.get(position)) for position, output in enumerate(outcome.outputs)],
         item_log=[line.message for line in outcome.item_log],
         log=[_line(line) for line in outcome.log],
-        state={scope: _table_shown(read_state(values)) for scope, values in states.items()},
+        state=states_shown(states),
     )
+
+
+def states_shown(states: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """``states`` as a JSON column keeps them, for people."""
+    return {scope: _table_shown(read_state(values)) for scope, values in states.items()}
 
 
 def failed_result(

@@ -33,15 +33,18 @@ class Ended:
 
     messages: list[dict[str, Any]]
     reason: str
-    """Empty when it came through; else ``time``, ``memory``, ``output``, or how it ended in words."""
+    """Empty when it came through; else ``time``, ``memory``, ``output``, ``stopped``, or how it ended in words."""
 
 
-def fenced(work: Callable[[Tell], None], *, seconds: float, memory_bytes: int) -> Ended:
+def fenced(
+    work: Callable[[Tell], None], *, seconds: float, memory_bytes: int, stop_when_readable: int | None = None
+) -> Ended:
     """
     Run ``work`` in a forked child, which can do no harm to this process.
 
     ``seconds`` is how long the child may take until it first says something,
     ``memory_bytes`` how much more address space than this process it may use.
+    It is stopped when the file descriptor ``stop_when_readable`` has something to read.
     The caller must have no other threads, and no connection open that both
     sides would use.
     """
@@ -55,7 +58,7 @@ def fenced(work: Callable[[Tell], None], *, seconds: float, memory_bytes: int) -
         _run(work, writing, parent, memory_bytes)
     os.close(writing)
     try:
-        return _listen(child, reading, seconds)
+        return _listen(child, reading, seconds, stop_when_readable)
     finally:
         os.close(reading)
         _end(child)
@@ -102,15 +105,19 @@ def _limit(memory_bytes: int) -> None:
         resource.setrlimit(which, (least, least))
 
 
-def _listen(child: int, pipe: int, seconds: float) -> Ended:
+def _listen(child: int, pipe: int, seconds: float, stop: int | None) -> Ended:
     messages: list[dict[str, Any]] = []
     deadline: float | None = time.monotonic() + seconds
     waiting = bytearray()
     heard = 0
+    watched = [pipe] if stop is None else [pipe, stop]
     while True:
         left = None if deadline is None else deadline - time.monotonic()
-        if (left is not None and left <= 0) or not select.select([pipe], [], [], left)[0]:
+        ready = [] if left is not None and left <= 0 else select.select(watched, [], [], left)[0]
+        if not ready:
             return Ended(messages, "time")
+        if pipe not in ready:
+            return Ended(messages, "stopped")
         chunk = os.read(pipe, 1 << 16)
         if not chunk:
             # Not reaped here: its number must stay its own until what it left has been killed.

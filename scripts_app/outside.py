@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +16,20 @@ class QueueSample:
     name: str
     source_ae_title: str
     destination_ae_title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leaving:
+    """How an image would go to a node."""
+
+    taken: bool | None
+    """None: not known."""
+    transfer_syntax: str
+    why: str
+
+
+class NoPicture(Exception):
+    """There is no picture of the file; the text is a sentence that says why."""
 
 
 class NoSample(Exception):
@@ -31,6 +46,12 @@ class Outside:
     """Note a deed, in its transaction (routing/audit.py)."""
     queue_sample: Callable[[int], QueueSample] | None = None
     """The received file of an item by its id; NoSample."""
+    leaving: Callable[[str, str, str], Leaving] = lambda destination, sop_class_uid, transfer_syntax_uid: Leaving(
+        None, transfer_syntax_uid, "nothing is known of nodes"
+    )
+    """Would the node take this SOP class in this transfer syntax?"""
+    picture: Callable[[Path], tuple[dict[str, Any], bytes]] | None = None
+    """What is known of a file's first frame, and a PNG of it, made in a process of its own; NoPicture."""
     bundled: Callable[[], Sequence[str]] = tuple
     """Names of the synthetic samples."""
     bundled_sample: Callable[[str], bytes] | None = None

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scripts_app.views import dry_run, editor, entries, libraries, tests, versions
+from scripts_app.views import dry_run, editor, entries, libraries, samples, tests, versions
 
 urlpatterns = [
     path("", entries.scripts, name="scripts"),
@@ -26,10 +26,12 @@ urlpatterns = [
     path("versions/<int:activation_id>/roll-back/", versions.script_roll_back, name="script_roll_back"),
     path("lint/", editor.script_lint, name="script_lint"),
     path("names/", editor.script_names, name="script_names"),
-    path("sample/", dry_run.script_sample, name="script_sample"),
+    path("sample/", samples.script_sample, name="script_sample"),
+    path("sample/picture/", samples.script_sample_picture, name="script_sample_picture"),
     path("tests/", tests.script_tests, name="script_tests"),
     path("tests/run/", tests.script_tests_run, name="script_tests_run"),
     path("tests/save/", tests.script_test_save, name="script_test_save"),
     path("tests/<int:test_id>/delete/", tests.script_test_delete, name="script_test_delete"),
     path("dry-run/", dry_run.script_dry_run, name="script_dry_run"),
+    path("dry-run/<int:number>/", dry_run.script_output, name="script_output"),
 ]

@@ -86,16 +86,13 @@
         return {from, to, severity: problem.severity, message: problem.message};
       });
     };
-    const run = () => {
-      document.getElementById("try")?.click();
-      return true;
-    };
     const label = area.labels[0];
     const view = new EditorView({
       doc: area.value,
       extensions: [
         EditorView.cspNonce.of(area.dataset.nonce),
-        keymap.of([{key: "Mod-Enter", run}]),
+        // Ctrl-Enter is the page's; without this the editor would take it for a new line.
+        keymap.of([{key: "Mod-Enter", run: () => true}]),
         basicSetup,
         keymap.of([indentWithTab]),
         new LanguageSupport(language, language.data.of({autocomplete: async (context) => (await names)(context)})),
@@ -106,7 +103,9 @@
         linter(lint, {delay: 400}),
         EditorView.contentAttributes.of({"aria-label": label.textContent}),
         EditorView.updateListener.of((update) => {
-          if (update.docChanged) area.value = update.state.doc.toString();
+          if (!update.docChanged) return;
+          area.value = update.state.doc.toString();
+          area.dispatchEvent(new Event("input", {bubbles: true}));
         }),
       ],
     });
@@ -117,16 +116,15 @@
         view.focus();
       });
     }
+    area.addEventListener("go-to-line", ({detail}) => {
+      const {from} = view.state.doc.line(Math.min(Math.max(detail, 1), view.state.doc.lines));
+      view.dispatch({selection: {anchor: from}, effects: EditorView.scrollIntoView(from, {y: "center"})});
+      view.focus();
+    });
     area.hidden = true;
     label.addEventListener("click", () => view.focus());
     area.after(view.dom);
   }
 
   for (const area of document.querySelectorAll("textarea[data-editor]")) start(area);
-  document.addEventListener("keydown", (event) => {
-    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest("#script-form, .trial") && !event.defaultPrevented) {
-      event.preventDefault();
-      document.getElementById("try")?.click();
-    }
-  });
 })();

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from pydicom import config
 from pydicom.uid import (
     UID,
     DeflatedExplicitVRLittleEndian,
@@ -93,7 +94,8 @@ def is_encapsulated(transfer_syntax_uid: str) -> bool:
 
 def name(uid: str) -> str:
     """The name of a SOP class or transfer syntax, or the UID when it has none."""
-    return UID(uid).name
+    # Senders write what they like; how it is wrong is not the question here.
+    return UID(uid, config.IGNORE).name
 
 
 def _any_of(syntaxes: Sequence[str]) -> str:

@@ -140,6 +140,31 @@ def _unmarked(kind: str, text: str) -> Key:
     return int(text) if kind == "integer" else float(text)
 
 
+def plain_state(values: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """
+    Values as people write them in JSON, in the form that a JSON column keeps; lists count from 1.
+
+    StateError names what a table cannot hold; ``where`` is the table's name.
+    """
+    return write_state({key.encode(): _plain(value, f"{where}.{key}") for key, value in values.items()})
+
+
+def _plain(value: Any, where: str) -> Any:
+    if isinstance(value, bool | float):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise StateError(f"{where} is too large a number")
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if isinstance(value, list):
+        return {number: _plain(inner, f"{where}[{number}]") for number, inner in enumerate(value, start=1)}
+    if isinstance(value, dict):
+        return {key.encode(): _plain(inner, f"{where}.{key}") for key, inner in value.items()}
+    raise StateError(f"{where} is null: leave the key out, as Lua does")
+
+
 def _plain_text(value: bytes) -> str | None:
     """The text, if JSON columns of all databases keep it; PostgreSQL refuses NUL."""
     if b"\0" in value:

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import base64
+import tempfile
 import time
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from scripts_app.collection_check import faults
 from scripts_app.core.collection import Collection, entry_of
 from scripts_app.draft import working
-from scripts_app.dry_run_process import Unanswered, ask
+from scripts_app.dry_run_process import Superseded, Unanswered, ask
 from scripts_app.entry_form import EntryForm
 from scripts_app.models import unix_lines
-from scripts_app.outside import NoSample, outside
-from scripts_app.samples import MOST_BYTES, NoDicom, Sample, choose, file_of, of_session, upload
-from scripts_app.views.request import actor, draw, editors_only, user_of
+from scripts_app.outside import NoPicture, NoSample, outside
+from scripts_app.samples import Sample, file_of, of_session
+from scripts_app.trial_form import WrongSetting, given_of
+from scripts_app.trial_result import shown_result
+from scripts_app.views.request import draw, editors_only, user_of
 
 PHI = "routing.view_phi"
 
@@ -30,14 +34,11 @@ def script_dry_run(request: HttpRequest) -> HttpResponse:
     begun = time.monotonic()
     content = working().content
     here = put_edited(content, request)
-    told = _tried(request, content)
-    if "result" in told:
-        told["took"] = round((time.monotonic() - begun) * 1000)
-        entries = [entry for entry in content["entries"] if entry["enabled"]]
-        told["rows"] = [
-            (number, entry["key"] == here, report)
-            for number, (entry, report) in enumerate(zip(entries, told["result"]["entries"], strict=False), start=1)
-        ]
+    try:
+        told = _tried(request, content, here)
+    except Superseded:
+        return HttpResponse(status=204)
+    told["took"] = round((time.monotonic() - begun) * 1000)
     if getattr(request, "htmx", False):
         return render(request, "scripts_app/_dry_run.html", told)
     return draw(request, "dry_run.html", told)
@@ -58,23 +59,47 @@ def put_edited(content: Collection, request: HttpRequest) -> str:
     return key
 
 
-def _tried(request: HttpRequest, content: Collection) -> dict[str, Any]:
-    sample = of_session(request.session)
+def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, Any]:
+    try:
+        sample, question = question_of(request, content)
+        with file_of(sample) as file:
+            # A person waits for the newest result alone; the session tells persons at two places apart.
+            answer = ask({**question, "file": str(file)}, request.session.session_key or "")
+    except (NoSample, WrongSetting, Untriable) as error:
+        return {"refused": str(error)}
+    except Superseded:
+        raise
+    except Unanswered as error:
+        return {"refused": str(error)}
+    if "refused" in answer:
+        return answer
+    return {**shown_result(answer["result"], content, here), "sample": sample, "asked": question}
+
+
+class Untriable(Exception):
+    """These scripts cannot be tried at all; the text says why."""
+
+
+def question_of(request: HttpRequest, content: Collection) -> tuple[Sample, dict[str, Any]]:
+    """The chosen image, and what the process for dry runs is asked about it; NoSample, WrongSetting, Untriable."""
     if wrong := untriable(content):
-        return {"refused": wrong}
+        raise Untriable(wrong)
+    sample = of_session(request.session)
     if sample is None:
-        return {"refused": "choose an image first: upload one, or take a synthetic one"}
+        raise NoSample("choose an image first: upload one, or take a synthetic one")
     sees_all = user_of(request).has_perm(PHI)
     if sample.kind == "item" and not sees_all:
-        return {"refused": "images of the queue may be tried by those who may see patient data"}
+        raise NoSample("images of the queue may be tried by those who may see patient data")
     source, destination = titles_of(request, sample)
-    # With the queue a script could print the patients in it.
-    question = {"content": content, "source": source, "destination": destination, "with_queue": sees_all}
-    try:
-        with file_of(sample) as file:
-            return {**ask({**question, "file": str(file)}), "sample": sample, "asked": question}
-    except (NoSample, Unanswered) as error:
-        return {"refused": str(error)}
+    return sample, {
+        "content": content,
+        "source": source,
+        "destination": destination,
+        # With the queue a script could print the patients in it.
+        "with_queue": sees_all,
+        "given": given_of(request.POST, outside.ae_titles()),
+        "detailed": True,
+    }
 
 
 def untriable(content: Collection) -> str:
@@ -93,36 +118,40 @@ def titles_of(request: HttpRequest, sample: Sample) -> tuple[str, str]:
 
 @require_POST
 @editors_only
-def script_sample(request: HttpRequest) -> HttpResponse:
-    """Choose the image: a file, an item of the queue, or a synthetic one."""
-    error = ""
+def script_output(request: HttpRequest, number: int) -> HttpResponse:
+    """The file that would leave as output ``number`` of the dry run, or with ``picture`` its first frame; made anew."""
+    content = working().content
+    put_edited(content, request)
+    with tempfile.TemporaryDirectory(prefix="outputs-") as folder:
+        try:
+            sample, question = question_of(request, content)
+            with file_of(sample) as file:
+                answer = ask({**question, "file": str(file), "output": folder})
+            if "refused" in answer:
+                raise Untriable(answer["refused"])
+            outputs = answer["result"]["outputs"]
+            if not 1 <= number <= len(outputs):
+                raise Untriable("the scripts make no such file any more")
+            path, destination = Path(outputs[number - 1]["file"]), outputs[number - 1]["destination"]
+        except (NoSample, WrongSetting, Untriable, Unanswered) as error:
+            if getattr(request, "htmx", False):
+                refusal = {"refusal": f"Nothing was made: {error}."}
+                return render(request, "scripts_app/_picture.html", refusal, status=422)
+            return draw(request, "dry_run.html", {"refused": str(error)}, 422)
+        if "picture" in request.POST:
+            return draw_picture(request, path, f"for {destination}")
+        headers = {"Content-Disposition": f'attachment; filename="{path.name}"'}
+        return HttpResponse(path.read_bytes(), content_type="application/dicom", headers=headers)
+
+
+def draw_picture(request: HttpRequest, path: Path, which: str) -> HttpResponse:
+    """The first frame of a file; its decoder runs in a process of its own."""
+    context: dict[str, Any] = {"which": which}
     try:
-        choose(request.session, _chosen(request))
-    except (NoDicom, NoSample) as problem:
-        error = str(problem)
-    here = request.POST.get("next", "")
-    whole_page = not getattr(request, "htmx", False)
-    if whole_page and not error and url_has_allowed_host_and_scheme(here, {request.get_host()}):
-        return redirect(here)
-    context = {"sample": of_session(request.session), "bundled": outside.bundled(), "error": error, "here": here}
-    return render(request, "scripts_app/_sample.html", context, status=422 if error else 200)
-
-
-def _chosen(request: HttpRequest) -> Sample:
-    if file := request.FILES.get("file"):
-        if (file.size or 0) > MOST_BYTES:
-            raise NoDicom(f"larger than {MOST_BYTES >> 20} MiB")
-        return upload(file.name or "upload", file.chunks())
-    item = request.POST.get("item", "").strip()
-    if item:
-        if not user_of(request).has_perms([PHI, "routing.view_queueitem"]):
-            raise NoSample("images of the queue may be tried by those who may see patient data")
-        if not (item.isdecimal() and len(item) < 19) or outside.queue_sample is None:
-            raise NoSample(f"{item!r} is no number of an item")
-        found = outside.queue_sample(int(item))
-        outside.audit(actor(request), "take image for dry runs", found.name)
-        return Sample("item", item, found.name, found.source_ae_title, found.destination_ae_title)
-    name = request.POST.get("bundled", "")
-    if name not in outside.bundled():
-        raise NoSample("choose a file, an item or a synthetic image")
-    return Sample("bundled", name, f"synthetic {name}")
+        if outside.picture is None:
+            raise NoPicture("Nobody draws pictures here.")
+        about, picture = outside.picture(path)
+        context |= {"about": about, "picture": base64.b64encode(picture).decode("ascii")}
+    except NoPicture as refusal:
+        context["refusal"] = str(refusal)
+    return render(request, "scripts_app/_picture.html", context)

@@ -12,9 +12,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from scripts_app.core.lua.api import OBJECTS
+from scripts_app.core.lua.calls_queue import STATES
 from scripts_app.draft import Working, working
 from scripts_app.outside import outside
 from scripts_app.samples import of_session
+from scripts_app.trial_form import NODE_ROWS, QUEUE_ROWS
 
 EDIT = "scripts_app.edit_scripts"
 editors_only = permission_required(EDIT, raise_exception=True)
@@ -47,8 +49,17 @@ def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[s
     """What dry run and reference show beside an editor; ``ae_titles`` are those that the entry is for."""
     sample = of_session(request.session)
     called = sample.destination_ae_title if sample else ""
-    titles = list(dict.fromkeys([*filter(None, [called]), *outside.ae_titles()]))
+    titles = list(dict.fromkeys([*filter(None, [called]), *outside.ae_titles(), *outside.destinations()]))
     chosen = called or next((title for title in ae_titles if title in titles), "")
     reference = [(found, [(found.signature(member), member) for member in found.members]) for found in OBJECTS]
-    trial = {"sample": sample, "bundled": outside.bundled(), "trial_titles": titles, "trial_for": chosen}
-    return {**trial, "reference": reference}
+    return {
+        "sample": sample,
+        "bundled": outside.bundled(),
+        "trial_titles": titles,
+        "trial_for": chosen,
+        "trial_nodes": outside.ae_titles(),
+        "trial_states": STATES,
+        "queue_rows": QUEUE_ROWS,
+        "node_rows": NODE_ROWS,
+        "reference": reference,
+    }

@@ -43,7 +43,7 @@ def mark(client, address):
 
 
 def address_of(name):
-    given = {"key": "1", "path": "a.lua", "activation_id": 1, "version_id": 1, "test_id": 1}
+    given = {"key": "1", "path": "a.lua", "activation_id": 1, "version_id": 1, "test_id": 1, "number": 1}
     return reverse(name, kwargs={key: given[key] for key in given if f":{key}>" in str(pattern(name).pattern)})
 
 
@@ -270,6 +270,8 @@ def test_a_hostile_result_of_a_dry_run_stays_text(author, monkeypatch):
     author.post(reverse("script_sample"), {"bundled": "CT"})
     for text in (MARKUP, ATTRIBUTE, SCRIPT):
         change = {"tag": text, "keyword": text, "old": text, "new": text}
+        columns = ("kind", "path", "keyword", "creator", "vr", "old", "new")
+        difference = dict.fromkeys(columns, text)
         result = {
             "result": "prepared",
             "message": text,
@@ -278,8 +280,18 @@ def test_a_hostile_result_of_a_dry_run_stays_text(author, monkeypatch):
             "item_log": [text],
             "log": [{"level": "INFO", "message": text}],
             "state": {"study": {text: text}, "series": {}},
+            "details": {
+                "outputs": [
+                    {"sop_class_uid": text, "transfer_syntax_uid": text, "cut": False, "differences": [difference]}
+                ],
+                "printed": [{"level": text, "message": text, "entry": 1, "line": 2}],
+                "logged": [{"level": text, "message": text, "entry": 1, "line": 2}],
+                "state_before": {"study": {text: text, "x": text}, "series": {}},
+                "milliseconds": 1,
+                "memory_bytes": 1,
+            },
         }
-        monkeypatch.setattr(dry_run, "ask", lambda question, result=result: {"result": result})
+        monkeypatch.setattr(dry_run, "ask", lambda question, who, result=result: {"result": result})
         answer = author.post(reverse("script_dry_run"), {"script": "print(1)"})
         assert alive(answer) == []
         assert "&lt;" in answer.content.decode() or "&quot;" in answer.content.decode()

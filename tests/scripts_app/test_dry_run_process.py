@@ -2,12 +2,13 @@
 
 import os
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.conf import settings
 
 from scripts_app import dry_run_process
-from scripts_app.dry_run_process import Unanswered, ask
+from scripts_app.dry_run_process import Superseded, Unanswered, ask
 
 pytestmark = pytest.mark.integration
 SERVICE = """
@@ -16,8 +17,13 @@ for line in sys.stdin:
     question = json.loads(line)
     if question.get("die"):
         os._exit(1)
+    if question == {"stop": True}:
+        continue
     if question.get("hang"):
         sys.stdin.read()
+    if question.get("until stopped"):
+        print(json.dumps(json.loads(sys.stdin.readline())), flush=True)
+        continue
     print(json.dumps({"pid": os.getpid(), "said": question["say"]}), flush=True)
 """
 
@@ -76,3 +82,27 @@ def test_no_more_trials_run_than_have_a_turn(monkeypatch):
     finally:
         for _ in range(dry_run_process._AT_ONCE):
             turns.release()
+
+
+def test_the_next_question_of_the_same_person_takes_the_place_of_the_one_before(service):
+    """The first is answered by nobody until the second comes; without that it would hang."""
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(ask, {"until stopped": True, "say": 1}, "author")
+        while "author" not in dry_run_process._busy:
+            assert not first.done()
+        assert ask({"say": 2}, "author")["said"] == 2
+        with pytest.raises(Superseded):
+            first.result()
+    assert len(service) == 2
+    assert (dry_run_process._busy, dry_run_process._latest) == ({}, {})
+    assert ask({"say": 3}, "author")["said"] == 3
+
+
+def test_nobody_stops_the_question_of_somebody_else():
+    with ThreadPoolExecutor() as threads:
+        first = threads.submit(ask, {"until stopped": True, "say": 1}, "author")
+        while "author" not in dry_run_process._busy:
+            assert not first.done()
+        assert ask({"say": 2}, "colleague")["said"] == 2
+        assert not first.done()
+        ask({"say": 3}, "author")

@@ -30,7 +30,7 @@ def asked(monkeypatch):
     """What the process for dry runs is asked; it answers with a result of nothing."""
     questions = []
 
-    def answer(question):
+    def answer(question, who=""):
         questions.append(question)
         state = {"study": {}, "series": {}}
         return {"result": {"result": "prepared", "message": "", "entries": [], "outputs": [], "state": state}}

@@ -9,9 +9,11 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseProblem
 
+from routing.core.given import Given
 from routing.dry_run import UnknownTitle, of_scripts, try_file
 from scripts_app.core.collection import script_set
-from scripts_app.dry_run import UnusableFile
+from scripts_app.dry_run import Stopped, UnusableFile
+from scripts_app.dry_run_process import STOP
 
 
 class Command(BaseCommand):
@@ -25,16 +27,30 @@ class Command(BaseCommand):
         # What a library prints must not look like an answer.
         answers, sys.stdout = sys.stdout, sys.stderr
         for line in sys.stdin.buffer:
-            answers.write(json.dumps(answer(json.loads(line))) + "\n")
-            answers.flush()
+            question = json.loads(line)
+            # That nobody waits any more may come too late; the answer has gone then.
+            if question != STOP:
+                answers.write(json.dumps(answer(question, sys.stdin.fileno())) + "\n")
+                answers.flush()
 
 
-def answer(question: dict[str, Any]) -> dict[str, Any]:
-    """``{"result": ...}`` as the manual lists it, or ``{"refused": why}``."""
+def answer(question: dict[str, Any], stop_when_readable: int | None = None) -> dict[str, Any]:
+    """``{"result": ...}`` as the manual lists it, with ``details`` if wanted, ``{"refused": why}``, or ``STOP``."""
     try:
         setting = of_scripts(script_set(question["content"]), with_queue=question["with_queue"])
-        path = Path(question["file"])
-        return {"result": try_file(path, question["source"], question["destination"], setting, None)}
+        result = try_file(
+            Path(question["file"]),
+            question["source"],
+            question["destination"],
+            setting,
+            Path(question["output"]) if question.get("output") else None,
+            given=Given.of_json(question.get("given") or {}),
+            detailed=question.get("detailed", False),
+            stop_when_readable=stop_when_readable,
+        )
+        return {"result": result}
+    except Stopped:
+        return STOP
     except UnusableFile as error:
         return {"refused": str(error).replace(question["file"], "the image")}
     except UnknownTitle as error:

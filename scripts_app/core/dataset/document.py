@@ -79,6 +79,11 @@ class Document:
         self._map.close()
 
     @property
+    def dataset(self) -> Dataset:
+        """The elements with the edits over them."""
+        return self._dataset
+
+    @property
     def transfer_syntax_uid(self) -> str:
         return self.file_meta.transfer_syntax_uid
 

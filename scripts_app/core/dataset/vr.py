@@ -33,7 +33,7 @@ def vr_here(dataset: Dataset, tag: int) -> bytes:
 
 def dictionary_vr(dataset: Dataset, tag: int) -> bytes:
     """The VR of the dictionary; where it leaves a choice, the one PixelRepresentation makes (PS3.5 A.2)."""
-    vr = vr_of(tag, _private_creator(dataset, tag))
+    vr = vr_of(tag, private_creator(dataset, tag))
     if " " not in vr:
         return vr.encode()
     if not vr.startswith("US"):
@@ -41,7 +41,7 @@ def dictionary_vr(dataset: Dataset, tag: int) -> bytes:
     return b"SS" if "SS" in vr and _signed_pixels(dataset) else b"US"
 
 
-def _private_creator(dataset: Dataset, tag: int) -> str:
+def private_creator(dataset: Dataset, tag: int) -> str:
     """Who owns the private block of an element (PS3.5 7.8); empty for standard elements."""
     if not tag >> 16 & 1 or tag & 0xFFFF < 0x1000:
         return ""

@@ -1,0 +1,47 @@
+// Runs the dry run again when what it depends on has rested for half a second, and leads from an error to its line.
+"use strict";
+
+(() => {
+  const RESTED = 500;
+  const form = document.getElementById("script-form");
+  const trial = document.querySelector(".trial");
+  const typing = document.getElementById("trial-auto");
+  if (!form || !trial) return;
+
+  document.getElementById("trial-typing").hidden = false;
+  typing.checked = localStorage.getItem("dry-run-while-typing") !== "no";
+  typing.addEventListener("change", () => {
+    localStorage.setItem("dry-run-while-typing", typing.checked ? "yes" : "no");
+    later();
+  });
+
+  let timer = 0;
+
+  // The button drops the answer that it still waits for (hx-sync), and the server stops working on it.
+  function run() {
+    clearTimeout(timer);
+    document.getElementById("try").click();
+  }
+
+  function later() {
+    clearTimeout(timer);
+    if (typing.checked && document.querySelector("#sample[data-chosen]")) timer = setTimeout(run, RESTED);
+  }
+
+  const counts = (field) => field.form === form && field.type !== "file" && !["test_name", "description"].includes(field.name);
+  document.addEventListener("input", (event) => {
+    if (counts(event.target)) later();
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest("#script-form, .trial")) {
+      event.preventDefault();
+      run();
+    }
+  });
+  trial.addEventListener("click", (event) => {
+    const line = event.target.dataset.line;
+    if (!line) return;
+    const area = document.querySelector("textarea[data-editor]");
+    area.dispatchEvent(new CustomEvent("go-to-line", {detail: Number(line)}));
+  });
+})();

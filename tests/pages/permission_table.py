@@ -41,6 +41,7 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("script_entry_delete", "script_library_delete", "script_test_delete"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_activate", "script_discard", "script_take_over", "script_roll_back"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_condition", "script_lint", "script_sample", "script_dry_run"), (NEVER, AUTHOR)),
+    **dict.fromkeys(("script_output", "script_sample_picture"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_tests_run", "script_test_save", "version_accept"), (NEVER, AUTHOR)),
     **dict.fromkeys(("configuration", "configuration_export"), (ADMINISTRATOR, NEVER)),
     **dict.fromkeys(("configuration_plan", "configuration_apply"), (NEVER, ADMINISTRATOR)),

@@ -12,14 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from django.db import connection, models, transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from routing.models import Lane, QueueItem
 from routing.record import carry_out_wishes
 
 LEASE = timedelta(seconds=60)
-"""How long a lease lasts unless renewed; a worker that dies is noticed sooner, by its presence file."""
+"""
+How long a lease lasts unless renewed.
+
+A worker of this machine that dies is noticed sooner, by its presence file.
+Nobody compares the end of a lease with a clock of his own: see engine/lease_watch.py.
+"""
 _CHUNK = 500
 
 
@@ -71,11 +76,8 @@ class Deliverable:
 
 _UNPREPARED = ", ".join(Unprepared.__dataclass_fields__)
 _DELIVERABLE = ", ".join(Deliverable.__dataclass_fields__)
-_DUE = (
-    "state = 'Prepared' AND node_id = %s AND not_before <= %s"
-    " AND (lease_until IS NULL OR lease_until <= %s) AND pending_state = ''"
-)
-"""What may be sent to a node; parameters: node, now, now."""
+_DUE = "state = 'Prepared' AND node_id = %s AND not_before <= %s AND lease_owner = '' AND pending_state = ''"
+"""What may be sent to a node; parameters: node, now."""
 _HELD = "lease_owner = %s AND NOT (lease_owner = '')"
 """What a worker holds.  The second half is the condition of the index of leased items, or it is of no use here."""
 
@@ -100,8 +102,8 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
     """
     Take up to ``limit`` New items that are due, oldest first.
 
-    An item whose lease has run out is taken over, unless an operator wants
-    something else of it: that comes first (``free_orphans``).
+    An item that somebody holds is never taken over here, whatever the clock
+    says: leases end when their owner is known to be dead or silent.
 
     With ``lanes`` the images of one study are taken by one worker at a time, so
     that they are prepared one after another (D6).  The lane is a row of its own:
@@ -115,10 +117,9 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT i.id, i.study_instance_uid FROM routing_queueitem i{_by_index('queue_due_new')}"  # noqa: S608
-            " WHERE i.state = 'New' AND i.not_before <= %s AND (i.lease_until IS NULL OR i.lease_until <= %s)"
-            " AND i.pending_state = ''"
+            " WHERE i.state = 'New' AND i.not_before <= %s AND i.lease_owner = '' AND i.pending_state = ''"
             f"{elsewhere if lanes else ''} ORDER BY i.not_before, i.id LIMIT %s{_skip_locked('i')}",
-            [_moment(now), _moment(now), *((owner, _moment(now)) if lanes else ()), limit],
+            [_moment(now), *((owner, _moment(now)) if lanes else ()), limit],
         )
         due: Sequence[tuple[int, str]] = cursor.fetchall()
         if lanes and due:
@@ -174,7 +175,7 @@ def claim_deliverable(
         cursor.execute(
             f"SELECT id FROM routing_queueitem{_by_index('queue_due_prepared')} WHERE {_DUE}"  # noqa: S608
             f" ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
-            [node_id, _moment(now), _moment(now), *ranked, limit],
+            [node_id, _moment(now), *ranked, limit],
         )
         due = [row[0] for row in cursor.fetchall()]
         if not due:
@@ -193,7 +194,7 @@ def deliverable_due(node_id: int) -> bool:
     now = _moment(timezone.now())
     with connection.cursor() as cursor:
         look = f"SELECT 1 FROM routing_queueitem{_by_index('queue_due_prepared')} WHERE {_DUE} LIMIT 1"  # noqa: S608
-        cursor.execute(look, [node_id, now, now])
+        cursor.execute(look, [node_id, now])
         return cursor.fetchone() is not None
 
 
@@ -265,28 +266,18 @@ def free_all() -> int:
 
 
 def free_orphans() -> int:
-    """
-    Carry out what operators want of items that no worker holds any more; returns how many.
-
-    Their worker ended on a machine that nobody has settled since, or put them
-    back without looking.
-    """
-    now = timezone.now()
+    """Carry out what operators want of items that no worker holds any more; returns how many."""
     with connection.cursor() as cursor:
         # The first half is the condition of the index of wished items; Django would hide its value from the planner.
         cursor.execute(
-            "SELECT id FROM routing_queueitem WHERE NOT (pending_state = '')"
-            " AND (lease_until <= %s OR lease_owner = '') LIMIT %s",
-            [_moment(now), _CHUNK],
+            "SELECT id FROM routing_queueitem WHERE NOT (pending_state = '') AND lease_owner = '' LIMIT %s", [_CHUNK]
         )
         found = [row[0] for row in cursor.fetchall()]
     if not found:
         return 0
-    abandoned = models.Q(lease_until__lte=now) | models.Q(lease_owner="")
-    orphans = QueueItem.objects.filter(abandoned, id__in=found).exclude(pending_state="")
     with transaction.atomic():
+        orphans = QueueItem.objects.filter(id__in=found, lease_owner="").exclude(pending_state="")
         ids = list(orphans.select_for_update().values_list("id", flat=True))
-        QueueItem.objects.filter(id__in=ids).update(lease_owner="", lease_until=None)
         carry_out_wishes(ids)
     return len(ids)
 

@@ -12,12 +12,15 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from routing.claims import free_orphans
+from routing.claims import LEASE, free_orphans
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.adopt import adopt
+from routing.engine.clock import end_impossible_waits
 from routing.engine.directory import Directory
 from routing.engine.echoes import Echoes
-from routing.engine.process import EngineProcess, open_spool, run_folder, settle_departed
+from routing.engine.lease_watch import LeaseWatch
+from routing.engine.process import EngineProcess, open_spool, run_folder
+from routing.engine.reconcile import fail_missing
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.traffic import TrafficCounter, forget_traffic
 from routing.engine.watch import Casualty, Watch
@@ -40,6 +43,7 @@ _OVERLAP = timedelta(minutes=1)
 _SETTLED = timedelta(seconds=5)
 _MOST_TURNS = 20
 """How often one round repeats a chunk of work that leaves more to do."""
+_TURN = timedelta(minutes=1)
 _LANE = "\\housekeeping"
 """No study can have this UID: the backslash separates values (PS3.5 6.2)."""
 _LOG_KEPT = timedelta(days=30)
@@ -61,14 +65,21 @@ class Housekeeper:
         """Whether the last round was this one's to do."""
         self.adopted_at_start: int | None = None
         """Files without rows that the first look at all of them found."""
+        self.missing_at_start: int | None = None
+        """Items whose file that look did not find."""
         self._round = 0
         self._purging = False
         """The last look for what has outlived its time did not come to an end."""
         self._traffic = TrafficCounter()
+        self._leases = LeaseWatch((LEASE + timedelta(seconds=service.lua_seconds)).total_seconds())
+        self._others_lane: tuple[str, datetime, float] | None = None
+        """Who else keeps house, until when, and since when that has stood there by this process's steady clock."""
         self._versions = VersionCounter()
 
     def step(self) -> int:
         """One round; returns how many files were adopted.  Does nothing while another one keeps house."""
+        # By each of them: the one in charge may be the one that is stuck.
+        self._leases.step()
         self.in_charge = self._take_turn()
         if not self.in_charge:
             return 0
@@ -78,9 +89,10 @@ class Housekeeper:
         sweeping = first or self._round % _SWEEP_EVERY == 0
         since = None if sweeping or self._looked_until is None else self._looked_until - _OVERLAP
         adopted = adopt(self._spool, self._directory, since=since, settled=_SETTLED, unreadable=self._unreadable)
-        self._looked_until = now
         if first:
+            self.missing_at_start = fail_missing(self._spool, actor="recovery")
             self.adopted_at_start = adopted
+        self._looked_until = now
         free_orphans()
         # Before anything is forgotten that is still to be counted.
         for counter in (self._traffic, self._versions):
@@ -101,6 +113,7 @@ class Housekeeper:
             purged = _repeat(lambda: purge_files(self._spool, self._files, kept))
             forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
             self._purging = purged or forgotten
+            end_impossible_waits()
         if sweeping:
             forget_idle(_LOG_KEPT)
             forget_traffic(now)
@@ -108,18 +121,28 @@ class Housekeeper:
         self._round += 1
         return adopted
 
+    def found_at_start(self) -> dict[str, int | None]:
+        return {"adopted": self.adopted_at_start, "missing": self.missing_at_start}
+
     @transaction.atomic
     def _take_turn(self) -> bool:
         now = timezone.now()
         lane, made = Lane.objects.select_for_update().get_or_create(
-            key=_LANE, defaults={"owner": self._owner, "until": now + timedelta(minutes=1)}
+            key=_LANE, defaults={"owner": self._owner, "until": now + _TURN}
         )
         if not made:
-            if lane.owner != self._owner and lane.until > now:
+            if lane.owner != self._owner and lane.until > now and not self._silent(lane):
                 return False
-            lane.owner, lane.until = self._owner, now + timedelta(minutes=1)
+            lane.owner, lane.until = self._owner, now + _TURN
             lane.save(update_fields=["owner", "until"])
         return True
+
+    def _silent(self, lane: Lane) -> bool:
+        """Whether the other housekeeper has not moved for as long as its turn lasts: clocks may have been set back."""
+        seen = self._others_lane
+        if seen is None or seen[:2] != (lane.owner, lane.until):
+            self._others_lane = seen = (lane.owner, lane.until, time.monotonic())
+        return time.monotonic() - seen[2] > _TURN.total_seconds()
 
 
 def _repeat(chunk: Callable[[], int]) -> bool:
@@ -136,7 +159,7 @@ def run(watch: Watch, casualty: Casualty | None, *, keep_configuration: Callable
 
         def turn() -> bool:
             nonlocal kept_at
-            settle_departed()
+            process.settle_departed()
             try:
                 if keeper.step():
                     prepare.wake()
@@ -149,6 +172,4 @@ def run(watch: Watch, casualty: Casualty | None, *, keep_configuration: Callable
                 log.error("the spool cannot be used: %s", error)
             return False
 
-        process.work(
-            turn, lambda: wakeup.wait(_ROUND), wakeup=wakeup, detail=lambda: {"adopted": keeper.adopted_at_start}
-        )
+        process.work(turn, lambda: wakeup.wait(_ROUND), wakeup=wakeup, detail=keeper.found_at_start)

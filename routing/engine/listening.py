@@ -16,7 +16,7 @@ from routing.application_log import first_line
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_stranger, refusal
-from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
+from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder
 from routing.engine.receive import RowWriter
 from routing.spool import Spool
 from routing.wakeup import Waker
@@ -116,7 +116,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 ports.append(scp.start())
                 listening.append(scp)
             try:
-                settle_departed()
+                process.settle_departed()
             except DatabaseProblem as error:
                 log.error("the database cannot be used: %s", first_line(error))
             while not process.stopping.is_set():

@@ -12,6 +12,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -91,7 +92,8 @@ class EngineProcess:
         self.role = role
         self.stopping = threading.Event()
         self._nudge: Callable[[], None] = lambda: None
-        self._beaten_at = 0.0
+        self._beaten_at = float("-inf")
+        self._settled = Settled()
 
     def __enter__(self) -> EngineProcess:
         service = settings.CAPACITOR
@@ -148,7 +150,7 @@ class EngineProcess:
             try:
                 close_old_connections()
                 if not settled:
-                    settle_departed(casualty)
+                    self.settle_departed(casualty)
                     settled = True
                 self.beat(**detail())
                 if turn():
@@ -162,6 +164,10 @@ class EngineProcess:
                 self.stopping.wait(IDLE)
             if not self.stopping.is_set():
                 wait()
+
+    def settle_departed(self, casualty: Casualty | None = None) -> None:
+        """As the function; what comes of it goes with the signs of life."""
+        self._settled += settle_departed(casualty)
 
     def beat(self, **detail: Any) -> None:
         """A sign of life in the database, at most every HEARTBEAT seconds; a busy database must not matter."""
@@ -178,34 +184,50 @@ class EngineProcess:
                     "pid": os.getpid(),
                     "started_at": self.started_at,
                     "seen_at": timezone.now(),
-                    "detail": detail,
+                    "detail": detail | self._settled.as_detail(),
                 },
             )
         except DatabaseProblem as error:
             log.warning("sign of life could not be written: %s", first_line(error))
 
 
-def settle_departed(casualty: Casualty | None = None) -> None:
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """Items of dead processes: those they had sent are recorded, the others freed."""
+
+    recorded: int = 0
+    freed: int = 0
+
+    def __add__(self, other: Settled) -> Settled:
+        return Settled(self.recorded + other.recorded, self.freed + other.freed)
+
+    def as_detail(self) -> dict[str, int]:
+        return {"recorded": self.recorded, "freed": self.freed} if self != Settled() else {}
+
+
+def settle_departed(casualty: Casualty | None = None) -> Settled:
     """
     Put right what dead processes of this machine left: record what they sent, free what they held.
 
     The item of a casualty fails when its script ended the process or had to be
     ended, and would do so again; one that died of something else stays counted.
     """
+    done = Settled()
     for owner in owners(run_folder()):
         with departed(run_folder(), owner) as found:
             if found is not None:
-                _settle(found, casualty if casualty and casualty.owner == owner else None)
+                done += _settle(found, casualty if casualty and casualty.owner == owner else None)
     if casualty is not None and casualty.message:
         # Another process may have settled its worker before this one came to know of the casualty.
         item = QueueItem.objects.filter(id=casualty.item_id, state=QueueState.NEW)
         if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=casualty.message).moved:
             item = QueueItem.objects.filter(id=casualty.item_id)
             item.update(last_error=casualty.message)
+    return done
 
 
 @transaction.atomic
-def _settle(found: Departed, casualty: Casualty | None) -> None:
+def _settle(found: Departed, casualty: Casualty | None) -> Settled:
     sent = record(
         [
             Move(item, QueueState.PREPARED, QueueEvent.DELIVERED, "the sender ended before it could record this")
@@ -217,3 +239,4 @@ def _settle(found: Departed, casualty: Casualty | None) -> None:
     freed = give_back(found.owner, begun=[casualty.item_id] if casualty else None)
     ServiceProcess.objects.filter(owner=found.owner).delete()
     log.warning("process %s had ended: %d items it had sent are recorded, %d given back", found.owner, len(sent), freed)
+    return Settled(len(sent), freed)

@@ -12,6 +12,7 @@ from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import UnknownSender
 from routing.sight import Sight
+from routing.start_report import start_report
 from routing.views.destinations import Condition, destinations
 from routing.views.problems import problems
 from routing.views.request import HtmxHttpRequest, draw
@@ -48,6 +49,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "disk": room,
         "database_bytes": database_bytes(),
         "processes": processes(),
+        "start": start_report(),
         "unknown_senders": list(UnknownSender.objects.all()[:MOST_SENDERS]),
     }
 

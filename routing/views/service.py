@@ -47,12 +47,6 @@ class Process:
     row: ServiceProcess
     alive: bool
 
-    @property
-    def adopted(self) -> int | None:
-        """Files without rows that the housekeeper found when it started; None: it has not looked yet."""
-        found: int | None = self.row.detail.get("adopted")
-        return found
-
 
 def processes() -> list[Process]:
     """Everybody who was alive within the last hour."""

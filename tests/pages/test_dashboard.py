@@ -170,15 +170,15 @@ def test_the_last_echo_of_a_destination_is_told():
 
 
 @pytest.mark.parametrize(
-    ("adopted", "said"),
+    ("detail", "said"),
     [
-        (0, "every received file had its row"),
-        (3, "3 received files were without a row, and adopted"),
-        (1, "1 received file was without a row, and adopted"),
+        ({"adopted": 0, "missing": 0}, "every file had its row, every row its file, and nobody held anything"),
+        ({"adopted": 3, "missing": 0}, "3 adopted (a file without a row)"),
+        ({"adopted": 0, "missing": 2, "freed": 7}, "2 failed (the file is missing), 7 given back"),
     ],
 )
-def test_the_housekeeper_says_what_it_found_at_its_start(adopted, said):
-    ServiceProcess.objects.filter(role="housekeep").update(detail={"adopted": adopted})
+def test_the_service_says_what_it_found_at_its_start(detail, said):
+    ServiceProcess.objects.filter(role="housekeep").update(detail=detail)
     assert said in words()
 
 

@@ -12,6 +12,7 @@ from routing.claims import (
     claim_deliverable,
     claim_unprepared,
     deliverable_due,
+    free_all,
     free_orphans,
     give_back,
     holds_lanes,
@@ -66,12 +67,14 @@ def test_what_is_not_due_or_not_new_is_left(columns: dict[str, Any]) -> None:
     assert claimed() == []
 
 
-def test_a_lease_that_ran_out_is_taken_over() -> None:
-    item = due(lease_owner=OTHER, lease_until=ago(seconds=1), prepare_starts=1)
-    still = due(lease_owner=OTHER, lease_until=ago(seconds=-30))
-    assert claimed() == [item.id]
-    assert fresh(item).prepare_starts == 2
-    assert fresh(still).lease_owner == OTHER
+@pytest.mark.fault(92, "the clock is an hour ahead of the lease")
+def test_nobody_takes_what_another_holds_whatever_the_clock_says() -> None:
+    pacs = node()
+    items = [due(lease_owner=OTHER, lease_until=ago(hours=1)), due("Prepared", node=pacs, lease_owner=OTHER)]
+    assert claimed() == []
+    assert not deliverable_due(pacs.pk)
+    assert claim_deliverable(ME, pacs.pk, 10) == []
+    assert {fresh(item).lease_owner for item in items} == {OTHER}
 
 
 def test_a_claim_may_last_longer_than_the_usual_lease() -> None:
@@ -82,9 +85,9 @@ def test_a_claim_may_last_longer_than_the_usual_lease() -> None:
     assert Lane.objects.get(key="1.9").until > until
 
 
-def test_what_an_operator_wants_comes_before_a_takeover() -> None:
-    new = due(lease_owner=OTHER, lease_until=ago(seconds=1), pending_state="Failed")
-    prepared = due("Prepared", node=node(), lease_owner=OTHER, lease_until=ago(seconds=1), pending_state="Rejected")
+def test_what_an_operator_wants_comes_before_a_claim() -> None:
+    new = due(pending_state="Failed")
+    prepared = due("Prepared", node=node(), pending_state="Rejected")
     held = due(lease_owner=OTHER, lease_until=ago(seconds=-30), pending_state="Failed")
     assert claimed() == []
     assert prepared.node_id is not None
@@ -228,6 +231,14 @@ def test_giving_back_frees_the_lanes_and_leaves_others_alone() -> None:
     give_back(ME)
     assert list(Lane.objects.values_list("owner", flat=True)) == [OTHER]
     assert QueueItem.objects.filter(lease_owner=OTHER).count() == 1
+
+
+def test_for_a_database_that_nobody_works_on_all_leases_and_lanes_end() -> None:
+    items = [due(study_instance_uid="1.1"), due(lease_owner=OTHER, lease_until=ago(), pending_state="Failed")]
+    claimed(ME, lanes=True)
+    assert free_all() == 2
+    assert [(fresh(item).lease_owner, fresh(item).state) for item in items] == [("", "New"), ("", "Failed")]
+    assert not Lane.objects.exists()
 
 
 def test_giving_back_carries_out_what_operators_wished_for() -> None:

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
+from routing.models import ServiceProcess
 from tests.builders import node, queue_item
 
 pytestmark = pytest.mark.django_db
@@ -29,7 +30,27 @@ def test_an_empty_queue_has_every_state_with_zero_and_nothing_waiting() -> None:
         "states": dict.fromkeys(("New", "Prepared", "Failed", "Rejected", "Expired", "Delivered", "Dropped"), 0),
         "destinations": {},
         "oldest_waiting_seconds": None,
+        "start": {"at": None, "adopted": None, "missing": None, "given_back": 0, "recorded": 0},
     }
+
+
+def test_it_tells_what_the_last_start_found_and_put_right() -> None:
+    at = timezone.now()
+    found = {
+        "housekeep": {"adopted": 3, "missing": 1, "freed": 4},
+        "deliver": {"recorded": 2, "freed": 1},
+        "prepare": {},
+    }
+    for role, detail in found.items():
+        ServiceProcess.objects.create(
+            owner=role, role=role, host="here", pid=1, started_at=at, seen_at=at, detail=detail
+        )
+    assert as_json()["start"] == {"at": at.isoformat(), "adopted": 3, "missing": 1, "given_back": 5, "recorded": 2}
+    said = status().splitlines()[-1]
+    assert said == (
+        "at the last start: 3 adopted (a file without a row), 1 failed (the file is missing),"
+        " 5 given back (their process had died), 2 recorded as sent by a process that had died"
+    )
 
 
 def test_items_are_counted_by_state_and_by_destination() -> None:

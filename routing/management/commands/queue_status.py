@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from routing.models import QueueItem
+from routing.start_report import start_report
 
 
 class Command(BaseCommand):
@@ -17,7 +18,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         status = queue_status()
-        self.stdout.write(json.dumps(status) if options["json"] else as_table(status))
+        if options["json"]:
+            self.stdout.write(json.dumps(status))
+        else:
+            self.stdout.write(f"{as_table(status)}\nat the last start: {start_report().words()}")
 
 
 def queue_status() -> dict[str, Any]:
@@ -25,7 +29,8 @@ def queue_status() -> dict[str, Any]:
     The counts under the names of decision D17.
 
     ``oldest_waiting_seconds`` is the age of the oldest New or Prepared item,
-    None when there is none.
+    None when there is none.  ``start`` tells what the comparison of rows and
+    files at the last start came to.
     """
     oldest = QueueItem.objects.oldest_waiting_at()
     return {
@@ -33,6 +38,7 @@ def queue_status() -> dict[str, Any]:
         "destinations": QueueItem.objects.counts_by_destination(),
         # A clock that was set back must not make an age negative.
         "oldest_waiting_seconds": None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds()),
+        "start": start_report().as_json(),
     }
 
 

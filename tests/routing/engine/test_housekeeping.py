@@ -123,8 +123,7 @@ def test_files_go_sooner_when_the_disk_is_short_of_room(
 
 @pytest.mark.usefixtures("configure")
 def test_what_operators_want_of_abandoned_items_is_carried_out(tmp_path: Path) -> None:
-    held = {"lease_owner": "far:1:dead", "lease_until": timezone.now() - HOUR, "pending_state": "Failed"}
-    item = queue_item("New", id=received(Spool(tmp_path / "spool", "none")).id, **held)
+    item = queue_item("New", id=received(Spool(tmp_path / "spool", "none")).id, pending_state="Failed")
     Housekeeper("host:1:me").step()
     assert state(item) == "Failed"
 

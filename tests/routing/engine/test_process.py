@@ -243,11 +243,11 @@ def test_work_settles_a_casualty_once_and_outlives_a_database_that_is_away(monke
     really = processes.settle_departed
     settled: list[Casualty | None] = []
 
-    def settle(casualty: Casualty | None) -> None:
+    def settle(casualty: Casualty | None) -> processes.Settled:
         settled.append(casualty)
         if len(settled) == 1:
             raise OperationalError("locked\nDETAIL:  (DOE^JANE)")
-        really(casualty)
+        return really(casualty)
 
     monkeypatch.setattr(processes, "settle_departed", settle)
     with EngineProcess("prepare") as process, contextlib.closing(Wakeup(run_folder(), "prepare")) as wakeup:

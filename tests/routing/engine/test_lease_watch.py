@@ -1,0 +1,91 @@
+"""Leases of silent owners end by a steady clock; those that are renewed never do, whatever the wall clock says."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.claims import claim_deliverable, renew
+from routing.core.states import QueueEvent, QueueState
+from routing.engine.lease_watch import LeaseWatch
+from routing.models import Lane, QueueItem
+from routing.record import Move, record
+from tests.builders import node, queue_item
+
+pytestmark = pytest.mark.django_db
+
+FAR = "far:1:silent"
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def held(**columns: Any) -> QueueItem:
+    return queue_item("Prepared", node=node(), lease_owner=FAR, lease_until=timezone.now(), **columns)
+
+
+def owner_of(item: QueueItem) -> str:
+    return QueueItem.objects.get(id=item.id).lease_owner
+
+
+@pytest.mark.fault(94, "it holds an item, renews nothing, and then wants to record its result")
+def test_who_renews_nothing_loses_its_items_and_can_settle_nothing_later() -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    item = held()
+    assert watch.step() == 0
+    clock.now = 69
+    assert watch.step() == 0
+    clock.now = 70
+    assert watch.step() == 1
+    assert item.node_id is not None
+    assert [one.id for one in claim_deliverable("host:2:other", item.node_id, 5)] == [item.id]
+    late = Move(item.id, QueueState.PREPARED, QueueEvent.DELIVERED)
+    assert record([late], actor="delivery", owner=FAR) == set()
+    assert owner_of(item) == "host:2:other"
+
+
+@pytest.mark.fault(92, "the wall clock jumps ahead and back by an hour while leases are renewed")
+@pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
+def test_who_renews_keeps_its_items_also_when_the_wall_clock_jumps(jump: timedelta, monkeypatch: Any) -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    item = held()
+    start = timezone.now()
+    for turn in range(12):
+        clock.now = turn * 15.0
+        moment = start + timedelta(seconds=clock.now) + (jump if turn > 5 else timedelta(0))
+        monkeypatch.setattr("routing.claims.timezone.now", lambda moment=moment: moment)
+        renew(FAR)
+        assert watch.step() == 0
+    assert owner_of(item) == FAR
+
+
+@pytest.mark.fault(92, "the clock was set back by an hour just after a lease of a dead worker elsewhere began")
+def test_a_lease_that_ends_in_the_far_future_ends_as_soon_as_any_other() -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    item = held()
+    QueueItem.objects.update(lease_until=timezone.now() + timedelta(hours=2))
+    watch.step()
+    clock.now = 70
+    assert watch.step() == 1
+    assert owner_of(item) == ""
+
+
+def test_a_lane_alone_is_ended_as_well_but_never_that_of_the_housekeepers() -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    Lane.objects.create(key="1.2.3", owner=FAR, until=timezone.now() + timedelta(hours=1))
+    Lane.objects.create(key="\\housekeeping", owner="host:1:keeper", until=timezone.now())
+    watch.step()
+    clock.now = 100
+    watch.step()
+    assert list(Lane.objects.values_list("owner", flat=True)) == ["host:1:keeper"]

@@ -1,0 +1,66 @@
+"""Rows and files are compared at the start: what waits for a missing file fails, unless the spool itself is gone."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from routing.engine.reconcile import MISSING, fail_missing
+from routing.models import HistoryEntry, QueueItem
+from routing.prepared_files import PreparedFiles
+from routing.spool import Spool, SpoolGone
+from tests.builders import queue_item, received
+
+pytestmark = pytest.mark.django_db
+
+
+def states() -> list[tuple[str, str]]:
+    return list(QueueItem.objects.order_by("id").values_list("state", "last_error"))
+
+
+@pytest.mark.fault(90, "the files of two of five items, found at the start")
+def test_only_items_whose_own_file_is_missing_fail_and_say_so(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", "none")
+    there, gone = received(spool).id, received(spool).id
+    queue_item("Prepared", id=there)
+    queue_item("New", id=gone)
+    queue_item("Prepared", received_id=gone)
+    queue_item("Delivered", received_id=gone)
+    files = PreparedFiles(spool.root)
+    with files.draft() as draft:
+        draft.write_bytes(b"made")
+        name = files.keep(draft, gone)
+    queue_item("Prepared", received_id=gone, prepared_file=name)
+    spool.discard(gone)
+    assert fail_missing(spool, actor="recovery") == 2
+    assert sorted(states()) == [
+        ("Delivered", ""),
+        ("Failed", MISSING),
+        ("Failed", MISSING),
+        ("Prepared", ""),
+        ("Prepared", ""),
+    ]
+    assert set(HistoryEntry.objects.values_list("event", "note")) == {("gave up", MISSING)}
+    assert fail_missing(spool, actor="recovery") == 0
+
+
+@pytest.mark.fault(85, "the spool is taken away while items wait, and comes back")
+@pytest.mark.parametrize("left", ["an empty mount point", "nothing"])
+def test_a_spool_that_is_gone_fails_nothing(tmp_path: Path, left: str) -> None:
+    spool = Spool(tmp_path / "spool", "none")
+    spool.mark()
+    queue_item("Prepared", id=received(spool).id)
+    shutil.move(spool.root, tmp_path / "away")
+    if left != "nothing":
+        spool.root.mkdir()
+    with pytest.raises(SpoolGone, match="is its file system mounted"):
+        fail_missing(spool, actor="recovery")
+    with pytest.raises(OSError):
+        received(spool, identifier=1 << 40)
+    assert states() == [("Prepared", "")]
+    shutil.rmtree(spool.root, ignore_errors=True)
+    shutil.move(tmp_path / "away", spool.root)
+    assert fail_missing(spool, actor="recovery") == 0
+    assert received(spool).size

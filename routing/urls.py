@@ -18,6 +18,7 @@ from routing.views import (
     queue_actions,
     queue_bulk,
     queue_export,
+    rehearsals,
     senders,
     studies,
     traffic,
@@ -69,6 +70,15 @@ urlpatterns = [
     path("logs/application.jsonl", logs.application_log_file, {"kind": "jsonl"}, name="application_log_jsonl"),
     path("logs/audit.csv", logs.audit_log_file, {"kind": "csv"}, name="audit_log_csv"),
     path("logs/audit.jsonl", logs.audit_log_file, {"kind": "jsonl"}, name="audit_log_jsonl"),
+    path("scripts/rehearsals/", rehearsals.rehearsals, name="rehearsals"),
+    path("scripts/rehearsals/ask/", rehearsals.rehearsal_ask, name="rehearsal_ask"),
+    path("scripts/rehearsals/begin/", rehearsals.rehearsal_begin, name="rehearsal_begin"),
+    path("scripts/rehearsals/shadow/", rehearsals.rehearsal_shadow, name="rehearsal_shadow"),
+    path("scripts/rehearsals/<int:rehearsal_id>/", rehearsals.rehearsal, name="rehearsal"),
+    path("scripts/rehearsals/<int:rehearsal_id>/end/", rehearsals.rehearsal_end, name="rehearsal_end"),
+    path(
+        "scripts/rehearsals/<int:rehearsal_id>/item/<int:item_id>/", rehearsals.rehearsed_image, name="rehearsed_image"
+    ),
     path("scripts/versions/<int:activation_id>/accept/", versions.version_accept, name="version_accept"),
     path("login/", account.LogIn.as_view(), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),

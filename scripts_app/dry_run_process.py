@@ -108,6 +108,12 @@ def _waiting() -> _Process | None:
     return None
 
 
+def end_idle() -> None:
+    """End the processes that wait for a question; for programs that seldom have one."""
+    while _idle:
+        _idle.pop().end()
+
+
 class _Process:
     """It ends by itself when this process does, for its input ends then."""
 

@@ -18,6 +18,8 @@ from routing.models import (
     OperatorAction,
     OperatorStep,
     PrepareReport,
+    Rehearsal,
+    RehearsedImage,
     ScopedState,
     ServiceProcess,
     TrafficMark,
@@ -138,3 +140,15 @@ class VersionTallyAdmin(Kept):
 @admin.register(VersionMark)
 class VersionMarkAdmin(Kept):
     list_display = ("id", "report_id")
+
+
+@admin.register(Rehearsal)
+class RehearsalAdmin(Kept):
+    list_display = ("id", "created_at", "created_by", "kind", "scope", "state", "counts")
+    list_filter = ("kind", "state")
+
+
+@admin.register(RehearsedImage)
+class RehearsedImageAdmin(WithPatientData, Kept):
+    list_display = ("id", "at", "rehearsal_id", "item_id", "effect")
+    search_fields = ("item__id__exact",)

@@ -11,6 +11,7 @@ from routing.models.records import (
     ItemLogLine,
     PrepareReport,
 )
+from routing.models.rehearsals import Rehearsal, RehearsedImage
 from routing.models.senders import KnownSender, UnknownSender
 from routing.models.shared import Lane, ScopedState, ServiceProcess
 from routing.models.traffic import TrafficMark, TrafficMinute
@@ -31,6 +32,8 @@ __all__ = [
     "OperatorStep",
     "PrepareReport",
     "QueueItem",
+    "Rehearsal",
+    "RehearsedImage",
     "ScopedState",
     "ServiceProcess",
     "TrafficMark",

@@ -28,6 +28,8 @@ from routing.models import (
     OperatorStep,
     PrepareReport,
     QueueItem,
+    Rehearsal,
+    RehearsedImage,
     ScopedState,
     ServiceProcess,
     TrafficMark,
@@ -63,6 +65,8 @@ READ_ONLY = [
     OperatorStep,
     PrepareReport,
     QueueItem,
+    Rehearsal,
+    RehearsedImage,
     ScopedState,
     ScriptDraft,
     ScriptTest,
@@ -96,6 +100,8 @@ def row_in_every_table(n: int) -> None:
     OperatorStep.objects.create(action=done, item_id=item.pk, to_state="New", moved_at=now, before={"state": "Failed"})
     TrafficMark.objects.create(history_id=n)
     VersionMark.objects.create(report_id=n)
+    tried = Rehearsal.objects.create(kind="past", scope=hostile[:200], content={}, created_by=hostile[:150])
+    RehearsedImage.objects.create(rehearsal=tried, item=item, effect="fails", told={"why": hostile})
     VersionTally.objects.create(version=version, activation=n, meant_by=hostile[:150])
     TrafficMinute.objects.create(minute=n, ae_title=hostile[:16])
     KnownSender.objects.create(ae_title=f"CT_{n}", description=hostile)

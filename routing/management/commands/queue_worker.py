@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing import application_log, database_file
 from routing.backup.kept import keep_configuration
-from routing.engine import delivering, housekeeping, preparing
+from routing.engine import delivering, housekeeping, preparing, rehearsing
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
 
@@ -18,6 +18,7 @@ ROLES: dict[str, Callable[[Watch, Casualty | None], None]] = {
     "prepare": preparing.run,
     "deliver": delivering.run,
     "housekeep": partial(housekeeping.run, keep_configuration=keep_configuration),
+    "rehearse": rehearsing.run,
 }
 
 

@@ -1,0 +1,148 @@
+"""Rehearsals: begin one, watch it, and see for each image what would have been different."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_GET, require_POST
+
+from routing.models import QueueItem, Rehearsal, RehearsedImage
+from routing.queue_filter import QueueFilter
+from routing.rehearsal import MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
+from routing.sight import Sight
+from routing.views.request import HtmxHttpRequest, draw
+from routing.views.service import seen_lately
+from routing.views.viewed import note_view
+from scripts_app.core.collection import Collection
+from scripts_app.core.comparison import Effect
+from scripts_app.core.script_content import fingerprint
+from scripts_app.draft import working
+from scripts_app.views.dry_run import untriable
+
+HOW_MANY = (100, 500, 2000)
+_PAGE = 50
+
+authors_only = permission_required(("scripts_app.edit_scripts", "routing.view_queueitem"), raise_exception=True)
+
+
+@require_GET
+@authors_only
+def rehearsals(request: HttpRequest) -> HttpResponse:
+    author = cast(HtmxHttpRequest, request)
+    found = Rehearsal.objects.defer("content", "items")
+    page = Paginator(found, _PAGE).get_page(author.GET.get("page"))
+    context = {"page": page, "how_many": HOW_MANY, "working": working(), "nobody_works": _nobody_works()}
+    return draw(author, "routing/rehearsals.html", "routing/_rehearsals.html", context)
+
+
+@require_GET
+@authors_only
+def rehearsal_ask(request: HttpRequest) -> HttpResponse:
+    """How many images a filter of the queue stands for, before anything is begun."""
+    author = cast(HtmxHttpRequest, request)
+    chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
+    ids = received_of(chosen.matching(QueueItem.objects.all()))
+    context = {"count": len(ids), "most": MOST_IMAGES, "query": author.GET.urlencode(), "working": working()}
+    return draw(author, "routing/rehearsal_ask.html", "routing/rehearsal_ask.html", context)
+
+
+@require_POST
+@authors_only
+def rehearsal_begin(request: HttpRequest) -> HttpResponse:
+    """Over the last N images, one item, or what a filter of the queue (in the address) finds."""
+    author = cast(HtmxHttpRequest, request)
+    return _begun(author, lambda content: begin(content, *_chosen(author), author.user.get_username()))
+
+
+@require_POST
+@authors_only
+def rehearsal_shadow(request: HttpRequest) -> HttpResponse:
+    author = cast(HtmxHttpRequest, request)
+    return _begun(author, lambda content: begin_shadow(content, author.user.get_username()))
+
+
+def _begun(author: HtmxHttpRequest, beginning: Callable[[Collection], Rehearsal]) -> HttpResponse:
+    content = working().content
+    try:
+        if wrong := untriable(content):
+            raise Unbegun(wrong)
+        made = beginning(content)
+    except Unbegun as error:
+        messages.error(author, f"Not begun: {error}.")
+        return redirect("rehearsals")
+    return redirect("rehearsal", made.pk)
+
+
+def _chosen(author: HtmxHttpRequest) -> tuple[list[int], str]:
+    """The images, and in words which they are."""
+    scope, number = author.POST.get("scope", ""), _number(author.POST.get("number", ""))
+    if scope == "item":
+        return received_of(QueueItem.objects.filter(pk=number)), f"item {number}"
+    if scope == "matching":
+        chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
+        # Not the filter's values, for they may name a patient.
+        asked = ", ".join(name for name in chosen.fields if chosen.value(name)) or "no filter"
+        return received_of(chosen.matching(QueueItem.objects.all())), f"images of the queue (filter: {asked})"
+    count = min(max(number, 1), MOST_IMAGES)
+    ids = newest(count)
+    return ids, f"the last {len(ids)} image{'' if len(ids) == 1 else 's'}"
+
+
+@require_GET
+@authors_only
+def rehearsal(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
+    author = cast(HtmxHttpRequest, request)
+    found = get_object_or_404(Rehearsal, pk=rehearsal_id)
+    effect = author.GET.get("effect", "")
+    images = RehearsedImage.objects.filter(rehearsal=found).select_related("item").defer("item__recipe")
+    if effect in list(Effect):
+        images = images.filter(effect=effect)
+    now = working()
+    context: dict[str, Any] = {
+        "rehearsal": found,
+        "shadow": found.kind == Rehearsal.Kind.SHADOW,
+        "page": Paginator(images, _PAGE).get_page(author.GET.get("page")),
+        "effect": effect if effect in list(Effect) else "",
+        "is_draft": bool(now.counter) and fingerprint(now.content) == found.fingerprint,
+        "sight": Sight.of(author.user),
+        "nobody_works": found.open and _nobody_works(),
+    }
+    return draw(author, "routing/rehearsal.html", "routing/_rehearsal.html", context)
+
+
+@require_GET
+@authors_only
+def rehearsed_image(request: HttpRequest, rehearsal_id: int, item_id: int) -> HttpResponse:
+    """One image: what happened, what the scripts that ran would do today, and the draft."""
+    author = cast(HtmxHttpRequest, request)
+    found = get_object_or_404(
+        RehearsedImage.objects.select_related("item", "rehearsal").defer("rehearsal__items", "item__recipe"),
+        rehearsal_id=rehearsal_id,
+        item_id=item_id,
+    )
+    note_view(author.user, "item", item_id)
+    context = {"image": found, "told": found.told, "item": found.item, "sight": Sight.of(author.user)}
+    return draw(author, "routing/rehearsed_image.html", "routing/rehearsed_image.html", context)
+
+
+@require_POST
+@authors_only
+def rehearsal_end(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
+    author = cast(HtmxHttpRequest, request)
+    if end(rehearsal_id, author.user.get_username()):
+        messages.success(author, "Ended; what it has tried stays here.")
+    return redirect("rehearsal", rehearsal_id)
+
+
+def _nobody_works() -> bool:
+    return not seen_lately("rehearse")
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0

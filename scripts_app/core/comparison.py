@@ -1,0 +1,143 @@
+"""Two dry runs of one image beside each other: what the draft would make different from the scripts that ran."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+Result = Mapping[str, Any]
+"""What a dry run tells (manual, Dry run)."""
+_WENT_THROUGH = ("prepared", "dropped")
+
+
+class Effect(StrEnum):
+    """What a draft means for one image; the worst that holds."""
+
+    FAILS = "fails"
+    """It would fail, or wait for another try, and did not before."""
+    ERRORS = "errors"
+    """An entry would go wrong, and be skipped, that did not before."""
+    ROUTES = "routes"
+    """It would go elsewhere, or nowhere."""
+    ELEMENTS = "elements"
+    """The same destinations would get other elements."""
+    BETTER = "better"
+    """It would come through, or an entry would, that went wrong before; nothing above holds."""
+    IDENTICAL = "identical"
+    UNTRIED = "untried"
+    """It could not be tried: the file is no longer kept, or its destination is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """An element of one destination's image that would not be the same."""
+
+    destination: str
+    tag: str
+    keyword: str
+    received: str | None
+    before: str | None
+    """As the scripts that ran leave it; None: absent."""
+    after: str | None
+    """As the draft leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    effect: Effect
+    gained: tuple[str, ...] = ()
+    """Destinations that only the draft sends to."""
+    lost: tuple[str, ...] = ()
+    elements: tuple[Difference, ...] = ()
+
+
+def compared(before: Result, after: Result, again: Result | None = None) -> Comparison:
+    """
+    ``after`` is the draft's result, ``before`` that of the scripts that ran, both of the same image and moment.
+
+    ``again`` is a second run of the scripts that ran: where it differs from
+    the first (times, counters, new UIDs), a difference means nothing.  It need
+    not be there when there is no difference.
+    """
+    was, now = _outputs(before), _outputs(after)
+    gained, lost = tuple(name for name in now if name not in was), tuple(name for name in was if name not in now)
+    elements = tuple(
+        found for name in was if name in now for found in _elements(name, was[name], now[name], _volatile(again, name))
+    )
+    return Comparison(_effect(before, after, bool(gained or lost), bool(elements), again), gained, lost, elements)
+
+
+def _effect(before: Result, after: Result, moved: bool, changed: bool, again: Result | None) -> Effect:
+    through, through_now = before["result"] in _WENT_THROUGH, after["result"] in _WENT_THROUGH
+    if through and not through_now:
+        return Effect.FAILS
+    errors, errors_now = _errors(before), _errors(after)
+    if through_now and errors_now > errors:
+        return Effect.ERRORS
+    if through_now and not through:
+        return Effect.BETTER
+    if moved or before["result"] != after["result"]:
+        return Effect.ROUTES
+    if changed:
+        return Effect.ELEMENTS
+    return Effect.BETTER if errors_now < errors else Effect.IDENTICAL
+
+
+def _errors(result: Result) -> int:
+    return sum(entry["status"] == "error" for entry in result["entries"])
+
+
+def _outputs(result: Result) -> dict[str, dict[str, Mapping[str, Any]]]:
+    """The changes by element, by where they go; the original and a copy may have the same destination."""
+    found: dict[str, dict[str, Mapping[str, Any]]] = {}
+    for output in result["outputs"]:
+        changes: dict[str, Mapping[str, Any]] = {}
+        for change in output["changes"]:
+            # Inside sequences each edit is told, and an item's number may mean another one after each.
+            path, count = change["tag"], 2
+            while path in changes:
+                path, count = f"{change['tag']} ({count})", count + 1
+            changes[path] = change
+        found[f"{output['destination']}{'' if output['original'] else ' (copy)'}"] = changes
+    return found
+
+
+def _volatile(again: Result | None, name: str) -> dict[str, Mapping[str, Any]] | None:
+    return None if again is None else _outputs(again).get(name, {})
+
+
+def _elements(
+    destination: str,
+    was: Mapping[str, Mapping[str, Any]],
+    now: Mapping[str, Mapping[str, Any]],
+    again: Mapping[str, Mapping[str, Any]] | None,
+) -> list[Difference]:
+    found = []
+    for tag in sorted({*was, *now}):
+        old, new = was.get(tag), now.get(tag)
+        known = new or old or {}
+        if old and new and (old["new"] == new["new"] or _new_each_time(tag, old, new, again)):
+            continue
+        received = known.get("old")
+        found.append(
+            Difference(
+                destination,
+                tag,
+                known.get("keyword", ""),
+                received,
+                old["new"] if old else received,
+                new["new"] if new else received,
+            )
+        )
+    return found
+
+
+def _new_each_time(
+    tag: str, old: Mapping[str, Any], new: Mapping[str, Any], again: Mapping[str, Mapping[str, Any]] | None
+) -> bool:
+    if again is None or old["new"] is None or new["new"] is None:
+        return False
+    repeated = again.get(tag)
+    return repeated is None or repeated["new"] != old["new"]

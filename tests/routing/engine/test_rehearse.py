@@ -1,0 +1,230 @@
+"""A draft over past and new images: what it would change is told, and nothing else happens."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.core.identifiers import first_at
+from routing.engine.rehearse import MOST_KEPT, Rehearser
+from routing.models import AuditRecord, HistoryEntry, QueueItem, Rehearsal, RehearsedImage, ScopedState
+from routing.rehearsal import Unbegun, begin, begin_shadow, end, newest, received_of
+from scripts_app.core.collection import Collection
+from scripts_app.dry_run_process import Unanswered
+from tests.builders import lua_entry, node, queue_item
+from tests.routing.engine.preparation import Preparation
+
+pytestmark = pytest.mark.django_db
+DRAFT: Collection = {"entries": [], "libraries": {"the": "draft"}}
+SAME = {"result": "prepared", "message": "", "entries": [], "item_log": [], "outputs": []}
+FAILS = {**SAME, "result": "failed", "message": "no"}
+
+
+def sent(**changes: str) -> dict[str, Any]:
+    told = [{"tag": tag, "keyword": "", "old": "received", "new": new} for tag, new in changes.items()]
+    return {**SAME, "outputs": [{"destination": "PACS", "original": True, "changes": told}]}
+
+
+class Asked:
+    """Dry runs that come out as the test says: for the draft, and in turn for what ran."""
+
+    def __init__(self, draft: Any, *ran: Any) -> None:
+        self.draft, self.ran, self.questions = draft, list(ran) or [SAME], []
+
+    def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+        self.questions.append(question)
+        ran = self.ran[0] if len(self.ran) == 1 else self.ran.pop(0) if question["content"] != DRAFT else None
+        found = self.draft if question["content"] == DRAFT else ran
+        if isinstance(found, Exception):
+            raise found
+        return found if "refused" in found else {"result": found}
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Preparation:
+    node("PACS")
+    return Preparation(tmp_path)
+
+
+def images(work: Preparation, count: int = 1) -> list[int]:
+    found = [work.image() for _ in range(count)]
+    while work.step():
+        pass
+    return found
+
+
+def rehearsed(work: Preparation, asked: Asked, rehearsal: Rehearsal) -> Rehearsal:
+    rehearser = Rehearser("host:1:rehearse", work.spool, asked)
+    while rehearser.step():
+        pass
+    rehearsal.refresh_from_db()
+    return rehearsal
+
+
+def test_every_image_is_tried_and_counted_by_what_the_draft_means_for_it(work: Preparation) -> None:
+    ids = images(work, 6)
+    done = rehearsed(work, Asked(FAILS), begin(DRAFT, ids, "six", "anna"))
+    assert (done.state, done.counts, done.position, done.owner) == ("done", {"fails": 6}, 6, "")
+    assert done.ended_at is not None
+    assert set(RehearsedImage.objects.values_list("item_id", flat=True)) == set(ids)
+
+
+def test_an_image_meets_the_version_that_prepared_it_and_the_draft_from_its_sender_for_its_called_title(
+    work: Preparation,
+) -> None:
+    lua_entry("print('ran')")
+    (item_id,) = images(work)
+    asked = Asked(SAME)
+    done = rehearsed(work, asked, begin(DRAFT, [item_id], "one", "anna"))
+    before, after = asked.questions
+    assert [entry["script"] for entry in before["content"]["entries"]] == ["print('ran')"]
+    assert after["content"] == DRAFT
+    assert {(each["source"], each["destination"], each["with_queue"]) for each in asked.questions} == {
+        ("CT_1", "PACS", True)
+    }
+    told = done.images.get().told
+    assert (told["then"]["result"], told["then"]["destinations"]) == (
+        "prepared",
+        [{"destination": "PACS", "original": True}],
+    )
+
+
+def test_a_difference_is_made_sure_of_by_a_second_run_of_what_ran(work: Preparation) -> None:
+    ids = images(work)
+    stamped = Asked(sent(a="3"), sent(a="1"), sent(a="2"))
+    assert rehearsed(work, stamped, begin(DRAFT, ids, "one", "anna")).counts == {"identical": 1}
+    real = rehearsed(work, Asked(sent(a="3"), sent(a="1"), sent(a="1")), begin(DRAFT, ids, "one", "anna"))
+    assert real.counts == {"elements": 1}
+    assert [(each["before"], each["after"]) for each in real.images.get().told["elements"]] == [("1", "3")]
+
+
+def test_what_cannot_be_tried_says_why_and_the_others_go_on(work: Preparation) -> None:
+    pruned, gone, refused = images(work, 3)
+    QueueItem.objects.filter(pk=pruned).update(purged_at=timezone.now())
+    QueueItem.objects.filter(pk=gone).delete()
+    asked = Asked({"refused": "destination: no Storage node has the AE title 'PACS'"})
+    done = rehearsed(work, asked, begin(DRAFT, [pruned, gone, refused], "three", "anna"))
+    assert (done.state, done.counts) == ("done", {"untried": 3})
+    why = {each.item_id: each.told["why"] for each in done.images.all()}
+    assert why == {
+        pruned: "the received file is no longer kept",
+        refused: "destination: no Storage node has the AE title 'PACS'",
+    }
+
+
+@pytest.mark.parametrize("trouble", [Unanswered("the process for dry runs has ended"), ValueError("odd")])
+def test_a_trial_that_breaks_does_not_end_the_rehearsal(work: Preparation, trouble: Exception) -> None:
+    done = rehearsed(work, Asked(trouble), begin(DRAFT, images(work, 2), "two", "anna"))
+    assert (done.state, done.counts) == ("done", {"untried": 2})
+
+
+def test_of_many_images_only_those_with_a_difference_are_kept(work: Preparation) -> None:
+    ids = images(work, 21)
+    same = rehearsed(work, Asked(SAME), begin(DRAFT, ids, "many", "anna"))
+    assert (same.counts, same.images.count()) == ({"identical": 21}, 0)
+    assert rehearsed(work, Asked(FAILS), begin(DRAFT, ids, "many", "anna")).images.count() == 21
+    assert MOST_KEPT > 21
+
+
+def test_somebody_may_end_it_at_any_time_and_what_is_tried_after_that_is_not_kept(work: Preparation) -> None:
+    running = begin(DRAFT, images(work, 6), "six", "anna")
+
+    class Ending(Asked):
+        def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+            if len(self.questions) == 9:
+                assert end(running.pk, "bert")
+            return super().__call__(question)
+
+    done = rehearsed(work, Ending(FAILS), running)
+    assert (done.state, done.tried) == ("stopped", 4)
+    assert not end(running.pk, "bert")
+    assert AuditRecord.objects.filter(action="end rehearsal", actor="bert").count() == 1
+
+
+def test_only_one_worker_is_at_a_rehearsal_until_its_time_is_over(work: Preparation) -> None:
+    running = begin(DRAFT, images(work), "one", "anna")
+    soon = timezone.now() + timedelta(minutes=1)
+    Rehearsal.objects.filter(pk=running.pk).update(owner="another", until=soon, state="running")
+    assert not Rehearser("me", work.spool, Asked(SAME)).step()
+    Rehearsal.objects.filter(pk=running.pk).update(until=timezone.now() - timedelta(seconds=1))
+    assert rehearsed(work, Asked(SAME), running).state == "done"
+
+
+def test_a_rehearsal_leaves_items_their_history_and_the_state_of_studies_alone(work: Preparation) -> None:
+    lua_entry("study.n = (study.n or 0) + 1")
+    ids = images(work, 2)
+
+    def all_of_it() -> Any:
+        return [list(table.objects.order_by("pk").values()) for table in (QueueItem, HistoryEntry, ScopedState)]
+
+    before = all_of_it()
+    rehearsed(work, Asked(FAILS), begin(DRAFT, ids, "two", "anna"))
+    assert all_of_it() == before
+
+
+def test_two_rehearsals_take_turns(work: Preparation) -> None:
+    ids = images(work, 5)
+    first, second = begin(DRAFT, ids, "a", "anna"), begin(DRAFT, ids, "b", "anna")
+    rehearser = Rehearser("me", work.spool, Asked(SAME))
+    rehearser.step()
+    rehearser.step()
+    for each in (first, second):
+        each.refresh_from_db()
+    assert (first.position, second.position) == (4, 4)
+
+
+def test_the_images_of_copies_are_those_that_they_were_made_from_and_waiting_ones_are_left_out(
+    work: Preparation,
+) -> None:
+    lua_entry("route:Add('AI')")
+    node("AI")
+    ids = images(work, 3)
+    waiting = work.image()
+    assert newest(2) == [ids[2], ids[1]]
+    assert received_of(QueueItem.objects.filter(destination_ae_title="AI")) == ids[::-1]
+    assert received_of(QueueItem.objects.filter(pk=waiting)) == []
+    with pytest.raises(Unbegun):
+        begin(DRAFT, [], "none", "anna")
+
+
+def old_enough(ids: list[int]) -> int:
+    """An id from before these, which a shadow begins behind; they are long since prepared then."""
+    moment = timezone.now() - timedelta(hours=1)
+    for number, item_id in enumerate(ids):
+        QueueItem.objects.filter(pk=item_id).delete()
+        identifier = first_at(moment) + number + 1
+        queue_item("Delivered", id=identifier, received_id=identifier, prepared_at=moment)
+    return first_at(moment)
+
+
+def test_a_shadow_follows_what_comes_in_and_goes_on_until_it_is_dropped(work: Preparation) -> None:
+    shadow = begin_shadow(DRAFT, "anna")
+    with pytest.raises(Unbegun):
+        begin_shadow(DRAFT, "bert")
+    assert rehearsed(work, Asked(FAILS), shadow).tried == 0
+    start = old_enough(images(work, 3))
+    Rehearsal.objects.filter(pk=shadow.pk).update(position=start)
+    followed = rehearsed(work, Asked(FAILS), shadow)
+    # The builders' items have no files; that they were looked at is what counts here.
+    assert (followed.state, followed.tried, followed.passed_over) == ("running", 3, 0)
+    end(shadow.pk, "anna")
+    begin_shadow(DRAFT, "bert")
+
+
+def test_a_shadow_that_is_too_slow_tries_the_newest_and_counts_the_others(work: Preparation) -> None:
+    shadow = begin_shadow(DRAFT, "anna")
+    start = old_enough(images(work, 30))
+    Rehearsal.objects.filter(pk=shadow.pk).update(position=start)
+    followed = rehearsed(work, Asked(SAME), shadow)
+    assert (followed.tried, followed.passed_over) == (20, 10)
+
+
+def test_an_image_that_has_just_come_in_is_left_to_its_scripts_first(work: Preparation) -> None:
+    shadow = begin_shadow(DRAFT, "anna")
+    Rehearsal.objects.filter(pk=shadow.pk).update(position=0)
+    images(work, 2)
+    assert rehearsed(work, Asked(SAME), shadow).tried == 0

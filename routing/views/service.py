@@ -34,7 +34,7 @@ WORK = {
 }
 """The roles of the engine's processes, and what it means when nobody fills one."""
 WORKER = ("prepare", "deliver", "housekeep")
-"""A worker is a family of three; only together they do its work."""
+"""Only together they do a worker's work; its fourth process, for rehearsals, may be missing."""
 
 
 def seen_lately(role: str) -> bool:

@@ -214,11 +214,24 @@ def test_the_log_follows_its_newest_line_unless_its_reader_has_scrolled_away(sit
     assert log.evaluate("log => log.scrollTop") == 40
 
 
-def test_the_questions_of_the_queue_can_be_asked_about_one_item(visit):
-    opened = visit("operator", ITEM)
-    opened.get_by_role("link", name="Delete …").click()
-    expect(opened.locator("main")).to_contain_text("Delete")
-    expect(opened.locator("main")).to_contain_text("1 item")
+def test_an_item_is_asked_about_moved_and_put_back_on_its_own_page(site, visit):
+    address = f"/queue/{(77 << 40) + 2}/?study={STUDY}"
+    opened = visit("operator", address)
+    opened.get_by_role("link", name="Move …").click()
+    question = opened.get_by_role("dialog")
+    expect(question).to_contain_text("another destination")
+    expect(question.get_by_role("button", name="Failed")).to_be_disabled()
+    question.get_by_role("button", name="Rejected").click()
+    expect(question.get_by_role("heading")).to_have_text("Reject 1 item?")
+    question.get_by_label("Reason, for the history (optional)").fill("wrong patient")
+    question.get_by_role("button", name="Reject 1").click()
+    expect(opened).to_have_url(site.url + address)
+    expect(opened.locator("#messages")).to_contain_text("1 item rejected.")
+    expect(opened.locator(".verdict")).to_contain_text("Refused for good")
+    expect(opened.locator(".timeline")).to_contain_text("wrong patient")
+    opened.get_by_role("button", name="Undo").click()
+    expect(opened).to_have_url(site.url + address)
+    expect(opened.locator(".verdict .badges")).to_contain_text("Failed")
 
 
 def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
@@ -227,12 +240,13 @@ def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
     expect(opened.get_by_role("heading", level=1)).to_have_text(
         "No: PACS lacks 1 of 3 images (1 failed); 1 more is on the way."
     )
-    opened.evaluate("window.sameDocument = true")
-    opened.get_by_role("button", name="Retry 1 stuck item").click()
+    opened.get_by_role("link", name="Retry 1 stuck item …").click()
+    opened.get_by_role("dialog").get_by_role("button", name="Retry 1").click()
     expect(opened.get_by_role("heading", level=1)).to_have_text("Not yet: 2 of 3 images are on the way to PACS.")
-    expect(opened.locator("#messages")).to_contain_text("1 item of the study retried.")
+    expect(opened.locator("#messages")).to_contain_text("1 item retried.")
     opened.get_by_role("button", name="Undo").click()
     expect(opened.get_by_role("heading", level=1)).to_contain_text("No: PACS lacks 1 of 3 images")
+    opened.evaluate("window.sameDocument = true")
     site.elsewhere(f"QueueItem.objects.filter(study_instance_uid='{STUDY}').update(state='Delivered')")
     expect(opened.get_by_role("heading", level=1)).to_have_text("Yes: all 3 images arrived at PACS.", timeout=9000)
     assert opened.evaluate("window.sameDocument")

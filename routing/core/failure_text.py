@@ -10,7 +10,7 @@ _PARTS = re.compile(
   | (?P<time> \d{4}-\d\d-\d\d (?: [T\ ] \d\d:\d\d (?: :\d\d (?: \.\d+ )? )? )? | \b \d\d:\d\d:\d\d (?: \.\d+ )? )
   | (?P<kept> \b JPEG\ 2000 \b | \b [0-9A-Fa-f]{4},[0-9A-Fa-f]{4} \b | \b \d{1,3} (?: \.\d{1,3} ){3} (?! [\w.] )
             | \b 0x [0-9A-Fa-f]{1,8} \b
-            | (?: (?<= \w ) : | \b port\  | \b line\  ) \d+ \b )
+            | (?: (?<= \w ) : | \b port\  | \b line\  | \b entry\  ) \d+ \b )
   | (?P<uid> (?<! [\w.] ) [0-2] (?: \.\d+ ){3,} (?! \w ) )
   | (?P<number> (?<! [\w.] ) \d+ (?: \.\d+ )? (?! \w ) )
     """,
@@ -24,7 +24,7 @@ def normalised(text: str) -> str:
     """
     The first line of a failure's text with placeholders for UIDs, quoted values, moments and numbers.
 
-    Statuses, tags, addresses, ports and lines of scripts stay: they tell one cause from another.
+    Statuses, tags, addresses, ports, entries and lines of scripts stay: they tell one cause from another.
     """
     line = text.strip().split("\n", 1)[0]
     line = _PARTS.sub(lambda found: _INSTEAD.get(found.lastgroup or "", found[0]), line)

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from routing.core.states import QueueState
 from routing.counts import ShortLived
-from routing.models import UnknownSender
+from routing.models import QueueItem, UnknownSender
 from routing.sight import Sight
 from routing.start_report import start_report
 from routing.views.destinations import Condition, destinations
@@ -20,6 +20,8 @@ from routing.views.service import database_bytes, disk, processes
 from routing.views.traffic import charts, sparks
 
 MOST_SENDERS = 20
+NEWEST = 6
+"""Items at the foot of the page that show what arrives and what becomes of it."""
 
 
 @require_GET
@@ -50,6 +52,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "database_bytes": database_bytes(),
         "processes": processes(),
         "start": start_report(),
+        "newest": list(QueueItem.objects.defer("recipe").order_by("-id")[:NEWEST]),
         "unknown_senders": list(UnknownSender.objects.all()[:MOST_SENDERS]),
     }
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from django.db.models import Count, Max, Min
+from django.db.models import Max
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from routing.core.states import QueueState
-from routing.counts import ShortLived
-from routing.models import NodeStatus, QueueItem, ServiceProcess
+from routing.models import NodeOutage, NodeStatus, ServiceProcess
+from routing.queue_filter import WINDOW
 from routing.sight import Sight
 from routing.version_counts import alarm
+from routing.views import failures
 from routing.views.destinations import Condition, Destination
 from routing.views.service import WORK, Disk, seen_lately
 
-MOST_GROUPS = 20
-"""Groups of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
+MOST_GROUPS = 10
+"""Causes of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
 
 SEVERITIES = ("critical", "failure", "notice")
 
@@ -67,6 +67,7 @@ def _disk(disk: Disk) -> Iterator[Problem]:
 
 
 def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
+    outages = dict(NodeOutage.objects.filter(ended_at=None, node__isnull=False).values_list("ae_title", "began_at"))
     for destination in found:
         status = destination.status
         asked = destination.condition in (Condition.UP, Condition.UNTRIED, Condition.SCHEDULED)
@@ -87,7 +88,7 @@ def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
             destination.ae_title,
             "has taken no image" if status.last_success_at else "has never taken an image",
             queue_link(destination=destination.ae_title, state=QueueState.PREPARED),
-            since=status.last_success_at,
+            since=outages.get(destination.ae_title, status.last_success_at),
             cause=status.last_error,
             effect=images_wait(destination.waiting),
         )
@@ -113,32 +114,29 @@ def _taken_since(status: NodeStatus) -> bool:
     return bool(status.last_success_at and status.last_echo_at and status.last_success_at > status.last_echo_at)
 
 
-def _groups() -> list[dict[str, Any]]:
-    stuck: Any = QueueItem.objects.order_by().filter(state__in=(QueueState.FAILED, QueueState.REJECTED))
-    counted = stuck.values("state", "destination_ae_title").annotate(
-        n=Count("id"), since=Min("updated_at"), newest=Max("id")
-    )
-    return list(counted.order_by("state", "-n")[:MOST_GROUPS])
-
-
-stuck_groups = ShortLived(_groups)
-"""Failed and rejected items by destination, with how many, since when, and the newest one."""
-
-
 def _stuck(sight: Sight) -> Iterator[Problem]:
-    groups = stuck_groups()
-    newest = QueueItem.objects.in_bulk([group["newest"] for group in groups])
-    for group in groups:
-        item = newest.get(group["newest"])
-        state, count = group["state"], group["n"]
+    """One sentence for each cause, the most frequent first; the same ones as on the page of failures."""
+    stuck = [cause for cause in failures.known_causes() if cause.state in (QueueState.FAILED, QueueState.REJECTED)]
+    looked_at = {state: sum(cause.count for cause in stuck if cause.state == state) for state in QueueState}
+    for cause in failures.told(stuck[:MOST_GROUPS], sight):
+        images = f"{cause.count} {'image' if cause.count == 1 else 'images'}"
+        if looked_at[QueueState(cause.state)] >= WINDOW:
+            images = f"at least {images}"
+        refused = cause.state == QueueState.REJECTED
+        text = cause.text
+        for head in (f"{cause.destination}: ", f"{cause.destination} answered "):
+            text = text.removeprefix(head)
         yield Problem(
             "failure",
-            f"{count} {'image' if count == 1 else 'images'} for {group['destination_ae_title']}",
-            state.lower(),
-            queue_link(destination=group["destination_ae_title"], state=state),
-            since=group["since"],
-            cause=sight.last_error(item) if item else "",
+            cause.destination if refused else f"{images} for {cause.destination}",
+            f"has refused {images}" if refused else "failed",
+            cause.queue_link,
+            since=cause.first,
+            cause=text,
         )
+    if hidden := stuck[MOST_GROUPS:]:
+        count = sum(cause.count for cause in hidden)
+        yield Problem("failure", f"{count} more images", "failed or were refused", reverse("failures"))
 
 
 def _held_back(found: Sequence[Destination]) -> Iterator[Problem]:

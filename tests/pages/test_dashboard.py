@@ -10,8 +10,17 @@ from django.utils import timezone
 from routing import counts
 from routing.core.traffic import minute_of
 from routing.counts import forget_all
-from routing.models import AuditRecord, KnownSender, NodeStatus, ServiceProcess, TrafficMinute, UnknownSender
+from routing.models import (
+    AuditRecord,
+    KnownSender,
+    NodeOutage,
+    NodeStatus,
+    ServiceProcess,
+    TrafficMinute,
+    UnknownSender,
+)
 from routing.views import service
+from routing.views.problems import MOST_GROUPS
 from routing.views.service import WORK
 from tests.builders import node, queue_item
 from tests.pages import people
@@ -67,15 +76,49 @@ def test_a_node_that_does_not_answer_is_told_with_cause_since_when_and_what_wait
     told = words()
     assert re.search(r"PACS has taken no image since [\d: -]+ \(2 h ago\): connection refused; 42 images wait", told)
     assert re.search(r"Next try in 2 min after 3 failures in a row", told)
+    # Nothing may have been sent for a long time before it died.
+    NodeOutage.objects.create(node=pacs, ae_title="PACS", began_at=timezone.now() - timedelta(minutes=7))
+    forget_all()
+    assert re.search(r"PACS has taken no image since [\d: -]+ \(7 min ago\): connection refused", words())
 
 
-def test_stuck_images_are_told_for_each_destination_with_the_newest_reason():
-    queue_item("Rejected", last_error="SOP class not supported", prepared_at=timezone.now())
-    queue_item("Rejected", last_error="SOP class not supported", prepared_at=timezone.now())
+def test_stuck_images_are_told_by_cause_in_plain_words_each_with_the_way_to_them():
+    since = timezone.now() - timedelta(minutes=9)
+    refused = "PACS: the node does not accept SOP class 1.2.840.10008.5.1.4.1.1.{}"
+    for number in (3, 4):
+        queue_item("Rejected", last_error=refused.format(number), prepared_at=since, updated_at=since)
+    queue_item("Rejected", last_error="PACS answered 0xC000", prepared_at=timezone.now())
     queue_item("Failed", destination_ae_title="AI", last_error="no route", prepared_at=timezone.now())
     told = words()
-    assert re.search(r"2 images for PACS rejected since .*?: SOP class not supported", told)
+    assert re.search(
+        r"PACS has refused 2 images since .*? \(9 min ago\): the node does not accept SOP class \(UID\)", told
+    )
+    assert re.search(r"PACS has refused 1 image since .*?: 0xC000", told)
     assert re.search(r"1 image for AI failed since .*?: no route", told)
+    client = visitor(phi=True)
+    link = re.search(r'class="problem failure" href="([^"]+)"', client.get("/").content.decode())[1].replace(
+        "&amp;", "&"
+    )
+    assert "error=" in link
+    assert [item.last_error for item in client.get(link).context["page"].rows] == [refused.format(4), refused.format(3)]
+
+
+def test_more_causes_than_anybody_reads_are_one_line_that_leads_to_all_of_them():
+    for number in range(MOST_GROUPS + 3):
+        queue_item("Failed", last_error=f"broken {'x' * number}", prepared_at=timezone.now())
+    page = visitor(phi=True).get("/")
+    assert page.content.decode().count('class="problem failure"') == MOST_GROUPS + 1
+    assert re.search(r'href="/failures/".*?3 more images.*?failed or were refused', page.content.decode(), re.DOTALL)
+
+
+def test_the_newest_items_are_shown_with_their_fate_and_without_patients_for_those_who_may_not_see_them():
+    for state in ("Delivered", "Failed"):
+        item = queue_item(state, patient_name="SMITH^J")
+    page = visitor(phi=True).get("/").content.decode()
+    assert f'href="/queue/{item.pk}/"' in page
+    assert page.count("SMITH^J") == 2
+    forget_all()
+    assert "SMITH" not in visitor("operator").get("/").content.decode()
 
 
 @pytest.mark.parametrize(("role", "consequence"), list(WORK.items()))

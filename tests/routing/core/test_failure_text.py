@@ -22,7 +22,7 @@ KEY = b"synthetic"
             "no connection to RESEARCH at 192.0.2.30 port 104: connection refused",
         ),
         ("libs/check.lua:14: no match for 'P-4711'", "libs/check.lua:14: no match for …"),
-        ('entry 3, line 9: "A" and “B”', "entry #, line 9: … and …"),
+        ('entry 3, line 9: "A" and “B”', "entry 3, line 9: … and …"),
         ("instance 1.2.826.0.1.3680043.8.498.7 is damaged", "instance (UID) is damaged"),
         ("silent since 2026-11-20 02:10:00 and 02:10:07.5", "silent since (time) and (time)"),
         ("sent 12 of 40.5 MB", "sent # of # MB"),

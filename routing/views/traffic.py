@@ -17,6 +17,7 @@ from routing.core.traffic import SPANS, Span, Tally, bars, minute_of
 from routing.counts import ShortLived
 from routing.models import TrafficMark, TrafficMinute
 from routing.views.chart import chart, steps
+from routing.views.chart_marks import marks
 from routing.views.request import HtmxHttpRequest, draw
 
 COUNTED = ("received", "delivered", "deferred", "refused", "failed", "bytes_received", "bytes_delivered")
@@ -80,6 +81,7 @@ def charts(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "total": sum(tallies, Tally()),
         "totals": sorted(totals.items()),
         "counting": TrafficMark.objects.exists(),
+        "marks": marks[span.name]().of(wanted),
     }
 
 

@@ -6,9 +6,12 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing.core.traffic import minute_of
-from routing.models import TrafficMark, TrafficMinute
-from routing.views.chart import chart, figure, round_top, steps
+from routing.core.traffic import SPANS, minute_of
+from routing.models import Node, NodeOutage, TrafficMark, TrafficMinute
+from routing.views.chart import WIDTH, chart, figure, round_top, steps
+from routing.views.chart_marks import find_marks
+from scripts_app.models import Activation, ScriptVersion
+from tests.builders import node
 from tests.pages.people import HTMX, visitor, words
 
 
@@ -54,6 +57,52 @@ def test_one_destination_alone_is_drawn_and_strange_addresses_show_the_hour():
     answer = visitor("operator").get("/traffic/?to=AI", headers=HTMX).content.decode()
     assert "received 8, delivered 0 a minute" in answer
     assert "<html" not in answer
+
+
+def outage(ae_title="PACS", ago=30, lasted=10, **columns):
+    began = timezone.now() - timedelta(minutes=ago)
+    ended = None if lasted is None else began + timedelta(minutes=lasted)
+    node = Node.objects.filter(ae_title=ae_title).first()
+    return NodeOutage.objects.create(node=node, ae_title=ae_title, began_at=began, ended_at=ended, **columns)
+
+
+def marked(span="1h"):
+    return find_marks(next(each for each in SPANS if each.name == span))
+
+
+@pytest.mark.django_db
+def test_outages_stand_where_they_were_and_the_shortest_can_be_seen():
+    node("PACS")
+    outage(ago=30, lasted=15)
+    outage(ago=20, lasted=0)
+    outage(ago=5, lasted=None)
+    outage(ago=90, lasted=10)
+    outage("GONE", ago=5, lasted=None)
+    lasting, short, long = marked().outages
+    assert [lasting.ended_at, lasting.x + lasting.width] == [None, WIDTH]
+    assert short.width == 2
+    assert 120 < long.width < 180
+    assert 250 < long.x < 350
+    assert len(marked("24h").outages) == 4
+
+
+@pytest.mark.django_db
+def test_outages_and_activations_are_told_in_words_below_the_charts_and_hostile_text_stays_text():
+    outage("PACS", error="<img src=x>")
+    outage("AI")
+    version = ScriptVersion.objects.create(sha256="0" * 64, content={})
+    activation = Activation.objects.create(version=version, content={}, actor="anna", reason="<b>bold</b>")
+    page = visitor().get("/traffic/")
+    assert page.content.decode().count('<path class="outage"') == 4
+    assert page.content.decode().count('<path class="activation"') == 2
+    told = words(page)
+    assert re.search(r"PACS took no images from .*? to .*? <img src=x>", told)
+    assert re.search(rf"Activation {activation.pk} of scripts by anna .*? <b>bold</b>", told)
+    assert "<img src=x>" not in page.content.decode()
+    alone = words(visitor().get("/traffic/?to=AI"))
+    assert "PACS took no images" not in alone
+    assert "AI took no images" in alone
+    assert f"Activation {activation.pk}" in alone
 
 
 def test_the_edge_of_a_chart_is_a_round_number_above_all_values():

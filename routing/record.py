@@ -102,40 +102,77 @@ def record(moves: Iterable[Move], *, actor: str, owner: str) -> set[int]:
     condition.  A wish that an operator left meanwhile is carried out at once.
     """
     now = timezone.now()
-    alike: dict[Hashable, list[Move]] = {}
+    kinds: dict[Hashable, list[Move]] = {}
     for move in moves:
-        alike.setdefault((move.state, move.event, *move.columns.items()), []).append(move)
+        kinds.setdefault((move.state, move.event, *move.columns), []).append(move)
     history: list[dict[str, Any]] = []
     wishful: list[int] = []
-    with transaction.atomic(), connection.cursor() as cursor:
-        for together in alike.values():
-            for at in range(0, len(together), _CHUNK):
-                moved = _move(cursor, together[at : at + _CHUNK], owner, now)
+    # Part of the caller's transaction where there is one: whatever goes wrong here undoes that, too.
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        for kind in kinds.values():
+            move_them = _move_together if all(move.columns == kind[0].columns for move in kind) else _move_each
+            for at in range(0, len(kind), _CHUNK):
+                moved = move_them(cursor, kind[at : at + _CHUNK], owner, now)
                 wishful += [item for item, wish in moved.items() if wish]
-                history += [_history(move, actor, now) for move in together[at : at + _CHUNK] if move.item_id in moved]
+                history += [_history(move, actor, now) for move in kind[at : at + _CHUNK] if move.item_id in moved]
         insert(HistoryEntry, history)
         if wishful:
             carry_out_wishes(wishful)
     return {row["item_id"] for row in history}
 
 
-def _move(cursor: Any, moves: Sequence[Move], owner: str, now: datetime) -> dict[int, str]:
-    """Move items to which the same happened; what operators wish for those that moved, by item."""
-    state, event = moves[0].state, moves[0].event
-    values = {"state": next_state(state, event), "updated_at": now, "lease_owner": "", "lease_until": None}
-    values |= _settled(event, now) | dict(moves[0].columns)
+def _move_together(cursor: Any, moves: Sequence[Move], owner: str, now: datetime) -> dict[int, str]:
+    """Move items to which the very same happened; what operators wish for those that moved, by item."""
+    values = _common(moves[0], now) | dict(moves[0].columns)
     cursor.execute(
         f"UPDATE {_TABLE} SET {', '.join(f'{_COLUMNS[name].name} = %s' for name in values)}"  # noqa: S608
-        f" WHERE id IN ({', '.join(['%s'] * len(moves))}) AND state = %s AND lease_owner = %s"
-        " RETURNING id, pending_state",
+        f" WHERE {_held(moves)} RETURNING id, pending_state",
         [
             *(_COLUMNS[name].value(value) for name, value in values.items()),
             *(move.item_id for move in moves),
-            state,
+            moves[0].state,
             owner,
         ],
     )
     return dict(cursor.fetchall())
+
+
+def _move_each(cursor: Any, moves: Sequence[Move], owner: str, now: datetime) -> dict[int, str]:
+    """The same for items to which the same happened with values of their own: one statement, executed for each."""
+    lock = " ORDER BY id FOR UPDATE" if connection.features.has_select_for_update else ""
+    cursor.execute(
+        f"SELECT id, pending_state FROM {_TABLE} WHERE {_held(moves)}{lock}",  # noqa: S608
+        [*(move.item_id for move in moves), moves[0].state, owner],
+    )
+    held: dict[int, str] = dict(cursor.fetchall())
+    common = {name: value for name, value in _common(moves[0], now).items() if name not in moves[0].columns}
+    shared = [_COLUMNS[name].value(value) for name, value in common.items()]
+    own = [_COLUMNS[name] for name in moves[0].columns]
+    names = [*(_COLUMNS[name].name for name in common), *(column.name for column in own)]
+    cursor.executemany(
+        f"UPDATE {_TABLE} SET {', '.join(f'{name} = %s' for name in names)} WHERE id = %s",  # noqa: S608
+        [
+            [
+                *shared,
+                *(column.value(value) for column, value in zip(own, move.columns.values(), strict=True)),
+                move.item_id,
+            ]
+            for move in moves
+            if move.item_id in held
+        ],
+    )
+    return held
+
+
+def _common(move: Move, now: datetime) -> dict[str, Any]:
+    """Columns that change for all items of a kind alike."""
+    ended = {"state": next_state(move.state, move.event), "updated_at": now, "lease_owner": "", "lease_until": None}
+    return ended | _settled(move.event, now)
+
+
+def _held(moves: Sequence[Move]) -> str:
+    """The items among these that the worker still holds; parameters: their ids, state, owner."""
+    return f"id IN ({', '.join(['%s'] * len(moves))}) AND state = %s AND lease_owner = %s"
 
 
 def _history(move: Move, actor: str, now: datetime) -> dict[str, Any]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from datetime import datetime
+from functools import cache, lru_cache, partial
 from typing import Any
 
 from django.db import connection, models
@@ -69,10 +70,16 @@ def _adapted_to(field: Any) -> Callable[[Any], Any]:
         case models.CharField() | models.TextField():
             return partial(_text, longest=field.max_length)
         case models.DateTimeField():
-            return lambda moment: connection.ops.adapt_datetimefield_value(moment)
+            return _moment
         case models.IntegerField() | models.FloatField() | models.BooleanField() | models.ForeignKey():
             return lambda value: value
     return lambda value: field.get_db_prep_save(value, connection)
+
+
+@lru_cache(64)
+def _moment(moment: datetime | None) -> Any:
+    # Most rows of a batch share their moments, and a process has one database.
+    return connection.ops.adapt_datetimefield_value(moment)
 
 
 def _text(value: str | None, longest: int | None) -> str | None:

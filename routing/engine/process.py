@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import logging
 import os
 import resource
@@ -100,6 +101,8 @@ class EngineProcess:
         # A core dump would hold patient data.
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.umask(0o077)
+        # What is loaded by now stays: no collection has to go through it again, or unshare its memory from the parent.
+        gc.freeze()
         application_log.start(self.role, Path(service.data_dir) / "logs", service.log_level)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import cProfile
+import gc
 import os
 import pstats
 import signal
@@ -38,7 +39,11 @@ def main() -> None:
     parser.add_argument("--profile", choices=("row", "prepare", "deliver"), help="show where this stage's time goes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"CAPACITOR_DATA_DIR": folder, "DJANGO_SETTINGS_MODULE": "capacitor_web.settings"}
+        os.environ |= {
+            "DJANGO_SETTINGS_MODULE": "capacitor_web.settings",
+            "CAPACITOR_DATA_DIR": folder,
+            "CAPACITOR_BATCH_SIZE": str(options.batch),
+        }
         sink, port = _sink(Path(folder) / "sink")
         try:
             import django
@@ -94,6 +99,7 @@ class _Bench:
         self.figures: dict[str, list[float]] = {}
 
     def run(self) -> None:
+        gc.freeze()
         for _ in range(self.options.rounds):
             self._round()
         self.deliverer.stop(5)

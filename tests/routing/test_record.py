@@ -76,7 +76,7 @@ def test_state_and_history_stand_or_fall_together() -> None:
 def test_an_impossible_move_stops_everything_beside_it() -> None:
     item, failed = held(), held("Failed")
     moves = [delivered(item), Move(failed.id, QueueState.FAILED, QueueEvent.DELIVERED)]
-    with pytest.raises(ValueError, match="delivered means nothing for an item that is Failed"):
+    with pytest.raises(ValueError, match="delivered means nothing for an item that is Failed"), transaction.atomic():
         record(moves, actor="worker", owner=ME)
     assert fresh(item).state == "Prepared"
 
@@ -216,3 +216,20 @@ def test_a_retry_sends_what_is_prepared_and_prepares_what_is_not() -> None:
     assert [fresh(item).state for item in (prepared, unprepared, rejected, expired)] == ["Prepared", "New"] * 2
     assert [fresh(item).state for item in (waiting, done, purged)] == ["Prepared", "Delivered", "Expired"]
     assert HistoryEntry.objects.count() == 4
+
+
+def test_items_that_changed_differently_move_together_and_what_is_lost_stays() -> None:
+    mine, wished, lost = held("New"), held("New", pending_state="Rejected"), held("New", owner="somebody else")
+    moves = [
+        Move(item.id, QueueState.NEW, QueueEvent.PREPARED, "", {"recipe": b"%d" % n, "prepared_at": timezone.now()})
+        for n, item in enumerate((mine, wished, lost))
+    ]
+    assert record(moves, actor="worker", owner=ME) == {mine.id, wished.id}
+    assert [(fresh(i).state, fresh(i).lease_owner) for i in (mine, lost)] == [
+        ("Prepared", ""),
+        ("New", "somebody else"),
+    ]
+    assert (bytes(fresh(mine).recipe), fresh(lost).recipe) == (b"0", None)
+    assert fresh(wished).state == "Rejected"
+    assert list(mine.history.values_list("event", "to_state")) == [("prepared", "Prepared")]
+    assert not lost.history.exists()

@@ -40,10 +40,15 @@ class FileMeta:
     media_storage_sop_instance_uid: str
     dataset_offset: int
     """Bytes from the start of the file to the data set."""
-    private: dict[str, Any] | None
-    """What encode_file_meta() was given; None in files of others."""
+    private_value: bytes | None
+    """(0002,0102), if it is ours."""
     sending_ae_title: str = ""
     receiving_ae_title: str = ""
+
+    @property
+    def private(self) -> dict[str, Any] | None:
+        """What encode_file_meta() was given; None in files of others.  Read only when asked for."""
+        return None if self.private_value is None else _private(self.private_value)
 
 
 def encode_file_meta(
@@ -90,15 +95,13 @@ def read_file_meta(buffer: bytes | memoryview | mmap) -> FileMeta:
     may look like anything, it is used.
     """
     values, end = _elements(buffer)
-    private: dict[str, Any] | None = None
-    if values.get(0x0100, b"").rstrip(b"\0 ") == PRIVATE_CREATOR_UID.encode():
-        private = _private(values.get(0x0102, b""))
+    ours = values.get(0x0100, b"").rstrip(b"\0 ") == PRIVATE_CREATOR_UID.encode()
     return FileMeta(
         transfer_syntax_uid=_text(values.get(0x0010)),
         media_storage_sop_class_uid=_text(values.get(0x0002)),
         media_storage_sop_instance_uid=_text(values.get(0x0003)),
         dataset_offset=end,
-        private=private,
+        private_value=values.get(0x0102, b"") if ours else None,
         sending_ae_title=_text(values.get(0x0017)),
         receiving_ae_title=_text(values.get(0x0018)),
     )

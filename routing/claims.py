@@ -55,6 +55,7 @@ class Unprepared:
     """How often its preparation has begun without an end, this time included."""
     script_version_id: int | None
     """What prepared it before: then the row's identifiers are those that the scripts made, not the file's."""
+    checksum: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Deliverable:
     recipe: bytes | None
     prepared_file: str
     attempt_count: int
+    checksum: int | None = None
 
 
 _UNPREPARED = ", ".join(Unprepared.__dataclass_fields__)

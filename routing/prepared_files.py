@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
+from routing.spool import checksum_of
+
 _FOLDER = "prepared"
+_TOLD = re.compile(r"-([0-9a-f]{8})\.dcm$")
 _PART = ".part"
 
 
@@ -37,8 +41,8 @@ class PreparedFiles:
             path.unlink(missing_ok=True)
 
     def keep(self, draft: Path, item_id: int) -> str:
-        """Make a draft durable and give it the name that the item's row will hold."""
-        name = f"{item_id}-{secrets.token_hex(4)}.dcm"
+        """Make a draft durable and give it the name that the item's row will hold, its checksum included."""
+        name = f"{item_id}-{secrets.token_hex(4)}-{checksum_of(draft):08x}.dcm"
         for place in (draft, self.folder):
             fd = os.open(place, os.O_RDONLY)
             try:
@@ -49,6 +53,11 @@ class PreparedFiles:
             finally:
                 os.close(fd)
         return name
+
+    def checksum(self, name: str) -> int | None:
+        """CRC-32 that a kept file has to have; None when its name does not tell."""
+        told = _TOLD.search(name)
+        return int(told[1], 16) if told else None
 
     def discard(self, name: str) -> None:
         self.path(name).unlink(missing_ok=True)

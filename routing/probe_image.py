@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -65,6 +66,7 @@ def send_probe_image(node: Node, actor: str) -> int:
         part.write([head, buffer.getvalue()])
         # Durable before the row is: a file whose transaction fails is adopted like any other, as a new item.
         part.commit()
+        instance = replace(instance, checksum=part.checksum)
         row = row_for(instance, spool, Directory(service.ae_title, service.ae_title_prefix), at)
         now = timezone.now()
         sent = {"state": QueueState.PREPARED, "prepared_at": now, "last_error": ""}

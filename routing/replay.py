@@ -19,7 +19,15 @@ from routing.rows import insert
 REPLAY = "replay"
 """Event of a replay's first history entry: it was not received anew, and is not counted so."""
 _AS_RECEIVED = (
-    *("source_ae_title", "called_ae_title", "peer_address", "association_id", "transfer_syntax_uid", "size"),
+    *(
+        "source_ae_title",
+        "called_ae_title",
+        "peer_address",
+        "association_id",
+        "transfer_syntax_uid",
+        "size",
+        "checksum",
+    ),
     *("sop_class_uid", "sop_instance_uid", "study_instance_uid", "series_instance_uid", "modality"),
     *("patient_id", "patient_name", "accession_number", "dataset_offset"),
     # A row that scripts have changed names their version: so the worker knows that its names are not the file's.

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import weakref
+import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -24,6 +25,7 @@ _PART = ".dcm.part"
 _FOLDERS_KEPT_OPEN = 4
 # IOV_MAX of Linux; more pieces in one writev are an error.
 _PIECES_PER_WRITE = 1024
+_PIECE_READ = 1 << 20
 
 
 class SpoolGone(OSError):
@@ -167,6 +169,8 @@ class Part:
     def __init__(self, folder: "_Folder", identifier: int, durable: bool) -> None:
         self.identifier = identifier
         self.size = 0
+        self.checksum = 0
+        """CRC-32 of all that was written."""
         self._folder = folder
         self._durable = durable
         self._name = f"{identifier}{_PART}"
@@ -179,6 +183,8 @@ class Part:
     def write(self, pieces: Iterable[Bytes]) -> None:
         """Append pieces in order.  OSError as the file system gives it, for instance when it is full."""
         waiting = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
+        for piece in waiting:
+            self.checksum = zlib.crc32(piece, self.checksum)
         while waiting:
             batch = waiting[:_PIECES_PER_WRITE]
             written = os.writev(self.fd, batch)
@@ -247,6 +253,20 @@ class _Folder:
         except FileNotFoundError:
             return False
         return True
+
+
+def checksum_of(path: Path) -> int:
+    """
+    CRC-32 of a file.
+
+    Read, not mapped: where the disk gives an error this raises OSError, while a
+    look into a map would end the process.
+    """
+    checksum = 0
+    with path.open("rb", buffering=0) as file:
+        while piece := file.read(_PIECE_READ):
+            checksum = zlib.crc32(piece, checksum)
+    return checksum
 
 
 def _hour(identifier: int) -> str:

@@ -121,6 +121,7 @@ def received(
         received_at=at,
         dataset_offset=len(meta),
         size=part.size,
+        checksum=part.checksum,
         **values,
     )
 

@@ -11,8 +11,8 @@ class ReceivedInstance:
     """
     One SOP instance that is durable in the spool.
 
-    Everything here also stands in the file itself, so that a lost row can be
-    made again from the file alone.
+    Everything here stands in the file itself or follows from it, so that a lost
+    row can be made again from the file alone.
     """
 
     id: int
@@ -28,6 +28,8 @@ class ReceivedInstance:
     """Bytes from the start of the file to the first byte of the data set as it came."""
     size: int
     """Bytes of the whole file."""
+    checksum: int | None = None
+    """CRC-32 of the whole file; None when nobody has computed it."""
 
 
 @dataclass(frozen=True, slots=True)

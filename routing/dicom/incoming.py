@@ -175,6 +175,7 @@ class IncomingStore:
             received_at=self._received_at,
             dataset_offset=self._dataset_offset,
             size=part.size,
+            checksum=part.checksum,
         )
 
     def _look_at_head(self) -> str:

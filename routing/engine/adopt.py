@@ -50,7 +50,7 @@ def adopt(
 
 def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
     try:
-        return [instance_in(spool.path(item), item)]
+        return [instance_in(spool.path(item), item, with_checksum=True)]
     except FileNotFoundError:
         return []
     except (NotPart10, OSError) as error:

@@ -169,6 +169,7 @@ class Batch:
             "node_id": node_id,
             "transfer_syntax_uid": item.transfer_syntax_uid,
             "size": item.size,
+            "checksum": item.checksum,
             "dataset_offset": item.dataset_offset,
             "script_version_id": version,
             "lease_owner": "",

@@ -96,4 +96,5 @@ def _deliverable(item: QueueItem) -> Deliverable:
         recipe=None if item.recipe is None else bytes(item.recipe),
         prepared_file=item.prepared_file,
         attempt_count=item.attempt_count,
+        checksum=item.checksum,
     )

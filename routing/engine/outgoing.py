@@ -13,7 +13,7 @@ from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
 from routing.core.syntax_choice import is_encapsulated
 from routing.prepared_files import PreparedFiles
-from routing.spool import Spool, SpoolGone
+from routing.spool import Spool, SpoolGone, checksum_of
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.errors import NotIndexable
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
@@ -144,6 +144,7 @@ class Outgoing:
         """
         if item.prepared_file:
             path = self._files.path(item.prepared_file)
+            _compare(path, self._files.checksum(item.prepared_file))
             with mapped(path) as content:
                 meta = read_file_meta(content)
             return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid)
@@ -157,6 +158,7 @@ class Outgoing:
             raise FileMissing(f"file missing: {path.name}") from None
         if size != item.size:
             raise FileDamaged(f"file {path.name} has {size} bytes instead of {item.size}")
+        _compare(path, item.checksum)
         return Source(path, item.dataset_offset, recipe, item.transfer_syntax_uid)
 
     def keep(self, item: Deliverable, transfer_syntax_uid: str, dataset: Iterator[bytes]) -> Deliverable:
@@ -173,6 +175,21 @@ class Outgoing:
                 for piece in dataset:
                     file.write(piece)
             return replace(item, prepared_file=self._files.keep(draft, item.id))
+
+
+def _compare(path: Path, checksum: int | None) -> None:
+    """FileDamaged when the bytes are not those that were written; FileMissing; OSError where they can't be read."""
+    if checksum is None:
+        return
+    try:
+        found = checksum_of(path)
+    except FileNotFoundError:
+        raise FileMissing(f"file missing: {path.name}") from None
+    if found != checksum:
+        raise FileDamaged(
+            f"file {path.name} is damaged: its bytes are not those that were stored"
+            f" (CRC-32 {found:08x} instead of {checksum:08x}); it is not sent"
+        )
 
 
 def instance(item: Deliverable, source: Source) -> OutgoingInstance:

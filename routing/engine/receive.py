@@ -7,6 +7,7 @@ import mmap
 import queue
 import threading
 import time
+import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -34,10 +35,11 @@ log = logging.getLogger("capacitor.receive")
 _BATCH = 64
 
 
-def instance_in(path: Path, identifier: int) -> ReceivedInstance:
+def instance_in(path: Path, identifier: int, *, with_checksum: bool = False) -> ReceivedInstance:
     """
     Read back from a spool file what its row needs; NotPart10 or OSError when it can't be read.
 
+    With a checksum the whole file is read: that of its writer is lost with the row.
     A file without our private elements (somebody put it there by hand) gets what
     its standard elements say.
     """
@@ -47,6 +49,7 @@ def instance_in(path: Path, identifier: int) -> ReceivedInstance:
             raise NotPart10("the file is empty")
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
             meta = read_file_meta(content)
+            checksum = zlib.crc32(content) if with_checksum else None
     private = meta.private or {}
     return ReceivedInstance(
         id=identifier,
@@ -60,6 +63,7 @@ def instance_in(path: Path, identifier: int) -> ReceivedInstance:
         received_at=_received_at(private.get("received"), identifier),
         dataset_offset=meta.dataset_offset,
         size=size,
+        checksum=checksum,
     )
 
 
@@ -98,6 +102,7 @@ def row_for(instance: ReceivedInstance, spool: Spool, directory: Directory, now:
         "accession_number": seen.accession_number,
         "transfer_syntax_uid": instance.transfer_syntax_uid,
         "size": instance.size,
+        "checksum": instance.checksum,
         "dataset_offset": instance.dataset_offset,
         "lease_owner": "",
         "pending_state": "",

@@ -48,6 +48,9 @@ class QueueItem(models.Model):
 
     transfer_syntax_uid = models.CharField(max_length=64)
     size = models.BigIntegerField(help_text="bytes of the received file")
+    checksum = models.PositiveBigIntegerField(
+        null=True, blank=True, help_text="CRC-32 of the received file, computed while it came"
+    )
     dataset_offset = models.IntegerField(help_text="where the data set starts in the received file")
     recipe = models.BinaryField(null=True, help_text="edit recipe over the received file; null: as it came")
     prepared_file = models.CharField(

@@ -48,6 +48,7 @@ class Delivery:
             node=node,
             transfer_syntax_uid=syntax,
             size=part.size,
+            checksum=part.checksum,
             dataset_offset=len(meta),
             **columns,
         )

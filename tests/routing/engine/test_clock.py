@@ -28,7 +28,7 @@ def test_what_would_wait_for_an_hour_more_than_any_delay_is_due_at_once() -> Non
     prepared = queue_item("Prepared", node=pacs, not_before=now + HOUR)
     assert end_impossible_waits() == 2
     assert not waits(new) and not waits(prepared)
-    assert NodeStatus.objects.get().not_before <= timezone.now()
+    assert (NodeStatus.objects.get().not_before or now + HOUR) <= timezone.now()
 
 
 def test_a_back_off_a_process_delay_and_a_script_s_retry_are_left_alone() -> None:

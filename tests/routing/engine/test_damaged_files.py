@@ -1,0 +1,124 @@
+"""Files that changed, went away or cannot be read: each concerns its own item, which says so and is not sent."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routing.claims import Deliverable
+from routing.core.states import QueueEvent
+from routing.engine import outgoing
+from routing.engine.item_file import Form, NoSuchFile, item_file
+from routing.models import ItemLogLine, QueueItem
+from routing.record import record_for
+from scripts_app.core.dataset.recipe import Recipe
+from tests.routing.dicom.peers import dataset
+from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, storage_node
+
+pytestmark = pytest.mark.django_db
+
+
+def flip(path: Path, at: int = -1) -> None:
+    """One bit of one byte."""
+    content = bytearray(path.read_bytes())
+    content[at] ^= 0x10
+    path.write_bytes(content)
+
+
+@pytest.mark.integration
+@pytest.mark.fault(91, "one bit of three files: as received, with an edit recipe over it, and of a transcoded one")
+def test_a_flipped_bit_is_told_and_the_file_is_not_sent(tmp_path: Path, seen: Any) -> None:
+    content = dataset("1.2.3")
+    with storage_node() as pacs, delivery(tmp_path) as running:
+        there = node(pacs.port)
+        plain, edited, made = (
+            running.image(there),
+            running.recipe(there, Recipe(((0, 10),)), content),
+            running.image(there),
+        )
+        good = running.image(there)
+        files = outgoing.Outgoing(running.spool)
+        kept = files.keep(deliverable(made), "1.2.840.10008.1.2.1", iter([content]))
+        QueueItem.objects.filter(id=made.id).update(prepared_file=kept.prepared_file)
+        flip(running.spool.path(plain.id))
+        flip(running.spool.path(edited.id), 200)
+        flip(running.spool.root / "prepared" / kept.prepared_file)
+        running.rest()
+        assert states(plain, edited, made, good) == ["Failed", "Failed", "Failed", "Delivered"]
+        assert pacs.instances == [good.sop_instance_uid]
+        for item in (plain, edited, made):
+            item.refresh_from_db()
+            assert "its bytes are not those that were stored (CRC-32" in item.last_error
+            assert ItemLogLine.objects.filter(item=item, text=item.last_error).exists()
+        plain.prepared_at = plain.created_at
+        with pytest.raises(NoSuchFile, match="CRC-32"):
+            item_file(plain, running.spool, Form.SENT)
+        # The file is put back from a backup: the same button as for everything else sends it.
+        flip(running.spool.path(plain.id))
+        QueueItem.objects.update(prepared_at=plain.created_at)
+        record_for(QueueItem.objects.filter(id=plain.id), QueueEvent.SEND_AGAIN, actor="anna")
+        running.rest()
+        assert states(plain) == ["Delivered"]
+    seen("3 of 3 changed files failed with both sums and were not sent; the fourth was delivered")
+
+
+def deliverable(item: QueueItem) -> Deliverable:
+    return Deliverable(**{name: getattr(item, name) for name in Deliverable.__dataclass_fields__})
+
+
+@pytest.mark.integration
+@pytest.mark.fault(85, "an input error while one file is read")
+@pytest.mark.fault(90, "found when its turn comes")
+def test_an_unreadable_and_a_missing_file_fail_alone(tmp_path: Path, monkeypatch: Any) -> None:
+    really = outgoing.checksum_of
+    with storage_node() as pacs, delivery(tmp_path) as running:
+        there = node(pacs.port)
+        bad, gone, good = (running.image(there) for _ in range(3))
+
+        def checksum_of(path: Path) -> int:
+            if path == running.spool.path(bad.id):
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return really(path)
+
+        monkeypatch.setattr(outgoing, "checksum_of", checksum_of)
+        running.spool.discard(gone.id)
+        running.rest()
+        assert states(bad, gone, good) == ["Failed", "Failed", "Delivered"]
+        bad.refresh_from_db()
+        gone.refresh_from_db()
+        assert "Input/output error" in bad.last_error
+        assert gone.last_error.startswith("file missing")
+        assert pacs.instances == [good.sop_instance_uid]
+
+
+@pytest.mark.integration
+@pytest.mark.fault(85, "the spool is unmounted while items wait for delivery, and mounted again")
+def test_while_the_spool_is_gone_deliveries_are_put_off_and_not_failed(tmp_path: Path, seen: Any) -> None:
+    with storage_node() as pacs, delivery(tmp_path) as running:
+        running.spool.mark()
+        there = node(pacs.port)
+        items = [running.image(there) for _ in range(3)]
+        away = tmp_path / "away"
+        running.spool.root.rename(away)
+        running.spool.root.mkdir()
+        running.rest()
+        assert states(*items) == ["Prepared"] * 3
+        assert "is its file system mounted?" in QueueItem.objects.get(id=items[0].id).last_error
+        running.spool.root.rmdir()
+        away.rename(running.spool.root)
+        back_off_is_over(there)
+        running.rest()
+        assert states(*items) == ["Delivered"] * 3
+    seen("3 of 3 items waited and said why; delivered when it was back")
+
+
+def test_a_file_without_a_known_sum_is_sent_as_it_is(tmp_path: Path) -> None:
+    with delivery(tmp_path) as running:
+        item = running.image(node(1))
+        item.checksum = None
+        flip(running.spool.path(item.id))
+        assert outgoing.Outgoing(running.spool).source(deliverable(item)).path == running.spool.path(item.id)

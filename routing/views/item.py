@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from routing.core.states import QueueEvent
 from routing.dicom.status import describe
 from routing.models import OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operator_actions import last_undoable
@@ -23,6 +24,12 @@ from routing.views.viewed import note_view
 RELATED = 20
 """Items of the same study that are listed; the rest is one click away in the queue."""
 LOG_LINES = 500
+BY_PEOPLE: dict[str, str] = {
+    QueueEvent.FAILED_BY_OPERATOR: "said that it has failed",
+    QueueEvent.REJECTED_BY_OPERATOR: "rejected it",
+    QueueEvent.DELETED_BY_OPERATOR: "deleted it: nothing is sent",
+}
+"""What a person decided, where that is why an item stands where it stands."""
 
 
 @require_GET
@@ -68,6 +75,8 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "replays": siblings.filter(replay_of=item.pk),
         **(_buttons(item, request) if request.user.has_perm("routing.operate_queue") else {}),
         "history": [(entry, entry.at - earlier) for entry, earlier in zip(history, before, strict=False)],
+        "deed": BY_PEOPLE.get(history[-1].event, "") if history else "",
+        "last": history[-1] if history else None,
         "received": bool(history) and not history[0].from_state,
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
         "status_words": describe(item.last_status) if item.last_status is not None else "",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
@@ -25,6 +26,8 @@ def script_sample(request: HttpRequest) -> HttpResponse:
     here = request.POST.get("next", "")
     whole_page = not getattr(request, "htmx", False)
     if whole_page and not error and url_has_allowed_host_and_scheme(here, {request.get_host()}):
+        sample = of_session(request.session)
+        messages.info(request, f"Dry runs use {sample.name if sample else 'it'} now: open an entry to try it.")
         return redirect(here)
     context = {"sample": of_session(request.session), "bundled": outside.bundled(), "error": error, "here": here}
     return render(request, "scripts_app/_sample.html", context, status=422 if error else 200)

@@ -113,3 +113,30 @@ def test_an_item_without_any_story_has_a_page():
     assert "The scripts have not finished yet." in told
     assert "Not sent yet." in told
     assert "Same study" not in told
+
+
+@pytest.mark.parametrize(
+    ("button", "sentence"),
+    [
+        ("fail", "the operator said that it has failed, just now: wrong side. Before: no connection"),
+        ("reject", "the operator rejected it, just now: wrong side. Before: no connection"),
+        ("delete", "the operator deleted it: nothing is sent, just now: wrong side."),
+    ],
+)
+def test_what_a_person_decided_is_the_verdict_and_not_a_scripts_or_a_nodes_doing(button, sentence):
+    item = queue_item("Prepared", prepared_at=timezone.now(), last_error="no connection")
+    form = {"action": button, "scope": "ticked", "ids": [item.pk], "note": "wrong side"}
+    visitor("operator").post("/queue/act/", form)
+    told = words(item.pk, visitor())
+    assert sentence in told
+    assert "A script decided" not in told
+    assert "Refused for good" not in told
+
+
+def test_whoever_writes_scripts_and_sees_patients_takes_the_image_along_to_a_dry_run():
+    item = queue_item("Delivered")
+    # Rights stay with a person, so whoever may less comes first.
+    for other in (visitor("script author"), visitor("operator", phi=True)):
+        assert "Try scripts on this image" not in other.get(f"/queue/{item.pk}/").content.decode()
+    page = visitor("script author", phi=True).get(f"/queue/{item.pk}/").content.decode()
+    assert f'name="item" value="{item.pk}"' in page

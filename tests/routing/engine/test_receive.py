@@ -123,7 +123,7 @@ def test_what_is_queued_already_stays_as_it_is(spool: Spool) -> None:
 
 def test_a_file_alone_tells_what_the_listener_knew(spool: Spool) -> None:
     instance = received(spool, peer_address="2001:db8::1", association_id="association-9")
-    assert instance_in(spool.path(instance.id, with_checksum=True), instance.id) == instance
+    assert instance_in(spool.path(instance.id), instance.id, with_checksum=True) == instance
 
 
 def test_a_foreign_file_tells_what_its_standard_elements_say(spool: Spool, tmp_path: Path) -> None:

@@ -81,12 +81,15 @@
     const lint = async (view) => {
       const answer = await post(area.dataset.lint, {script: view.state.doc.toString()});
       const {problems} = answer.ok ? await answer.json() : {problems: []};
+      // What failed is marked as long as the text is still the one that failed.
+      if (failed && view.state.doc.eq(untouched)) problems.push({severity: "error", line: Number(failed.line), message: failed.message});
       return problems.map((problem) => {
         const {from, to} = view.state.doc.line(Math.min(Math.max(problem.line, 1), view.state.doc.lines));
         return {from, to, severity: problem.severity, message: problem.message};
       });
     };
     const label = area.labels[0];
+    const failed = document.querySelector("#failed-line[data-line]:not([data-line=''])")?.dataset;
     const view = new EditorView({
       doc: area.value,
       extensions: [
@@ -109,6 +112,7 @@
         }),
       ],
     });
+    const untouched = view.state.doc;
     for (const button of document.querySelectorAll("[data-insert]")) {
       button.hidden = false;
       button.addEventListener("click", () => {
@@ -121,6 +125,10 @@
       view.dispatch({selection: {anchor: from}, effects: EditorView.scrollIntoView(from, {y: "center"})});
       view.focus();
     });
+    if (failed) {
+      const {from} = view.state.doc.line(Math.min(Number(failed.line), view.state.doc.lines));
+      view.dispatch({selection: {anchor: from}, effects: EditorView.scrollIntoView(from, {y: "center"})});
+    }
     area.hidden = true;
     label.addEventListener("click", () => view.focus());
     area.after(view.dom);

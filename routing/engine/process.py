@@ -28,11 +28,13 @@ from routing.claims import give_back
 from routing.core.identifiers import TAGS, Identifiers
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.watch import Casualty
-from routing.models import QueueItem, ServiceProcess
+from routing.models import PrepareReport, QueueItem, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
 from routing.spool import Durability, Spool, SpoolGone
 from routing.wakeup import Wakeup
+from scripts_app.core.outcome import Verdict
+from scripts_app.loader import current as active_scripts
 
 log = logging.getLogger("capacitor.process")
 
@@ -224,9 +226,22 @@ def settle_departed(casualty: Casualty | None = None) -> Settled:
         # Another process may have settled its worker before this one came to know of the casualty.
         item = QueueItem.objects.filter(id=casualty.item_id, state=QueueState.NEW)
         if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=casualty.message).moved:
-            item = QueueItem.objects.filter(id=casualty.item_id)
-            item.update(last_error=casualty.message)
+            _tell_of(casualty)
     return done
+
+
+def _tell_of(casualty: Casualty) -> None:
+    """A run that nobody was left to report; it ran what is active, unless that has just changed."""
+    version = active_scripts().version
+    QueueItem.objects.filter(id=casualty.item_id).update(last_error=casualty.message)
+    PrepareReport.objects.create(
+        item_id=casualty.item_id,
+        at=timezone.now(),
+        script_version_id=version,
+        verdict=Verdict.FAILED,
+        message=casualty.message,
+        errors=1,
+    )
 
 
 @transaction.atomic

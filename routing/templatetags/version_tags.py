@@ -6,7 +6,9 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
+from django.utils.http import urlencode
 
+from routing.fixing import of_session, waiting_for
 from routing.models import PrepareReport
 from routing.sight import Sight
 from routing.version_counts import Standing, alarm, standing_of, standings
@@ -26,6 +28,8 @@ def version_alarm(context: RequestContext) -> dict[str, Any]:
     told: dict[str, Any] = {"alarm": found, "csrf_token": context.get("csrf_token"), "user": request.user}
     if found is not None:
         told["back_to"] = Activation.objects.filter(pk__lt=found.activation.pk).defer("content").first()
+        troubled = PrepareReport.objects.filter(script_version_id=found.activation.version_id, errors__gt=0)
+        told["newest"] = troubled.order_by("-id").values_list("item_id", flat=True).first()
         told["may_edit"] = request.user.has_perm("scripts_app.edit_scripts")
     return told
 
@@ -65,5 +69,24 @@ def version_failures(context: RequestContext, activation: Activation) -> dict[st
         ],
         "more": len(reports) > MOST_FAILURES,
         "activation": activation,
-        "perms": context.get("perms"),
+        "may_edit": request.user.has_perm("scripts_app.edit_scripts"),
+        "csrf_token": context.get("csrf_token"),
+    }
+
+
+@register.inclusion_tag("routing/_fixing.html", takes_context=True)
+def fixing_line(context: RequestContext) -> dict[str, Any]:
+    """What the person is putting right, and after the activation the items that wait for it."""
+    request = context["request"]
+    fixing = of_session(request.session)
+    if fixing is None or not request.user.has_perm("scripts_app.edit_scripts"):
+        return {}
+    activated = Activation.objects.filter(pk__gt=fixing.after).exists()
+    return {
+        "fixing": fixing,
+        "activated": activated,
+        "waiting": waiting_for(fixing) if activated else 0,
+        "may_retry": request.user.has_perm("routing.operate_queue"),
+        "retry": urlencode({**fixing.retry_filter, "action": "retry", "scope": "matching"}),
+        "csrf_token": context.get("csrf_token"),
     }

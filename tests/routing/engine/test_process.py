@@ -19,7 +19,7 @@ from django.utils import timezone
 from routing.engine import process as processes
 from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
 from routing.engine.watch import Casualty
-from routing.models import HistoryEntry, Lane, QueueItem, ServiceProcess
+from routing.models import HistoryEntry, Lane, PrepareReport, QueueItem, ServiceProcess
 from routing.presence import owners
 from routing.wakeup import Wakeup
 from tests.builders import node, queue_item
@@ -179,6 +179,10 @@ def test_a_casualty_fails_its_item_alone_and_its_batch_mates_go_back_uncounted()
     assert (fresh(mate).state, fresh(mate).prepare_starts, fresh(mate).lease_owner) == ("New", 0, "")
     entry = HistoryEntry.objects.get()
     assert (entry.item_id, entry.actor, entry.note) == (guilty.id, "watchdog", "script exceeded its limit of 10 s")
+    # Nobody else would report the run, and its version would look better than it is.
+    report = PrepareReport.objects.get()
+    assert (report.item_id, report.verdict, report.errors) == (guilty.id, "failed", 1)
+    assert report.script_version is not None
 
 
 def test_a_casualty_that_was_killed_from_outside_stays_new_and_counted() -> None:

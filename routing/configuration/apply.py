@@ -11,7 +11,7 @@ from routing.audit import audit
 from routing.configuration.agreement import PlanMoved, mark_of
 from routing.configuration.plan import Plan, make_plan
 from routing.configuration.reading import read_configuration
-from routing.models import Node
+from routing.models import KnownSender, Node
 from scripts_app.activation import note_activation
 from scripts_app.configuration.lua_yml import WrittenEntry
 from scripts_app.core.conditions.condition import Condition
@@ -22,7 +22,7 @@ def import_directory(
     root: Path, *, actor: str, only_plan: bool = False, name: str = "", agreed: str | None = None
 ) -> Plan:
     """
-    Make nodes and scripts what the directory says, all in one transaction; answer what was done.
+    Make nodes, senders and scripts what the directory says, all in one transaction; answer what was done.
 
     ConfigurationError lists every mistake; nothing is changed then, nor when
     ``only_plan`` is set.  ``name`` is what the audit log calls the directory
@@ -56,6 +56,14 @@ def apply(plan: Plan) -> None:
         node.save(update_fields=["enabled", "updated_at"])
     for node in plan.nodes_to_remove:
         node.delete()
+
+    for sender, said in plan.senders:
+        known = sender or KnownSender()
+        for column, value in said.values.items():
+            setattr(known, column, value)
+        known.save()
+    for known in plan.senders_to_remove:
+        known.delete()
 
     for path, source in plan.libraries.items():
         LuaLibrary.objects.update_or_create(path=path, defaults={"source": source})

@@ -8,10 +8,10 @@ from typing import Any
 
 from django.conf import settings
 
-from routing.configuration import config_yml, nodes_yml
+from routing.configuration import config_yml, nodes_yml, senders_yml
 from routing.configuration.node_keys import KEYS, values_of
 from routing.configuration.plan import stored_entries, written_entry
-from routing.models import Node
+from routing.models import KnownSender, Node
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.files import leaves, read_libraries
 from scripts_app.configuration.lua_yml import WrittenEntry
@@ -65,6 +65,7 @@ def export_files() -> dict[str, str]:
     return {
         config_yml.FILE: config_text(settings.CAPACITOR),
         nodes_yml.FILE: nodes_text(Node.objects.all()),
+        senders_yml.FILE: senders_yml.senders_text(KnownSender.objects.all()),
         lua_yml.FILE: lua_text(map(written_entry, stored_entries())),
         **dict(LuaLibrary.objects.values_list("path", "source")),
     }

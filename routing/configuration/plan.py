@@ -13,7 +13,9 @@ from django.conf import settings
 from routing.configuration.node_keys import KEYS, values_of
 from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.reading import Desired
-from routing.models import Node, QueueItem
+from routing.configuration.senders_yml import KEYS as SENDER_KEYS
+from routing.configuration.senders_yml import WrittenSender, sender_of
+from routing.models import KnownSender, Node, QueueItem
 from scripts_app.configuration.lua_yml import WrittenEntry
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.loader import conditions_of
@@ -21,7 +23,7 @@ from scripts_app.models import LuaEntry, LuaLibrary
 
 SENDERS = (
     "the product takes images from anybody; this router refuses senders it does not know."
-    " Allow each on the dashboard or under Known senders, or set CAPACITOR_ACCEPT_UNKNOWN_SENDERS=1"
+    " Allow each on the dashboard, under Senders or in senders.yml, or set CAPACITOR_ACCEPT_UNKNOWN_SENDERS=1"
 )
 
 
@@ -45,6 +47,8 @@ class Plan:
     nodes: list[tuple[Node | None, WrittenNode]] = field(default_factory=list)
     nodes_to_disable: list[Node] = field(default_factory=list)
     nodes_to_remove: list[Node] = field(default_factory=list)
+    senders: list[tuple[KnownSender | None, WrittenSender]] = field(default_factory=list)
+    senders_to_remove: list[KnownSender] = field(default_factory=list)
     libraries: dict[str, str] = field(default_factory=dict)
     """Those to write."""
     libraries_to_remove: list[str] = field(default_factory=list)
@@ -69,10 +73,12 @@ def make_plan(desired: Desired) -> Plan:
     plan = Plan(notes=list(desired.notes))
     if desired.nodes is not None:
         _plan_nodes(plan, desired.nodes)
+    if desired.senders is not None:
+        _plan_senders(plan, desired.senders)
     if desired.entries is not None and desired.libraries is not None:
         _plan_libraries(plan, dict(desired.libraries))
         _plan_entries(plan, desired.entries)
-    if not settings.CAPACITOR.accept_unknown_senders:
+    if desired.senders is None and not settings.CAPACITOR.accept_unknown_senders:
         plan.notes.append(SENDERS)
     return plan
 
@@ -123,6 +129,27 @@ def _plan_nodes(plan: Plan, wanted: Sequence[WrittenNode]) -> None:
             plan.nodes_to_disable.append(row)
         else:
             plan.notes.append(f"node {title} ({role}) stays, disabled: {waiting} images in the queue are for it")
+
+
+def _plan_senders(plan: Plan, wanted: Sequence[WrittenSender]) -> None:
+    rows = {(row.ae_title, row.network): row for row in KnownSender.objects.all()}
+    for sender in wanted:
+        row = rows.pop(sender.identity, None)
+        old = sender_of(row).values if row else {}
+        changes = [
+            f"{name} {_said(old[column])} -> {_said(sender.values[column])}"
+            for name, column in SENDER_KEYS.items()
+            if row and old[column] != sender.values[column]
+        ]
+        if row is None:
+            plan.steps.append(Step("add", str(sender), sender.description))
+        elif changes:
+            plan.steps.append(Step("change", str(sender), ", ".join(changes)))
+        else:
+            continue
+        plan.senders.append((row, sender))
+    plan.senders_to_remove = list(rows.values())
+    plan.steps += [Step("remove", str(sender_of(row))) for row in plan.senders_to_remove]
 
 
 def _plan_libraries(plan: Plan, wanted: dict[str, str]) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.db.models import Model
 
-from routing.configuration import config_yml, nodes_yml
+from routing.configuration import config_yml, nodes_yml, senders_yml
 from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.route_targets import unknown_targets
+from routing.configuration.senders_yml import WrittenSender
 from routing.core.ae_title import KnownTitle, TitleBook
 from routing.models import Node
 from scripts_app.configuration import lua_yml
@@ -33,6 +34,7 @@ class Desired:
     """What is to be there after the import; None: the directory does not speak of it, so it stays as it is."""
 
     nodes: tuple[WrittenNode, ...] | None
+    senders: tuple[WrittenSender, ...] | None
     entries: tuple[WrittenEntry, ...] | None
     libraries: Mapping[str, str] | None
     notes: tuple[str, ...]
@@ -51,11 +53,14 @@ def read_configuration(root: Path, settings: Any) -> Desired:
     nodes = None
     if (text := read_text(root, nodes_yml.FILE, problems)) is not None:
         nodes = nodes_yml.read_nodes(text, YamlFile(nodes_yml.FILE, problems), notes, own_ae_title)
+    senders = None
+    if (text := read_text(root, senders_yml.FILE, problems)) is not None:
+        senders = senders_yml.read_senders(text, YamlFile(senders_yml.FILE, problems))
     lua_is_on = True
     if (text := read_text(root, config_yml.FILE, problems)) is not None:
         lua_is_on = config_yml.read_config(text, YamlFile(config_yml.FILE, problems), notes, settings)
-    elif nodes is None and scripts.entries is None and not problems:
-        problems.append(Problem(str(root), None, "has none of config.yml, nodes.yml and lua.yml"))
+    elif nodes is None and senders is None and scripts.entries is None and not problems:
+        problems.append(Problem(str(root), None, "has none of config.yml, nodes.yml, senders.yml and lua.yml"))
 
     entries = scripts.entries
     if entries is not None and nodes is not None:
@@ -82,7 +87,7 @@ def read_configuration(root: Path, settings: Any) -> Desired:
             notes.append(f"{name} is missing: what it would say stays as it is")
     if entries is not None and not lua_is_on:
         entries = tuple(replace(entry, enabled=False) for entry in entries)
-    return Desired(nodes, entries, None if entries is None else scripts.libraries, tuple(notes))
+    return Desired(nodes, senders, entries, None if entries is None else scripts.libraries, tuple(notes))
 
 
 def title_book(nodes: Iterable[WrittenNode] | None, own_ae_title: str, prefix: str) -> TitleBook:

@@ -16,7 +16,8 @@ from routing.configuration.node_keys import KEYS, values_of
 from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.plan import make_plan, stored_entries, written_entry
 from routing.configuration.reading import Desired
-from routing.models import Node
+from routing.configuration.senders_yml import WrittenSender, sender_of
+from routing.models import KnownSender, Node
 from scripts_app.configuration.lua_yml import WrittenEntry, names_a_file
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.models import LuaEntry, LuaLibrary
@@ -41,6 +42,14 @@ CONDITIONS: Any = st.recursive(
         Condition, tag=st.just("0008,1140"), sequence_items=st.lists(inner, min_size=1, max_size=2).map(tuple)
     ),
     max_leaves=4,
+)
+
+SENDERS = st.builds(
+    WrittenSender,
+    ae_title=TITLE,
+    network=st.sampled_from(["", "192.0.2.7", "192.0.2.0/24", "2001:db8::/32"]),
+    description=LINE,
+    enabled=st.booleans(),
 )
 
 
@@ -89,12 +98,14 @@ def configurations(draw: Any) -> Desired:
         )
     )
     entries += [WrittenEntry("", "", path) for path in libraries]
-    return Desired(tuple(nodes), tuple(entries), libraries, ())
+    senders = draw(st.lists(SENDERS, max_size=4, unique_by=lambda sender: sender.identity).map(tuple))
+    return Desired(tuple(nodes), senders, tuple(entries), libraries, ())
 
 
 def stored() -> tuple[Any, ...]:
     return (
         [values_of(node) for node in Node.objects.all()],
+        [sender_of(row) for row in KnownSender.objects.all()],
         [written_entry(row) for row in stored_entries()],
         dict(LuaLibrary.objects.values_list("path", "source")),
     )
@@ -105,7 +116,8 @@ def stored() -> tuple[Any, ...]:
 def test_an_import_of_an_export_gives_back_what_was_there(configuration: Desired) -> None:
     apply(make_plan(configuration))
     before = stored()
-    assert before[1] == list(configuration.entries or ())
+    assert set(before[1]) == set(configuration.senders or ())
+    assert before[2] == list(configuration.entries or ())
     with TemporaryDirectory() as name:
         export_directory(Path(name))
         assert import_directory(Path(name), actor="test", only_plan=True).steps == []

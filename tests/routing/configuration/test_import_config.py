@@ -227,7 +227,7 @@ def test_a_missing_file_leaves_its_part_alone_and_says_so(tmp_path: Path) -> Non
     assert "lua.yml is missing" in run(tmp_path)
     assert len(current().entries) == 2
     (tmp_path / "nodes.yml").unlink()
-    assert refuse(tmp_path) == [f"{tmp_path}: has none of config.yml, nodes.yml and lua.yml"]
+    assert refuse(tmp_path) == [f"{tmp_path}: has none of config.yml, nodes.yml, senders.yml and lua.yml"]
 
 
 def test_every_mistake_is_told_at_once_with_file_line_and_nearest_value(tmp_path: Path) -> None:

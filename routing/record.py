@@ -23,6 +23,7 @@ from django.utils import timezone
 
 from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
 from routing.models import HistoryEntry, ItemLogLine, QueueItem
+from routing.possible import possible
 from routing.rows import columns, insert
 
 _COLUMNS = columns(QueueItem)
@@ -208,28 +209,6 @@ def carry_out_wishes(ids: Collection[int]) -> None:
                 text = f"an operator wanted it {wish} while it was in progress; it is {state} now, so that was dropped"
                 line = {"item_id": item, "at": timezone.now(), "level": "warning", "source": "router", "text": text}
                 insert(ItemLogLine, [line])
-
-
-def possible(event: QueueEvent) -> models.Q:
-    """
-    The condition under which ``event`` means something for an item, beside its state.
-
-    A copy meets no script again (D4), an item that the scripts never finished
-    must not be sent, and without its file nothing can be done again.
-    """
-    match event:
-        case QueueEvent.PREPARE_AGAIN | QueueEvent.REPLAYED:
-            original = models.Q(received_id=models.F("id")) | models.Q(replay_of__isnull=False)
-            return original & models.Q(purged_at=None)
-        case QueueEvent.SEND_AGAIN:
-            return models.Q(prepared_at__isnull=False, purged_at=None)
-        case QueueEvent.REDIRECTED:
-            # Its worker may be sending it to the old node this very moment.
-            return models.Q(prepared_at__isnull=False, purged_at=None, lease_owner="")
-        case QueueEvent.TRY_NOW:
-            # It is being tried.
-            return models.Q(lease_owner="")
-    return models.Q()
 
 
 @transaction.atomic

@@ -13,7 +13,8 @@ from routing.core.states import QueueEvent, QueueState, sources
 from routing.engine.directory import Directory
 from routing.engine.process import new_identifiers
 from routing.models import HistoryEntry, QueueItem
-from routing.record import Moved, possible
+from routing.possible import possible
+from routing.record import Moved
 from routing.rows import insert
 
 REPLAY = "replay"

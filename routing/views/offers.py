@@ -69,7 +69,7 @@ def _fitting(item: QueueItem, state: QueueState) -> QueueEvent | None:
 
 
 def _refusal(item: QueueItem, event: QueueEvent) -> str:
-    """The same conditions as ``routing.record.possible``, in words."""
+    """The same conditions as ``routing.possible``, in words."""
     if event is QueueEvent.TRY_NOW and item.lease_owner:
         return "it is being tried"
     if event not in (QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN):

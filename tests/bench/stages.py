@@ -16,17 +16,22 @@ import cProfile
 import gc
 import os
 import pstats
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from tests.bench.scripts import SCRIPTS
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
-_STUDY = "1.2.826.0.1.3680043.10.1000.7"
+from routing.core.instance import ReceivedInstance
+from tests.bench import peers
+from tests.bench.peers import Sender, sink
+from tests.bench.scripts import SCRIPTS
+from tests.images import image
+
+STAGES = ("receive", "row", "prepare", "deliver")
 
 
 def main() -> None:
@@ -34,9 +39,10 @@ def main() -> None:
     parser.add_argument("--work", choices=sorted(SCRIPTS), default="edits")
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--batch", type=int, default=64, help="images that a turn finds")
+    parser.add_argument("--kilobytes", type=int, default=512, help="of pixels in each image")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--calls", action="store_true", help="count function calls instead of time")
-    parser.add_argument("--profile", choices=("row", "prepare", "deliver"), help="show where this stage's time goes")
+    parser.add_argument("--profile", choices=STAGES, help="show where this stage's time goes")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {
@@ -44,23 +50,19 @@ def main() -> None:
             "CAPACITOR_DATA_DIR": folder,
             "CAPACITOR_BATCH_SIZE": str(options.batch),
         }
-        sink, port = _sink(Path(folder) / "sink")
-        try:
+        with sink(Path(folder) / "sink") as port, Sender(_dataset(options.kilobytes << 10)) as sender:
             import django
             from django.core.management import call_command
 
             django.setup()
             call_command("migrate", verbosity=0)
-            _Bench(Path(folder), port, options).run()
-        finally:
-            os.kill(sink, signal.SIGTERM)
-            os.waitpid(sink, 0)
+            _Bench(Path(folder), port, sender, options).run()
 
 
 class _Bench:
-    """All three stages over the same images, as their processes run them."""
+    """All stages over the same images, as their processes run them."""
 
-    def __init__(self, folder: Path, port: int, options: argparse.Namespace) -> None:
+    def __init__(self, folder: Path, port: int, sender: Sender, options: argparse.Namespace) -> None:
         from django.conf import settings
 
         from routing.engine.deliver import Deliverer
@@ -95,7 +97,7 @@ class _Bench:
             prepared=lambda: None,
         )
         self.deliverer = Deliverer(presence.owner, self.spool, delivery_settings(), presence.journal)
-        self.dataset = _dataset()
+        self.sender = sender
         self.figures: dict[str, list[float]] = {}
 
     def run(self) -> None:
@@ -110,18 +112,13 @@ class _Bench:
 
     def _round(self) -> None:
         from routing.engine.receive import enqueue
-        from tests import builders
 
-        instances = [
-            builders.received(
-                self.spool,
-                self.dataset,
-                identifier=self.new_id(),
-                called_ae_title="ROUTER",
-                sop_instance_uid=f"{_STUDY}.1.1",
-            )
-            for _ in range(self.options.images)
-        ]
+        instances: list[ReceivedInstance] = []
+        scp = peers.scp(self.spool, self.new_id, instances.append)
+
+        def receive() -> None:
+            self.sender.send(port, self.options.images)
+
         batch = self.options.batch
 
         def rows() -> None:
@@ -136,8 +133,10 @@ class _Bench:
             while self.deliverer.step() or self.deliverer.busy:
                 self.deliverer.idle(0.1)
 
-        for stage, work in (("row", rows), ("prepare", prepare), ("deliver", deliver)):
-            self.figures.setdefault(stage, []).append(self._measure(stage, work) / len(instances))
+        port = scp.start()
+        for stage, work in zip(STAGES, (receive, rows, prepare, deliver), strict=True):
+            self.figures.setdefault(stage, []).append(self._measure(stage, work) / self.options.images)
+        scp.stop()
 
     def _measure(self, stage: str, work: Callable[[], None]) -> float:
         if self.options.calls or self.options.profile == stage:
@@ -152,48 +151,20 @@ class _Bench:
         return (time.process_time() - before) * 1000
 
 
-def _dataset() -> bytes:
-    """A CT header of about the size that scanners write, with few pixels: no stage but sending looks at them."""
-    from tests import builders
-
+def _dataset(size: int) -> bytes:
+    """A CT image with a header as full as scanners write it, and about so many bytes of pixels."""
     texts = (
-        *("InstitutionName", "StationName", "Manufacturer", "StudyDescription", "SeriesDescription", "ProtocolName"),
-        *("DeviceSerialNumber", "ManufacturerModelName", "MilitaryRank", "Occupation", "PatientComments"),
+        *("InstitutionName", "StationName", "Manufacturer", "SeriesDescription", "ProtocolName", "Occupation"),
+        *("DeviceSerialNumber", "ManufacturerModelName", "MilitaryRank", "PatientComments", "IssuerOfPatientID"),
     )
     values: dict[str, Any] = dict.fromkeys(texts, "SYNTHETIC")
-    values |= {f"{kind}Date": "20260101" for kind in ("Study", "Series", "Acquisition", "Content", "PatientBirth")}
-    values |= {f"{kind}Time": "101500" for kind in ("Study", "Series", "Acquisition", "Content")}
+    values |= {f"{kind}Date": "20260101" for kind in ("Series", "Acquisition", "Content")}
+    values |= {f"{kind}Time": "101500" for kind in ("Series", "Acquisition", "Content")}
     values |= dict.fromkeys(("SliceThickness", "KVP", "PatientWeight", "PatientSize", "TableHeight"), "1.5")
-    return builders.ct_image(StudyInstanceUID=_STUDY, SeriesInstanceUID=f"{_STUDY}.1", **values)
-
-
-def _sink(folder: Path) -> tuple[int, int]:
-    """A process that takes every image and forgets it; its id and its port."""
-    reader, writer = os.pipe()
-    if pid := os.fork():
-        os.close(writer)
-        with os.fdopen(reader) as said:
-            return pid, int(said.readline())
-    from routing.core.identifiers import Identifiers
-    from routing.dicom.storage_scp import ScpConfig, StorageScp
-    from routing.spool import Spool
-
-    ended = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: ended.set())
-    spool = Spool(folder, "none")
-    scp = StorageScp(
-        ScpConfig(host="127.0.0.1", port=0),
-        admit=lambda _: None,
-        spool=spool,
-        new_id=Identifiers(1),
-        stored=lambda instance: spool.discard(instance.id),
-        has_room=lambda: True,
-        fatal=lambda _: os._exit(1),
-    )
-    os.write(writer, b"%d\n" % scp.start())
-    ended.wait()
-    scp.stop(0)
-    os._exit(0)
+    out = DicomBytesIO()
+    out.is_little_endian, out.is_implicit_VR = True, False
+    write_dataset(out, image(rows=max(1, size // 1024), columns=512, **values))
+    return out.getvalue()
 
 
 if __name__ == "__main__":

@@ -58,6 +58,11 @@ class Batch:
         if traceback:
             self._note(item.id, "error", traceback, timezone.now())
 
+    def put_off(self, item: Unprepared, message: str, retry_after: timedelta) -> None:
+        """The machine lacks something that the item needs: it is tried again."""
+        columns = {"last_error": message, "not_before": timezone.now() + retry_after}
+        self._moves.append(Move(item.id, QueueState.NEW, QueueEvent.DEFERRED, message, columns))
+
     def add(
         self,
         item: Unprepared,
@@ -244,17 +249,8 @@ class Batch:
         entry: int | None = None,
         line: int | None = None,
     ) -> None:
-        self._log_lines.append(
-            {
-                "item_id": item_id,
-                "at": now,
-                "level": level,
-                "source": source,
-                "entry": entry,
-                "line": line,
-                "text": text,
-            }
-        )
+        where = {"source": source, "entry": entry, "line": line}
+        self._log_lines.append({"item_id": item_id, "at": now, "level": level, **where, "text": text})
 
 
 def _copied(item: Unprepared, row: Mapping[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError
 from routing.application_log import place_of
 from routing.claims import LEASE, Unprepared, claim_unprepared, give_back, release_lanes, renew
 from routing.core.plan import Plan, plan_for
+from routing.core.shortage import SHORTAGES
 from routing.engine.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
@@ -165,6 +166,11 @@ class Preparer:
                 raise SpoolGone(self._spool.root) from None
             self._batch.give_up(item, MISSING)
         except Exception as error:
+            if isinstance(error, OSError) and error.errno in SHORTAGES:
+                text = f"{error.strerror}: tried again"
+                log.error("item %d could not be prepared: %s", item.id, text)
+                self._batch.put_off(item, text, self._settings.retry_after)
+                return
             # One bad image must not stop the next; the traceback tells where our own code is wrong.
             log.error("item %d could not be prepared: %s", item.id, place_of(error))
             self._batch.give_up(item, f"{type(error).__name__}: {error}", traceback.format_exc())

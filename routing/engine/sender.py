@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import traceback
 from collections import deque
@@ -13,6 +12,7 @@ from functools import partial
 
 from routing.claims import Deliverable
 from routing.core.instance import SendResult
+from routing.core.shortage import SHORTAGES
 from routing.core.syntax_choice import NoSyntax, choose, name, proposals
 from routing.dicom.requestor import AssociationFailed, FailureKind
 from routing.dicom.status import Answer, meaning_of
@@ -23,8 +23,6 @@ from routing.engine.target import Target
 from routing.engine.transcode import CannotTranscode, Transcoder
 
 log = logging.getLogger("capacitor.deliver")
-
-_SHORTAGES = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ESTALE))
 
 
 class Sender:
@@ -92,7 +90,7 @@ class Sender:
         except (FileMissing, FileDamaged) as error:
             self._report(Faulty(target, item, str(error)))
         except Exception as error:
-            short = isinstance(error, OSError) and error.errno in _SHORTAGES
+            short = isinstance(error, OSError) and error.errno in SHORTAGES
             text = f"{type(error).__name__}: {error}"
             self._report(Faulty(target, item, text, traceback.format_exc(), again=short))
         waiting.popleft()

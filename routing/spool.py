@@ -2,6 +2,7 @@
 
 import contextlib
 import errno
+import mmap
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
 
 _MARK = ".spool"
+_QUARANTINE = "quarantine"
 _FINAL = ".dcm"
 _PART = ".dcm.part"
 _FOLDERS_KEPT_OPEN = 4
@@ -90,6 +92,26 @@ class Spool:
         except FileNotFoundError:
             return False
         return True
+
+    def quarantined(self, identifier: int) -> Path:
+        """Where a file lies that was refused; nobody sends or adopts what is there."""
+        return self.root / _QUARANTINE / f"{identifier}{_FINAL}"
+
+    def quarantined_ids(self) -> list[int]:
+        """Every identifier that has a file in the quarantine, in order."""
+        names = (name.removesuffix(_FINAL) for name in _names(self.root / _QUARANTINE) if name.endswith(_FINAL))
+        return sorted(int(name) for name in names if name.isdecimal())
+
+    def take_from_quarantine(self, identifier: int) -> None:
+        """Make a refused file one that was received, durably; FileNotFoundError when it is not there."""
+        source, hour = self.quarantined(identifier), _hour(identifier)
+        with source.open("rb") as file:
+            if self.durable:
+                os.fsync(file.fileno())
+            folder = self._folder(hour)
+            os.rename(source, f"{identifier}{_FINAL}", dst_dir_fd=folder.fd)
+            if self.durable:
+                os.fsync(folder.fd)
 
     def ids(self, since: int | None = None) -> Iterator[int]:
         """Every identifier that has a committed file, in order, from ``since`` on."""
@@ -177,7 +199,7 @@ class Part:
         self._final = f"{identifier}{_FINAL}"
         if folder.holds(self._final):
             raise FileExistsError(f"identifier {identifier} already has a file")
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self.fd = os.open(self._name, flags, 0o600, dir_fd=folder.fd)
 
     def write(self, pieces: Iterable[Bytes]) -> None:
@@ -216,6 +238,19 @@ class Part:
                 # The caller hears of a failure and must not find the file later all the same.
                 os.unlink(self._final, dir_fd=self._folder.fd)
                 raise
+        self._close()
+
+    @contextlib.contextmanager
+    def mapped(self) -> Iterator[mmap.mmap]:
+        """What was written so far, to look at; ValueError while that is nothing."""
+        with mmap.mmap(self.fd, 0, prot=mmap.PROT_READ) as content:
+            yield content
+
+    def set_aside(self, path: Path) -> None:
+        """Instead of ``commit``: keep the file elsewhere on this file system; it need not survive a power cut."""
+        with contextlib.suppress(FileExistsError):
+            path.parent.mkdir(mode=0o700)
+        os.rename(self._name, path, src_dir_fd=self._folder.fd)
         self._close()
 
     def discard(self) -> None:

@@ -33,6 +33,19 @@ class ReceivedInstance:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedInstance:
+    """One SOP instance that was answered with a failure, because it is not what a Storage SCP may take."""
+
+    instance: ReceivedInstance
+    status: int
+    """DIMSE status that the sender got."""
+    reason: str
+    """Quotes no value of the data set."""
+    kept: bool
+    """Its file is in the quarantine."""
+
+
+@dataclass(frozen=True, slots=True)
 class OutgoingInstance:
     """One SOP instance to send: its identifiers and a way to its bytes, none of which are copied."""
 

@@ -208,6 +208,7 @@ class AcceptedAssociation:
             if reply is None:
                 self._respond(association, context_id, request, self._receive(context_id, incoming))
                 return
+            incoming.note_refusal(reply)
         elif request.field == command.C_ECHO_RQ:
             reply = status.SUCCESS, ""
         else:

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from routing.core.instance import ReceivedInstance
+from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.dicom import status
 from routing.dicom.associate import AssociationRequest, is_uid
 from routing.dicom.command import Command
+from routing.dicom.soundness import fault_in
 from routing.spool import Part, Spool
 from scripts_app.core.dataset.file_meta import encode_file_meta
 
@@ -32,6 +33,9 @@ class StorePorts:
     new_id: Callable[[], int]
     stored: Callable[[ReceivedInstance], None]
     has_room: Callable[[], bool]
+    refused: Callable[[RefusedInstance], None]
+    checks: bool
+    """Whether a data set has to be whole and what its command says."""
 
 
 class IncomingStore:
@@ -77,6 +81,11 @@ class IncomingStore:
         if not self._ports.has_room():
             return status.OUT_OF_RESOURCES, "out of storage space"
         return None
+
+    def note_refusal(self, reply: Reply) -> None:
+        """Hand on that a command was refused of which no file is kept."""
+        if reply[0] != status.OUT_OF_RESOURCES:
+            self._note(self._ports.new_id(), None, reply, kept=False)
 
     def begin(self) -> None:
         """Open the file and write what stands before the data set."""
@@ -127,20 +136,20 @@ class IncomingStore:
         the durable file and the answer but the call that queues its row.
         """
         self.flush()
-        what_is_wrong = self._look_at_head()
-        if what_is_wrong:
-            self.discard()
-            return status.CANNOT_UNDERSTAND, what_is_wrong
         part = self._part
         if part is None:
             return self._out_of_resources()
         try:
+            fault = self._fault_in(part)
+            if fault is not None:
+                self._set_aside(part, fault)
+                return fault
             part.commit()
         except OSError as error:
             self._fail(error)
             return self._out_of_resources()
         try:
-            self._ports.stored(self._instance(part))
+            self._ports.stored(self._instance(part.identifier, part))
         except Exception:
             log.exception("item %d could not be queued", part.identifier)
             self._ports.spool.discard(part.identifier)
@@ -154,6 +163,33 @@ class IncomingStore:
             self._part.discard()
             self._part = None
 
+    def _fault_in(self, part: Part) -> Reply | None:
+        what_is_wrong = self._look_at_head()
+        if what_is_wrong:
+            return status.CANNOT_UNDERSTAND, what_is_wrong
+        if not self._ports.checks:
+            return None
+        asked = self._command
+        with part.mapped() as content:
+            return fault_in(
+                content, self._dataset_offset, self._transfer_syntax_uid, asked.sop_class_uid, asked.sop_instance_uid
+            )
+
+    def _set_aside(self, part: Part, fault: Reply) -> None:
+        """Into the quarantine, for people to look at; the sender hears of a failure and keeps its copy."""
+        kept = bool(self._head)
+        if kept:
+            part.set_aside(self._ports.spool.quarantined(part.identifier))
+        self._note(part.identifier, part, fault, kept=kept)
+
+    def _note(self, identifier: int, part: Part | None, fault: Reply, *, kept: bool) -> None:
+        answer, reason = fault
+        instance = self._instance(identifier, part)
+        try:
+            self._ports.refused(RefusedInstance(instance, answer, reason, kept))
+        except Exception:
+            log.exception("refused instance %d could not be noted", identifier)
+
     def _new_part(self) -> Part:
         for _ in range(_TRIES_FOR_AN_IDENTIFIER):
             try:
@@ -162,9 +198,9 @@ class IncomingStore:
                 log.warning("%s: was the clock set back?", error)
         raise OSError(f"{_TRIES_FOR_AN_IDENTIFIER} identifiers in turn already had files")
 
-    def _instance(self, part: Part) -> ReceivedInstance:
+    def _instance(self, identifier: int, part: Part | None) -> ReceivedInstance:
         return ReceivedInstance(
-            id=part.identifier,
+            id=identifier,
             calling_ae_title=self._association.calling_ae_title,
             called_ae_title=self._association.called_ae_title,
             peer_address=self._association.peer_address,
@@ -174,8 +210,8 @@ class IncomingStore:
             transfer_syntax_uid=self._transfer_syntax_uid,
             received_at=self._received_at,
             dataset_offset=self._dataset_offset,
-            size=part.size,
-            checksum=part.checksum,
+            size=part.size if part else 0,
+            checksum=part.checksum if part else None,
         )
 
     def _look_at_head(self) -> str:

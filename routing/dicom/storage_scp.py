@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from routing.core.instance import ReceivedInstance
+from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.dicom.acceptor import AcceptedAssociation, AssociationLimits
 from routing.dicom.associate import AssociationRequest, Refusal, encode_reject
 from routing.dicom.incoming import StorePorts
@@ -55,6 +55,8 @@ class ScpConfig:
     max_associations_per_address: int = 100
     max_object_bytes: int = 4 << 30
     rejected_sop_classes: frozenset[str] = frozenset()
+    checks: bool = True
+    """Refuse data sets that are cut off or not what their command says."""
     tls: ssl.SSLContext | None = None
     reuse_port: bool = False
     """Let several listener processes share the port; the kernel spreads connections over them."""
@@ -67,6 +69,7 @@ class StorageScp:
     ``admit`` decides each association, in its thread.  ``stored`` is called
     after a file is durable and before Success is answered: it has to be quick,
     and when it raises, the file is removed and the sender told to try again.
+    ``refused`` hears of each instance that cannot be taken, before its sender does.
     ``has_room`` false refuses instances, not associations.  ``fatal`` is called
     when no more associations can be accepted; the process has to end then.
     """
@@ -81,10 +84,11 @@ class StorageScp:
         stored: Callable[[ReceivedInstance], None],
         has_room: Callable[[], bool],
         fatal: Callable[[BaseException], None],
+        refused: Callable[[RefusedInstance], None] = lambda _: None,
     ) -> None:
         self._config = config
         self._admit = admit
-        self._ports = StorePorts(spool, new_id, stored, has_room)
+        self._ports = StorePorts(spool, new_id, stored, has_room, refused, config.checks)
         self._fatal = fatal
         self._limits = AssociationLimits(
             max_pdu=config.max_pdu,

@@ -13,7 +13,7 @@ from typing import Any
 from pydicom.data import get_testdata_files
 
 from routing.core.identifiers import Identifiers
-from routing.core.instance import OutgoingInstance, ReceivedInstance
+from routing.core.instance import OutgoingInstance, ReceivedInstance, RefusedInstance
 from routing.dicom import command
 from routing.dicom.associate import (
     AssociationRequest,
@@ -43,6 +43,7 @@ class RunningScp:
     scp: StorageScp
     stored: "queue.Queue[ReceivedInstance]" = field(default_factory=queue.Queue)
     fatal: list[BaseException] = field(default_factory=list)
+    refused: list[RefusedInstance] = field(default_factory=list)
 
     def next(self) -> ReceivedInstance:
         return self.stored.get(timeout=PATIENCE)
@@ -51,7 +52,9 @@ class RunningScp:
         return self.spool.path(instance.id).read_bytes()[instance.dataset_offset :]
 
     def files(self) -> list[str]:
-        return [path.name for path in self.spool.root.rglob("*") if path.is_file()]
+        """Names of the files that are received or half received, without the quarantine."""
+        files = (path for path in self.spool.root.rglob("*") if path.is_file())
+        return [path.name for path in files if path.parent.name != "quarantine"]
 
 
 @contextlib.contextmanager
@@ -74,6 +77,7 @@ def running_scp(
         stored=stored or (lambda instance: running.stored.put(instance)),
         has_room=has_room,
         fatal=lambda error: running.fatal.append(error),
+        refused=lambda instance: running.refused.append(instance),
     )
     running = RunningScp(scp.start(), spool, scp)
     try:
@@ -164,6 +168,7 @@ def dataset(instance: str = "1.2.3", pixels: int = 2000) -> bytes:
     return (
         element(0x00080016, b"UI", CT_IMAGE.encode())
         + element(0x00080018, b"UI", instance.encode())
+        + element(0x0020000D, b"UI", b"1.2.3.4")
         + element(0x7FE00010, b"OW", bytes(range(256)) * (pixels // 256) + bytes(pixels % 256))
     )
 

@@ -78,6 +78,9 @@ class Environment:
     max_object_mib: int = setting(
         "CAPACITOR_MAX_OBJECT_MIB", number(1, 10**7, "MiB"), 4096, "largest instance that is taken"
     )
+    check_instances: bool = setting(
+        "CAPACITOR_CHECK_INSTANCES", FLAG, True, "refuse data sets that are cut off or not what their command says"
+    )
     tls_port: int = setting("CAPACITOR_TLS_PORT", PORT, 0, "second DICOM listener, with TLS; 0: none")
     tls_certificate: str = setting("CAPACITOR_TLS_CERTIFICATE", FILE, "", "server certificate (PEM)")
     tls_key: str = setting("CAPACITOR_TLS_KEY", FILE, "", "its private key (PEM)")
@@ -135,6 +138,12 @@ class Environment:
         number(0, DAY * 366, "seconds"),
         DAY,
         "files stay so long after delivery or drop",
+    )
+    keep_quarantine: int = setting(
+        "CAPACITOR_KEEP_QUARANTINE_SECONDS", SECONDS, 14 * DAY, "refused images stay so long for people to look at"
+    )
+    quarantine_mib: int = setting(
+        "CAPACITOR_QUARANTINE_MIB", number(0, 10**7, "MiB"), 1024, "room for them; the oldest go first"
     )
     keep_history: int = setting(
         "CAPACITOR_KEEP_HISTORY_SECONDS", SECONDS, 90 * DAY, "finished items stay visible so long"

@@ -20,6 +20,7 @@ from routing.models import (
     PrepareReport,
     Rehearsal,
     RehearsedImage,
+    QuarantinedInstance,
     ScopedState,
     ServiceProcess,
     TrafficMark,
@@ -68,6 +69,13 @@ class PrepareReportAdmin(WithPatientData, Kept):
     list_filter = (one_of("verdict", Verdict),)
     list_select_related = ("script_version",)
     search_fields = ("item__id__exact",)
+    ordering = ("-id",)
+
+
+@admin.register(QuarantinedInstance)
+class QuarantinedInstanceAdmin(Kept):
+    list_display = ("id", "received_at", "source_ae_title", "peer_address", "called_ae_title", "reason", "size")
+    search_fields = ("source_ae_title__exact", "peer_address__exact", "sop_instance_uid__exact")
     ordering = ("-id",)
 
 

@@ -21,6 +21,7 @@ from routing.engine.echoes import Echoes
 from routing.engine.lease_watch import LeaseWatch
 from routing.engine.process import EngineProcess, open_spool, run_folder
 from routing.engine.reconcile import fail_missing
+from routing.engine.quarantine import keep_order
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.traffic import TrafficCounter, forget_traffic
 from routing.engine.watch import Casualty, Watch
@@ -118,6 +119,12 @@ class Housekeeper:
             forget_idle(_LOG_KEPT)
             forget_traffic(now)
             sweep(self._spool, self._files)
+        if sweeping or self._round % _PURGE_EVERY == 0:
+            keep_order(
+                self._spool,
+                timedelta(seconds=service.keep_quarantine),
+                0 if scarce else service.quarantine_mib << 20,
+            )
         self._round += 1
         return adopted
 

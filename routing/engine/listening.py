@@ -17,6 +17,7 @@ from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_stranger, refusal
 from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder
+from routing.engine.quarantine import QuarantineWriter
 from routing.engine.receive import RowWriter
 from routing.spool import Spool
 from routing.wakeup import Waker
@@ -96,6 +97,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
         directory = Directory(service.ae_title, service.ae_title_prefix)
         prepare = Waker(run_folder(), "prepare")
         rows = RowWriter(spool, directory, actor="listener", written=prepare.wake)
+        quarantine = QuarantineWriter()
         scps = [
             StorageScp(
                 config,
@@ -105,11 +107,13 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 stored=rows.add,
                 has_room=Room(spool, service.min_free_mib << 20),
                 fatal=_end_now,
+                refused=quarantine.add,
             )
             for config in _configs(port, share_port)
         ]
         listening: list[StorageScp] = []
         rows.start()
+        quarantine.start()
         try:
             ports = []
             for scp in scps:
@@ -129,6 +133,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 scp.stop(drain_seconds)
             # Always reached: its thread would keep a listener alive that listens to nobody.
             rows.stop()
+            quarantine.stop()
 
 
 def _end_now(error: BaseException) -> None:
@@ -147,6 +152,7 @@ def _configs(port: int, share_port: bool) -> list[ScpConfig]:
         max_associations=service.max_associations,
         max_associations_per_address=max(1, service.max_associations // 2),
         max_object_bytes=service.max_object_mib << 20,
+        checks=service.check_instances,
         reuse_port=share_port,
     )
     if not service.tls_port:

@@ -24,6 +24,7 @@ from routing.core.instance import ReceivedInstance
 from routing.core.states import QueueState
 from routing.engine.directory import Directory
 from routing.engine.pace import Pace
+from routing.engine.repeats import note_repeats, words_for
 from routing.models import HistoryEntry, QueueItem
 from routing.rows import insert
 from routing.spool import Spool
@@ -129,6 +130,7 @@ def enqueue(
         return 0
     now = timezone.now()
     rows = [row_for(instance, spool, directory, now) for instance in instances]
+    note_repeats(rows, spool)
     with transaction.atomic():
         fresh = insert(QueueItem, rows, unless_there=True)
         insert(
@@ -141,7 +143,7 @@ def enqueue(
                     "from_state": "",
                     "to_state": row["state"],
                     "actor": actor,
-                    "note": note or row["last_error"],
+                    "note": "; ".join(filter(None, (note or row["last_error"], words_for(row)))),
                 }
                 for row in rows
                 if row["id"] in fresh

@@ -2,6 +2,7 @@
 
 from routing.models.nodes import Node, NodeOutage, NodeStatus
 from routing.models.operator import OperatorAction, OperatorStep
+from routing.models.quarantine import QuarantinedInstance
 from routing.models.queue import QueueItem
 from routing.models.records import (
     ApplicationLogLine,
@@ -31,6 +32,7 @@ __all__ = [
     "OperatorAction",
     "OperatorStep",
     "PrepareReport",
+    "QuarantinedInstance",
     "QueueItem",
     "Rehearsal",
     "RehearsedImage",

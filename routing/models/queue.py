@@ -60,6 +60,11 @@ class QueueItem(models.Model):
         ScriptVersion, null=True, blank=True, on_delete=models.SET_NULL, related_name="+", db_index=False
     )
 
+    repeat_of = models.BigIntegerField(null=True, blank=True, help_text="earlier item: same SOP instance, same bytes")
+    collides_with = models.BigIntegerField(
+        null=True, blank=True, help_text="earlier item: same SOP Instance UID, other bytes"
+    )
+
     lease_owner = models.CharField(max_length=60, blank=True, help_text="worker that holds the item")
     lease_until = models.DateTimeField(null=True, blank=True)
     pending_state = models.CharField(max_length=10, blank=True, help_text="what an operator wants once the lease ends")
@@ -94,6 +99,8 @@ class QueueItem(models.Model):
             models.Index(fields=["accession_number", "id"], name="queue_accession"),
             models.Index(fields=["study_instance_uid", "id"], name="queue_study"),
             models.Index(fields=["received_id"], name="queue_received"),
+            models.Index(fields=["sop_instance_uid"], name="queue_instance"),
+            models.Index(fields=["id"], condition=models.Q(collides_with__isnull=False), name="queue_collision"),
             models.Index(fields=["lease_owner"], condition=~models.Q(lease_owner=""), name="queue_leased"),
             models.Index(fields=["id"], condition=~models.Q(pending_state=""), name="queue_wished"),
         ]

@@ -27,6 +27,7 @@ from routing.models import (
     OperatorAction,
     OperatorStep,
     PrepareReport,
+    QuarantinedInstance,
     QueueItem,
     Rehearsal,
     RehearsedImage,
@@ -64,6 +65,7 @@ READ_ONLY = [
     OperatorAction,
     OperatorStep,
     PrepareReport,
+    QuarantinedInstance,
     QueueItem,
     Rehearsal,
     RehearsedImage,
@@ -99,6 +101,7 @@ def row_in_every_table(n: int) -> None:
     done = OperatorAction.objects.create(at=now, actor=hostile, action="retry", note=hostile)
     OperatorStep.objects.create(action=done, item_id=item.pk, to_state="New", moved_at=now, before={"state": "Failed"})
     TrafficMark.objects.create(history_id=n)
+    QuarantinedInstance.objects.create(id=n, received_at=now, source_ae_title=hostile[:16], status=1, reason=hostile)
     VersionMark.objects.create(report_id=n)
     tried = Rehearsal.objects.create(kind="past", scope=hostile[:200], content={}, created_by=hostile[:150])
     RehearsedImage.objects.create(rehearsal=tried, item=item, effect="fails", told={"why": hostile})

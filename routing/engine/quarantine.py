@@ -1,0 +1,148 @@
+"""What was refused and set aside: its rows, how long its files stay, and how a person takes one all the same."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from datetime import timedelta
+
+from django.db import Error as DatabaseProblem
+from django.db import close_old_connections, connection, transaction
+from django.utils import timezone
+
+from routing.application_log import first_line
+from routing.core.instance import RefusedInstance
+from routing.dicom import status
+from routing.engine.directory import Directory
+from routing.engine.receive import enqueue, instance_in
+from routing.models import QuarantinedInstance
+from routing.rows import insert
+from routing.spool import Spool
+from scripts_app.core.dataset.file_meta import NotPart10
+
+log = logging.getLogger("capacitor.quarantine")
+
+_MOST_WAITING = 1000
+_UNTOLD = "refused; the listener ended before it could note why"
+_SETTLED = timedelta(minutes=1)
+
+
+class QuarantineWriter:
+    """
+    Writes rows of refused instances behind the listener's back.
+
+    Nobody was promised anything about them: while the database is away they
+    are logged and let go, and housekeeping finds their files.
+    """
+
+    def __init__(self) -> None:
+        self._queue: queue.Queue[RefusedInstance | None] = queue.Queue(_MOST_WAITING)
+        self._thread = threading.Thread(target=self._run, name="quarantine-writer", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def add(self, refused: RefusedInstance) -> None:
+        """Take note of one; returns at once."""
+        try:
+            self._queue.put_nowait(refused)
+        except queue.Full:
+            log.warning("refused instance %d is not noted: too many at once", refused.instance.id)
+
+    def stop(self) -> None:
+        """Write what is here, then end."""
+        self._queue.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (refused := self._queue.get()) is not None:
+            try:
+                close_old_connections()
+                note(refused)
+            except DatabaseProblem as error:
+                log.error("refused instance %d could not be noted: %s", refused.instance.id, first_line(error))
+        connection.close()
+
+
+def note(refused: RefusedInstance) -> None:
+    """Write the row of one refused instance; one that is there already stays as it is."""
+    instance = refused.instance
+    row = {
+        "id": instance.id,
+        "received_at": instance.received_at,
+        "source_ae_title": instance.calling_ae_title,
+        "called_ae_title": instance.called_ae_title,
+        "peer_address": instance.peer_address,
+        "association_id": instance.association_id,
+        "sop_class_uid": instance.sop_class_uid,
+        "sop_instance_uid": instance.sop_instance_uid,
+        "transfer_syntax_uid": instance.transfer_syntax_uid,
+        "size": instance.size if refused.kept else 0,
+        "status": refused.status,
+        "reason": refused.reason,
+    }
+    with transaction.atomic():
+        insert(QuarantinedInstance, [row], unless_there=True)
+
+
+def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: str) -> int:
+    """
+    Queue a refused instance as if it had been acknowledged; its item has the same number.
+
+    FileNotFoundError when its file is gone, NotPart10 when that is no longer a
+    DICOM file.  The file comes first: a kill before the row leaves a file that
+    housekeeping adopts.
+    """
+    instance = instance_in(spool.quarantined(row.id), row.id)
+    with transaction.atomic():
+        spool.take_from_quarantine(row.id)
+        enqueue([instance], spool, directory, actor=actor, note=f"taken from quarantine; was refused: {row.reason}")
+        QuarantinedInstance.objects.filter(pk=row.pk).delete()
+    return row.id
+
+
+def discard(row: QuarantinedInstance, spool: Spool) -> None:
+    """Remove the file and its row."""
+    spool.quarantined(row.id).unlink(missing_ok=True)
+    QuarantinedInstance.objects.filter(pk=row.pk).delete()
+
+
+def keep_order(spool: Spool, kept: timedelta, most_bytes: int) -> int:
+    """
+    Remove what is older than ``kept``, then the oldest files beyond ``most_bytes``; rows for files without.
+
+    Returns how many files were removed.
+    """
+    _adopt(spool)
+    removed = 0
+    for row in QuarantinedInstance.objects.filter(received_at__lt=timezone.now() - kept):
+        discard(row, spool)
+        removed += row.kept
+    total = 0
+    for row in QuarantinedInstance.objects.filter(size__gt=0).order_by("-id"):
+        total += row.size
+        if total > most_bytes:
+            spool.quarantined(row.id).unlink(missing_ok=True)
+            QuarantinedInstance.objects.filter(pk=row.pk).update(size=0)
+            removed += 1
+    return removed
+
+
+def _adopt(spool: Spool) -> None:
+    """A kill between a file and its row leaves the file: it is shown, too."""
+    found = spool.quarantined_ids()
+    known = set(QuarantinedInstance.objects.filter(id__in=found).values_list("id", flat=True))
+    for identifier in found:
+        if identifier in known:
+            continue
+        path = spool.quarantined(identifier)
+        try:
+            instance = instance_in(path, identifier)
+        except FileNotFoundError:
+            continue
+        except (NotPart10, OSError):
+            path.unlink(missing_ok=True)
+            continue
+        if timezone.now() - instance.received_at > _SETTLED:
+            note(RefusedInstance(instance, status.CANNOT_UNDERSTAND, _UNTOLD, kept=True))

@@ -2,7 +2,6 @@
 
 import contextlib
 import errno
-import mmap
 import os
 import threading
 import time
@@ -96,11 +95,6 @@ class Spool:
     def quarantined(self, identifier: int) -> Path:
         """Where a file lies that was refused; nobody sends or adopts what is there."""
         return self.root / _QUARANTINE / f"{identifier}{_FINAL}"
-
-    def quarantined_ids(self) -> list[int]:
-        """Every identifier that has a file in the quarantine, in order."""
-        names = (name.removesuffix(_FINAL) for name in _names(self.root / _QUARANTINE) if name.endswith(_FINAL))
-        return sorted(int(name) for name in names if name.isdecimal())
 
     def take_from_quarantine(self, identifier: int) -> None:
         """Make a refused file one that was received, durably; FileNotFoundError when it is not there."""
@@ -239,12 +233,6 @@ class Part:
                 os.unlink(self._final, dir_fd=self._folder.fd)
                 raise
         self._close()
-
-    @contextlib.contextmanager
-    def mapped(self) -> Iterator[mmap.mmap]:
-        """What was written so far, to look at; ValueError while that is nothing."""
-        with mmap.mmap(self.fd, 0, prot=mmap.PROT_READ) as content:
-            yield content
 
     def set_aside(self, path: Path) -> None:
         """Instead of ``commit``: keep the file elsewhere on this file system; it need not survive a power cut."""

@@ -1,6 +1,7 @@
 """One C-STORE being received: checked by its command, streamed into the spool, made durable, handed on."""
 
 import logging
+import mmap
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -170,7 +171,7 @@ class IncomingStore:
         if not self._ports.checks:
             return None
         asked = self._command
-        with part.mapped() as content:
+        with mmap.mmap(part.fd, 0, prot=mmap.PROT_READ) as content:
             return fault_in(
                 content, self._dataset_offset, self._transfer_syntax_uid, asked.sop_class_uid, asked.sop_instance_uid
             )

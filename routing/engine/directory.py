@@ -17,7 +17,8 @@ from django.utils import timezone
 
 from routing.application_log import first_line
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
-from routing.models import KnownSender, Node, UnknownSender
+from routing.models import AuditRecord, KnownSender, Node, UnknownSender
+from routing.rows import insert
 
 log = logging.getLogger("capacitor.directory")
 
@@ -140,8 +141,12 @@ def refusal(
     return None
 
 
-def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> None:
-    """Remember a refused sender for the dashboard; a database that is busy or gone must not matter here."""
+def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> bool:
+    """
+    Remember a refused sender for the dashboard; whether it is a new one.
+
+    A database that is busy or gone must not matter here.
+    """
     now = timezone.now()
     try:
         with transaction.atomic():
@@ -158,5 +163,17 @@ def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> 
                     first_seen_at=now,
                     last_seen_at=now,
                 )
+                return True
     except DatabaseProblem as error:
         log.warning("refused sender could not be noted: %s", first_line(error))
+    return False
+
+
+def note_alert(action: str, what: str, **detail: object) -> None:
+    """Tell the audit log of what may be an attack; here, too, the database must not matter."""
+    try:
+        row = {"at": timezone.now(), "actor": "listener", "action": action, "object": what, "detail": detail}
+        with transaction.atomic():
+            insert(AuditRecord, [row])
+    except DatabaseProblem as error:
+        log.warning("alert could not be noted: %s", first_line(error))

@@ -20,8 +20,8 @@ from routing.engine.directory import Directory
 from routing.engine.echoes import Echoes
 from routing.engine.lease_watch import LeaseWatch
 from routing.engine.process import EngineProcess, open_spool, run_folder
-from routing.engine.reconcile import fail_missing
 from routing.engine.quarantine import keep_order
+from routing.engine.reconcile import fail_missing
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.traffic import TrafficCounter, forget_traffic
 from routing.engine.watch import Casualty, Watch

@@ -15,7 +15,8 @@ from django.db import connection
 from routing.application_log import first_line
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
-from routing.engine.directory import Directory, note_stranger, refusal
+from routing.engine.directory import Directory, note_alert, note_stranger, refusal
+from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder
 from routing.engine.quarantine import QuarantineWriter
 from routing.engine.receive import RowWriter
@@ -28,6 +29,7 @@ log = logging.getLogger("capacitor.listener")
 _CALLING_NOT_RECOGNIZED = (1, 3)
 _CALLED_NOT_RECOGNIZED = (1, 7)
 _TEMPORARY_CONGESTION = Refusal(3, 1, "nodes and senders cannot be read", transient=True)
+_PUT_OFF = Refusal(3, 1, "too many wrong AE titles from this address, try again later", transient=True)
 _LOOK_AT_DISK = 1.0
 """Seconds for which one look at the free space counts."""
 
@@ -59,12 +61,16 @@ class Room:
 
 
 class Admission:
-    """Decides about associations by the newest nodes and senders (D1, D18)."""
+    """Decides about associations by the newest nodes and senders (D1, D18), and puts off who guesses their titles."""
 
     def __init__(self, directory: Directory, *, anybody: bool) -> None:
         self._directory, self._anybody = directory, anybody
+        self._guesses = Guesses()
 
     def __call__(self, request: AssociationRequest) -> Refusal | None:
+        address, pair = request.peer_address, (request.calling_ae_title, request.called_ae_title)
+        if self._guesses.puts_off(address, pair):
+            return _PUT_OFF
         try:
             snapshot = self._directory.current()
             why = refusal(
@@ -75,11 +81,16 @@ class Admission:
                 anybody=self._anybody,
             )
             if why is None:
+                self._guesses.accepted(address, pair)
                 return None
+            if self._guesses.refused(address, pair):
+                log.error("AE titles are being guessed from %s: it is put off for %d minutes", address, WITHIN // 60)
+                note_alert("AE titles guessed", address, wrong_pairs=MOST_WRONG)
             who, words = why
             if who == "called":
                 return Refusal(*_CALLED_NOT_RECOGNIZED, words)
-            note_stranger(request.calling_ae_title, request.peer_address, request.called_ae_title)
+            if note_stranger(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
+                note_alert("known sender, wrong address", pair[0], address=address)
             return Refusal(*_CALLING_NOT_RECOGNIZED, words)
         except DatabaseProblem as error:
             log.error("nodes and senders have never been read: %s", first_line(error))

@@ -131,7 +131,9 @@ def keep_order(spool: Spool, kept: timedelta, most_bytes: int) -> int:
 
 def _adopt(spool: Spool) -> None:
     """A kill between a file and its row leaves the file: it is shown, too."""
-    found = spool.quarantined_ids()
+    folder = spool.quarantined(0).parent
+    files = folder.glob("*.dcm") if folder.is_dir() else ()
+    found = [int(path.stem) for path in files if path.stem.isdecimal()]
     known = set(QuarantinedInstance.objects.filter(id__in=found).values_list("id", flat=True))
     for identifier in found:
         if identifier in known:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Any
 
-from django.db.models import Max
+from django.db.models import Count, Max, Min
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 
+from routing.core.identifiers import first_at
 from routing.core.states import QueueState
-from routing.models import NodeOutage, NodeStatus, ServiceProcess
+from routing.counts import ShortLived
+from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
 from routing.queue_filter import WINDOW
 from routing.sight import Sight
 from routing.version_counts import alarm
@@ -42,6 +46,7 @@ class Problem:
 def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
     """Everything that a person should look at; empty when all is well."""
     told = [*_processes(), *_disk(disk), *_nodes(found), *_scripts(), *_stuck(sight), *_held_back(found)]
+    told += _received()
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
@@ -63,6 +68,55 @@ def _disk(disk: Disk) -> Iterator[Problem]:
             f"is low: {disk.free_words} free, {disk.least_words} must stay free",
             reverse("dashboard"),
             effect="new images are refused (0xA700)",
+        )
+
+
+def _reception() -> tuple[dict[str, Any], dict[str, Any], list[AuditRecord]]:
+    day_ago = timezone.now() - timedelta(days=1)
+    newest = {"n": Count("id"), "newest": Max("id"), "since": Min("received_at")}
+    refused = QuarantinedInstance.objects.order_by().filter(received_at__gte=day_ago).aggregate(**newest)
+    collisions = (
+        QueueItem.objects.order_by()
+        .filter(collides_with__isnull=False, id__gte=first_at(day_ago))
+        .aggregate(n=Count("id"), newest=Max("id"))
+    )
+    guessed = AuditRecord.objects.filter(at__gte=timezone.now() - timedelta(hours=1), action="AE titles guessed")
+    return refused, collisions, list(guessed.order_by("-id")[:3])
+
+
+reception = ShortLived(_reception)
+"""What came in within a day and was refused or collides, and who has been guessing AE titles within an hour."""
+
+
+def _received() -> Iterator[Problem]:
+    refused, collisions, guessed = reception()
+    for record in guessed:
+        yield Problem(
+            "failure",
+            "AE titles",
+            f"are being guessed from {record.object}",
+            reverse("senders"),
+            since=record.at,
+            effect="that address is put off",
+        )
+    if refused["n"]:
+        count = refused["n"]
+        yield Problem(
+            "notice",
+            f"{count} {'instance was' if count == 1 else 'instances were'} refused",
+            "as not valid",
+            reverse("quarantine"),
+            since=refused["since"],
+            effect="their senders still have them",
+        )
+    if collisions["n"]:
+        count = collisions["n"]
+        yield Problem(
+            "notice",
+            f"{count} UID {'collision' if count == 1 else 'collisions'}",
+            "within a day: the same SOP Instance UID, other bytes",
+            reverse("queue_item", args=[collisions["newest"]]),
+            effect="a destination may keep only one of each",
         )
 
 

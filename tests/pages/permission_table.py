@@ -26,6 +26,9 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("audit_log", "audit_log_csv", "audit_log_jsonl"), (VIEWER, NEVER)),
     # Of the roles only administrators hold view_phi; others get it person by person.
     **dict.fromkeys(("item_preview", "item_image", "item_download"), (ADMINISTRATOR, NEVER)),
+    "quarantine": (VIEWER, NEVER),
+    "quarantine_download": (ADMINISTRATOR, NEVER),
+    **dict.fromkeys(("quarantine_take", "quarantine_delete"), (NEVER, OPERATOR)),
     "queue_ask": (OPERATOR, NEVER),
     **dict.fromkeys(("queue_act", "queue_undo", "study_retry", "study_undo"), (NEVER, OPERATOR)),
     **dict.fromkeys(("queue_send_again", "queue_prepare_again", "queue_fail", "queue_reject"), (NEVER, OPERATOR)),
@@ -64,6 +67,7 @@ EDITED = {
 SWEPT = {"axes_accessattempt", "axes_accesslog", "axes_accessfailurelog", "routing_unknownsender"}
 """Tables that administrators look at and delete from: ended locks, senders that nobody wants."""
 LOOKED_AT = {
+    "routing_quarantinedinstance",
     *("routing_queueitem", "routing_historyentry", "routing_attempt", "routing_itemlogline", "routing_preparereport"),
     *("routing_auditrecord", "routing_applicationlogline", "routing_scopedstate", "routing_lane"),
     *("routing_serviceprocess", "routing_trafficminute", "routing_trafficmark", "routing_operatoraction"),

@@ -1,0 +1,112 @@
+"""What was refused has its row and its file for a while, and becomes an item when a person wants it."""
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import DatabaseError
+from django.utils import timezone
+
+from routing.core.instance import RefusedInstance
+from routing.engine.directory import Directory
+from routing.engine.quarantine import QuarantineWriter, keep_order, note, take
+from routing.models import HistoryEntry, QuarantinedInstance, QueueItem
+from routing.spool import Spool
+from tests.builders import node, received
+
+pytestmark = pytest.mark.django_db
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path, durable="none")
+
+
+def refused(spool: Spool, **fields: Any) -> RefusedInstance:
+    """A refused instance as the listener leaves it, without a row."""
+    instance = received(spool, **fields)
+    path = spool.quarantined(instance.id)
+    path.parent.mkdir(exist_ok=True)
+    spool.path(instance.id).rename(path)
+    return RefusedInstance(instance, 0xA900, "no Study Instance UID", kept=True)
+
+
+def test_the_row_says_who_what_and_why(spool: Spool) -> None:
+    one = refused(spool, calling_ae_title="CT_1", peer_address="192.0.2.7")
+    note(one)
+    note(one)
+    row = QuarantinedInstance.objects.get()
+    told = (row.id, row.source_ae_title, row.peer_address, row.status, row.reason, row.kept)
+    assert told == (one.instance.id, "CT_1", "192.0.2.7", 0xA900, "no Study Instance UID", True)
+
+
+def test_a_database_that_is_away_costs_a_row_and_not_the_thread(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    def refuse(_: RefusedInstance) -> None:
+        raise DatabaseError("locked")
+
+    monkeypatch.setattr("routing.engine.quarantine.note", refuse)
+    writer = QuarantineWriter()
+    writer.start()
+    writer.add(RefusedInstance(received_nothing(), 0xC000, "empty", kept=False))
+    writer.stop()
+    assert "could not be noted: locked" in caplog.text
+
+
+def received_nothing() -> Any:
+    class Nothing:
+        id = 7
+
+    return Nothing()
+
+
+def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_history(spool: Spool) -> None:
+    node("PACS")
+    one = refused(spool)
+    note(one)
+    content = spool.quarantined(one.instance.id).read_bytes()
+    assert (
+        take(QuarantinedInstance.objects.get(), spool, Directory("CAPACITOR", "DCP_", age=0), "anna") == one.instance.id
+    )
+    item = QueueItem.objects.get()
+    assert (item.id, item.state, item.destination_ae_title) == (one.instance.id, "New", "PACS")
+    assert spool.path(item.id).read_bytes() == content
+    entry = HistoryEntry.objects.get()
+    assert (entry.actor, entry.note) == ("anna", "taken from quarantine; was refused: no Study Instance UID")
+    assert not QuarantinedInstance.objects.exists()
+    assert not spool.quarantined(item.id).exists()
+
+
+def test_what_is_too_old_goes_with_its_file(spool: Spool) -> None:
+    old, young = refused(spool), refused(spool)
+    for one in (old, young):
+        note(one)
+    QuarantinedInstance.objects.filter(pk=old.instance.id).update(received_at=timezone.now() - 2 * DAY)
+    assert keep_order(spool, DAY, 1 << 30) == 1
+    assert [row.pk for row in QuarantinedInstance.objects.all()] == [young.instance.id]
+    assert not spool.quarantined(old.instance.id).exists()
+    assert spool.quarantined(young.instance.id).exists()
+
+
+def test_beyond_the_room_for_them_the_oldest_files_go_and_their_rows_stay(spool: Spool) -> None:
+    old, young = refused(spool), refused(spool)
+    for one in (old, young):
+        note(one)
+    assert keep_order(spool, DAY, young.instance.size) == 1
+    assert [row.kept for row in QuarantinedInstance.objects.order_by("id")] == [False, True]
+    assert not spool.quarantined(old.instance.id).exists()
+
+
+def test_a_file_whose_row_was_lost_by_a_kill_gets_one(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = refused(spool)
+    keep_order(spool, DAY, 1 << 30)
+    assert not QuarantinedInstance.objects.exists(), "its row may be on its way"
+    monkeypatch.setattr("routing.engine.quarantine._SETTLED", timedelta(0))
+    keep_order(spool, DAY, 1 << 30)
+    assert QuarantinedInstance.objects.get().pk == one.instance.id
+
+
+def test_what_is_in_quarantine_is_never_adopted(spool: Spool) -> None:
+    refused(spool)
+    assert list(spool.ids()) == []

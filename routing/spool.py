@@ -20,7 +20,6 @@ Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
 
 _MARK = ".spool"
-_QUARANTINE = "quarantine"
 _FINAL = ".dcm"
 _PART = ".dcm.part"
 _FOLDERS_KEPT_OPEN = 4
@@ -91,21 +90,6 @@ class Spool:
         except FileNotFoundError:
             return False
         return True
-
-    def quarantined(self, identifier: int) -> Path:
-        """Where a file lies that was refused; nobody sends or adopts what is there."""
-        return self.root / _QUARANTINE / f"{identifier}{_FINAL}"
-
-    def take_from_quarantine(self, identifier: int) -> None:
-        """Make a refused file one that was received, durably; FileNotFoundError when it is not there."""
-        source, hour = self.quarantined(identifier), _hour(identifier)
-        with source.open("rb") as file:
-            if self.durable:
-                os.fsync(file.fileno())
-            folder = self._folder(hour)
-            os.rename(source, f"{identifier}{_FINAL}", dst_dir_fd=folder.fd)
-            if self.durable:
-                os.fsync(folder.fd)
 
     def ids(self, since: int | None = None) -> Iterator[int]:
         """Every identifier that has a committed file, in order, from ``since`` on."""
@@ -234,10 +218,8 @@ class Part:
                 raise
         self._close()
 
-    def set_aside(self, path: Path) -> None:
-        """Instead of ``commit``: keep the file elsewhere on this file system; it need not survive a power cut."""
-        with contextlib.suppress(FileExistsError):
-            path.parent.mkdir(mode=0o700)
+    def move_to(self, path: Path) -> None:
+        """Instead of ``commit``: leave the file under another name of this file system."""
         os.rename(self._name, path, src_dir_fd=self._folder.fd)
         self._close()
 

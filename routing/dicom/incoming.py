@@ -11,6 +11,7 @@ from routing.dicom import status
 from routing.dicom.associate import AssociationRequest, is_uid
 from routing.dicom.command import Command
 from routing.dicom.soundness import fault_in
+from routing.quarantine_files import set_aside
 from routing.spool import Part, Spool
 from scripts_app.core.dataset.file_meta import encode_file_meta
 
@@ -180,7 +181,7 @@ class IncomingStore:
         """Into the quarantine, for people to look at; the sender hears of a failure and keeps its copy."""
         kept = bool(self._head)
         if kept:
-            part.set_aside(self._ports.spool.quarantined(part.identifier))
+            set_aside(self._ports.spool, part)
         self._note(part.identifier, part, fault, kept=kept)
 
     def _note(self, identifier: int, part: Part | None, fault: Reply, *, kept: bool) -> None:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from django.db import Error as DatabaseProblem
 from django.db import close_old_connections, connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from routing.application_log import first_line
@@ -17,6 +18,7 @@ from routing.dicom import status
 from routing.engine.directory import Directory
 from routing.engine.receive import enqueue, instance_in
 from routing.models import QuarantinedInstance
+from routing.quarantine_files import quarantined, quarantined_ids, take_back
 from routing.rows import insert
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10
@@ -24,6 +26,8 @@ from scripts_app.core.dataset.file_meta import NotPart10
 log = logging.getLogger("capacitor.quarantine")
 
 _MOST_WAITING = 1000
+MOST_ROWS = 10_000
+"""A sender that is wrong for ever is told by the newest ones."""
 _UNTOLD = "refused; the listener ended before it could note why"
 _SETTLED = timedelta(minutes=1)
 
@@ -94,51 +98,53 @@ def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: st
     DICOM file.  The file comes first: a kill before the row leaves a file that
     housekeeping adopts.
     """
-    instance = instance_in(spool.quarantined(row.id), row.id)
+    instance = instance_in(quarantined(spool, row.id), row.id, with_checksum=True)
+    take_back(spool, row.id)
     with transaction.atomic():
-        spool.take_from_quarantine(row.id)
         enqueue([instance], spool, directory, actor=actor, note=f"taken from quarantine; was refused: {row.reason}")
-        QuarantinedInstance.objects.filter(pk=row.pk).delete()
+        discard(row, spool)
     return row.id
 
 
 def discard(row: QuarantinedInstance, spool: Spool) -> None:
     """Remove the file and its row."""
-    spool.quarantined(row.id).unlink(missing_ok=True)
+    quarantined(spool, row.id).unlink(missing_ok=True)
     QuarantinedInstance.objects.filter(pk=row.pk).delete()
 
 
 def keep_order(spool: Spool, kept: timedelta, most_bytes: int) -> int:
     """
-    Remove what is older than ``kept``, then the oldest files beyond ``most_bytes``; rows for files without.
+    Remove what is older than ``kept`` or beyond MOST_ROWS, then the oldest files beyond ``most_bytes``.
 
-    Returns how many files were removed.
+    Files without a row get one.  Returns how many files were removed.
     """
     _adopt(spool)
+    rows = QuarantinedInstance.objects.order_by("-id")
+    beyond = rows.values_list("id", flat=True)[MOST_ROWS : MOST_ROWS + 1]
+    over = Q(received_at__lt=timezone.now() - kept) | Q(id__lte=beyond[0] if beyond else -1)
     removed = 0
-    for row in QuarantinedInstance.objects.filter(received_at__lt=timezone.now() - kept):
-        discard(row, spool)
-        removed += row.kept
+    for identifier in rows.filter(over, size__gt=0).values_list("id", flat=True):
+        quarantined(spool, identifier).unlink(missing_ok=True)
+        removed += 1
+    rows.filter(over).delete()
     total = 0
-    for row in QuarantinedInstance.objects.filter(size__gt=0).order_by("-id"):
-        total += row.size
+    for identifier, size in rows.filter(size__gt=0).values_list("id", "size"):
+        total += size
         if total > most_bytes:
-            spool.quarantined(row.id).unlink(missing_ok=True)
-            QuarantinedInstance.objects.filter(pk=row.pk).update(size=0)
+            quarantined(spool, identifier).unlink(missing_ok=True)
+            rows.filter(pk=identifier).update(size=0)
             removed += 1
     return removed
 
 
 def _adopt(spool: Spool) -> None:
     """A kill between a file and its row leaves the file: it is shown, too."""
-    folder = spool.quarantined(0).parent
-    files = folder.glob("*.dcm") if folder.is_dir() else ()
-    found = [int(path.stem) for path in files if path.stem.isdecimal()]
-    known = set(QuarantinedInstance.objects.filter(id__in=found).values_list("id", flat=True))
+    found = quarantined_ids(spool)
+    known = set(QuarantinedInstance.objects.filter(id__in=found).values_list("id", flat=True)) if found else set()
     for identifier in found:
         if identifier in known:
             continue
-        path = spool.quarantined(identifier)
+        path = quarantined(spool, identifier)
         try:
             instance = instance_in(path, identifier)
         except FileNotFoundError:

@@ -18,6 +18,7 @@ from routing.dicom.status import describe
 from routing.engine.directory import Directory
 from routing.engine.quarantine import discard, take
 from routing.models import QuarantinedInstance
+from routing.quarantine_files import quarantined
 from routing.spool import Durability, Spool
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import spool_folder
@@ -53,7 +54,7 @@ def quarantine_download(request: HttpRequest, instance_id: int) -> HttpResponse 
     """The file as it came; who took it is in the audit log."""
     row = _row(instance_id)
     try:
-        file = _spool().quarantined(row.pk).open("rb")
+        file = quarantined(_spool(), row.pk).open("rb")
     except FileNotFoundError:
         raise Http404("the file has been removed") from None
     audit(_name(request), "download", f"refused instance {row.pk}")

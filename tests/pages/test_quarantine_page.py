@@ -7,6 +7,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.models import AuditRecord, QuarantinedInstance, QueueItem
+from routing.quarantine_files import quarantined
 from routing.spool import Spool
 from routing.views import quarantine as page
 from routing.views.problems import reception
@@ -27,7 +28,7 @@ def refused(spool: Spool | None = None, **columns) -> QuarantinedInstance:
     identifier, size = new_id(), 0
     if spool is not None:
         instance = received(spool, identifier=identifier)
-        path = spool.quarantined(identifier)
+        path = quarantined(spool, identifier)
         path.parent.mkdir(exist_ok=True)
         spool.path(identifier).rename(path)
         size = instance.size
@@ -71,13 +72,13 @@ def test_a_viewer_may_neither_download_nor_act(spool):
     for action in ("take", "delete"):
         assert client.post(f"/quarantine/{row.pk}/{action}/").status_code == 403
         assert visitor("operator").get(f"/quarantine/{row.pk}/{action}/").status_code == 405
-    assert spool.quarantined(row.pk).exists()
+    assert quarantined(spool, row.pk).exists()
 
 
 def test_the_file_is_an_attachment_and_the_audit_log_says_who_took_it(spool):
     row = refused(spool)
     answer = visitor("viewer", phi=True).get(f"/quarantine/{row.pk}/file/")
-    assert b"".join(answer.streaming_content) == spool.quarantined(row.pk).read_bytes()
+    assert b"".join(answer.streaming_content) == quarantined(spool, row.pk).read_bytes()
     assert answer["Content-Disposition"] == f'attachment; filename="{row.pk}-refused.dcm"'
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert AuditRecord.objects.get().object == f"refused instance {row.pk}"
@@ -85,7 +86,7 @@ def test_the_file_is_an_attachment_and_the_audit_log_says_who_took_it(spool):
 
 def test_a_file_that_is_gone_is_not_found_and_nothing_is_queued(spool):
     row = refused(spool)
-    spool.quarantined(row.pk).unlink()
+    quarantined(spool, row.pk).unlink()
     assert visitor("viewer", phi=True).get(f"/quarantine/{row.pk}/file/").status_code == 404
     answer = visitor("operator").post(f"/quarantine/{row.pk}/take/", follow=True)
     assert "is gone; nothing was queued" in words(answer)
@@ -107,7 +108,7 @@ def test_an_operator_removes_one_with_its_file(spool):
     row = refused(spool)
     visitor("operator").post(f"/quarantine/{row.pk}/delete/")
     assert not QuarantinedInstance.objects.exists()
-    assert not spool.quarantined(row.pk).exists()
+    assert not quarantined(spool, row.pk).exists()
     assert AuditRecord.objects.get().action == "delete from quarantine"
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from routing.dicom.soundness import MOST_HEADERS, fault_in
+from routing.quarantine_files import quarantined
 from tests.builders import ct_image
 from tests.routing.dicom.peers import (
     CT_IMAGE,
@@ -80,7 +81,7 @@ def test_what_is_no_valid_instance_is_refused_and_kept_in_quarantine(
     refused = scp.refused[0]
     assert (refused.status, refused.kept, refused.instance.calling_ae_title) == (status, True, "RAW")
     assert why in refused.reason
-    kept = scp.spool.quarantined(refused.instance.id).read_bytes()
+    kept = quarantined(scp.spool, refused.instance.id).read_bytes()
     assert kept[refused.instance.dataset_offset :] == content
     seen(f"0x{status:04X}, in quarantine: {refused.reason}")
 

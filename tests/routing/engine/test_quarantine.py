@@ -12,6 +12,7 @@ from routing.core.instance import RefusedInstance
 from routing.engine.directory import Directory
 from routing.engine.quarantine import QuarantineWriter, keep_order, note, take
 from routing.models import HistoryEntry, QuarantinedInstance, QueueItem
+from routing.quarantine_files import quarantined, quarantined_ids
 from routing.spool import Spool
 from tests.builders import node, received
 
@@ -27,7 +28,7 @@ def spool(tmp_path: Path) -> Spool:
 def refused(spool: Spool, **fields: Any) -> RefusedInstance:
     """A refused instance as the listener leaves it, without a row."""
     instance = received(spool, **fields)
-    path = spool.quarantined(instance.id)
+    path = quarantined(spool, instance.id)
     path.parent.mkdir(exist_ok=True)
     spool.path(instance.id).rename(path)
     return RefusedInstance(instance, 0xA900, "no Study Instance UID", kept=True)
@@ -65,7 +66,7 @@ def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_
     node("PACS")
     one = refused(spool)
     note(one)
-    content = spool.quarantined(one.instance.id).read_bytes()
+    content = quarantined(spool, one.instance.id).read_bytes()
     assert (
         take(QuarantinedInstance.objects.get(), spool, Directory("CAPACITOR", "DCP_", age=0), "anna") == one.instance.id
     )
@@ -75,7 +76,7 @@ def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_
     entry = HistoryEntry.objects.get()
     assert (entry.actor, entry.note) == ("anna", "taken from quarantine; was refused: no Study Instance UID")
     assert not QuarantinedInstance.objects.exists()
-    assert not spool.quarantined(item.id).exists()
+    assert not quarantined(spool, item.id).exists()
 
 
 def test_what_is_too_old_goes_with_its_file(spool: Spool) -> None:
@@ -85,8 +86,8 @@ def test_what_is_too_old_goes_with_its_file(spool: Spool) -> None:
     QuarantinedInstance.objects.filter(pk=old.instance.id).update(received_at=timezone.now() - 2 * DAY)
     assert keep_order(spool, DAY, 1 << 30) == 1
     assert [row.pk for row in QuarantinedInstance.objects.all()] == [young.instance.id]
-    assert not spool.quarantined(old.instance.id).exists()
-    assert spool.quarantined(young.instance.id).exists()
+    assert not quarantined(spool, old.instance.id).exists()
+    assert quarantined(spool, young.instance.id).exists()
 
 
 def test_beyond_the_room_for_them_the_oldest_files_go_and_their_rows_stay(spool: Spool) -> None:
@@ -95,7 +96,17 @@ def test_beyond_the_room_for_them_the_oldest_files_go_and_their_rows_stay(spool:
         note(one)
     assert keep_order(spool, DAY, young.instance.size) == 1
     assert [row.kept for row in QuarantinedInstance.objects.order_by("id")] == [False, True]
-    assert not spool.quarantined(old.instance.id).exists()
+    assert not quarantined(spool, old.instance.id).exists()
+
+
+def test_of_a_sender_that_is_wrong_for_ever_the_newest_rows_stay(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.engine.quarantine.MOST_ROWS", 2)
+    made = [refused(spool) for _ in range(4)]
+    for one in made:
+        note(one)
+    assert keep_order(spool, DAY, 1 << 30) == 2
+    newest = {one.instance.id for one in made[2:]}
+    assert set(QuarantinedInstance.objects.values_list("id", flat=True)) == newest == set(quarantined_ids(spool))
 
 
 def test_a_file_whose_row_was_lost_by_a_kill_gets_one(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

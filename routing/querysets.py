@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
+from django.db.models.functions import Coalesce
 
 from routing.core.states import FINAL_STATES, QUEUE_STATES, QueueState
 
@@ -27,6 +28,29 @@ class QueueItemQuerySet(models.QuerySet["QueueItem"]):
     def waiting(self) -> QueueItemQuerySet:
         """Items that somebody still works on: New or Prepared."""
         return self.filter(state__in=(QueueState.NEW, QueueState.PREPARED))
+
+    def standing(self) -> QueueItemQuerySet:
+        """
+        Items that tell where their images stand: one for each image, destination and kind within a study.
+
+        A replay, or the copies of another preparation, take the place of the
+        earlier item for the same destination; one that was dropped takes none.
+        """
+        later = self.model.objects.filter(received_id=models.OuterRef("received_id")).exclude(state=QueueState.DROPPED)
+        # SQLite counts nothing: it would take the index of the study, and look through all of it for each item.
+        later = later.annotate(
+            number=models.F("pk") + models.Value(0),
+            study=Coalesce("study_instance_uid", models.Value("")),
+            place=Coalesce("destination_ae_title", models.Value("")),
+        ).filter(
+            number__gt=models.OuterRef("pk"),
+            study=models.OuterRef("study_instance_uid"),
+            place=models.OuterRef("destination_ae_title"),
+        )
+        original, copy = models.Q(copied_from=None), models.Q(copied_from__isnull=False)
+        # An original and a copy for its own destination are two items, and both are to arrive (D4).
+        replaced = [kind & models.Q(models.Exists(later.filter(kind).order_by())) for kind in (original, copy)]
+        return self.exclude(replaced[0] | replaced[1])
 
     def counts(self) -> dict[str, int]:
         """Number of items for every state, zeros included, in the order of the states."""

@@ -82,6 +82,10 @@ def studies(request: HttpRequest) -> HttpResponse:
         "named_among": NEWEST if search.bounded else None,
         "older": shown[-1][1] if len(found) > PAGE else None,
     }
+    if shown:
+        asked = visitor.GET.copy()
+        asked.pop("before", None)
+        note_view(visitor.user, "studies", "list", filter=asked.urlencode())
     return draw(visitor, "routing/studies.html", "routing/_studies.html", context)
 
 
@@ -106,7 +110,8 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
         raise Http404("no item of that study is kept here")
     note_view(visitor.user, "study", uid)
     shown = _studies([(uid, about["newest"])])[0]
-    series = _series(items)
+    standing = items.standing()
+    series = _series(standing)
     context: dict[str, Any] = {
         "sight": Sight.of(visitor.user),
         "study": shown,
@@ -114,6 +119,7 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
         "series": series[:MOST_SERIES],
         "series_cut": len(series) > MOST_SERIES,
         "images": about["images"],
+        "replaced": items.count() - standing.count(),
         "first_at": cast(datetime, about["first"]),
         "last_at": cast(datetime, about["last"]),
         "undoable": _undoable(visitor, uid),
@@ -126,7 +132,7 @@ def _studies(found: list[tuple[str, int]]) -> list[Study]:
     newest = QueueItem.objects.defer("recipe").in_bulk([latest for _, latest in found])
     # A copy may be anonymous; what was received says whose study it is, as long as it is the same study.
     received = QueueItem.objects.defer("recipe").in_bulk([item.received_id for item in newest.values()])
-    rows = QueueItem.objects.filter(study_instance_uid__in=uids).order_by()
+    rows = QueueItem.objects.filter(study_instance_uid__in=uids).standing().order_by()
     tallies = _tallies(rows.values_list("study_instance_uid", "destination_ae_title", "state").annotate(n=Count("pk")))
     shown = []
     for uid, latest in found:

@@ -104,6 +104,46 @@ def test_a_day_narrows_the_studies_to_those_with_images_of_it():
     assert visitor().get("/studies/?since=1800-01-01&until=never").status_code == 200
 
 
+def test_an_image_that_was_replayed_counts_once_for_each_destination_by_its_newest_item():
+    first = queue_item("Failed", study_instance_uid=STUDY)
+    again = queue_item("Delivered", study_instance_uid=STUDY, received_id=first.pk, replay_of=first.pk)
+    for state, run in (("Rejected", first), ("Delivered", again)):
+        copy = {"received_id": first.pk, "copied_from": run.pk, "destination_ae_title": "AI"}
+        queue_item(state, study_instance_uid=STUDY, **copy)
+    page = told(visitor())
+    assert "Yes: all 2 images arrived at AI and PACS." in page
+    assert "1 image received" in page
+    assert "2 earlier items that were replayed or prepared again since are not counted" in page
+    assert "PACS 1 of 1 delivered" in told(visitor(), "/studies/")
+
+
+def test_a_replay_that_was_dropped_or_taken_back_takes_no_place():
+    first = queue_item("Delivered", study_instance_uid=STUDY)
+    queue_item("Dropped", study_instance_uid=STUDY, received_id=first.pk, replay_of=first.pk)
+    page = told(visitor())
+    assert "Yes: 1 image arrived at PACS." in page
+    assert "PACS 1 of 1 delivered, 1 dropped by a script" in page
+
+
+def test_an_original_and_a_copy_for_its_own_destination_are_both_to_arrive():
+    first = queue_item("Failed", study_instance_uid=STUDY)
+    queue_item("Delivered", study_instance_uid=STUDY, received_id=first.pk, copied_from=first.pk)
+    assert "No: PACS lacks 1 of 2 images (1 failed)." in told(visitor())
+
+
+def test_the_list_of_studies_is_in_the_audit_log_for_who_sees_patients_once_for_each_search():
+    study_of(["Delivered"])
+    client = visitor(phi=True)
+    # Notes of an hour outlast a test, so the searches are like no others.
+    before = 1 << 62
+    for address in ("/studies/?q=A-1", "/studies/?q=A-1", "/studies/?q=T-1", f"/studies/?q=T-1&before={before}"):
+        client.get(address)
+    records = AuditRecord.objects.filter(action="viewed studies").order_by("pk")
+    assert [record.detail for record in records] == [{"filter": "q=A-1"}, {"filter": "q=T-1"}]
+    visitor("operator").get("/studies/")
+    assert AuditRecord.objects.count() == 2
+
+
 ASK = f"/queue/ask/?study={STUDY}&scope=matching&back=/studies/{STUDY}/"
 ACT = f"/queue/act/?study={STUDY}"
 

@@ -14,9 +14,11 @@ settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
 # The apps must be loaded before anything below imports a model.
 pages = get_asgi_application()
 
+from capacitor_web.body_limit import limit_bodies  # noqa: E402
 from capacitor_web.same_origin import SameOrigin  # noqa: E402
 from routing.consumers import LiveConsumer  # noqa: E402
 
+limit_bodies()
 application = ProtocolTypeRouter(
     {
         "http": pages,

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.db.models import F
+from django.utils import timezone
 
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
-from scripts_app.outside import Leaving, NoPicture, NoSample, QueueSample, outside
+from scripts_app.outside import Leaving, NoPicture, NoSample, QueueSample, SampleCopy, outside
 
 _TAKEN_AT = datetime(2026, 1, 2, 9, 30)  # DICOM dates have no zone
 _EDGE = 384
 """Pixels of a picture beside the editor."""
+_RECENT = 20
 
 
 def connect() -> None:
@@ -25,6 +28,9 @@ def connect() -> None:
     outside.queue_sample = queue_sample
     outside.leaving = leaving
     outside.picture = picture
+    outside.copied = copied
+    outside.first_item_now = first_item_now
+    outside.recent_items = recent_items
     outside.bundled = lambda: ("CT", "MR", "MG", "US")
     outside.bundled_sample = bundled_sample
 
@@ -87,6 +93,31 @@ def picture(file: Path) -> tuple[dict[str, Any], bytes]:
         return ask("image_renderer", {"path": str(file), "frame": 1, "edge": _EDGE})
     except CannotRead as error:
         raise NoPicture(str(error)) from None
+
+
+def copied(file: Path, deidentified: bool) -> SampleCopy:
+    from routing.engine.samples import made
+
+    found = made([file], (), deidentified=deidentified)
+    if found is None:
+        raise NoSample("the image cannot be read")
+    return found[1]
+
+
+def first_item_now() -> int:
+    from routing.core.identifiers import first_at
+
+    return first_at(timezone.now())
+
+
+def recent_items() -> Sequence[tuple[int, str]]:
+    from routing.models import QueueItem
+
+    items = QueueItem.objects.filter(purged_at=None, received_id=F("id")).order_by("-id")[:_RECENT]
+    return [
+        (item.pk, f"{item.modality or 'image'} from {item.source_ae_title} for {item.called_ae_title}, {item.state}")
+        for item in items
+    ]
 
 
 def bundled_sample(name: str) -> bytes:

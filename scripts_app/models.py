@@ -11,8 +11,10 @@ __all__ = [
     "EntryCondition",
     "LuaEntry",
     "LuaLibrary",
+    "SampleCapture",
     "ScriptDraft",
     "ScriptRevision",
+    "ScriptSample",
     "ScriptTest",
     "ScriptVersion",
 ]
@@ -153,6 +155,50 @@ class Activation(models.Model):
         return f"activation {self.id} by {self.actor}"
 
 
+class ScriptSample(models.Model):
+    """An image that somebody has kept to try scripts on."""
+
+    name = models.CharField(max_length=100, unique=True)
+    image = models.BinaryField(help_text="a DICOM file")
+    size = models.PositiveIntegerField(help_text="bytes")
+    about = models.CharField(max_length=200, help_text="what kind of image it is")
+    source_ae_title = models.CharField(max_length=16)
+    destination_ae_title = models.CharField(max_length=16, blank=True)
+    deidentified = models.BooleanField(default=False)
+    note = models.CharField(max_length=500, blank=True, help_text="what de-identification has done")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class SampleCapture(models.Model):
+    """Somebody waits for the next image that meets conditions; its copy becomes a sample."""
+
+    name = models.CharField(max_length=100, help_text="of the sample")
+    conditions = models.JSONField(default=list)
+    source_ae_title = models.CharField(max_length=16, blank=True, help_text="blank: from anybody")
+    called_ae_title = models.CharField(max_length=16, blank=True, help_text="blank: for anybody")
+    deidentify = models.BooleanField(default=True)
+    looked_until = models.BigIntegerField(help_text="items up to this one have been looked at")
+    looked_at = models.PositiveIntegerField(default=0, help_text="how many images did not match")
+    expires_at = models.DateTimeField()
+    sample = models.ForeignKey(ScriptSample, null=True, blank=True, on_delete=models.CASCADE, related_name="captures")
+    problem = models.CharField(max_length=500, blank=True, help_text="why it was given up")
+    created_by = models.CharField(max_length=150)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["-id"]
+
+    def __str__(self) -> str:
+        return f"capture of {self.name}"
+
+
 class ScriptTest(models.Model):
     """An image, and what the scripts are expected to make of it; run before each activation."""
 
@@ -161,6 +207,8 @@ class ScriptTest(models.Model):
     image = models.BinaryField(null=True, help_text="or a DICOM file")
     source_ae_title = models.CharField(max_length=16)
     destination_ae_title = models.CharField(max_length=16)
+    deidentified = models.BooleanField(default=False, help_text="the image tells of nobody")
+    given = models.JSONField(default=dict, blank=True, help_text="state, queue and nodes as set for the run")
     expected = models.JSONField(help_text="result, destinations and changed elements")
     created_by = models.CharField(max_length=150)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -28,6 +28,17 @@ class Leaving:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class SampleCopy:
+    """A file that is ready to be kept."""
+
+    image: bytes
+    about: str
+    deidentified: bool
+    note: str
+    """What de-identification has done."""
+
+
 class NoPicture(Exception):
     """There is no picture of the file; the text is a sentence that says why."""
 
@@ -52,6 +63,12 @@ class Outside:
     """Would the node take this SOP class in this transfer syntax?"""
     picture: Callable[[Path], tuple[dict[str, Any], bytes]] | None = None
     """What is known of a file's first frame, and a PNG of it, made in a process of its own; NoPicture."""
+    copied: Callable[[Path, bool], SampleCopy] | None = None
+    """A file made fit to be kept, de-identified if wanted, in a process of its own; NoSample."""
+    first_item_now: Callable[[], int] = lambda: 0
+    """The smallest id that an item received from now on can have."""
+    recent_items: Callable[[], Sequence[tuple[int, str]]] = tuple
+    """The last items whose files are there, with what they are, without patient data."""
     bundled: Callable[[], Sequence[str]] = tuple
     """Names of the synthetic samples."""
     bundled_sample: Callable[[str], bytes] | None = None

@@ -1,4 +1,4 @@
-"""The image that a person tries scripts on: uploaded for the session, from the queue, or synthetic."""
+"""The image that a person tries scripts on: uploaded for the session, kept, from the queue, or synthetic."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Any
 
 from django.conf import settings
 
+from scripts_app.models import ScriptSample
 from scripts_app.outside import NoSample, outside
 
 MOST_BYTES = 100 << 20
@@ -30,9 +31,9 @@ class NoDicom(Exception):
 @dataclass(frozen=True, slots=True)
 class Sample:
     kind: str
-    """upload, bundled or item."""
+    """upload, kept, bundled or item."""
     id: str
-    """Name of the stored file, of the bundled image, or the item's number."""
+    """Name of the stored file, of the bundled image, number of the kept one or of the item."""
     name: str
     source_ae_title: str = "MODALITY"
     destination_ae_title: str = ""
@@ -74,6 +75,18 @@ def upload(name: str, chunks: Iterable[bytes]) -> Sample:
     return Sample("upload", path.name, name[:100])
 
 
+def telling(sample: Sample) -> bool:
+    """Whether it may tell of a patient what only ``routing.view_phi`` shows; an own upload is one's own."""
+    if sample.kind == "kept":
+        return ScriptSample.objects.filter(pk=int(sample.id), deidentified=False).exists()
+    return sample.kind == "item"
+
+
+def harmless(sample: Sample) -> bool:
+    """Whether everybody may see it: synthetic, or de-identified."""
+    return sample.kind == "bundled" or (sample.kind == "kept" and not telling(sample))
+
+
 @contextlib.contextmanager
 def file_of(sample: Sample) -> Iterator[Path]:
     """The sample as a file, for reading; NoSample when it is gone."""
@@ -82,6 +95,12 @@ def file_of(sample: Sample) -> Iterator[Path]:
         if not path.is_file():
             raise NoSample("the upload is no longer there; upload the file again")
         yield path
+    elif sample.kind == "kept":
+        kept = ScriptSample.objects.filter(pk=int(sample.id)).first()
+        if kept is None:
+            raise NoSample("the sample is no longer there; choose another one")
+        with as_file(bytes(kept.image)) as path:
+            yield path
     elif sample.kind == "item" and outside.queue_sample:
         yield outside.queue_sample(int(sample.id)).file
     elif sample.kind == "bundled" and outside.bundled_sample and sample.id in outside.bundled():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from scripts_app.core.expectation import expected_of, mismatches
 from scripts_app.dry_run_process import Unanswered, ask
 from scripts_app.models import ScriptTest
 from scripts_app.outside import NoSample
-from scripts_app.samples import Sample, as_file, file_of
+from scripts_app.samples import Sample, as_file, file_of, harmless
 
 MOST_BYTES = 16 << 20
 """Of an image that is kept with a test, in the database."""
@@ -32,8 +32,12 @@ class Run:
     """Empty: as expected."""
 
 
-def keep(name: str, sample: Sample, source: str, destination: str, content: Collection, actor: str) -> ScriptTest:
-    """Keep what these scripts make of the sample as what is expected from now on; a test of that name is replaced."""
+def keep(name: str, sample: Sample, question: Mapping[str, Any], actor: str) -> ScriptTest:
+    """
+    Keep what these scripts make of the sample as what is expected from now on; a test of that name is replaced.
+
+    ``question`` as for a dry run: content, source, destination, given.
+    """
     if not name:
         raise NotKept("give the test a name")
     try:
@@ -41,15 +45,17 @@ def keep(name: str, sample: Sample, source: str, destination: str, content: Coll
             if sample.kind != "bundled" and file.stat().st_size > MOST_BYTES:
                 raise NotKept(f"an image of a test may have {MOST_BYTES >> 20} MiB at the most")
             # Twice, to see which values are new at each run.
-            first, second = (_result(content, source, destination, file) for _ in range(2))
+            first, second = (_result(question, file) for _ in range(2))
             image = None if sample.kind == "bundled" else file.read_bytes()
     except (NoSample, Unanswered) as error:
         raise NotKept(str(error)) from None
     columns = {
         "bundled": sample.id if sample.kind == "bundled" else "",
         "image": image,
-        "source_ae_title": source[:16],
-        "destination_ae_title": destination[:16],
+        "source_ae_title": question["source"][:16],
+        "destination_ae_title": question["destination"][:16],
+        "deidentified": harmless(sample),
+        "given": question["given"],
         "expected": expected_of(first, second),
         "created_by": actor,
     }
@@ -63,7 +69,7 @@ def run_all(content: Collection) -> list[Run]:
 
 def shown(run: Run, user: User) -> Run:
     """The run as this person may see it: what became of a real image may hold a patient's values."""
-    if run.test.bundled or not run.problems or user.has_perm("routing.view_phi"):
+    if run.test.bundled or run.test.deidentified or not run.problems or user.has_perm("routing.view_phi"):
         return run
     return Run(run.test, ["differs; shown to those who may see patient data"])
 
@@ -71,7 +77,8 @@ def shown(run: Run, user: User) -> Run:
 def _problems(test: ScriptTest, content: Collection) -> list[str]:
     try:
         with _image(test) as file:
-            result = _result(content, test.source_ae_title, test.destination_ae_title, file)
+            titles = {"source": test.source_ae_title, "destination": test.destination_ae_title}
+            result = _result({"content": content, **titles, "given": test.given}, file)
     except (NoSample, Unanswered) as error:
         return [str(error)]
     return mismatches(test.expected, result)
@@ -81,10 +88,10 @@ def _image(test: ScriptTest) -> AbstractContextManager[Path]:
     return file_of(Sample("bundled", test.bundled, test.bundled)) if test.bundled else as_file(bytes(test.image or b""))
 
 
-def _result(content: Collection, source: str, destination: str, file: Path) -> dict[str, Any]:
+def _result(question: Mapping[str, Any], file: Path) -> dict[str, Any]:
     """Without the queue, so that a test says the same on every day."""
-    question = {"content": content, "source": source, "destination": destination, "with_queue": False}
-    answer = ask({**question, "file": str(file)})
+    asked = {name: question[name] for name in ("content", "source", "destination", "given")}
+    answer = ask({**asked, "with_queue": False, "file": str(file)})
     if "refused" in answer:
         raise Unanswered(answer["refused"])
     result: dict[str, Any] = answer["result"]

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scripts_app.views import dry_run, editor, entries, libraries, samples, tests, versions
+from scripts_app.views import dry_run, editor, entries, kept_samples, libraries, samples, tests, versions
 
 urlpatterns = [
     path("", entries.scripts, name="scripts"),
@@ -28,6 +28,12 @@ urlpatterns = [
     path("names/", editor.script_names, name="script_names"),
     path("sample/", samples.script_sample, name="script_sample"),
     path("sample/picture/", samples.script_sample_picture, name="script_sample_picture"),
+    path("sample/keep/", samples.script_sample_keep, name="script_sample_keep"),
+    path("samples/", kept_samples.script_samples, name="script_samples"),
+    path("samples/<int:sample_id>/use/", kept_samples.script_sample_use, name="script_sample_use"),
+    path("samples/<int:sample_id>/delete/", kept_samples.script_sample_delete, name="script_sample_delete"),
+    path("samples/capture/", kept_samples.script_capture, name="script_capture"),
+    path("samples/capture/<int:capture_id>/delete/", kept_samples.script_capture_delete, name="script_capture_delete"),
     path("tests/", tests.script_tests, name="script_tests"),
     path("tests/run/", tests.script_tests_run, name="script_tests_run"),
     path("tests/save/", tests.script_test_save, name="script_test_save"),

@@ -38,6 +38,14 @@
       run();
     }
   });
+  // A file that is refused anyway need not travel first.
+  trial.addEventListener("change", ({target}) => {
+    if (target.type !== "file") return;
+    const most = Number(target.dataset.most);
+    const words = `larger than ${most / 1048576} MiB`;
+    target.setCustomValidity([...target.files].some((file) => file.size > most) ? words : "");
+    target.reportValidity();
+  });
   trial.addEventListener("click", (event) => {
     const line = event.target.dataset.line;
     if (!line) return;

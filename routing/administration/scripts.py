@@ -25,7 +25,9 @@ from scripts_app.models import (
     EntryCondition,
     LuaEntry,
     LuaLibrary,
+    SampleCapture,
     ScriptDraft,
+    ScriptSample,
     ScriptTest,
     ScriptVersion,
 )
@@ -182,6 +184,18 @@ class ActivationAdmin(Kept):
     list_display = ("id", "version", "actor", "reason", "at")
     list_select_related = ("version",)
     search_fields = ("actor", "reason")
+
+
+@admin.register(ScriptSample)
+class ScriptSampleAdmin(WithPatientData, Kept):
+    list_display = ("name", "about", "size", "deidentified", "created_by", "created_at")
+    search_fields = ("name",)
+    exclude = ("image",)
+
+
+@admin.register(SampleCapture)
+class SampleCaptureAdmin(WithPatientData, Kept):
+    list_display = ("name", "source_ae_title", "called_ae_title", "expires_at", "sample", "created_by")
 
 
 @admin.register(ScriptTest)

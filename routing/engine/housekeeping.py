@@ -23,6 +23,7 @@ from routing.engine.process import EngineProcess, open_spool, run_folder
 from routing.engine.quarantine import keep_order
 from routing.engine.reconcile import fail_missing
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
+from routing.engine.samples import look_for_captures
 from routing.engine.traffic import TrafficCounter, forget_traffic
 from routing.engine.watch import Casualty, Watch
 from routing.models import Lane, QueueItem
@@ -109,6 +110,7 @@ class Housekeeper:
         if scarce:
             # Sooner under disk pressure (D5), before the listener has to refuse images.
             kept = timedelta(0)
+        look_for_captures(self._spool)
         _repeat(lambda: expire(age).moved)
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
             purged = _repeat(lambda: purge_files(self._spool, self._files, kept))

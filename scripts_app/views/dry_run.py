@@ -19,7 +19,7 @@ from scripts_app.dry_run_process import Superseded, Unanswered, ask
 from scripts_app.entry_form import EntryForm
 from scripts_app.models import unix_lines
 from scripts_app.outside import NoPicture, NoSample, outside
-from scripts_app.samples import Sample, file_of, of_session
+from scripts_app.samples import Sample, file_of, of_session, telling
 from scripts_app.trial_form import WrongSetting, given_of
 from scripts_app.trial_result import shown_result
 from scripts_app.views.request import draw, editors_only, user_of
@@ -88,8 +88,8 @@ def question_of(request: HttpRequest, content: Collection) -> tuple[Sample, dict
     if sample is None:
         raise NoSample("choose an image first: upload one, or take a synthetic one")
     sees_all = user_of(request).has_perm(PHI)
-    if sample.kind == "item" and not sees_all:
-        raise NoSample("images of the queue may be tried by those who may see patient data")
+    if telling(sample) and not sees_all:
+        raise NoSample("images of patients may be tried by those who may see patient data")
     source, destination = titles_of(request, sample)
     return sample, {
         "content": content,

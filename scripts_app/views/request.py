@@ -14,8 +14,9 @@ from django.shortcuts import render
 from scripts_app.core.lua.api import OBJECTS
 from scripts_app.core.lua.calls_queue import STATES
 from scripts_app.draft import Working, working
+from scripts_app.kept_samples import visible_samples
 from scripts_app.outside import outside
-from scripts_app.samples import of_session
+from scripts_app.samples import MOST_BYTES, of_session
 from scripts_app.trial_form import NODE_ROWS, QUEUE_ROWS
 
 EDIT = "scripts_app.edit_scripts"
@@ -53,8 +54,7 @@ def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[s
     chosen = called or next((title for title in ae_titles if title in titles), "")
     reference = [(found, [(found.signature(member), member) for member in found.members]) for found in OBJECTS]
     return {
-        "sample": sample,
-        "bundled": outside.bundled(),
+        **sample_context(request),
         "trial_titles": titles,
         "trial_for": chosen,
         "trial_nodes": outside.ae_titles(),
@@ -62,4 +62,17 @@ def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[s
         "queue_rows": QUEUE_ROWS,
         "node_rows": NODE_ROWS,
         "reference": reference,
+    }
+
+
+def sample_context(request: HttpRequest) -> dict[str, Any]:
+    """The chosen image, and what else there is to choose from."""
+    user = user_of(request)
+    sees_all = user.has_perm("routing.view_phi")
+    return {
+        "sample": of_session(request.session),
+        "bundled": outside.bundled(),
+        "kept_samples": visible_samples(sees_all),
+        "recent_items": outside.recent_items() if sees_all and user.has_perm("routing.view_queueitem") else (),
+        "most_bytes": MOST_BYTES,
     }

@@ -9,10 +9,11 @@ from django.views.decorators.http import require_GET, require_POST
 
 from scripts_app.draft import working
 from scripts_app.models import ScriptTest
-from scripts_app.outside import outside
-from scripts_app.samples import of_session
+from scripts_app.outside import NoSample, outside
+from scripts_app.samples import harmless
 from scripts_app.script_tests import NotKept, keep, run_all, shown
-from scripts_app.views.dry_run import PHI, put_edited, titles_of, untriable
+from scripts_app.trial_form import WrongSetting
+from scripts_app.views.dry_run import PHI, Untriable, put_edited, question_of, untriable
 from scripts_app.views.request import actor, draw, editors_only, user_of
 
 
@@ -41,19 +42,14 @@ def script_test_save(request: HttpRequest) -> HttpResponse:
     """Keep the dry run that was just shown; it is run anew, for nobody's browser is believed."""
     content = working().content
     put_edited(content, request)
-    sample = of_session(request.session)
     try:
-        if wrong := untriable(content):
-            raise NotKept(wrong)
-        if sample is None:
-            raise NotKept("choose an image first")
-        if sample.kind != "bundled" and not user_of(request).has_perm(PHI):
-            raise NotKept("images other than synthetic ones are kept by those who may see patient data")
-        name = request.POST.get("test_name", "").strip()
-        test = keep(name, sample, *titles_of(request, sample), content, actor(request))
+        sample, question = question_of(request, content)
+        if not harmless(sample) and not user_of(request).has_perm(PHI):
+            raise NotKept("images that may tell of a patient are kept by those who may see patient data")
+        test = keep(request.POST.get("test_name", "").strip(), sample, question, actor(request))
         outside.audit(actor(request), "keep script test", test)
         context = {"kept": test}
-    except NotKept as error:
+    except (NotKept, NoSample, WrongSetting, Untriable) as error:
         return render(request, "scripts_app/_test_kept.html", {"error": str(error)}, status=422)
     return render(request, "scripts_app/_test_kept.html", context)
 

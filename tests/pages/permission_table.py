@@ -44,7 +44,10 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("script_entry_delete", "script_library_delete", "script_test_delete"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_activate", "script_discard", "script_take_over", "script_roll_back"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_condition", "script_lint", "script_sample", "script_dry_run"), (NEVER, AUTHOR)),
-    **dict.fromkeys(("script_output", "script_sample_picture"), (NEVER, AUTHOR)),
+    **dict.fromkeys(("script_output", "script_sample_picture", "script_sample_keep"), (NEVER, AUTHOR)),
+    **dict.fromkeys(("script_sample_use", "script_sample_delete"), (NEVER, AUTHOR)),
+    **dict.fromkeys(("script_capture", "script_capture_delete"), (NEVER, AUTHOR)),
+    "script_samples": (AUTHOR, NEVER),
     **dict.fromkeys(("script_tests_run", "script_test_save", "version_accept"), (NEVER, AUTHOR)),
     **dict.fromkeys(("configuration", "configuration_export"), (ADMINISTRATOR, NEVER)),
     **dict.fromkeys(("configuration_plan", "configuration_apply"), (NEVER, ADMINISTRATOR)),
@@ -72,6 +75,7 @@ LOOKED_AT = {
     *("routing_auditrecord", "routing_applicationlogline", "routing_scopedstate", "routing_lane"),
     *("routing_serviceprocess", "routing_trafficminute", "routing_trafficmark", "routing_operatoraction"),
     *("routing_operatorstep", "scripts_app_scriptversion", "scripts_app_scriptdraft", "scripts_app_activation"),
+    *("scripts_app_scriptsample", "scripts_app_samplecapture"),
     *("scripts_app_scripttest", "routing_versiontally", "routing_nodeoutage", "routing_versionmark"),
 }
 """Tables that tell what happened, or that the engine keeps: nobody changes them here."""

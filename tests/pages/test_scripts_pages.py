@@ -43,7 +43,8 @@ def mark(client, address):
 
 
 def address_of(name):
-    given = {"key": "1", "path": "a.lua", "activation_id": 1, "version_id": 1, "test_id": 1, "number": 1}
+    given = {"key": "1", "path": "a.lua", "activation_id": 1, "version_id": 1, "test_id": 1}
+    given |= {"number": 1, "sample_id": 1, "capture_id": 1}
     return reverse(name, kwargs={key: given[key] for key in given if f":{key}>" in str(pattern(name).pattern)})
 
 

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ActionForm
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
 from routing.administration.pages import Kept, Unchangeable, WithPatientData
-from routing.audit import audit
-from routing.core.states import QueueEvent
-from routing.models import Attempt, HistoryEntry, ItemLogLine, PrepareReport, QueueItem
-from routing.record import Moved, record_for, retry_for
+from routing.models import Attempt, HistoryEntry, ItemLogLine, Node, PrepareReport, QueueItem
+from routing.operator_actions import MOST_AT_ONCE, Action, perform
+from routing.views.bulk import DONE, EFFECTS, LABELS
+from routing.views.queue_bulk import TYPED_FROM
 
 MOST_ROWS = 100
 """Newest rows of each kind on the page of an item; one that is retried for days has thousands."""
@@ -42,9 +44,29 @@ def _newest(table: type[Model], heading: str, *columns: str) -> type[NewestRows]
     return type(f"{table.__name__}Rows", (NewestRows,), values)
 
 
+class ItemActionForm(ActionForm):
+    """Beside the choice of an action: where a change of destination leads."""
+
+    node = forms.ModelChoiceField(
+        Node.objects.filter(role=Node.Role.STORAGE), required=False, label="new destination:", empty_label="none"
+    )
+
+
+def _in_the_list(action: Action) -> Callable[..., None]:
+    """The queue's own action, as the list of the admin calls it."""
+
+    @admin.action(description=f"{LABELS[action]}: {EFFECTS[action]}", permissions=["operate"])
+    def act(page: QueueItemAdmin, request: HttpRequest, queryset: QuerySet[QueueItem]) -> None:
+        page.perform(request, queryset, action)
+
+    act.__name__ = action.value.replace("-", "_")
+    return act
+
+
 @admin.register(QueueItem)
 class QueueItemAdmin(WithPatientData, Kept):
-    actions = ["retry", "fail", "reject"]
+    actions = [_in_the_list(action) for action in Action]
+    action_form = ItemActionForm
     list_display = (
         "id",
         "state",
@@ -87,36 +109,28 @@ class QueueItemAdmin(WithPatientData, Kept):
     def has_operate_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("routing.operate_queue")
 
-    @admin.action(description="Retry: send again, or prepare again what was never prepared", permissions=["operate"])
-    def retry(self, request: HttpRequest, queryset: QuerySet[QueueItem]) -> None:
-        self._move(request, queryset, "retry", retry_for)
-
-    @admin.action(description="Fail", permissions=["operate"])
-    def fail(self, request: HttpRequest, queryset: QuerySet[QueueItem]) -> None:
-        self._move(request, queryset, "fail", _by_event(QueueEvent.FAILED_BY_OPERATOR))
-
-    @admin.action(description="Reject", permissions=["operate"])
-    def reject(self, request: HttpRequest, queryset: QuerySet[QueueItem]) -> None:
-        self._move(request, queryset, "reject", _by_event(QueueEvent.REJECTED_BY_OPERATOR))
-
-    def _move(
-        self, request: HttpRequest, queryset: QuerySet[QueueItem], action: str, move: Callable[..., Moved]
-    ) -> None:
-        actor = request.user.get_username()
-        # A query of its own: the list's may be ordered, joined or filtered in ways that an update can't follow.
-        items = QueueItem.objects.filter(id__in=list(queryset.order_by().values_list("id", flat=True)[:10_000]))
-        moved = move(items, actor=actor, note="by Django admin")
-        audit(actor, f"{action} items", f"{moved.moved} items", pending=moved.pending, untouched=moved.untouched)
-        parts = [f"{moved.moved} moved"]
-        if moved.pending:
-            parts.append(f"{moved.pending} will, once their worker is done")
-        if moved.untouched:
-            parts.append(f"{moved.untouched} could not, in the state they are in")
-        self.message_user(request, "; ".join(parts) + ".", messages.SUCCESS if moved.moved else messages.WARNING)
-
-
-def _by_event(event: QueueEvent) -> Callable[..., Moved]:
-    def move(items: QuerySet[QueueItem], *, actor: str, note: str) -> Moved:
-        return record_for(items, event, actor=actor, note=note)
-
-    return move
+    def perform(self, request: HttpRequest, queryset: QuerySet[QueueItem], action: Action) -> None:
+        """As the buttons of the queue do it: by the table of states, with history and audit, and with Undo there."""
+        ids = list(queryset.order_by("id").values_list("id", flat=True)[:MOST_AT_ONCE])
+        node = None
+        if action is Action.REDIRECT:
+            node = self.action_form.base_fields["node"].clean(request.POST.get("node"))
+            if node is None:
+                self.message_user(request, "Choose the new destination beside the action.", messages.ERROR)
+                return
+        if action is Action.DELETE and len(ids) > TYPED_FROM:
+            told = f"More than {TYPED_FROM} at once are deleted on the page of the queue, which asks for the number."
+            self.message_user(request, told, messages.ERROR)
+            return
+        done = perform(
+            action, ids, actor=request.user.get_username(), scope="Django admin", note="by Django admin", node=node
+        )
+        parts = [f"{done.moved} {DONE[action]}"]
+        if done.pending:
+            parts.append(f"{done.pending} will be, once their worker is done")
+        if done.untouched:
+            parts.append(f"{done.untouched} could not be, in the state they are in")
+        if done.moved or done.pending:
+            parts.append("for a moment the page of the queue offers to undo it")
+        level = messages.SUCCESS if done.moved or done.pending else messages.WARNING
+        self.message_user(request, "; ".join(parts) + ".", level)

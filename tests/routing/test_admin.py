@@ -39,6 +39,7 @@ from routing.models import (
     VersionMark,
     VersionTally,
 )
+from routing.views.queue_bulk import TYPED_FROM
 from scripts_app.models import (
     Activation,
     EntryCondition,
@@ -227,22 +228,51 @@ def test_patient_data_needs_the_right_to_see_it(model: type[models.Model]) -> No
     assert client.get(page(model, "changelist")).status_code == 200
 
 
-@pytest.mark.parametrize(("action", "state"), [("fail", "Failed"), ("reject", "Rejected"), ("retry", "Prepared")])
-def test_an_action_moves_items_with_history_and_audit(boss: Client, action: str, state: str) -> None:
-    start = "Failed" if action == "retry" else "Prepared"
-    item = queue_item(start, prepared_at=timezone.now())
-    answer = boss.post(page(QueueItem, "changelist"), {"action": action, "_selected_action": [item.pk]}, follow=True)
-    assert "1 moved." in answer.text
+def choose(client: Client, action: str, *items: QueueItem, **more: Any) -> str:
+    chosen = {"action": action, "_selected_action": [item.pk for item in items], **more}
+    return str(client.post(page(QueueItem, "changelist"), chosen, follow=True).text)
+
+
+@pytest.mark.parametrize(
+    ("action", "start", "state"),
+    [
+        ("retry", "Failed", "Prepared"),
+        ("try_now", "Prepared", "Prepared"),
+        ("fail", "Prepared", "Failed"),
+        ("reject", "Prepared", "Rejected"),
+        ("delete", "Failed", "Dropped"),
+        ("prepare_again", "Failed", "New"),
+        ("send_again", "Delivered", "Prepared"),
+        ("replay", "Delivered", "Delivered"),
+    ],
+)
+def test_an_action_moves_items_with_history_audit_and_undo(boss: Client, action: str, start: str, state: str) -> None:
+    item = queue_item(start, prepared_at=timezone.now(), last_error="no connection")
+    assert "the page of the queue offers to undo it" in choose(boss, action, item)
     item.refresh_from_db()
     assert item.state == QueueState(state)
     assert HistoryEntry.objects.get(item=item).actor == "boss"
-    assert AuditRecord.objects.get(action=f"{action} items").detail == {"pending": 0, "untouched": 0}
+    assert AuditRecord.objects.get(action=action.replace("_", "-")).detail["reason"] == "by Django admin"
+    assert OperatorStep.objects.count() == 1
+
+
+def test_items_get_the_destination_that_is_chosen_beside_the_action_and_none_without(boss: Client) -> None:
+    item = queue_item("Prepared", prepared_at=timezone.now())
+    assert "Choose the new destination" in choose(boss, "change_destination", item)
+    other = node("OTHER")
+    assert "1 redirected" in choose(boss, "change_destination", item, node=str(other.pk))
+    item.refresh_from_db()
+    assert (item.destination_ae_title, item.node) == ("OTHER", other)
 
 
 def test_an_action_says_what_it_could_not_move(boss: Client) -> None:
-    item = queue_item("Delivered")
-    answer = boss.post(page(QueueItem, "changelist"), {"action": "fail", "_selected_action": [item.pk]}, follow=True)
-    assert "0 moved; 1 could not, in the state they are in." in answer.text
+    assert "0 failed; 1 could not be, in the state they are in." in choose(boss, "fail", queue_item("Delivered"))
+
+
+def test_very_many_items_are_not_deleted_without_the_question_of_the_queue(boss: Client) -> None:
+    items = [queue_item("Failed") for _ in range(TYPED_FROM + 1)]
+    assert "which asks for the number" in choose(boss, "delete", *items)
+    assert QueueItem.objects.filter(state="Failed").count() == len(items)
 
 
 def test_without_the_right_to_operate_there_are_no_actions() -> None:

@@ -25,8 +25,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tests.bench.table import write_between
+
 ROOT = Path(__file__).resolve().parents[2]
-BEGIN, END = "<!-- measured: begin -->", "<!-- measured: end -->"
 _EDITS = ("orthanc-modify-rest", "orthanc-python-modify")
 _FORWARD = ("orthanc-forward-rest", "orthanc-python-batch")
 Run = Mapping[str, Any]
@@ -90,9 +91,7 @@ def main() -> None:
     text = "\n".join(report(chosen, runs, _settings()))
     print(text)
     if options.write:
-        page = options.write.read_text(encoding="utf-8")
-        head, tail = page.split(BEGIN)[0], page.split(END)[1]
-        options.write.write_text(f"{head}{BEGIN}\n{text}\n{END}{tail}", encoding="utf-8")
+        write_between(options.write, "measured", text)
 
 
 Key = tuple[str, str, int]

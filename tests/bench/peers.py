@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TextIO
 
 from routing.core.identifiers import Identifiers
 from routing.core.instance import OutgoingInstance, ReceivedInstance
@@ -19,7 +22,6 @@ from routing.spool import Spool
 from tests.images import ROOT, SOP_CLASSES
 
 CT_IMAGE = SOP_CLASSES["CT"]
-INSTANCE = f"{ROOT}.1.1.1"
 _EXPLICIT = "1.2.840.10008.1.2.1"
 
 
@@ -37,18 +39,24 @@ def scp(spool: Spool, new_id: Callable[[], int], stored: Callable[[ReceivedInsta
 
 
 @contextlib.contextmanager
-def sink(folder: Path) -> Iterator[int]:
-    """A process that takes every image and forgets it; its port."""
+def sink(folder: Path, arrivals: Path) -> Iterator[int]:
+    """A process that takes every image and forgets it, but for a line with its UID and when it came; its port."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
         ended = threading.Event()
         signal.signal(signal.SIGTERM, lambda *_: ended.set())
         spool = Spool(folder, "none")
-        taking = scp(spool, Identifiers(1), lambda instance: spool.discard(instance.id))
-        os.write(writer, b"%d\n" % taking.start())
-        ended.wait()
-        taking.stop(0)
+        with arrivals.open("w", buffering=1) as lines:
+
+            def stored(instance: ReceivedInstance) -> None:
+                lines.write(f"{instance.sop_instance_uid} {instance.received_at.timestamp()}\n")
+                spool.discard(instance.id)
+
+            taking = scp(spool, Identifiers(1), stored)
+            os.write(writer, b"%d\n" % taking.start())
+            ended.wait()
+            taking.stop(0)
         os._exit(0)
     os.close(writer)
     try:
@@ -60,10 +68,15 @@ def sink(folder: Path) -> Iterator[int]:
 
 
 class Sender:
-    """A process that sends one image over and over when told to; a context manager."""
+    """
+    A process that sends one data set over and over when told to, each time as another instance; a context manager.
 
-    def __init__(self, dataset: bytes) -> None:
-        self._dataset = dataset
+    It keeps one association as long as it is asked for images without a pause in between.
+    """
+
+    def __init__(self, dataset: bytes, sent: Path) -> None:
+        """``sent``: file that gets a line for each image, with its UID and when its sending began."""
+        self._dataset, self._sent = dataset, sent
 
     def __enter__(self) -> Sender:
         orders, self._orders = os.pipe()
@@ -71,10 +84,12 @@ class Sender:
         self._pid = os.fork()
         if not self._pid:
             os.close(self._orders)
-            with os.fdopen(orders) as lines:
+            with os.fdopen(orders) as lines, self._sent.open("w", buffering=1) as sent:
+                first = 0
                 for line in lines:
-                    port, count = map(int, line.split())
-                    self._send(port, count)
+                    port, count, rate = line.split()
+                    self._send(int(port), range(first, first + int(count)), float(rate), sent)
+                    first += int(count)
                     os.write(done, b"!")
             os._exit(0)
         os.close(orders)
@@ -84,18 +99,38 @@ class Sender:
         os.close(self._orders)
         os.waitpid(self._pid, 0)
 
-    def send(self, port: int, count: int) -> None:
-        """Have the image sent so many times over one association, and wait until all are answered."""
-        os.write(self._orders, b"%d %d\n" % (port, count))
-        os.read(self._done, 1)
+    def begin(self, port: int, count: int, rate: float = 0) -> None:
+        """Have so many images sent, so many a second; 0: one directly after the other."""
+        os.write(self._orders, b"%d %d %g\n" % (port, count, rate))
 
-    def _send(self, port: int, count: int) -> None:
+    def ended(self, wait: float) -> bool:
+        """Whether all are answered; waits for it at most so many seconds."""
+        ready, _, _ = select.select([self._done], [], [], wait)
+        return bool(ready) and bool(os.read(self._done, 1))
+
+    def send(self, port: int, count: int) -> None:
+        """Have so many images sent, and wait until all are answered."""
+        self.begin(port, count)
+        while not self.ended(60):
+            pass
+
+    def times(self) -> list[tuple[str, float]]:
+        """UID and begin, in seconds since the epoch, of every image sent."""
+        lines = (line.split() for line in self._sent.read_text().splitlines())
+        return [(name, float(at)) for name, at in lines]
+
+    def _send(self, port: int, numbers: range, rate: float, sent: TextIO) -> None:
         context: Context = (CT_IMAGE, (_EXPLICIT,))
         address = NodeAddress(host="127.0.0.1", port=port, called_ae_title="ROUTER", calling_ae_title="BENCH")
         association = StorageAssociation.open(address, [context])
-        for number in range(count):
-            sent = association.send(OutgoingInstance(number, CT_IMAGE, INSTANCE, _EXPLICIT, self._open))
-            assert sent.status == 0, sent
+        began = time.monotonic()
+        for position, number in enumerate(numbers):
+            if rate:
+                time.sleep(max(0.0, began + position / rate - time.monotonic()))
+            name = f"{ROOT}.9.{number + 1}"
+            sent.write(f"{name} {time.time()}\n")
+            answer = association.send(OutgoingInstance(number, CT_IMAGE, name, _EXPLICIT, self._open))
+            assert answer.status == 0, answer
         association.release()
 
     @contextlib.contextmanager

@@ -50,7 +50,10 @@ def main() -> None:
             "CAPACITOR_DATA_DIR": folder,
             "CAPACITOR_BATCH_SIZE": str(options.batch),
         }
-        with sink(Path(folder) / "sink") as port, Sender(_dataset(options.kilobytes << 10)) as sender:
+        with (
+            sink(Path(folder) / "sink", Path(folder) / "arrivals") as port,
+            Sender(dataset(options.kilobytes << 10), Path(folder) / "sent") as sender,
+        ):
             import django
             from django.core.management import call_command
 
@@ -151,7 +154,7 @@ class _Bench:
         return (time.process_time() - before) * 1000
 
 
-def _dataset(size: int) -> bytes:
+def dataset(size: int) -> bytes:
     """A CT image with a header as full as scanners write it, and about so many bytes of pixels."""
     texts = (
         *("InstitutionName", "StationName", "Manufacturer", "SeriesDescription", "ProtocolName", "Occupation"),

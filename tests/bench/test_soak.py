@@ -1,0 +1,17 @@
+"""The parts of a soak: waiting times, memory and handles by time, and what did not arrive."""
+
+from tests.bench.soak import Sample, table
+
+
+def test_each_part_has_its_own_figures_and_what_is_missing_is_told() -> None:
+    sent = [(f"1.{number}", 1000.0 + number) for number in range(100)]
+    # The later, the slower, by a millisecond for each image.
+    arrived = {name: at + number / 1000 for number, (name, at) in enumerate(sent) if number != 7}
+    samples = [Sample(1000.0 + at, 300 + at, 90, 16, at / 100) for at in range(0, 101, 5)]
+    lines = table(samples, sent, arrived, rate=1)
+    assert "100 images, 1 not delivered" in lines[0]
+    parts = [line.split(" | ") for line in lines[4:]]
+    assert len(parts) == 10
+    assert parts[0][1:5] == ["9", "4.0 ms", "9.0 ms", "9 ms"]
+    assert parts[9][1:8] == ["10", "94.5 ms", "99.0 ms", "99 ms", "395 MiB", "90", "16"]
+    assert parts[9][8] == "10.00 ms |"

@@ -11,6 +11,9 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError, OperationalError
 
+    from routing.origin import at_command_line
+
+    at_command_line()
     try:
         execute_from_command_line(sys.argv)
     except ImproperlyConfigured as error:

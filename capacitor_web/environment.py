@@ -148,6 +148,15 @@ class Environment:
     keep_history: int = setting(
         "CAPACITOR_KEEP_HISTORY_SECONDS", SECONDS, 90 * DAY, "finished items stay visible so long"
     )
+    keep_audit: int = setting(
+        "CAPACITOR_KEEP_AUDIT_SECONDS",
+        number(DAY, 100 * 366 * DAY, "seconds"),
+        6 * 365 * DAY,
+        "audit records stay so long",
+    )
+    audit_strict: bool = setting(
+        "CAPACITOR_AUDIT_STRICT", FLAG, False, "refuse what people do or see while the audit table takes nothing"
+    )
     retry_rejected_at_start: bool = setting(
         "CAPACITOR_RETRY_REJECTED_AT_START", FLAG, False, "send rejected items once more when the service starts"
     )

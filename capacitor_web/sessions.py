@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import ipaddress
 from collections.abc import Callable
 
 from django.conf import settings
 from django.contrib.auth import logout
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import reverse
 
+from routing.audit import REFUSED, audit
+from routing.audit_store import AuditUnavailable
+from routing.origin import Origin, reset_origin, set_origin
 from routing.session_age import is_over, renew
 
 Handler = Callable[[HttpRequest], HttpResponse]
+_NOTED_AGAIN_AFTER = 60
+"""Seconds."""
 IDLE_HEADER = "X-Idle-Seconds"
 """How long the person in front of the page has touched nothing; static/session.js sends it with every fragment."""
 
@@ -46,12 +55,65 @@ def _readable(address: str) -> bool:
     return True
 
 
+class Audited:
+    """
+    Lets the audit log know who asks from where; notes what was refused; where nothing can be noted, nothing is done.
+
+    Of one person's refusals at one address of the site, and of those of one
+    network address without log-in, one a minute is noted: nobody can fill the
+    disk with them.
+    """
+
+    def __init__(self, get_response: Handler) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        token = set_origin(Origin(request.META.get("REMOTE_ADDR", ""), lambda: _name(request)))
+        try:
+            response = self._get_response(request)
+            if _was_refused(request, response):
+                self._note(request, response)
+            return response
+        except AuditUnavailable:
+            return self.process_exception(request, AuditUnavailable())  # type: ignore[return-value]
+        finally:
+            reset_origin(token)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, AuditUnavailable):
+            return None
+        return HttpResponse(render_to_string("503.html"), status=503)
+
+    def _note(self, request: HttpRequest, response: HttpResponse) -> None:
+        name = _name(request)
+        place = f"{name} {request.path}" if name else request.META.get("REMOTE_ADDR", "")
+        if cache.add(f"refused-{hashlib.sha256(place.encode()).hexdigest()}", True, _NOTED_AGAIN_AFTER):
+            detail = {"method": request.method, "status": response.status_code}
+            audit(name, "access", request.path, outcome=REFUSED, **detail)
+
+
+def _was_refused(request: HttpRequest, response: HttpResponse) -> bool:
+    """Somebody may not; somebody unknown has sent something; or somebody known is sent to another log-in."""
+    if response.status_code != 302:
+        return response.status_code == 403
+    to = response.headers.get("Location", "")
+    if to.startswith(f"{reverse('admin:login')}?"):
+        return bool(_name(request))
+    return request.method == "POST" and to.startswith(f"{reverse('login')}?")
+
+
+def _name(request: HttpRequest) -> str:
+    user = getattr(request, "user", None)
+    return user.get_username() if user is not None else ""
+
+
 def sessions_end(get_response: Handler) -> Handler:
     """Log out who has done nothing for too long; refreshes that a page makes by itself are no deed."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         if request.user.is_authenticated:
-            if is_over(request.session):
+            if why := is_over(request.session):
+                request.session_ended = why  # type: ignore[attr-defined]
                 logout(request)
             elif (idle := _idle(request)) is not None:
                 renew(request.session, idle)

@@ -36,6 +36,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "capacitor_web.sessions.real_address",
+    "capacitor_web.sessions.Audited",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "capacitor_web.middleware.ContentSecurityPolicyMiddleware",

@@ -8,7 +8,8 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-        from routing import accounts, workshop
+        from routing import accounts, audit_guard, workshop
 
         workshop.connect()
         accounts.connect()
+        audit_guard.connect(self)

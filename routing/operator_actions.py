@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -82,18 +83,22 @@ def perform(
     that the time did not reach count as neither moved nor untouched.
     """
     began, at = time.monotonic(), timezone.now()
-    done = OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
-    for start in range(0, len(ids), _CHUNK):
-        if start and time.monotonic() - began > _LONGEST:
-            break
-        _chunk(done, action, ids[start : start + _CHUNK], node)
-    with transaction.atomic():
-        done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
-        done.save()
-        if done.moved or done.pending:
-            detail = {"filter": scope, "reason": note, "node": node.ae_title if node else ""}
-            told = {name: value for name, value in detail.items() if value}
-            audit(actor, action, subject or f"{done.moved + done.pending} items", **told)
+    detail = {"filter": scope, "reason": note, "node": node.ae_title if node else ""}
+    told = {name: value for name, value in detail.items() if value}
+    # What fits into one transaction happens together with its record, or not at all.
+    with transaction.atomic() if len(ids) <= _CHUNK else nullcontext():
+        done = OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
+        if len(ids) > _CHUNK:
+            audit(actor, f"begin {action}", subject or f"{len(ids)} items", **told)
+        for start in range(0, len(ids), _CHUNK):
+            if start and time.monotonic() - began > _LONGEST:
+                break
+            _chunk(done, action, ids[start : start + _CHUNK], node)
+        with transaction.atomic():
+            done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
+            done.save()
+            if done.moved or done.pending:
+                audit(actor, action, subject or f"{done.moved + done.pending} items", **told)
     forget_all()
     return done
 

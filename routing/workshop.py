@@ -24,7 +24,7 @@ def connect() -> None:
     """Called once, when all apps are there."""
     outside.ae_titles = ae_titles
     outside.destinations = destinations
-    outside.audit = audit
+    outside.audit, outside.audit_once = audit, audit_once
     outside.queue_sample = queue_sample
     outside.leaving = leaving
     outside.picture = picture
@@ -48,10 +48,16 @@ def destinations() -> Sequence[str]:
     return sorted(title_book().titles())
 
 
-def audit(actor: str, action: str, object: object, **detail: Any) -> object:
+def audit(actor: str, action: str, object: object, **detail: Any) -> None:
     from routing.audit import audit
 
-    return audit(actor, action, object, **detail)
+    audit(actor, action, object, **detail)
+
+
+def audit_once(actor: str, action: str, object: object, **detail: Any) -> None:
+    from routing.audit import audit_once
+
+    audit_once(actor, action, object, **detail)
 
 
 def queue_sample(item_id: int) -> QueueSample:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection, Difference, differences, merged
 from scripts_app.core.script_content import fingerprint
 from scripts_app.models import Activation, ScriptDraft
+from scripts_app.outside import outside
 from scripts_app.revision import hold
 
 
@@ -71,7 +73,10 @@ def check_mark(part: Any, mark: str) -> None:
 def change(actor: str, edit: Callable[[Collection], None]) -> None:
     """Let ``edit`` change the draft in place; what it raises leaves everything as it was."""
     row = _locked() or _begun(actor)
+    before = copy.deepcopy(row.content)
     edit(row.content)
+    if made := differences(before, row.content):
+        outside.audit(actor, "edit scripts", "draft", changes=[f"{found.kind}: {found.title}" for found in made])
     if row.content == row.base:
         row.delete()
         return

@@ -55,6 +55,8 @@ class Outside:
     """Every AE title that ``route:Add`` takes, aliases too."""
     audit: Callable[..., object] = lambda actor, action, object, **detail: None
     """Note a deed, in its transaction (routing/audit.py)."""
+    audit_once: Callable[..., object] = lambda actor, action, object, **detail: None
+    """The same for what people do again and again, such as dry runs while they type."""
     queue_sample: Callable[[int], QueueSample] | None = None
     """The received file of an item by its id; NoSample."""
     leaving: Callable[[str, str, str], Leaving] = lambda destination, sop_class_uid, transfer_syntax_uid: Leaving(

@@ -7,8 +7,10 @@ import pytest
 from django.apps import apps
 from django.core.management.color import no_style
 from django.db import connection
+from django.db.models.signals import post_migrate
 from pytest_django.plugin import blocking_manager_key
 
+from routing.audit_guard import UID
 from tests.faults.recording import (
     effort,
     pytest_addoption,
@@ -26,6 +28,12 @@ __all__ = [
     "pytest_runtest_setup",
     "seen",
 ]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tables_can_be_emptied(django_db_modify_db_settings: None) -> None:
+    """A test that is no transaction ends with a DELETE from every table, which the guard of the audit log refuses."""
+    post_migrate.disconnect(sender=apps.get_app_config("routing"), dispatch_uid=UID)
 
 
 def ends_with_a_flush(item: pytest.Item) -> bool:

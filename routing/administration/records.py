@@ -5,12 +5,14 @@ from __future__ import annotations
 from django.contrib import admin
 
 from routing.administration.pages import Kept, WithPatientData, one_of
+from routing.audit import DONE, FAILED, REFUSED
 from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import Answer
 from routing.models import (
     ApplicationLogLine,
     Attempt,
     AuditRecord,
+    AuditSeal,
     HistoryEntry,
     ItemLogLine,
     Lane,
@@ -81,8 +83,16 @@ class QuarantinedInstanceAdmin(Kept):
 
 @admin.register(AuditRecord)
 class AuditRecordAdmin(WithPatientData, Kept):
-    list_display = ("at", "actor", "action", "object")
+    list_display = ("at", "actor", "address", "action", "outcome", "object")
+    list_filter = (one_of("outcome", (DONE, REFUSED, FAILED)),)
     search_fields = ("actor__exact", "action__exact", "object")
+
+
+@admin.register(AuditSeal)
+class AuditSealAdmin(Kept):
+    list_display = ("id", "at", "first_record", "last_record", "hash", "removed_seal", "removed_record")
+    ordering = ("-id",)
+    exclude = ("digests",)
 
 
 @admin.register(ApplicationLogLine)

@@ -10,12 +10,13 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from routing.application_log import place_of
+from routing.audit_store import keep
 from routing.claims import Unprepared, holds_lanes, release_lanes
 from routing.core.plan import Plan
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.directory import Directory
 from routing.engine.state_book import StateBook, StateConflict
-from routing.models import AuditRecord, HistoryEntry, ItemLogLine, PrepareReport, QueueItem
+from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.record import Move, record
 from routing.rows import insert
 from scripts_app.core.outcome import Change, EntryReport, Identity, Outcome, Output, RouteCall, Verdict
@@ -124,7 +125,7 @@ class Batch:
                 insert(HistoryEntry, self._history)
                 insert(PrepareReport, self._reports)
                 insert(ItemLogLine, self._log_lines)
-                insert(AuditRecord, self._audit)
+                keep(self._audit)
                 if release:
                     release_lanes(self._owner)
         except (LeaseLost, StateConflict, OperationalError, InterfaceError):

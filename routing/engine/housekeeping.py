@@ -15,6 +15,7 @@ from django.utils import timezone
 from routing.claims import LEASE, free_orphans
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.adopt import adopt
+from routing.engine.audit_keeping import AuditKeeper
 from routing.engine.clock import end_impossible_waits
 from routing.engine.directory import Directory
 from routing.engine.echoes import Echoes
@@ -77,6 +78,7 @@ class Housekeeper:
         self._others_lane: tuple[str, datetime, float] | None = None
         """Who else keeps house, until when, and since when that has stood there by this process's steady clock."""
         self._versions = VersionCounter()
+        self._audit = AuditKeeper()
 
     def step(self) -> int:
         """One round; returns how many files were adopted.  Does nothing while another one keeps house."""
@@ -117,6 +119,7 @@ class Housekeeper:
             forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
             self._purging = purged or forgotten
             end_impossible_waits()
+        self._audit.step(sweeping=sweeping)
         if sweeping:
             forget_idle(_LOG_KEPT)
             forget_traffic(now)

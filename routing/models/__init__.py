@@ -1,5 +1,6 @@
 """The tables of the router."""
 
+from routing.models.audit import AuditSeal
 from routing.models.nodes import Node, NodeOutage, NodeStatus
 from routing.models.operator import OperatorAction, OperatorStep
 from routing.models.quarantine import QuarantinedInstance
@@ -22,6 +23,7 @@ __all__ = [
     "ApplicationLogLine",
     "Attempt",
     "AuditRecord",
+    "AuditSeal",
     "HistoryEntry",
     "ItemLogLine",
     "KnownSender",

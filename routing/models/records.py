@@ -96,7 +96,9 @@ class AuditRecord(models.Model):
 
     at = models.DateTimeField(db_index=True)
     actor = models.CharField(max_length=150)
+    address = models.CharField(max_length=45, blank=True, db_default="", help_text="where the person's browser is")
     action = models.CharField(max_length=40)
+    outcome = models.CharField(max_length=8, db_default="done", help_text="done, refused or failed")
     object = models.CharField(max_length=200)
     node = models.ForeignKey(
         "routing.Node",

@@ -152,7 +152,7 @@ def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
     """The detail of an audit record in words: (name, what it was and became); values as this person may see them."""
     told = []
     for name, value in detail.items():
-        if name in ("changes", "routes") and isinstance(value, list):
+        if name in ("changes", "routes") and isinstance(value, list) and all(isinstance(part, dict) for part in value):
             told += [(f"entry {part.get('entry')}", _deed(part, sight)) for part in value]
         elif isinstance(value, list) and len(value) == 2:
             told.append((name, " → ".join(sight.value(part) or "nothing" for part in value)))

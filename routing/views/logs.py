@@ -68,7 +68,8 @@ def audit_log_file(request: HttpRequest, kind: str) -> StreamingHttpResponse:
     _, sight, chosen = _asked(request)
 
     def row(record: AuditRecord) -> Row:
-        told = {"at": record.at.isoformat(), "actor": record.actor, "action": record.action, "object": record.object}
+        told = {"at": record.at.isoformat(), "actor": record.actor, "address": record.address}
+        told |= {"action": record.action, "outcome": record.outcome, "object": record.object}
         return {**told, "detail": "; ".join(f"{name} {value}" for name, value in detail_of(record.detail, sight))}
 
     return _file(request, "audit log", kind, chosen.records(), row)

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
+from routing.audit_store import are_waiting
 from routing.core.identifiers import first_at
 from routing.core.states import QueueState
 from routing.counts import ShortLived
@@ -45,7 +46,7 @@ class Problem:
 
 def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
     """Everything that a person should look at; empty when all is well."""
-    told = [*_processes(), *_disk(disk), *_nodes(found), *_scripts(), *_stuck(sight), *_held_back(found)]
+    told = [*_processes(), *_disk(disk), *_audit_log(), *_nodes(found), *_scripts(), *_stuck(sight), *_held_back(found)]
     told += _received()
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
@@ -58,6 +59,17 @@ def _processes() -> Iterator[Problem]:
             yield Problem(
                 "critical", f"No {role} process", words, reverse("application_log"), since=last, effect=consequence
             )
+
+
+def _audit_log() -> Iterator[Problem]:
+    if are_waiting():
+        yield Problem(
+            "critical",
+            "The audit log",
+            "cannot be written",
+            reverse("application_log"),
+            effect="its records wait in a file; images go on",
+        )
 
 
 def _disk(disk: Disk) -> Iterator[Problem]:

@@ -22,7 +22,7 @@ from scripts_app.outside import NoPicture, NoSample, outside
 from scripts_app.samples import Sample, file_of, of_session, telling
 from scripts_app.trial_form import WrongSetting, given_of
 from scripts_app.trial_result import shown_result
-from scripts_app.views.request import draw, editors_only, user_of
+from scripts_app.views.request import actor, draw, editors_only, user_of
 
 PHI = "routing.view_phi"
 
@@ -62,6 +62,7 @@ def put_edited(content: Collection, request: HttpRequest) -> str:
 def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, Any]:
     try:
         sample, question = question_of(request, content)
+        outside.audit_once(actor(request), "dry run", sample.name)
         with file_of(sample) as file:
             # A person waits for the newest result alone; the session tells persons at two places apart.
             answer = ask({**question, "file": str(file)}, request.session.session_key or "")

@@ -72,7 +72,7 @@ SWEPT = {"axes_accessattempt", "axes_accesslog", "axes_accessfailurelog", "routi
 LOOKED_AT = {
     "routing_quarantinedinstance",
     *("routing_queueitem", "routing_historyentry", "routing_attempt", "routing_itemlogline", "routing_preparereport"),
-    *("routing_auditrecord", "routing_applicationlogline", "routing_scopedstate", "routing_lane"),
+    *("routing_auditrecord", "routing_auditseal", "routing_applicationlogline", "routing_scopedstate", "routing_lane"),
     *("routing_serviceprocess", "routing_trafficminute", "routing_trafficmark", "routing_operatoraction"),
     *("routing_operatorstep", "scripts_app_scriptversion", "scripts_app_scriptdraft", "scripts_app_activation"),
     *("scripts_app_scriptsample", "scripts_app_samplecapture"),

@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from routing.audit_chain import seal
 from routing.core.states import QueueState
 from routing.models import (
     ApplicationLogLine,
@@ -95,6 +96,7 @@ def row_in_every_table(n: int) -> None:
     ItemLogLine.objects.create(item=item, at=now, level="info", source="script", text=hostile)
     PrepareReport.objects.create(item=item, at=now, script_version=version, verdict="failed", message=hostile)
     AuditRecord.objects.create(at=now, actor="admin", action="x", object=hostile, detail={"a": hostile})
+    seal()
     ApplicationLogLine.objects.create(at=now, level="INFO", process="p", logger="l", message=hostile)
     Lane.objects.create(key=f"1.2.{n}", owner="w", until=now)
     ScopedState.objects.create(scope="study", uid=f"1.2.{n}", values={"n": hostile}, used_at=now)

@@ -1,0 +1,177 @@
+"""Seal the audit log link by link, check the chain, and cut its old end off so that the rest can still be checked."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from routing.models import AuditRecord, AuditSeal
+
+AT_ONCE = 1000
+"""Records of one link at most."""
+_LINKS_AT_ONCE = 20
+_SIZE = hashlib.sha256().digest_size
+_COLUMNS = ("pk", "at", "actor", "action", "object", "node_id", "detail", "address", "outcome")
+
+
+def seal() -> int:
+    """
+    Add one link for records that have none; returns how many it holds.
+
+    Two that seal at once cannot fork the chain: a link has one successor, and
+    the later one gets an IntegrityError, which means that nothing is to be done.
+    """
+    head = AuditSeal.objects.order_by("-pk").values_list("hash", "last_record").first()
+    previous, sealed = head or ("", 0)
+    upto = _settled()
+    rows = list(_records().filter(pk__gt=sealed, pk__lte=upto).order_by("pk")[:AT_ONCE])
+    if not rows:
+        return 0
+    link = AuditSeal(
+        at=timezone.now(),
+        first_record=rows[0]["pk"],
+        last_record=rows[-1]["pk"],
+        records=[row["pk"] for row in rows],
+        digests=b"".join(map(_digest, rows)),
+        previous=previous,
+    )
+    link.hash = _hash(link)
+    link.save(force_insert=True)
+    return len(rows)
+
+
+def _settled() -> int:
+    """A number at or below which no record can appear any more."""
+    if connection.vendor == "postgresql":
+        # Numbers are given out before the commit: the lock waits for those who still write, and is gone at once.
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL lock_timeout = '2s'")
+            cursor.execute(f"LOCK TABLE {AuditRecord._meta.db_table} IN SHARE MODE")
+            return _newest()
+    return _newest()
+
+
+def _newest() -> int:
+    return AuditRecord.objects.aggregate(newest=Max("pk"))["newest"] or 0
+
+
+def _records() -> Any:
+    return AuditRecord.objects.values(*_COLUMNS)
+
+
+def _digest(row: dict[str, Any]) -> bytes:
+    told = [row["at"].astimezone(UTC).isoformat() if name == "at" else row[name] for name in _COLUMNS]
+    return hashlib.sha256(json.dumps(told, sort_keys=True, separators=(",", ":")).encode()).digest()
+
+
+def _hash(link: AuditSeal) -> str:
+    removed = [link.removed_seal, link.removed_record, link.removed_hash]
+    told = [
+        link.previous,
+        link.at.astimezone(UTC).isoformat(),
+        link.first_record,
+        link.last_record,
+        link.records,
+        removed,
+    ]
+    return hashlib.sha256(json.dumps(told).encode() + bytes(link.digests)).hexdigest()
+
+
+def shorten(kept: timedelta) -> int:
+    """
+    Remove the oldest links whose newest record is older than this, with their records; returns how many records.
+
+    First a new link says what goes, by the hash of the last removed one: what
+    is missing without being announced so is found.
+    """
+    over = timezone.now() - kept
+    head, last = AuditSeal.objects.order_by("-pk").first(), None
+    # Links are made after their records: an old link has only old ones.
+    for link in AuditSeal.objects.order_by("pk").only("pk", "at", "last_record", "hash")[:_LINKS_AT_ONCE]:
+        if link.at >= over or link == head:
+            break
+        last = link
+    if last is None or head is None:
+        return 0
+    with transaction.atomic():
+        told = AuditSeal(
+            at=timezone.now(),
+            last_record=head.last_record,
+            previous=head.hash,
+            removed_seal=last.pk,
+            removed_record=last.last_record,
+            removed_hash=last.hash,
+        )
+        told.hash = _hash(told)
+        told.save(force_insert=True)
+        removed, _ = AuditRecord.objects.filter(pk__lte=last.last_record).delete()
+        AuditSeal.objects.filter(pk__lte=last.pk).delete()
+    return removed
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a look at the whole chain found."""
+
+    findings: tuple[str, ...]
+    sealed: int
+    """Records that have been compared with their digest."""
+    open: int
+    """Records that no link covers yet."""
+    head: str
+    """``link:hash`` of the newest link; kept elsewhere, it shows later that nothing was cut off at this end."""
+    since: datetime | None
+    """The oldest record."""
+
+
+def verify(expected: str = "") -> Verdict:
+    """Compare every record with its digest and every link with the one before; ``expected`` is a former head."""
+    findings, hashes = [], {}
+    sealed, previous = 0, None
+    last: int | None = None
+    announced = set(AuditSeal.objects.exclude(removed_hash="").values_list("removed_hash", flat=True))
+    for link in AuditSeal.objects.order_by("pk").iterator(chunk_size=20):
+        if previous is None:
+            if link.previous and link.previous not in announced:
+                findings.append(f"links before {link.pk} are missing, and no removal was announced")
+        elif link.previous != previous:
+            findings.append(f"link {link.pk} does not follow the one before it: links are missing, added or reordered")
+        if _hash(link) != link.hash:
+            findings.append(f"link {link.pk} has been changed")
+        findings += _compare(link, last)
+        sealed += len(link.records)
+        last, previous = link.last_record, link.hash
+        hashes[str(link.pk)] = link.hash
+    if expected:
+        name, _, value = expected.partition(":")
+        if hashes.get(name) != value:
+            findings.append(f"the chain does not hold the link {name} that was noted: it was made anew or cut off")
+    head = f"{max(map(int, hashes))}:{previous}" if hashes else ""
+    oldest = AuditRecord.objects.order_by("pk").values_list("at", flat=True).first()
+    return Verdict(tuple(findings), sealed, AuditRecord.objects.filter(pk__gt=last or 0).count(), head, oldest)
+
+
+def _compare(link: AuditSeal, last: int | None) -> Iterator[str]:
+    """What differs between the records behind number ``last`` and what the next link says of them."""
+    if link.first_record is None:
+        return
+    digests = bytes(link.digests)
+    known = {number: digests[at * _SIZE : (at + 1) * _SIZE] for at, number in enumerate(link.records)}
+    rows = _records().filter(pk__lte=link.last_record)
+    # Before the first link there is nothing: what stands there was put in.
+    found = {row["pk"]: row for row in (rows if last is None else rows.filter(pk__gt=last))}
+    for number in sorted(known.keys() | found.keys()):
+        if number not in found:
+            yield f"record {number} is missing"
+        elif number not in known:
+            yield f"record {number} was put in later"
+        elif _digest(found[number]) != known[number]:
+            yield f"record {number} has been changed"

@@ -1,0 +1,58 @@
+"""What housekeeping does for the audit log: bring in what waits, seal, say the head, cut off what is old."""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import DatabaseError, IntegrityError
+
+from routing.application_log import first_line
+from routing.audit_chain import AT_ONCE, seal, shorten
+from routing.audit_store import catch_up
+from routing.models import AuditSeal
+
+log = logging.getLogger("capacitor.audit")
+_MOST_LINKS = 20
+"""Links that one round makes; the others wait for the next one."""
+
+
+class AuditKeeper:
+    """An audit log that fails keeps nobody else from working: it is tried again in the next round."""
+
+    def __init__(self) -> None:
+        self._failing = False
+        self._told = ""
+
+    def step(self, *, sweeping: bool) -> int:
+        """Returns how many records were sealed."""
+        sealed = 0
+        try:
+            catch_up()
+            for _ in range(_MOST_LINKS):
+                made = seal()
+                sealed += made
+                if made < AT_ONCE:
+                    break
+            if sweeping:
+                shorten(timedelta(seconds=settings.CAPACITOR.keep_audit))
+                self._tell_head()
+        except IntegrityError:
+            # Somebody else made this very link: nothing is left to be done.
+            pass
+        except DatabaseError as error:
+            if not self._failing:
+                log.error("the audit log cannot be kept: %s; trying again every round", first_line(error))
+            self._failing = True
+            return sealed
+        self._failing = False
+        return sealed
+
+    def _tell_head(self) -> None:
+        """Into the application log, which other machines may collect: who rewrites the chain cannot rewrite that."""
+        head = AuditSeal.objects.order_by("-pk").values_list("pk", "hash").first()
+        told = f"{head[0]}:{head[1]}" if head else ""
+        if told != self._told:
+            log.info("audit log sealed: %s (manage.py verify_audit --head checks it)", told)
+        self._told = told

@@ -105,7 +105,7 @@ def _rights_changed(
     what = "groups" if model is Group or (reverse and isinstance(instance, Group)) else "permissions"
     for one in whose:
         given = [_name(instance)] if reverse else [_name(other) for other in others]
-        audit_here(f"change {what} of {_kind(one)}", one, **{deeds[action]: given})
+        audit_here(f"change {what} of {_kind(one)}", one, how=deeds[action], which=given)
 
 
 def _kind(instance: models.Model) -> str:

@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     "quarantine_download": (ADMINISTRATOR, NEVER),
     **dict.fromkeys(("quarantine_take", "quarantine_delete"), (NEVER, OPERATOR)),
     "queue_ask": (OPERATOR, NEVER),
-    **dict.fromkeys(("queue_act", "queue_undo", "study_retry", "study_undo"), (NEVER, OPERATOR)),
+    **dict.fromkeys(("queue_act", "queue_undo"), (NEVER, OPERATOR)),
     **dict.fromkeys(("queue_send_again", "queue_prepare_again", "queue_fail", "queue_reject"), (NEVER, OPERATOR)),
     "queue_try_now": (NEVER, OPERATOR),
     **dict.fromkeys(("node_pause", "node_resume", "node_echo", "node_test_image", "node_schedule"), (NEVER, OPERATOR)),
@@ -49,6 +49,9 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("script_capture", "script_capture_delete"), (NEVER, AUTHOR)),
     "script_samples": (AUTHOR, NEVER),
     **dict.fromkeys(("script_tests_run", "script_test_save", "version_accept"), (NEVER, AUTHOR)),
+    **dict.fromkeys(("fix", "rehearsals", "rehearsal", "rehearsal_ask", "rehearsed_image"), (AUTHOR, NEVER)),
+    **dict.fromkeys(("fix_begin", "fix_end"), (NEVER, AUTHOR)),
+    **dict.fromkeys(("rehearsal_begin", "rehearsal_shadow", "rehearsal_end"), (NEVER, AUTHOR)),
     **dict.fromkeys(("configuration", "configuration_export"), (ADMINISTRATOR, NEVER)),
     **dict.fromkeys(("configuration_plan", "configuration_apply"), (NEVER, ADMINISTRATOR)),
     "admin:login": (EVERYBODY, EVERYBODY),
@@ -77,6 +80,7 @@ LOOKED_AT = {
     *("routing_operatorstep", "scripts_app_scriptversion", "scripts_app_scriptdraft", "scripts_app_activation"),
     *("scripts_app_scriptsample", "scripts_app_samplecapture"),
     *("scripts_app_scripttest", "routing_versiontally", "routing_nodeoutage", "routing_versionmark"),
+    *("routing_rehearsal", "routing_rehearsedimage"),
 }
 """Tables that tell what happened, or that the engine keeps: nobody changes them here."""
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
@@ -42,11 +43,11 @@ def records() -> list[tuple[str, str, str, str, str]]:
     return [tuple(row) for row in AuditRecord.objects.exclude(actor="somebody").order_by("pk").values_list(*columns)]
 
 
-def of(role: str, action: str, object: str, outcome: str = "done", address: str = ADDRESS) -> tuple:
+def of(role: str, action: str, object: str, outcome: str = "done", address: str = ADDRESS) -> tuple[str, ...]:
     return (f"the {role}" if role else "", address, action, object, outcome)
 
 
-def post(role: str, place: str, data: dict | None = None):
+def post(role: str, place: str, data: dict[str, Any] | None = None):
     return lambda: somebody(role).post(place, data or {})
 
 
@@ -79,7 +80,7 @@ def other_destination() -> None:
     somebody("operator").post("/queue/act/", change)
 
 
-def user_form(**fields) -> dict:
+def user_form(**fields) -> dict[str, Any]:
     now = timezone.now()
     return {
         "username": "karl",
@@ -150,9 +151,9 @@ DEEDS = {
     "fail": (post("operator", "/queue/107/fail/"), of("operator", "fail", "item 107")),
     "delete": (
         post("operator", "/queue/act/", {"action": "delete", "scope": "ticked", "ids": "200", "upto": 1000}),
-        of("operator", "delete", "1 items"),
+        of("operator", "delete", "item 200"),
     ),
-    "change destination": (other_destination, of("operator", "change-destination", "1 items")),
+    "change destination": (other_destination, of("operator", "change-destination", "item 107")),
     "pause a node": (
         lambda: somebody("operator").post(f"/nodes/{Node.objects.get(ae_title='PACS').pk}/pause/"),
         of("operator", "pause node", "PACS"),

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection
@@ -46,7 +47,7 @@ class Refusing:
             cursor.execute("DROP TRIGGER refusing")
 
 
-def row(name: str) -> dict:
+def row(name: str) -> dict[str, Any]:
     return {"at": timezone.now(), "actor": "worker", "action": "run scripts", "object": name, "detail": {"a": "ü"}}
 
 

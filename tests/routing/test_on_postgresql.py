@@ -21,6 +21,7 @@ FILES = [
         for name in ("adopt", "directory", "facts", "housekeeping", "prepare", "process", "receive", "retention")
     ),
     AREA / "engine" / "test_state_book.py",
+    AREA / "test_audit_chain.py",
 ]
 
 

@@ -16,9 +16,9 @@ from django.db.models import F
 from django.utils import timezone
 
 from routing.application_log import first_line
+from routing.audit_store import AuditUnavailable, keep
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
-from routing.models import AuditRecord, KnownSender, Node, UnknownSender
-from routing.rows import insert
+from routing.models import KnownSender, Node, UnknownSender
 
 log = logging.getLogger("capacitor.directory")
 
@@ -171,9 +171,8 @@ def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> 
 
 def note_alert(action: str, what: str, **detail: object) -> None:
     """Tell the audit log of what may be an attack; here, too, the database must not matter."""
+    row = {"at": timezone.now(), "actor": "listener", "action": action, "object": what, "detail": detail}
     try:
-        row = {"at": timezone.now(), "actor": "listener", "action": action, "object": what, "detail": detail}
-        with transaction.atomic():
-            insert(AuditRecord, [row])
-    except DatabaseProblem as error:
+        keep([row])
+    except (DatabaseProblem, AuditUnavailable) as error:
         log.warning("alert could not be noted: %s", first_line(error))

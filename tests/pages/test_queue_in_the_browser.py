@@ -1,6 +1,9 @@
 """The queue in Chromium: ticks, keys, questions, Undo, and a list that stays still while somebody reads."""
 
+import contextlib
 import re
+import sqlite3
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
@@ -238,20 +241,38 @@ def test_a_viewer_reads_with_keys_and_has_nothing_to_tick(visit):
     expect(opened.locator(".verdict")).to_be_visible()
 
 
-def test_five_hundred_items_fail_and_come_back(site, visit):
+def rows(site):
+    """Every column of every item."""
+    database = Path(site.environment["CAPACITOR_DATA_DIR"]) / "capacitor.sqlite3"
+    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+        return connection.execute("SELECT * FROM routing_queueitem ORDER BY id").fetchall()
+
+
+def test_five_hundred_items_fail_and_come_back_exactly_as_they_were(site, visit):
     site.elsewhere(
         "from tests.builders import *\n"
         "pacs = Node.objects.get(ae_title='PACS')\n"
-        "[queue_item('Prepared', id=1000 + n, node=pacs, prepared_at=timezone.now()) for n in range(500)]"
+        "[queue_item('Prepared', id=1000 + n, node=pacs, prepared_at=timezone.now(), attempt_count=n % 7,\n"
+        "    last_error=f'cause {n}', patient_name=f'FIVE^{n}', not_before=timezone.now(), recipe=b'%d' % n)\n"
+        "    for n in range(500)]"
     )
+    before = rows(site)
     opened = visit("operator", "/queue/?state=Prepared")
     opened.locator("#pick-matching").check()
     opened.locator("#bulk-fail").click()
     expect(opened.locator("#ask")).to_contain_text("Fail 500 items?")
     expect(opened.locator("#ask")).to_contain_text("For PACS (500)")
+    expect(opened.locator("#ask .sample li")).to_have_count(6)
+    expect(opened.locator("#ask .sample")).to_contain_text("CT_1 → PACS")
+    expect(opened.locator("#ask .sample li").last).to_have_text("and others")
+    assert rows(site) == before, "asking changes nothing"
     opened.locator("#do-it").click()
     expect(opened.locator("#messages")).to_contain_text("500 items failed.")
     expect(opened.locator("#queue")).to_contain_text("No item is Prepared right now.")
+    failed = [now for now, then in zip(rows(site), before, strict=True) if now != then]
+    assert len(failed) == 500
+    assert all("Failed" in now for now in failed)
     opened.locator("#undo-button").click()
     expect(opened.locator("#messages")).to_contain_text("Undone: 500 items put back as before.")
     expect(opened.locator(".tabs [aria-current] .count")).to_have_text("500")
+    assert rows(site) == before

@@ -2,17 +2,20 @@
 
 import os
 
+import django
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
-from django.core.asgi import get_asgi_application
 from django.urls import path
+
+from capacitor_web.handler import OneThreadHandler
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capacitor_web.settings")
 # Each request runs in a thread of its own: a connection kept for the next one would only be left lying open.
 settings.DATABASES["default"]["CONN_MAX_AGE"] = 0
 # The apps must be loaded before anything below imports a model.
-pages = get_asgi_application()
+django.setup(set_prefix=False)
+pages = OneThreadHandler()
 
 from capacitor_web.body_limit import limit_bodies  # noqa: E402
 from capacitor_web.same_origin import SameOrigin  # noqa: E402

@@ -14,12 +14,12 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from capacitor_web.environment import Environment, given_variables, unknown_variables
+from capacitor_web.exposure import LOCAL, exposed_site
 from routing import database_file
 from routing.application_log import first_line
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 
-LOCAL = ("127.0.0.1", "localhost", "::1")
 TLS_FILES = (
     ("CAPACITOR_TLS_CERTIFICATE", "tls_certificate"),
     ("CAPACITOR_TLS_KEY", "tls_key"),
@@ -129,15 +129,6 @@ def process_counts(environment: Environment) -> Iterator[CheckMessage]:
             )
 
 
-def debug_for_others(environment: Environment) -> Iterator[CheckMessage]:
-    if environment.debug and (environment.https or environment.web_host not in LOCAL):
-        yield Warning(
-            "CAPACITOR_DEBUG=1 on a site that others can reach: its error pages show settings and patient data.",
-            hint="Unset CAPACITOR_DEBUG.",
-            id="capacitor.W004",
-        )
-
-
 def files_without_sync(environment: Environment) -> Iterator[CheckMessage]:
     if environment.durable == "none":
         yield Warning(
@@ -165,7 +156,7 @@ CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (
     title_prefix,
     mistyped_variables,
     process_counts,
-    debug_for_others,
+    exposed_site,
     files_without_sync,
     reachable_site,
 )

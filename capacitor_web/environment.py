@@ -192,6 +192,9 @@ class Environment:
     idle_seconds: int = setting(
         "CAPACITOR_IDLE_SECONDS", number(0, DAY, "seconds"), 900, "log out who has done nothing for so long; 0: never"
     )
+    plain_http: bool = setting(
+        "CAPACITOR_PLAIN_HTTP", FLAG, False, "let others reach the site without TLS: everything crosses in the clear"
+    )
     https: bool = setting("CAPACITOR_HTTPS", FLAG, False, "the site is reached by https only (behind a proxy)")
     redis_url: str = setting(
         "REDIS_URL", url("URL", "redis", "rediss"), "", "live pages across hosts; empty: within one host"

@@ -98,6 +98,12 @@ AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CAPACITOR.https
+SECURE_SSL_REDIRECT = CAPACITOR.https
+SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz)$"]
+SECURE_HSTS_SECONDS = 365 * 86400 if CAPACITOR.https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = CAPACITOR.https
+# To be in the lists of the browsers themselves is for the owner of the domain to ask for.
+SILENCED_SYSTEM_CHECKS = ["security.W021"]
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if CAPACITOR.https else None
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"

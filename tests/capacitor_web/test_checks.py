@@ -38,6 +38,7 @@ def test_a_nearly_full_disk_is_a_warning(tmp_path):
     assert found(Environment(data_dir=tmp_path, min_free_mib=10**9)) == ["W002"]
 
 
+@pytest.mark.fault(123, "debug pages, any host, no TLS, a key that can be guessed")
 @pytest.mark.parametrize(
     ("values", "ids"),
     [
@@ -49,10 +50,20 @@ def test_a_nearly_full_disk_is_a_warning(tmp_path):
         ({"ae_title_prefix": ""}, []),
         ({"listeners": 0, "workers": 0}, ["W003", "W003"]),
         ({"debug": True}, []),
-        ({"debug": True, "https": True}, ["W004"]),
+        ({"debug": True, "https": True}, ["E010"]),
+        ({"allowed_hosts": ("*",)}, []),
+        ({"allowed_hosts": ("*", "router.example"), "https": True}, ["E011"]),
+        ({"secret_key": "short"}, []),
+        ({"secret_key": "short", "https": True}, ["E013"]),
+        ({"secret_key": "a" * 60, "https": True}, ["E013"]),
+        ({"secret_key": "django-insecure-" + "k4@Zpx" * 10, "https": True}, ["E013"]),
+        ({"secret_key": "k4@ZpxQw" * 8, "https": True}, []),
+        ({"web_host": "0.0.0.0", "allowed_hosts": ("*",), "debug": True}, ["E010", "E011", "E012"]),
         ({"durable": "none"}, ["W005"]),
-        ({"web_host": "0.0.0.0"}, ["W006"]),
-        ({"web_host": "0.0.0.0", "allowed_hosts": ("router.example",)}, []),
+        ({"web_host": "0.0.0.0", "https": True}, ["W006"]),
+        ({"web_host": "0.0.0.0", "https": True, "allowed_hosts": ("router.example",)}, []),
+        ({"web_host": "0.0.0.0", "allowed_hosts": ("router.example",)}, ["E012"]),
+        ({"web_host": "0.0.0.0", "plain_http": True, "allowed_hosts": ("router.example",)}, ["W007"]),
     ],
 )
 def test_each_mistake_has_its_own_id(tmp_path, values, ids):

@@ -12,7 +12,6 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.integration
-@pytest.mark.integration
 def test_the_commands_start_without_the_admin_the_network_or_the_web_server():
     script = """
 import os, sys

@@ -38,7 +38,7 @@
   document.addEventListener("keydown", (event) => {
     const relation = {j: "next", k: "prev"}[event.key];
     if (!relation || event.ctrlKey || event.metaKey || event.altKey) return;
-    if (event.target.matches("input, select, textarea")) return;
+    if (event.target.matches("input, select, textarea") || document.querySelector("dialog[open]")) return;
     document.querySelector(`.near a[rel=${relation}]`)?.click();
   });
 

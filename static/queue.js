@@ -97,7 +97,6 @@
     r: () => act("retry"),
     f: () => act("fail"),
     n: () => find("#show-new")?.click(),
-    "?": () => find("#keys").showModal(),
   };
   document.addEventListener("keydown", (event) => {
     const typing = event.target.matches("input:not([type=checkbox]), select, textarea");

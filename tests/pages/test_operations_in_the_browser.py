@@ -42,6 +42,34 @@ def test_every_page_is_readable_and_fits(site, visit, size, scheme):
         assert opened.evaluate(Path(__file__).with_name("contrast.js").read_text()) == [], address
 
 
+def test_keys_lead_to_every_page_through_its_rows_and_tell_what_they_do(site, visit):
+    opened = visit("viewer", "/nodes/")
+    press = opened.keyboard.press
+    press("j")
+    expect(opened.locator("tbody tr a").first).to_be_focused()
+    press("?")
+    expect(opened.get_by_role("dialog")).to_contain_text("next row")
+    press("j")
+    press("Escape")
+    expect(opened.locator("#keys")).to_be_hidden()
+    for key, address in {"q": "/queue/", "t": "/studies/", "l": "/logs/", "s": "/scripts/", "d": "/"}.items():
+        press("g")
+        press(key)
+        expect(opened).to_have_url(site.url + address)
+        expect(opened.locator("#live")).to_have_text("live")
+    opened.get_by_role("button", name="Keys ?").click()
+    expect(opened.get_by_role("dialog")).to_be_visible()
+
+
+def test_a_letter_that_is_typed_is_no_key(site, visit):
+    opened = visit("viewer", "/queue/")
+    opened.get_by_role("searchbox").fill("")
+    opened.keyboard.type("gd?")
+    expect(opened.get_by_role("searchbox")).to_have_value("gd?")
+    expect(opened.locator("#keys")).to_be_hidden()
+    assert opened.url.startswith(f"{site.url}/queue/")
+
+
 def test_another_span_is_drawn_in_place_and_the_tables_stay_open(site, visit):
     opened = visit("viewer")
     opened.evaluate("window.sameDocument = true")

@@ -1,0 +1,48 @@
+// Keys that every page knows: the list of keys, the way to another page, and the rows of its list.
+"use strict";
+
+(() => {
+  const WAITS = 1500;
+  const find = (selector) => document.querySelector(selector);
+  let began = 0;
+
+  function walk(step) {
+    // The queue and the page of an item have a walk of their own.
+    if (find("#queue") || find(".near")) return;
+    const links = [...document.querySelectorAll("main tbody tr")].map((row) => row.querySelector("a")).filter(Boolean);
+    if (!links.length) return;
+    const here = links.findIndex((link) => link.closest("tr").contains(document.activeElement));
+    links[here < 0 ? 0 : Math.min(Math.max(here + step, 0), links.length - 1)].focus();
+  }
+
+  const KEYS = {
+    "?": () => find("#keys")?.showModal(),
+    g: () => { began = Date.now(); },
+    j: () => walk(1),
+    k: () => walk(-1),
+    p: () => find("[data-tail]")?.click(),
+    r: () => find("[data-key=r]")?.click(),
+    f: () => find("[data-key=f]")?.click(),
+  };
+
+  document.addEventListener("keydown", (event) => {
+    const typing = event.target.matches("input:not([type=checkbox]), select, textarea, [contenteditable=true]");
+    if (typing || event.ctrlKey || event.metaKey || event.altKey || find("dialog[open]")) return;
+    const going = Date.now() - began < WAITS && find(`header [data-go="${CSS.escape(event.key)}"]`);
+    began = 0;
+    if (going) {
+      // Nobody else may take the second key of a pair for one of its own.
+      event.stopImmediatePropagation();
+      event.preventDefault();
+      going.click();
+      return;
+    }
+    if (!KEYS[event.key]) return;
+    if (event.key === "?") event.preventDefault();
+    KEYS[event.key]();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.matches("[data-show-keys]")) find("#keys")?.showModal();
+  });
+})();

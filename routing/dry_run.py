@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any
 from django.conf import settings
 from django.db import connection, connections
 
+from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.reading import read_configuration, title_book
 from routing.core.ae_title import Meaning, TitleBook, checked
 from routing.core.given import NOTHING_GIVEN, Given
+from routing.models import Node
 from routing.trial_facts import TrialFacts
 from scripts_app import loader
 from scripts_app.configuration.directory import ScriptFiles
@@ -38,16 +40,19 @@ class Setting:
     titles: TitleBook
     queue: Callable[[], QueueDatabaseFacts | None]
     """Called in the process of the trial; None: the queue is empty but for the image, and no state is kept."""
+    deidentified: frozenset[str]
+    """AE titles of the nodes that take de-identified images only."""
 
 
 def active() -> Setting:
     """The active entries, nodes and queue of the database."""
-    return Setting(loader.active(), title_book(None, *_own()), _database_facts)
+    return Setting(loader.active(), title_book(None, *_own()), _database_facts, _deidentified(None))
 
 
 def of_scripts(scripts: ScriptSet, *, with_queue: bool) -> Setting:
     """Scripts that are not active, among the nodes of the database and, if wanted, its queue."""
-    return Setting(scripts, title_book(None, *_own()), _database_facts if with_queue else lambda: None)
+    queue = _database_facts if with_queue else lambda: None
+    return Setting(scripts, title_book(None, *_own()), queue, _deidentified(None))
 
 
 def of_directory(root: Path) -> Setting:
@@ -63,7 +68,7 @@ def of_directory(root: Path) -> Setting:
         if desired.entries is None
         else ScriptFiles(desired.entries, desired.libraries or {}, (), ()).script_set()
     )
-    return Setting(scripts, title_book(desired.nodes, *_own()), lambda: None)
+    return Setting(scripts, title_book(desired.nodes, *_own()), lambda: None, _deidentified(desired.nodes))
 
 
 def try_file(
@@ -95,8 +100,18 @@ def try_file(
     limits = Limits(seconds=service.lua_seconds, memory_bytes=service.lua_memory << 20, restricted=True)
     # The child makes a connection of its own.
     connections.close_all()
-    trial = Trial(path, source, title, unaddressed, setting.scripts, facts, limits, output, detailed)
+    trial = Trial(
+        path, source, title, unaddressed, setting.scripts, facts, limits, output, detailed, setting.deidentified
+    )
     return dry_run(trial, stop_when_readable)
+
+
+def _deidentified(nodes: Iterable[WrittenNode] | None) -> frozenset[str]:
+    """Of the nodes of a directory, or of the database where it does not speak of nodes."""
+    if nodes is None:
+        marked = Node.objects.filter(role=Node.Role.STORAGE, deidentified=True)
+        return frozenset(marked.values_list("ae_title", flat=True))
+    return frozenset(node.values["ae_title"] for node in nodes if node.for_storage and node.values["deidentified"])
 
 
 def _own() -> tuple[str, str]:

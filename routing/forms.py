@@ -97,6 +97,7 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
         fields = [
             *("ae_title", "description", "host", "port", "role", "aliases", "enabled", "paused"),
             *("impersonate", "transfer_syntax", "priority", "sop_class_priorities", "batch_size", "max_associations"),
+            "deidentified",
             *("process_delay", "process_schedule", "process_networks", "stall_threshold", "minimum_line_speed"),
             *("retry_initial", "retry_limit", "retry_jitter", "retry_attempts"),
             *("tls", "tls_check_host", "tls_ca", "tls_certificate", "tls_key"),
@@ -116,7 +117,7 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
             "How images are sent",
             (
                 *("impersonate", "transfer_syntax", "priority", "sop_class_priorities"),
-                *("batch_size", "max_associations"),
+                *("batch_size", "max_associations", "deidentified"),
             ),
         ),
         (

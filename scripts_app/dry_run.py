@@ -21,6 +21,7 @@ from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Facts, ScriptSet
 from scripts_app.core.workspace import Image
 from scripts_app.dry_run_details import Meter, details_of
+from scripts_app.dry_run_lint import lint_of
 from scripts_app.dry_run_result import failed_result, reports_from, reports_to, result_of, states_shown
 from scripts_app.fence import Ended, Tell, fenced
 
@@ -57,6 +58,8 @@ class Trial:
     """Folder for the resulting files; None: none are written."""
     detailed: bool = False
     """Whether ``details`` are wanted, too: what a page shows besides."""
+    deidentified: frozenset[str] = frozenset()
+    """AE titles of the nodes that take de-identified images only."""
 
 
 def dry_run(trial: Trial, stop_when_readable: int | None = None) -> dict[str, Any]:
@@ -154,6 +157,8 @@ def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, 
     tell({}, math.inf)
     files = _write(trial, received, outcome.outputs) if trial.output is not None else {}
     result = result_of(outcome, _states(outcome, identity, facts), files)
+    for told, findings in zip(result["outputs"], lint_of(outcome, received.document, trial.deidentified), strict=True):
+        told["lint"] = findings
     if not trial.detailed:
         return result
     before = {scope: facts.state(scope, uid) if uid else {} for scope, uid in _uids(identity).items()}

@@ -149,6 +149,7 @@ def in_words(result: Mapping[str, Any]) -> str:
         file = f" -> {output['file']}" if "file" in output else ""
         lines += ["", f"{kind} for {output['destination']}{file}"]
         lines += _table(output["changes"]) if output["changes"] else ["  as received"]
+        lines += [_finding(found) for found in output.get("lint", ()) if not found["received"]]
     for heading, written in (
         ("item log", result["item_log"]),
         ("application log", [f"{line['level']}: {line['message']}" for line in result["log"]]),
@@ -164,6 +165,12 @@ def _table(changes: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = [(change["tag"], change["keyword"], _cell(change["old"]), "->", _cell(change["new"])) for change in changes]
     widths = [max(len(row[column]) for row in rows) for column in range(4)]
     return ["  " + "  ".join(f"{cell:<{width}}" for cell, width in zip(row, [*widths, 0], strict=True)) for row in rows]
+
+
+def _finding(found: Mapping[str, Any]) -> str:
+    detail = f": {found['detail']}" if found["detail"] else ""
+    place = " ".join(filter(None, (found["tag"], found["keyword"])))
+    return f"  {found['severity']}: {place} {found['message']}{detail}"
 
 
 def _cell(value: str | None) -> str:

@@ -65,6 +65,7 @@ KEYS = (
     Key("RetryLimit", "retry_limit", _N),
     Key("RetryJitter", "retry_jitter", _N, 0, 100),
     Key("RetryAttempts", "retry_attempts", _N, 1),
+    Key("Deidentified", "deidentified", _F),
 )
 """In the order of export; Description, Enabled, Paused and all from MaxAssociations on are this router's own."""
 

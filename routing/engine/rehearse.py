@@ -41,6 +41,8 @@ _LAG = timedelta(seconds=5)
 _MOST_BEHIND = 20
 """Images that a shadow tries of those that came since its last look; the others are passed over."""
 _MOST_ELEMENTS = 300
+_MOST_FINDINGS = 30
+"""Of one output's lint, those that the image was received with left out."""
 _MOST_LINES = 50
 """Of what print() wrote, kept for each image."""
 _NOTHING: Collection = {"entries": [], "libraries": {}}
@@ -221,7 +223,12 @@ def what_happened(item: QueueItem) -> dict[str, Any]:
 def _short(result: dict[str, Any]) -> dict[str, Any]:
     """A dry run without what the differences tell already, and without long logs."""
     outputs = [
-        {"destination": output["destination"], "original": output["original"], "changed": len(output["changes"])}
+        {
+            "destination": output["destination"],
+            "original": output["original"],
+            "changed": len(output["changes"]),
+            "lint": [found for found in output.get("lint", ()) if not found["received"]][:_MOST_FINDINGS],
+        }
         for output in result["outputs"]
     ]
     return {

@@ -48,6 +48,11 @@ class Node(models.Model):
     enabled = models.BooleanField(default=True, help_text="a disabled node's AE title is refused")
     paused = models.BooleanField(default=False, help_text="images are accepted and wait")
 
+    deidentified = models.BooleanField(
+        "de-identified images only",
+        default=False,
+        help_text="dry runs and rehearsals name whatever still tells who the patient is",
+    )
     impersonate = models.BooleanField(default=False, help_text="call with the original sender's AE title")
     transfer_syntax = models.CharField(
         max_length=64, blank=True, help_text="send in this transfer syntax; blank: as received"

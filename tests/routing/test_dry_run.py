@@ -89,6 +89,8 @@ def test_the_json_has_exactly_the_keys_of_the_manual(configuration: Path) -> Non
         entry("route:Add('AI_SERVER', function(ds) ds:Set('PatientID', '1') ds:Remove('StudyDate') end)"),
     )
     result = tried(configuration)
+    lint = [found for output in result["outputs"] for found in output.pop("lint")]
+    assert {tuple(found) for found in lint} == {("severity", "rule", "tag", "keyword", "message", "detail", "received")}
     changed = {"tag": "0010,0010", "keyword": "PatientName", "old": "CompressedSamples^CT1", "new": "ANONYMOUS"}
     assert result == {
         "result": "prepared",
@@ -428,3 +430,22 @@ def test_a_destination_that_no_image_can_have_is_bad_input(configuration: Path, 
 def test_a_source_that_is_no_ae_title_is_bad_input(configuration: Path) -> None:
     scripts(configuration, entry("print(1)"))
     assert "--source" in refused("--config", configuration, "--source", "seventeen letters")
+
+
+def test_a_node_marked_so_is_warned_of_identifiers_and_no_other_is(configuration: Path) -> None:
+    marked = NODES.replace("AeTitle: RESEARCH\n", "AeTitle: RESEARCH\n  Deidentified: true\n")
+    (configuration / "nodes.yml").write_text(marked)
+    scripts(configuration, entry("route:Add('RESEARCH', function(ds) ds:Set('PatientName', 'X') end)"))
+    pacs, research = tried(configuration)["outputs"]
+    assert "identifier" not in {found["rule"] for found in pacs["lint"]}
+    told = {found["keyword"]: found for found in research["lint"] if found["rule"] == "identifier"}
+    assert told["PatientID"]["message"] == "is still what was received"
+    assert not told["PatientID"]["received"]
+    assert "PatientName" not in told
+
+
+def test_the_text_for_people_names_what_the_scripts_made_wrong_and_not_what_was_so(configuration: Path) -> None:
+    scripts(configuration, entry("dataset:Remove('Modality')"))
+    out, _, _ = command("--config", configuration)
+    assert "  error: 0008,0060 Modality is missing, and must be there with a value (type 1)" in out
+    assert "0008,0005" not in out

@@ -106,6 +106,18 @@ class Document:
         recipe = joined(list(self._dataset.parts()))
         return None if self._is_received(recipe) else recipe
 
+    def head(self, recipe: Recipe | None, most: int) -> tuple[bytes, bool]:
+        """The first ``most`` bytes of the data set that a recipe makes (None: as received), and whether that is cut."""
+        taken = bytearray()
+        whole = recipe or Recipe(((self._dataset.start, self._dataset.end),))
+        with memoryview(self._map) as view:
+            for part in whole.slices(view):
+                taken += part[: most - len(taken)]
+                part.release()
+                if len(taken) >= most:
+                    break
+        return bytes(taken), whole.length > len(taken)
+
     def _is_received(self, recipe: Recipe) -> bool:
         at = self._dataset.start
         for part in recipe.parts:

@@ -1,0 +1,110 @@
+"""What still tells who the patient is, in a copy for a node that takes de-identified images only (PS3.15 E.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from scripts_app.core.dataset.dictionary import tag_of, written
+from scripts_app.core.dataset.edits import text_at
+from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.overlay import Dataset
+from scripts_app.core.lint.finding import Element, Finding, Severity, elements_of
+
+_SHORTEST = 4
+"""Parts of the patient's values that are shorter are not looked for in other text: they stand in half of all words."""
+_PATIENT = ("PatientName", "PatientID", "PatientBirthDate", "AccessionNumber", "OtherPatientIDs", "PatientBirthName")
+_TABLE = """
+AccessionNumber AcquisitionComments AcquisitionDate AcquisitionDateTime AcquisitionTime AdditionalPatientHistory
+AdmittingDate AdmittingDiagnosesDescription AdmissionID Allergies BranchOfService
+CommentsOnThePerformedProcedureStep ConsultingPhysicianName ContentCreatorName ContentDate ContentTime
+CountryOfResidence CurrentPatientLocation DerivationDescription DetectorID DeviceSerialNumber DeviceUID EthnicGroup
+FillerOrderNumberImagingServiceRequest FrameComments GantryID ImageComments InstanceCreationDate
+InstanceCreationTime InstanceCreatorUID InstitutionAddress InstitutionName InstitutionalDepartmentName
+InsurancePlanIdentification IssuerOfPatientID LastMenstrualDate MedicalAlerts MedicalRecordLocator MilitaryRank
+NameOfPhysiciansReadingStudy Occupation OperatorsName OtherPatientIDs OtherPatientNames
+PatientAddress PatientAge PatientBirthDate PatientBirthName PatientBirthTime PatientComments PatientID
+PatientInsurancePlanCodeSequence PatientMotherBirthName PatientName PatientReligiousPreference PatientSex
+PatientSexNeutered PatientSize PatientState PatientTelephoneNumbers PatientTransportArrangements PatientWeight
+PerformedProcedureStepDescription PerformedProcedureStepID PerformedProcedureStepStartDate
+PerformedProcedureStepStartTime PerformedStationAETitle PerformedStationName PerformingPhysicianName PersonAddress
+PersonName PersonTelephoneNumbers PhysiciansOfRecord PhysiciansReadingStudyIdentificationSequence PlateID
+PlacerOrderNumberImagingServiceRequest PregnancyStatus ProtocolName ReasonForStudy ReasonForTheRequestedProcedure
+ReferringPhysicianAddress ReferringPhysicianName ReferringPhysicianTelephoneNumbers RegionOfResidence
+RequestAttributesSequence RequestedProcedureComments RequestedProcedureDescription RequestedProcedureID
+RequestingPhysician RequestingService ResponsibleOrganization ResponsiblePerson ScheduledPerformingPhysicianName
+ScheduledProcedureStepDescription ScheduledProcedureStepID SeriesDate SeriesDescription SeriesTime SmokingStatus
+SpecialNeeds StationName StudyComments StudyDate StudyDescription StudyID StudyTime TextString VerifyingObserverName
+VerifyingOrganization
+"""
+_IDENTIFYING = frozenset(_TABLE.split())
+"""Table E.1-1 of PS3.15: those of its attributes with text, dates and numbers that images really have."""
+_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+_STRINGS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT UN UI".split())
+_REPEATING = (0x5000, 0x6000)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the received image tells of its patient."""
+
+    values: tuple[tuple[str, str], ...]
+    """Keyword and a part of its value, in lower case, longest first."""
+    received: frozenset[tuple[str, bytes]]
+    """Keyword and value of every identifying element, wherever it stands."""
+
+
+def known_of(received: Dataset) -> Known:
+    found: list[tuple[str, str]] = []
+    for keyword in _PATIENT:
+        text = _text(received, keyword).casefold()
+        parts = {text, *text.replace("^", " ").replace("=", " ").replace("\\", " ").split()}
+        found += [(keyword, part) for part in parts if len(part) >= _SHORTEST]
+    told = ((each.keyword, each.value()) for each in elements_of(received) if each.keyword in _IDENTIFYING)
+    return Known(tuple(sorted(found, key=lambda each: (-len(each[1]), each))), frozenset(told))
+
+
+def identifier_findings(element: Element, known: Known) -> Iterator[Finding]:
+    """What must not be in a de-identified copy."""
+    if element.tag >> 16 & 1:
+        if element.tag & 0xFFFF >= 0x1000 or element.vr == b"SQ":
+            yield element.found(Severity.ERROR, "identifier", "is private: nobody knows what it tells")
+        return
+    if element.tag >> 16 & 0xFF00 in _REPEATING and element.tag & 0xFFFF in (0x3000, 0x4000):
+        yield element.found(Severity.ERROR, "identifier", "is an overlay or curve, which may hold drawn text")
+        return
+    value = element.value()
+    if not value.strip(b"\0 "):
+        return
+    if (element.keyword, value) in known.received:
+        yield element.found(Severity.ERROR, "identifier", "is still what was received")
+        return
+    if element.vr in _STRINGS:
+        text = value.decode("utf-8", "replace").casefold() + "\0" + value.decode("latin-1").casefold()
+        told = next((keyword for keyword, part in known.values if part in text), None)
+        if told is not None:
+            yield element.found(Severity.ERROR, "identifier", f"still holds (a part of) the received {told}")
+
+
+def whole_findings(received: Dataset, sent: Dataset) -> Iterator[Finding]:
+    """What concerns the copy as a whole."""
+    for keyword in _UIDS:
+        uid = _text(sent, keyword)
+        if uid and uid == _text(received, keyword):
+            yield _found(Severity.ERROR, keyword, "is still the received one, which leads back to the patient")
+    if _text(sent, "PatientIdentityRemoved") != "YES":
+        yield _found(Severity.WARNING, "PatientIdentityRemoved", "does not say YES")
+    if tag_of("PixelData") in sent and _text(sent, "BurnedInAnnotation") != "NO":
+        message = "does not say NO: nobody has looked whether names stand in the pixels"
+        yield _found(Severity.WARNING, "BurnedInAnnotation", message)
+
+
+def _found(severity: Severity, keyword: str, message: str) -> Finding:
+    return Finding(severity, "identifier", written(tag_of(keyword)), keyword, message)
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    try:
+        return (text_at(dataset, tag_of(keyword)) or "").strip(" \0")
+    except DatasetError:
+        return ""

@@ -1,0 +1,60 @@
+"""Elements that an image must have (type 1) and that must at least stand there empty (type 2), PS3.3."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from scripts_app.core.dataset.dictionary import tag_of, written
+from scripts_app.core.dataset.edits import text_at
+from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.overlay import Dataset
+from scripts_app.core.lint.finding import Finding, Severity
+
+_COMPOSITE = "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID Modality"
+"""C.12.1, C.7.2.1, C.7.3.1: every composite instance."""
+_COMPOSITE_2 = (
+    "PatientName PatientID PatientBirthDate PatientSex StudyDate StudyTime ReferringPhysicianName StudyID"
+    " AccessionNumber SeriesNumber"
+)
+_PIXELS = "Rows Columns BitsAllocated BitsStored HighBit PixelRepresentation SamplesPerPixel PhotometricInterpretation"
+"""C.7.6.3: whatever has PixelData."""
+_PLANE = "PixelSpacing ImageOrientationPatient ImagePositionPatient FrameOfReferenceUID"
+"""C.7.6.2, C.7.4.1: slices that stand somewhere in the patient."""
+_BY_CLASS = {
+    "1.2.840.10008.5.1.4.1.1.1": "",
+    "1.2.840.10008.5.1.4.1.1.1.1": "ImageType PresentationIntentType RescaleIntercept RescaleSlope",
+    "1.2.840.10008.5.1.4.1.1.1.2": "ImageType PresentationIntentType RescaleIntercept RescaleSlope",
+    "1.2.840.10008.5.1.4.1.1.2": f"ImageType RescaleIntercept RescaleSlope {_PLANE}",
+    "1.2.840.10008.5.1.4.1.1.4": f"ImageType ScanningSequence SequenceVariant {_PLANE}",
+    "1.2.840.10008.5.1.4.1.1.128": f"ImageType Units CountsSource RescaleSlope {_PLANE}",
+    "1.2.840.10008.5.1.4.1.1.3.1": "NumberOfFrames FrameIncrementPointer",
+    "1.2.840.10008.5.1.4.1.1.104.1": "BurnedInAnnotation MIMETypeOfEncapsulatedDocument",
+}
+"""CR, DX, MG, CT, MR, PET, multi-frame US, PDF: A.2 to A.45."""
+
+
+def required_findings(sent: Dataset) -> Iterator[Finding]:
+    """What is missing now; whether it was received so is the caller's to compare."""
+    wanted = _COMPOSITE.split() + _BY_CLASS.get(_text(sent, "SOPClassUID"), "").split()
+    if tag_of("PixelData") in sent:
+        wanted += _PIXELS.split()
+    for keyword in wanted:
+        tag = tag_of(keyword)
+        if tag not in sent:
+            yield _missing(Severity.ERROR, keyword, "is missing, and must be there with a value (type 1)")
+        elif not sent.length(tag):
+            yield _missing(Severity.ERROR, keyword, "is empty, and must have a value (type 1)")
+    for keyword in _COMPOSITE_2.split():
+        if tag_of(keyword) not in sent:
+            yield _missing(Severity.WARNING, keyword, "is missing, and must be there, if only empty (type 2)")
+
+
+def _missing(severity: Severity, keyword: str, message: str) -> Finding:
+    return Finding(severity, "required", written(tag_of(keyword)), keyword, message)
+
+
+def _text(dataset: Dataset, keyword: str) -> str:
+    try:
+        return (text_at(dataset, tag_of(keyword)) or "").strip(" \0")
+    except DatasetError:
+        return ""

@@ -24,6 +24,7 @@ def connect() -> None:
     """Called once, when all apps are there."""
     outside.ae_titles = ae_titles
     outside.destinations = destinations
+    outside.called_titles = called_titles
     outside.audit, outside.audit_once = audit, audit_once
     outside.queue_sample = queue_sample
     outside.leaving = leaving
@@ -46,6 +47,15 @@ def destinations() -> Sequence[str]:
     from routing.forms import title_book
 
     return sorted(title_book().titles())
+
+
+def called_titles() -> dict[str, str]:
+    from routing.core.ae_title import Meaning
+    from routing.forms import title_book
+
+    book, own = title_book(), settings.CAPACITOR.ae_title
+    meant = {title: book.resolve(title) for title in sorted(book.titles())}
+    return {**{title: found.ae_title for title, found in meant.items() if found.meaning is Meaning.NODE}, own: own}
 
 
 def audit(actor: str, action: str, object: object, **detail: Any) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,8 @@ class Outside:
     """AE titles of the Storage nodes and the router's own: what an entry may be for."""
     destinations: Callable[[], Sequence[str]] = tuple
     """Every AE title that ``route:Add`` takes, aliases too."""
+    called_titles: Callable[[], Mapping[str, str]] = dict
+    """Every AE title that a sender may call, with that of the node it leads to; the router's own leads to itself."""
     audit: Callable[..., object] = lambda actor, action, object, **detail: None
     """Note a deed, in its transaction (routing/audit.py)."""
     audit_once: Callable[..., object] = lambda actor, action, object, **detail: None

@@ -10,6 +10,7 @@ urlpatterns = [
     path("entries/<slug:key>/", entries.script_entry, name="script_entry"),
     path("entries/<slug:key>/up/", entries.script_entry_move, {"direction": "up"}, name="script_entry_up"),
     path("entries/<slug:key>/down/", entries.script_entry_move, {"direction": "down"}, name="script_entry_down"),
+    path("entries/<slug:key>/place/", entries.script_entry_place, name="script_entry_place"),
     path("entries/<slug:key>/toggle/", entries.script_entry_toggle, name="script_entry_toggle"),
     path("entries/<slug:key>/delete/", entries.script_entry_delete, name="script_entry_delete"),
     path("condition/", entries.script_condition, name="script_condition"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,18 +48,6 @@ def title_of(entry: Mapping[str, Any]) -> str:
     """What people call an entry: its description, else its file, else its first line."""
     lines = str(entry.get("script", "")).strip().splitlines()
     return str(entry["description"] or entry.get("library") or (lines[0][:60] if lines else "(empty)"))
-
-
-def users_of(collection: Collection, path: str) -> list[str]:
-    """Entries and files that run the library or name it in an include."""
-    include = re.compile(r"""\binclude\s*\(?\s*(['"])""" + re.escape(path) + r"\1")
-    entries = [
-        title_of(entry)
-        for entry in collection["entries"]
-        if entry.get("library") == path or include.search(entry.get("script", ""))
-    ]
-    files = [name for name, source in collection["libraries"].items() if name != path and include.search(source)]
-    return [*entries, *files]
 
 
 def as_text(entry: Mapping[str, Any]) -> str:

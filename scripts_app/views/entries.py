@@ -5,14 +5,16 @@ from __future__ import annotations
 import secrets
 from typing import Any, Literal
 
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from scripts_app.activation import last_activation, stored_collection
-from scripts_app.core.collection import Collection, as_text, entry_of, title_of, users_of
+from scripts_app.core.collection import Collection, as_text, entry_of, title_of
+from scripts_app.core.library_tree import library_tree
 from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
 from scripts_app.entry_form import EntryForm, Row, posted_rows
+from scripts_app.entry_list import changed_libraries, listed
 from scripts_app.models import LuaEntry
 from scripts_app.outside import outside
 from scripts_app.side_by_side import side_by_side
@@ -27,37 +29,21 @@ def scripts(request: HttpRequest) -> HttpResponse:
     return _list(request)
 
 
-def _list(request: HttpRequest, fragment: bool = False) -> HttpResponse:
-    may_edit = user_of(request).has_perm(EDIT)
-    now = working() if may_edit else None
+def _list(request: HttpRequest, fragment: bool = False, moved: str = "") -> HttpResponse:
+    now = working() if user_of(request).has_perm(EDIT) else None
     content = now.content if now else stored_collection()
-    before = {entry["key"]: entry for entry in now.base["entries"]} if now else {}
-    rows = [
-        {
-            "entry": entry,
-            "title": title_of(entry),
-            "conditions": EntryForm.of_entry(entry).rows,
-            "mark": "" if now is None or before.get(entry["key"]) == entry else _mark(entry["key"] in before),
-        }
-        for entry in content["entries"]
-    ]
-    libraries = [
-        {
-            "path": path,
-            "source": source,
-            "users": users_of(content, path),
-            "mark": ""
-            if now is None or now.base["libraries"].get(path) == source
-            else _mark(path in now.base["libraries"]),
-        }
-        for path, source in sorted(content["libraries"].items())
-    ]
-    context = {"rows": rows, "libraries": libraries, "last": last_activation()}
+    titles = outside.called_titles()
+    called = request.GET.get("called") or request.POST.get("called", "")
+    context = {
+        "rows": list(listed(content, now, titles, called if called in titles else "")),
+        "titles": titles,
+        "called": called if called in titles else "",
+        "tree": library_tree(content),
+        "changed": changed_libraries(now) if now else (),
+        "last": last_activation(),
+        "moved": moved,
+    }
     return draw(request, "_scripts.html" if fragment else "scripts.html", context, now=now)
-
-
-def _mark(was_there: bool) -> str:
-    return "changed" if was_there else "new"
 
 
 @require_http_methods(["GET", "POST"])
@@ -127,12 +113,29 @@ def _save(request: HttpRequest, key: str | None) -> HttpResponse:
 @editors_only
 def script_entry_move(request: HttpRequest, key: str, direction: Literal["up", "down"]) -> HttpResponse:
     def move(content: Collection) -> None:
-        entries = content["entries"]
-        place = entries.index(_found(content, key))
-        entries.insert(max(place + (1 if direction == "down" else -1), 0), entries.pop(place))
+        place = content["entries"].index(_found(content, key))
+        _put(content, key, place + (1 if direction == "down" else -1))
 
     change(actor(request), move)
     return _after(request, key)
+
+
+@require_POST
+@editors_only
+def script_entry_place(request: HttpRequest, key: str) -> HttpResponse:
+    """Move to ``place``, counted from 0 among all entries; one beyond the end means the end."""
+    written = request.POST.get("place", "")
+    if not written.isdecimal() or len(written) > 6:
+        return HttpResponseBadRequest("place: a number from 0")
+    change(actor(request), lambda content: _put(content, key, int(written)))
+    return _after(request, key)
+
+
+def _put(content: Collection, key: str, place: int) -> None:
+    entries = content["entries"]
+    entry = _found(content, key)
+    entries.remove(entry)
+    entries.insert(max(place, 0), entry)
 
 
 @require_POST
@@ -169,7 +172,11 @@ def _found(content: Collection, key: str) -> dict[str, Any]:
 
 
 def _after(request: HttpRequest, key: str) -> HttpResponse:
-    return _list(request, fragment=True) if getattr(request, "htmx", False) else redirect("scripts")
+    if not getattr(request, "htmx", False):
+        return redirect("scripts")
+    entries = working().content["entries"]
+    place = next((place for place, entry in enumerate(entries, start=1) if entry["key"] == key), 0)
+    return _list(request, fragment=True, moved=f"{title_of(entries[place - 1])}: {place} of {len(entries)}")
 
 
 @require_POST

@@ -9,9 +9,11 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
-from scripts_app.core.collection import Collection, users_of
+from scripts_app.core.collection import Collection
 from scripts_app.core.library_path import IllegalPath, checked_path
+from scripts_app.core.library_tree import library_tree, users_by_path
 from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
+from scripts_app.entry_list import changed_libraries
 from scripts_app.models import unix_lines
 from scripts_app.side_by_side import side_by_side
 from scripts_app.views.request import actor, beside_editor, draw, editors_only, in_draft
@@ -51,7 +53,8 @@ def draw_library(
         "path": path,
         "source": source,
         "mark": mark,
-        "users": users_of(now.content, path) if path else [],
+        "tree": library_tree(now.content),
+        "changed": changed_libraries(now),
         **beside_editor(request),
         **more,
     }
@@ -79,8 +82,8 @@ def script_library_delete(request: HttpRequest, path: str) -> HttpResponse:
     content = working().content
     if path not in content["libraries"]:
         raise Http404
-    if users := users_of(content, path):
-        messages.error(request, f"{path} stays: {', '.join(users)} would miss it.")
+    if users := users_by_path(content).get(path):
+        messages.error(request, f"{path} stays: {', '.join(user.title for user in users)} would miss it.")
         return redirect("script_library", path)
     change(actor(request), lambda content: content["libraries"].pop(path, None))
     in_draft(request, f"{path} is removed")

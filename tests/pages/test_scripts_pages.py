@@ -7,7 +7,7 @@ from routing.models import AuditRecord
 from scripts_app import loader
 from scripts_app.activation import stored_collection
 from scripts_app.draft import working
-from scripts_app.models import Activation, LuaEntry, LuaLibrary, ScriptDraft
+from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary, ScriptDraft
 from scripts_app.urls import urlpatterns
 from tests.builders import lua_entry, node
 from tests.pages.people import HTMX, visitor, words
@@ -310,3 +310,61 @@ def test_hostile_text_stays_text_on_every_script_page(author):
         pages = [reverse("scripts"), reverse("script_draft"), reverse("script_versions")]
         for page in [*pages, *([saved.url] if saved.status_code == 302 else [])]:
             assert alive(author.get(page)) == [], page
+
+
+def order(client):
+    return [entry["description"] for entry in working().content["entries"]]
+
+
+def test_an_entry_is_moved_to_any_place(author):
+    for name in "abc":
+        lua_entry("print(1)", description=name)
+    first = str(LuaEntry.objects.first().pk)
+    for place, expected in (("2", "bca"), ("1", "bac"), ("0", "abc"), ("9", "bca")):
+        answer = author.post(reverse("script_entry_place", args=[first]), {"place": place}, headers=HTMX)
+        assert "".join(order(author)) == expected
+        assert f"a: {expected.index('a') + 1} of 3" in words(answer)
+    assert author.post(reverse("script_entry_place", args=[first]), {"place": "-1"}).status_code == 400
+
+
+def test_the_list_tells_which_called_titles_reach_an_entry_and_the_number_that_messages_use(author):
+    node("ARCHIVE", aliases=["OLD_ARCHIVE"])
+    node("GONE", enabled=False)
+    lua_entry("print(1)", description="for all")
+    lua_entry("print(2)", description="switched off", enabled=False)
+    lua_entry("print(3)", description="for the archive", ae_titles=["ARCHIVE"])
+    lua_entry("print(4)", description="for nobody", ae_titles=["GONE"])
+    seen = words(author.get(reverse("scripts")))
+    assert "for ARCHIVE, reached by calling ARCHIVE, DCP_ARCHIVE, OLD_ARCHIVE" in seen
+    assert "No sender reaches it: its nodes are disabled or gone" in seen
+    assert [row.number for row in author.get(reverse("scripts")).context["rows"]] == [1, None, 2, 3]
+    chosen = author.get(reverse("scripts"), {"called": "DCP_PACS"})
+    assert "Not for PACS" in words(chosen)
+    assert [bool(row.out_of_reach) for row in chosen.context["rows"]] == [False, True, True, True]
+    assert [bool(row.out_of_reach) for row in author.get(reverse("scripts"), {"called": "X"}).context["rows"]][
+        2
+    ] is False
+
+
+def test_an_entry_that_no_image_can_meet_says_so(author):
+    entry = lua_entry("print(1)")
+    for value in ("CT", "MR"):
+        EntryCondition.objects.create(entry=entry, tag="Modality", match_expression=value)
+    assert "cannot be CT and MR: no image meets both" in words(author.get(reverse("scripts")))
+
+
+def test_library_files_stand_in_a_tree_with_who_includes_them(author):
+    lua_entry("include('libs/phi.lua')", description="strip")
+    for path, source in {
+        "libs/phi.lua": "x = 1",
+        "libs/deep/more.lua": "include('libs/phi.lua') include('no.lua')",
+    }.items():
+        LuaLibrary.objects.create(path=path, source=source)
+    seen = words(author.get(reverse("scripts")))
+    assert "libs/ deep/ more.lua used by nobody includes no.lua, which is not there" in seen
+    assert "phi.lua used by strip, libs/deep/more.lua" in seen
+    page = author.get(reverse("script_library", args=["libs/phi.lua"])).content.decode()
+    assert reverse("script_library", args=["libs/deep/more.lua"]) in page
+    assert reverse("script_entry", args=[LuaEntry.objects.get().pk]) in page
+    answer = author.post(reverse("script_library_delete", args=["libs/phi.lua"]), follow=True)
+    assert "strip, libs/deep/more.lua would miss it" in words(answer)

@@ -1,5 +1,6 @@
 """The script workshop as an author meets it: in Chromium, with the real server and real dry runs."""
 
+import re
 from pathlib import Path
 from urllib.parse import quote
 
@@ -192,6 +193,31 @@ def test_the_dry_run_follows_what_is_typed_and_set_for_it(visit, ct):
         result.get_by_role("button", name="Download the file for AI").click()
     assert download.value.suggested_filename == "1-AI.dcm"
     assert dataset_of(download.value.path()) == dataset_of(ct)
+
+
+def test_entries_are_put_in_order_with_keys_and_by_dragging(site, visit):
+    site.elsewhere(
+        "from tests.builders import lua_entry\nlua_entry('a()', description='second', ae_titles=['AI'])\n"
+        "lua_entry('b()', description='third')"
+    )
+    opened = visit("script-author", "/scripts/")
+    titles = opened.locator(".entries h2")
+    opened.locator(".grip").first.focus()
+    opened.keyboard.press("End")
+    expect(titles).to_have_text(["second", "third", re.compile("always")])
+    expect(opened.locator(".grip").last).to_be_focused()
+    opened.keyboard.press("ArrowUp")
+    expect(titles).to_have_text(["second", re.compile("always"), "third"])
+    expect(opened.locator("#scripts [role=status]").last).to_have_text("always: 2 of 3")
+    opened.locator(".grip").last.drag_to(opened.locator(".entries > li").first)
+    expect(titles).to_have_text(["third", "second", re.compile("always")])
+    opened.get_by_label("Which entries meet an image whose sender calls").select_option("DCP_PACS")
+    expect(opened).to_have_url(f"{site.url}/scripts/?called=DCP_PACS")
+    expect(opened.locator(".entries > li", has_text="second")).to_contain_text("Not for PACS")
+    site.elsewhere(
+        "from scripts_app.models import ScriptDraft\nScriptDraft.objects.all().delete()\n"
+        "LuaEntry.objects.exclude(description='always').delete()"
+    )
 
 
 def test_an_example_of_the_reference_is_inserted_where_the_cursor_stands(visit):

@@ -15,14 +15,16 @@ from django.utils import timezone
 from routing.application_log import place_of
 from routing.core.identifiers import first_at
 from routing.core.states import QueueState
+from routing.core.study_splits import note as note_study
 from routing.models import PrepareReport, QueueItem, Rehearsal, RehearsedImage
 from routing.rows import insert
 from routing.spool import Spool
 from scripts_app.core.collection import Collection, collection_of
-from scripts_app.core.comparison import Comparison, Effect, compared
+from scripts_app.core.comparison import Comparison, Effect, compared, name_of
+from scripts_app.core.script_content import fingerprint
 from scripts_app.dry_run_process import Unanswered
 from scripts_app.loader import from_version
-from scripts_app.models import ScriptVersion
+from scripts_app.models import Activation, ScriptVersion
 
 log = logging.getLogger("capacitor.rehearse")
 
@@ -96,6 +98,9 @@ class Rehearser:
 
         An image that still waits for its scripts is passed over as well.
         """
+        if self._is_active(rehearsal):
+            self._record(rehearsal, [], rehearsal.position, ended=True)
+            return True
         newest = first_at(timezone.now() - _LAG)
         fresh = QueueItem.objects.filter(pk__gt=rehearsal.position, pk__lt=newest).filter(met_scripts())
         ids = list(fresh.order_by("-pk").values_list("pk", flat=True)[:_MOST_BEHIND])[::-1]
@@ -105,6 +110,11 @@ class Rehearser:
         tried = [self._try(rehearsal, item_id) for item_id in ids]
         self._record(rehearsal, tried, ids[-1], ended=False, passed_over=came - len(ids))
         return True
+
+    def _is_active(self, rehearsal: Rehearsal) -> bool:
+        """Whether what the shadow tries has been activated since; then it has nothing more to tell."""
+        made = Activation.objects.filter(at__gt=rehearsal.created_at).first()
+        return made is not None and fingerprint(_plain(made.content)) == fingerprint(_plain(rehearsal.content))
 
     def _try(self, rehearsal: Rehearsal, item_id: int) -> tuple[int, Effect, dict[str, Any]]:
         item = QueueItem.objects.filter(pk=item_id).first()
@@ -142,7 +152,8 @@ class Rehearser:
         comparison = compared(before, after)
         if comparison.elements:
             comparison = compared(before, after, run(scripts))
-        return comparison, {"before": _short(before), "after": _short(after)}
+        note_study(rehearsal.studies, item.study_instance_uid, after)
+        return comparison, {"before": _short(before), "after": _short(after, comparison.gained)}
 
     def _collection_of(self, version: int | None) -> Collection:
         if version is None:
@@ -178,14 +189,19 @@ class Rehearser:
                     {"rehearsal_id": row.pk, "item_id": item_id, "at": timezone.now(), "effect": effect, "told": told}
                 )
         insert(RehearsedImage, rows)
-        row.position, row.passed_over = position, row.passed_over + passed_over
+        row.position, row.passed_over, row.studies = position, row.passed_over + passed_over, rehearsal.studies
         if ended:
             row.state, row.ended_at = Rehearsal.State.DONE, timezone.now()
-        row.save(update_fields=["counts", "position", "passed_over", "state", "ended_at"])
+        row.save(update_fields=["counts", "position", "passed_over", "studies", "state", "ended_at"])
 
 
 class Untriable(Exception):
     """There is nothing to compare; the text says why."""
+
+
+def _plain(content: Collection) -> Collection:
+    """Without the keys of entries, which an activation gives to new ones."""
+    return {**content, "entries": [{**entry, "key": ""} for entry in content["entries"]]}
 
 
 def met_scripts() -> Q:
@@ -220,13 +236,14 @@ def what_happened(item: QueueItem) -> dict[str, Any]:
     }
 
 
-def _short(result: dict[str, Any]) -> dict[str, Any]:
-    """A dry run without what the differences tell already, and without long logs."""
+def _short(result: dict[str, Any], gained: Sequence[str] = ()) -> dict[str, Any]:
+    """A dry run without what the differences tell already, and without long logs; ``gained``: new destinations."""
     outputs = [
         {
             "destination": output["destination"],
             "original": output["original"],
             "changed": len(output["changes"]),
+            "changes": output["changes"][:_MOST_ELEMENTS] if name_of(output) in gained else [],
             "lint": [found for found in output.get("lint", ()) if not found["received"]][:_MOST_FINDINGS],
         }
         for output in result["outputs"]

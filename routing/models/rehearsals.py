@@ -2,6 +2,7 @@
 
 from django.db import models
 
+from routing.core.study_splits import splits
 from routing.models.queue import QueueItem
 from scripts_app.core.comparison import Effect
 
@@ -34,6 +35,7 @@ class Rehearsal(models.Model):
     owner = models.CharField(max_length=60, blank=True, help_text="worker that is at it")
     until = models.DateTimeField(null=True, help_text="when its turn ends unless renewed")
     counts = models.JSONField(default=dict, help_text="tried images by effect")
+    studies = models.JSONField(default=dict, help_text="what the studies would become, by destination")
     passed_over = models.PositiveBigIntegerField(default=0, help_text="images that a shadow was too slow for")
 
     class Meta:
@@ -54,6 +56,10 @@ class Rehearsal(models.Model):
     @property
     def tried(self) -> int:
         return sum(self.counts.values())
+
+    def splits(self) -> list[tuple[str, int]]:
+        """Destinations where studies would fall apart, and how many."""
+        return splits(self.studies)
 
     def figures(self) -> list[tuple[Effect, int]]:
         """How many images each effect concerns, those that concern none left out."""

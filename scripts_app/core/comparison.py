@@ -89,8 +89,13 @@ def _errors(result: Result) -> int:
     return sum(entry["status"] == "error" for entry in result["entries"])
 
 
+def name_of(output: Mapping[str, Any]) -> str:
+    """Where an output goes; the original and a copy may have the same destination."""
+    return f"{output['destination']}{'' if output['original'] else ' (copy)'}"
+
+
 def _outputs(result: Result) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """The changes by element, by where they go; the original and a copy may have the same destination."""
+    """The changes by element, by where they go."""
     found: dict[str, dict[str, Mapping[str, Any]]] = {}
     for output in result["outputs"]:
         changes: dict[str, Mapping[str, Any]] = {}
@@ -100,7 +105,7 @@ def _outputs(result: Result) -> dict[str, dict[str, Mapping[str, Any]]]:
             while path in changes:
                 path, count = f"{change['tag']} ({count})", count + 1
             changes[path] = change
-        found[f"{output['destination']}{'' if output['original'] else ' (copy)'}"] = changes
+        found[name_of(output)] = changes
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scripts_app.core.dataset.dictionary import tag_of, written
@@ -50,25 +50,26 @@ class Known:
 
     values: tuple[tuple[str, str], ...]
     """Keyword and a part of its value, in lower case, longest first."""
+    whole: frozenset[str]
+    """Those of the parts that are whole values."""
     received: frozenset[tuple[str, bytes]]
     """Keyword and value of every identifying element, wherever it stands."""
 
 
 def known_of(received: Dataset) -> Known:
     found: list[tuple[str, str]] = []
+    whole = frozenset(_text(received, keyword).casefold() for keyword in _PATIENT)
     for keyword in _PATIENT:
         text = _text(received, keyword).casefold()
         parts = {text, *text.replace("^", " ").replace("=", " ").replace("\\", " ").split()}
         found += [(keyword, part) for part in parts if len(part) >= _SHORTEST]
     told = ((each.keyword, each.value()) for each in elements_of(received) if each.keyword in _IDENTIFYING)
-    return Known(tuple(sorted(found, key=lambda each: (-len(each[1]), each))), frozenset(told))
+    return Known(tuple(sorted(found, key=lambda each: (-len(each[1]), each))), whole, frozenset(told))
 
 
 def identifier_findings(element: Element, known: Known) -> Iterator[Finding]:
     """What must not be in a de-identified copy."""
     if element.tag >> 16 & 1:
-        if element.tag & 0xFFFF >= 0x1000 or element.vr == b"SQ":
-            yield element.found(Severity.ERROR, "identifier", "is private: nobody knows what it tells")
         return
     if element.tag >> 16 & 0xFF00 in _REPEATING and element.tag & 0xFFFF in (0x3000, 0x4000):
         yield element.found(Severity.ERROR, "identifier", "is an overlay or curve, which may hold drawn text")
@@ -81,9 +82,25 @@ def identifier_findings(element: Element, known: Known) -> Iterator[Finding]:
         return
     if element.vr in _STRINGS:
         text = value.decode("utf-8", "replace").casefold() + "\0" + value.decode("latin-1").casefold()
-        told = next((keyword for keyword, part in known.values if part in text), None)
-        if told is not None:
-            yield element.found(Severity.ERROR, "identifier", f"still holds (a part of) the received {told}")
+        keyword, part = next((each for each in known.values if each[1] in text), ("", ""))
+        if keyword:
+            # Half a name may be a word like any other; a number is none.
+            severity = Severity.ERROR if part in known.whole else Severity.WARNING
+            yield element.found(severity, "identifier", f"still holds (a part of) the received {keyword}")
+
+
+def private_findings(elements: Iterable[Element]) -> Iterator[Finding]:
+    """One for each group of private elements, wherever it stands: there may be hundreds."""
+    counted: dict[str, int] = {}
+    for element in elements:
+        if element.tag >> 16 & 1 and element.tag & 0xFFFF >= 0x1000:
+            group = element.path[:-4] + "xxxx"
+            counted[group] = counted.get(group, 0) + 1
+    for group, count in counted.items():
+        message = "1 private element: nobody knows what it tells"
+        if count > 1:
+            message = f"{count} private elements: nobody knows what they tell"
+        yield Finding(Severity.ERROR, "identifier", group, "", message)
 
 
 def whole_findings(received: Dataset, sent: Dataset) -> Iterator[Finding]:

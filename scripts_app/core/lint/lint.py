@@ -13,7 +13,7 @@ from scripts_app.core.dataset.journal import Journal
 from scripts_app.core.dataset.overlay import Dataset
 from scripts_app.core.dataset.recipe import Recipe
 from scripts_app.core.lint.finding import Finding, Severity, elements_of
-from scripts_app.core.lint.identifiers import identifier_findings, known_of, whole_findings
+from scripts_app.core.lint.identifiers import identifier_findings, known_of, private_findings, whole_findings
 from scripts_app.core.lint.required import required_findings
 from scripts_app.core.lint.uids import reference_findings, replaced_uids, uid_findings
 from scripts_app.core.lint.values import value_findings
@@ -52,6 +52,7 @@ class Lint:
         replaced = replaced_uids(self._received, sent)
         if deidentified:
             yield from whole_findings(self._received, sent)
+            yield from private_findings(elements_of(sent))
         if not (deidentified or replaced):
             return
         for element in elements_of(sent):

@@ -13,6 +13,7 @@ from routing.core.identifiers import first_at
 from routing.engine.rehearse import MOST_KEPT, Rehearser
 from routing.models import AuditRecord, HistoryEntry, QueueItem, Rehearsal, RehearsedImage, ScopedState
 from routing.rehearsal import Unbegun, begin, begin_shadow, end, newest, received_of
+from scripts_app.activation import activate
 from scripts_app.core.collection import Collection
 from scripts_app.dry_run_process import Unanswered
 from tests.builders import lua_entry, node, queue_item
@@ -228,3 +229,32 @@ def test_an_image_that_has_just_come_in_is_left_to_its_scripts_first(work: Prepa
     Rehearsal.objects.filter(pk=shadow.pk).update(position=0)
     images(work, 2)
     assert rehearsed(work, Asked(SAME), shadow).tried == 0
+
+
+def test_a_shadow_ends_when_what_it_tries_becomes_active(work: Preparation) -> None:
+    entry = {"key": "new", "description": "", "enabled": True, "script": "print(1)", "conditions": []}
+    content = {"entries": [{**entry, "ae_titles": [], "on_error": "skip"}], "libraries": {}}
+    shadow = begin_shadow(content, "anna")
+    rehearsed(work, Asked(SAME), shadow)
+    activate({"entries": [], "libraries": {"a.lua": ""}}, "anna", "another")
+    assert rehearsed(work, Asked(SAME), shadow).state == "running"
+    activate(content, "anna", "as rehearsed")
+    assert rehearsed(work, Asked(SAME), shadow).state == "done"
+
+
+def test_a_study_that_would_fall_apart_is_told_for_the_rehearsal_as_a_whole(work: Preparation) -> None:
+    ids = images(work, 6)
+
+    class NewEachTime(Asked):
+        def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+            self.draft = sent(**{"0020,000D": f"9.{len(self.questions)}"})
+            return super().__call__(question)
+
+    done = rehearsed(work, NewEachTime(SAME), begin(DRAFT, ids, "six", "anna"))
+    assert done.splits() == [("PACS", 1)]
+    assert rehearsed(work, Asked(sent(a="1")), begin(DRAFT, ids, "six", "anna")).splits() == []
+
+
+def test_a_new_destination_is_told_with_all_that_it_would_get(work: Preparation) -> None:
+    done = rehearsed(work, Asked(sent(a="1")), begin(DRAFT, images(work), "one", "anna"))
+    assert [output["changes"][0]["new"] for output in done.images.get().told["after"]["outputs"]] == ["1"]

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import ForeignKey, Model, QuerySet
+from django.db.models import ForeignKey, Model, Prefetch, QuerySet
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited, Kept, WithPatientData
@@ -192,10 +192,22 @@ class ScriptSampleAdmin(WithPatientData, Kept):
     search_fields = ("name",)
     exclude = ("image",)
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[ScriptSample]:
+        return super().get_queryset(request).defer("image")
+
 
 @admin.register(SampleCapture)
 class SampleCaptureAdmin(WithPatientData, Kept):
     list_display = ("name", "source_ae_title", "called_ae_title", "expires_at", "sample", "created_by")
+    search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SampleCapture]:
+        # Not by list_select_related: that would fetch each image.
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(Prefetch("sample", queryset=ScriptSample.objects.defer("image")))
+        )
 
 
 @admin.register(ScriptTest)

@@ -46,7 +46,9 @@ from scripts_app.models import (
     EntryCondition,
     LuaEntry,
     LuaLibrary,
+    SampleCapture,
     ScriptDraft,
+    ScriptSample,
     ScriptTest,
     ScriptVersion,
 )
@@ -127,6 +129,9 @@ def row_in_every_table(n: int) -> None:
         expected={"result": hostile},
         created_by=hostile,
     )
+    kept = {"image": b"DICM", "size": 4, "source_ae_title": "CT_1", "created_by": hostile}
+    sample = ScriptSample.objects.create(name=f"{n} {hostile}", about=hostile, note=hostile, **kept)
+    SampleCapture.objects.create(name=hostile, looked_until=n, expires_at=now, sample=sample, created_by=hostile)
 
 
 def client_of(user: User) -> Client:

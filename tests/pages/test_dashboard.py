@@ -121,6 +121,7 @@ def test_the_newest_items_are_shown_with_their_fate_and_without_patients_for_tho
     assert "SMITH" not in visitor("operator").get("/").content.decode()
 
 
+@pytest.mark.fault(22, "the listener does not come up, or has died")
 @pytest.mark.parametrize(("role", "consequence"), list(WORK.items()))
 def test_a_process_that_died_is_told_with_what_it_means(role, consequence):
     ServiceProcess.objects.filter(role=role).delete()

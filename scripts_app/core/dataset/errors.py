@@ -5,5 +5,9 @@ class NotIndexable(Exception):
     """The header index cannot be trusted with this file; the slow path (slow_path.py) has to do it."""
 
 
+class NestedTooDeep(NotIndexable):
+    """Sequences inside sequences, deeper than any image needs: no path can do it."""
+
+
 class DatasetError(Exception):
     """An author's mistake, or a value that cannot be read: names the tag, the value and what would do."""

@@ -17,7 +17,7 @@ from scripts_app.core.dataset.encoding import (
     UNDEFINED_LENGTH,
     Encoding,
 )
-from scripts_app.core.dataset.errors import NotIndexable
+from scripts_app.core.dataset.errors import NestedTooDeep, NotIndexable
 
 Buffer = bytes | memoryview | mmap
 
@@ -63,7 +63,7 @@ def scan(
     (when ``ordered``) before a smaller tag, are taken for such.
     """
     if depth > DEEPEST:
-        raise NotIndexable(f"sequences are nested deeper than {DEEPEST} levels")
+        raise NestedTooDeep(f"sequences are nested deeper than {DEEPEST} levels")
     found: Index = {} if index is None else index
     try:
         if encoding.explicit:

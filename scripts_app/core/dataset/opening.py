@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from scripts_app.core.dataset.document import Document, NotIndexable
+from scripts_app.core.dataset.document import Document
+from scripts_app.core.dataset.errors import DatasetError, NestedTooDeep, NotIndexable
 from scripts_app.core.dataset.file_meta import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, NotPart10, read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
 from scripts_app.core.dataset.slow_path import normalised, write_part10
@@ -62,6 +63,9 @@ def opened(path: Path, draft: Draft) -> Iterator[Opened]:
         base: Path | None = None
         try:
             document = Document.open(path)
+        except NestedTooDeep as error:
+            # Another toolkit would go down level by level, too, until its stack or its memory ends.
+            raise DatasetError(f"the file cannot be edited: {error}") from None
         except NotIndexable:
             base = stack.enter_context(draft())
             normalised(path, base, limit=_MOST_INFLATED)

@@ -79,9 +79,11 @@ def _inflated(file: BinaryIO, limit: int) -> Iterator[bytes]:
     try:
         while not inflater.eof:
             waiting = inflater.unconsumed_tail or file.read(_CHUNK)
-            if not waiting:
+            # Also without input: of what it has consumed, some output may not have fitted into the last piece.
+            piece = inflater.decompress(waiting, _CHUNK)
+            if not waiting and not piece and not inflater.eof:
                 raise DatasetError("the deflated data set is cut short")
-            yield inflater.decompress(waiting, _CHUNK)
+            yield piece
     except zlib.error as error:
         raise DatasetError(f"the deflated data set cannot be inflated: {error}") from None
 
@@ -122,6 +124,8 @@ def _rewrite(path: Path, target: Path) -> None:
             dataset.save_as(target, enforce_file_format=False)
         except DatasetError:
             raise
+        except RecursionError:
+            raise DatasetError("the file cannot be edited: its sequences are nested too deep") from None
         except Exception as error:
             # Whatever pydicom stumbles over: the file is at fault, and the item has to say so.
             raise DatasetError(f"the file cannot be edited: {type(error).__name__}: {error}") from error

@@ -1,6 +1,8 @@
 """Whatever a stranger sends or does not send: nothing is stored, nothing is left, and others are served."""
 
+import os
 import random
+import resource
 import socket
 import struct
 import threading
@@ -226,3 +228,21 @@ def test_the_process_is_told_when_no_more_associations_can_be_accepted(
         monkeypatch.setattr(scp.scp, "_accept_one", lambda: 1 / 0)
         socket.create_connection(("127.0.0.1", scp.port)).close()
         assert told.wait(PATIENCE)
+
+
+@pytest.mark.fault(21)
+def test_with_1100_files_open_peers_are_served(tmp_path: Path, seen) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard < 1300:
+        pytest.skip(f"only {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 1300), hard))
+    files = [os.dup(0) for _ in range(1100)]
+    try:
+        with running_scp(tmp_path) as scp:
+            assert is_served(scp)
+            wait_until_alone(scp)
+    finally:
+        for file in files:
+            os.close(file)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    seen("with 1,100 files open a store is answered with Success: nothing here waits by select()")

@@ -1,6 +1,8 @@
 """TLS on both sides: whoever is silent or unknown fails alone, in words, and never falls back to plain text."""
 
+import socket
 import ssl
+import warnings
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -84,6 +86,44 @@ def test_silent_and_plain_text_peers_do_not_hold_up_others(tmp_path: Path) -> No
         for peer in silent:
             with peer:
                 assert peer.is_closed()
+
+
+def refused_client(scp_port: int, context: ssl.SSLContext) -> str:
+    """How the handshake of such a client ends."""
+    with socket.create_connection(("127.0.0.1", scp_port), 10) as plain:
+        try:
+            with context.wrap_socket(plain, server_hostname="127.0.0.1") as connection:
+                connection.sendall(b"\x01\0")
+                # With TLS 1.3 a client hears of its refusal only when it reads.
+                return "closed" if not connection.recv(1) else "let in"
+        except OSError as error:
+            return type(error).__name__
+
+
+@pytest.mark.fault(20)
+@pytest.mark.parametrize("who", ["no certificate", "expired", "foreign", "TLS 1.1"])
+def test_a_client_that_may_not_is_refused_with_its_reason_and_the_next_is_served(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, who: str, seen
+) -> None:
+    server, client = certificate(tmp_path / "server"), certificate(tmp_path / "client")
+    expired = certificate(tmp_path / "expired", days=-1)
+    trusted = tmp_path / "trusted.pem"
+    trusted.write_bytes(client[0].read_bytes() + expired[0].read_bytes())
+    own = {"no certificate": None, "expired": expired, "foreign": certificate(tmp_path / "foreign"), "TLS 1.1": client}
+    context = requestor(server[0], own[who])
+    if who == "TLS 1.1":
+        context.set_ciphers("ALL:@SECLEVEL=0")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            context.minimum_version = context.maximum_version = ssl.TLSVersion.TLSv1_1
+    accepting = acceptor(server, trusted)
+    accepting.minimum_version = ssl.TLSVersion.TLSv1_2
+    with running_scp(tmp_path, tls=accepting) as scp:
+        assert refused_client(scp.port, context) != "let in"
+        assert echo(address(scp.port, tls=requestor(server[0], client))).ok
+    told = [r.getMessage() for r in caplog.records if "connection from 127.0.0.1 refused" in r.getMessage()]
+    assert len(told) == 1
+    seen(f"{who}: {told[0].removeprefix('connection from 127.0.0.1 ')}")
 
 
 @pytest.mark.fault(107)

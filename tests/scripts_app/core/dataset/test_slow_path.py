@@ -1,11 +1,15 @@
+import contextlib
+import io
 import warnings
 import zlib
 
 import pydicom
 import pytest
 
+from scripts_app.core.dataset import slow_path
 from scripts_app.core.dataset.document import DatasetError, Document, NotIndexable
 from scripts_app.core.dataset.file_meta import IMPLEMENTATION_CLASS_UID, read_file_meta
+from scripts_app.core.dataset.opening import opened
 from scripts_app.core.dataset.slow_path import normalised, write_part10
 from tests.scripts_app.core.dataset.builders import (
     DEFLATED,
@@ -151,3 +155,25 @@ def test_a_file_can_be_deflated_on_the_way_out(tmp_path):
     assert len(target.read_bytes()) % 2 == 0
     normalised(target, tmp_path / "back.dcm", limit=LIMIT)
     assert edited_bytes(Document.open(tmp_path / "back.dcm")) == edited_bytes(doc)
+
+
+def test_output_that_waits_when_all_input_is_consumed_is_no_cut(monkeypatch):
+    """The last codes may stand for more than what still fits into a piece; one file in a thousand was refused."""
+    monkeypatch.setattr(slow_path, "_CHUNK", 64)
+    for length in range(2000, 6000, 37):
+        packed = io.BytesIO(deflated(b"head of the thing" + bytes(length)))
+        assert sum(map(len, slow_path._inflated(packed, LIMIT))) == length + 17
+
+
+def test_sequences_too_deep_for_any_reader_are_told_as_that(tmp_path):
+    opening = b"\x40\0\x30\xa7SQ\0\0\xff\xff\xff\xff\xfe\xff\0\xe0\xff\xff\xff\xff"
+    closing = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"
+    path = tmp_path / "deep.dcm"
+    path.write_bytes(part10(b"".join(ct_elements()) + opening * 5000 + closing * 5000, syntax=EXPLICIT))
+    with (
+        pytest.raises(DatasetError, match="nested"),
+        opened(path, lambda: contextlib.nullcontext(tmp_path / "normal.dcm")),
+    ):
+        pass
+    with pytest.raises(DatasetError, match="nested too deep"):
+        normalised(path, tmp_path / "normal.dcm", limit=LIMIT)

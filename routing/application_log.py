@@ -15,7 +15,7 @@ import queue
 import re
 import threading
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,39 @@ _MOST_WAITING = 10_000
 
 
 class OneLine(logging.Formatter):
-    """Escapes control characters: neither sender nor script may write lines of their own or steer a terminal."""
+    """
+    Escapes control characters: neither sender nor script may write lines of their own or steer a terminal.
+
+    Of an error it tells where it happened, and its words only where ``words`` is
+    set (level DEBUG): they may quote what a patient's data set says.
+    """
+
+    words = False
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         return super().formatMessage(record).replace("\n", "\\x0a")
 
+    def formatException(self, ei: Any) -> str:
+        if self.words or ei[1] is None:
+            return super().formatException(ei)
+        return "\n".join(_places(ei[1]))
+
     def format(self, record: logging.LogRecord) -> str:
         # Of the line breaks only those of a traceback are left here.
         return escaped(super().format(record))
+
+
+def _places(error: BaseException) -> Iterator[str]:
+    """The traceback of an error and of those that led to it, the first one first."""
+    before = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if before is not None and before is not error:
+        yield from _places(before)
+        yield "which led to:"
+    yield "Traceback (most recent call last):"
+    yield from (line.rstrip("\n") for line in traceback.format_tb(error.__traceback__))
+    # The system's own words quote nobody.
+    words = error.strerror if isinstance(error, OSError) and error.strerror else "its words are withheld below DEBUG"
+    yield f"{type(error).__qualname__} ({words})"
 
 
 def escaped(text: str) -> str:
@@ -119,6 +144,7 @@ def start(process: str, folder: Path, level: str, *, database: bool = True) -> N
     """Set up logging for one process; ``process`` is its role and stands in every line."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     form = OneLine("%(asctime)s %(levelname)-7s " + process + " %(name)s: %(message)s")
+    form.words = level == "DEBUG"
     handlers: list[logging.Handler] = [
         logging.StreamHandler(),
         # Several processes share a file name at the cost of a lost line at its turn; each role has its own.
@@ -130,7 +156,7 @@ def start(process: str, folder: Path, level: str, *, database: bool = True) -> N
         handler.setFormatter(form)
     if database:
         rows = DatabaseHandler(process)
-        rows.setFormatter(logging.Formatter("%(message)s"))
+        rows.setFormatter(OneLine("%(message)s"))
         handlers.append(rows)
     root = logging.getLogger()
     root.handlers[:] = handlers

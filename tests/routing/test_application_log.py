@@ -1,8 +1,9 @@
 """The application log: one event is one line, nobody waits for it, and it tells no patient's name."""
 
 import logging
+import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ def record(message: str, *arguments: Any, **fields: Any) -> logging.LogRecord:
     return logging.LogRecord("capacitor.test", logging.INFO, "here.py", 1, message, arguments, fields.get("exc_info"))
 
 
+@pytest.mark.fault(130, "line feeds, escapes, NUL, C1 controls")
 @pytest.mark.parametrize(
     ("said", "written"),
     [
@@ -55,9 +57,34 @@ def test_a_traceback_keeps_its_lines() -> None:
         raise ValueError("bad\x1b")
     except ValueError as error:
         info = (type(error), error, error.__traceback__)
-    text = OneLine("%(message)s").format(record("broken", exc_info=info))
+    form = OneLine("%(message)s")
+    form.words = True
+    text = form.format(record("broken", exc_info=info))
     assert text.startswith("broken\nTraceback")
     assert text.endswith("ValueError: bad\\x1b")
+
+
+@pytest.mark.fault(126, "errors whose words quote a patient's data set")
+def test_the_words_of_an_error_are_withheld_and_its_place_is_told(seen: Callable[[str], None]) -> None:
+    try:
+        try:
+            raise ValueError("invalid date 'ZZCANARY'")
+        except ValueError as error:
+            raise KeyError("ZZCANARY^PHI") from error
+    except KeyError as error:
+        info = (type(error), error, error.__traceback__)
+    text = OneLine("%(message)s").format(record("broken", exc_info=info))
+    assert "ZZCANARY" not in re.sub(r"raise .*", "", text)
+    assert "ValueError" in text and "which led to:" in text and text.count("test_application_log.py") == 2
+    seen("kind and place of each error in the log, no value")
+
+
+def test_the_systems_own_words_are_told() -> None:
+    try:
+        raise OSError(28, "No space left on device")
+    except OSError as error:
+        info = (type(error), error, error.__traceback__)
+    assert OneLine("%(message)s").format(record("broken", exc_info=info)).endswith("(No space left on device)")
 
 
 def test_escaping_leaves_readable_text_alone() -> None:

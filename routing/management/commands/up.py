@@ -52,7 +52,7 @@ class Command(BaseCommand):
             str(service.web_port),
             "--verbosity",
             "0",
-            "capacitor_web.asgi:application",
+            "capacitor_web.served:application",
         ]
         return [
             *(

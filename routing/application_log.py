@@ -82,6 +82,18 @@ def first_line(error: BaseException) -> str:
     return str(error).partition("\n")[0]
 
 
+class WithoutAddresses(logging.Filter):
+    """Says which page was asked for, without what somebody put into its address."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        request = getattr(record, "request", None)
+        if request is not None and isinstance(record.args, tuple):
+            match = getattr(request, "resolver_match", None)
+            told = f"/{match.route}" if match else "an address that is none"
+            record.args = tuple(told if argument == request.path else argument for argument in record.args)
+        return True
+
+
 class DatabaseHandler(logging.Handler):
     """
     Adds lines to the application log's table, from a thread that sleeps while there are none.
@@ -162,6 +174,10 @@ def start(process: str, folder: Path, level: str, *, database: bool = True) -> N
     root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     logging.getLogger("capacitor").setLevel(level)
+    for name in ("django.request", "django.security.csrf"):
+        logger = logging.getLogger(name)
+        if not any(isinstance(known, WithoutAddresses) for known in logger.filters):
+            logger.addFilter(WithoutAddresses())
     # Their messages quote element values.
     for name in ("pydicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -165,6 +165,7 @@ def test_every_table_is_registered() -> None:
     assert {model.__name__ for model in tables - set(OURS)} == inside_others
 
 
+@pytest.mark.fault(114, "the same in the administration")
 @pytest.mark.parametrize("model", OURS)
 def test_list_search_and_row_answer_and_show_hostile_text_as_text(model: type[models.Model], boss: Client) -> None:
     row_in_every_table(1)
@@ -212,6 +213,7 @@ def test_who_is_not_staff_is_sent_to_log_in() -> None:
     assert client.get(reverse("admin:index")).status_code == 302
 
 
+@pytest.mark.fault(122, "adding, editing and deleting items and their records")
 @pytest.mark.parametrize("model", READ_ONLY)
 def test_what_happened_cannot_be_edited_added_or_removed(model: type[models.Model], boss: Client) -> None:
     row_in_every_table(1)
@@ -350,6 +352,7 @@ def test_a_node_with_a_wrong_value_is_not_saved(boss: Client, field: str, value:
     assert not Node.objects.exists()
 
 
+@pytest.mark.fault(122, "deleting a node that images wait for")
 def test_a_node_that_images_wait_for_cannot_be_removed(boss: Client) -> None:
     busy, free = node("BUSY"), node("FREE")
     queue_item("Failed", node=busy)

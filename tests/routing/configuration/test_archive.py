@@ -84,6 +84,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.fault(117, "names that lead out of the folder")
 @pytest.mark.parametrize(("name", "message"), HOSTILE.items(), ids=range(len(HOSTILE)))
 def test_a_name_that_leads_elsewhere_or_is_of_no_use_is_refused(name: str, message: str, tmp_path: Path) -> None:
     inside = tmp_path / "inside"
@@ -117,6 +118,7 @@ def test_every_reason_is_told_at_once(tmp_path: Path) -> None:
     assert [problem.split(":")[0] for problem in refused(content, tmp_path)] == ["../a.lua", "b.lua", "c.exe"]
 
 
+@pytest.mark.fault(117, "a configuration archive that grows")
 def test_an_archive_that_grows_is_refused_before_it_grows(tmp_path: Path) -> None:
     bomb = zipped(("nodes.yml", "[]"), *[(f"{n}.lua", " " * (MOST_UNPACKED // 4)) for n in range(5)])
     assert len(bomb) < MOST_PACKED

@@ -8,7 +8,9 @@ import select
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
@@ -22,6 +24,8 @@ from routing.spool import Spool
 from tests.images import ROOT, SOP_CLASSES
 
 CT_IMAGE = SOP_CLASSES["CT"]
+INSTANCE = f"{ROOT}.9.1000000000"
+"""As long as those of all images that are sent."""
 _EXPLICIT = "1.2.840.10008.1.2.1"
 
 
@@ -75,8 +79,14 @@ class Sender:
     """
 
     def __init__(self, dataset: bytes, sent: Path) -> None:
-        """``sent``: file that gets a line for each image, with its UID and when its sending began."""
-        self._dataset, self._sent = dataset, sent
+        """
+        ``dataset`` is of the instance INSTANCE; others get its bytes in its place.
+
+        ``sent``: file that gets a line for each image, with its UID and when its sending began.
+        """
+        at = dataset.index(INSTANCE.encode())
+        self._around = memoryview(dataset)[:at], memoryview(dataset)[at + len(INSTANCE) :]
+        self._sent = sent
 
     def __enter__(self) -> Sender:
         orders, self._orders = os.pipe()
@@ -84,15 +94,15 @@ class Sender:
         self._pid = os.fork()
         if not self._pid:
             os.close(self._orders)
-            with os.fdopen(orders) as lines, self._sent.open("w", buffering=1) as sent:
-                first = 0
-                for line in lines:
-                    port, count, rate = line.split()
-                    self._send(int(port), range(first, first + int(count)), float(rate), sent)
-                    first += int(count)
-                    os.write(done, b"!")
-            os._exit(0)
+            try:
+                self._obey(orders, done)
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                # Nothing of the parent's may be ended twice.
+                os._exit(0)
         os.close(orders)
+        os.close(done)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -105,8 +115,11 @@ class Sender:
 
     def ended(self, wait: float) -> bool:
         """Whether all are answered; waits for it at most so many seconds."""
-        ready, _, _ = select.select([self._done], [], [], wait)
-        return bool(ready) and bool(os.read(self._done, 1))
+        if not select.select([self._done], [], [], wait)[0]:
+            return False
+        if not os.read(self._done, 1):
+            raise RuntimeError("the sender has failed")
+        return True
 
     def send(self, port: int, count: int) -> None:
         """Have so many images sent, and wait until all are answered."""
@@ -119,6 +132,15 @@ class Sender:
         lines = (line.split() for line in self._sent.read_text().splitlines())
         return [(name, float(at)) for name, at in lines]
 
+    def _obey(self, orders: int, done: int) -> None:
+        first = 0
+        with os.fdopen(orders) as lines, self._sent.open("w", buffering=1) as sent:
+            for line in lines:
+                port, count, rate = line.split()
+                self._send(int(port), range(first, first + int(count)), float(rate), sent)
+                first += int(count)
+                os.write(done, b"!")
+
     def _send(self, port: int, numbers: range, rate: float, sent: TextIO) -> None:
         context: Context = (CT_IMAGE, (_EXPLICIT,))
         address = NodeAddress(host="127.0.0.1", port=port, called_ae_title="ROUTER", calling_ae_title="BENCH")
@@ -127,12 +149,14 @@ class Sender:
         for position, number in enumerate(numbers):
             if rate:
                 time.sleep(max(0.0, began + position / rate - time.monotonic()))
-            name = f"{ROOT}.9.{number + 1}"
+            name = f"{INSTANCE[:-9]}{number + 1:09d}"
             sent.write(f"{name} {time.time()}\n")
-            answer = association.send(OutgoingInstance(number, CT_IMAGE, name, _EXPLICIT, self._open))
+            answer = association.send(OutgoingInstance(number, CT_IMAGE, name, _EXPLICIT, partial(self._open, name)))
             assert answer.status == 0, answer
         association.release()
 
     @contextlib.contextmanager
-    def _open(self) -> Iterator[list[memoryview]]:
-        yield [memoryview(self._dataset)]
+    def _open(self, name: str) -> Iterator[list[memoryview]]:
+        # The router refuses a data set that says another instance than the command.
+        head, tail = self._around
+        yield [head, memoryview(name.encode()), tail]

@@ -41,6 +41,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=64, help="images that a turn finds")
     parser.add_argument("--kilobytes", type=int, default=512, help="of pixels in each image")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--beside", type=int, default=0, help="items that are in the queue already")
     parser.add_argument("--calls", action="store_true", help="count function calls instead of time")
     parser.add_argument("--profile", choices=STAGES, help="show where this stage's time goes")
     options = parser.parse_args()
@@ -59,6 +60,8 @@ def main() -> None:
 
             django.setup()
             call_command("migrate", verbosity=0)
+            if options.beside:
+                _long_queue(Path(folder), options.beside)
             _Bench(Path(folder), port, sender, options).run()
 
 
@@ -154,6 +157,16 @@ class _Bench:
         return (time.process_time() - before) * 1000
 
 
+def _long_queue(folder: Path, items: int) -> None:
+    """A queue of this length in which nothing is due: what waits, waits for nodes that are paused."""
+    from routing.models import Node, QueueItem
+    from tests.pages import million
+
+    million.make(folder / "capacitor.sqlite3", items)
+    Node.objects.update(paused=True)
+    QueueItem.objects.filter(state="New").update(state="Delivered")
+
+
 def dataset(size: int) -> bytes:
     """A CT image with a header as full as scanners write it, and about so many bytes of pixels."""
     texts = (
@@ -166,7 +179,7 @@ def dataset(size: int) -> bytes:
     values |= dict.fromkeys(("SliceThickness", "KVP", "PatientWeight", "PatientSize", "TableHeight"), "1.5")
     out = DicomBytesIO()
     out.is_little_endian, out.is_implicit_VR = True, False
-    write_dataset(out, image(rows=max(1, size // 1024), columns=512, **values))
+    write_dataset(out, image(rows=max(1, size // 1024), columns=512, SOPInstanceUID=peers.INSTANCE, **values))
     return out.getvalue()
 
 

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from routing.core.states import QueueState
+from routing.counts import ShortLived
 from routing.models import Node, QueueItem
 from routing.operator_actions import last_undoable
 from routing.queue_filter import CAP, STUCK, WINDOW, QueueFilter
@@ -50,6 +51,10 @@ def queue(request: HttpRequest) -> HttpResponse:
     return draw_queue(cast(HtmxHttpRequest, request))
 
 
+everything = ShortLived(lambda: QueueFilter({}, sight=Sight(True)).counts())
+"""The numbers on the tabs without a filter, counted once for everybody who looks."""
+
+
 def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
     """The list that the address asks for."""
     sight = Sight.of(visitor.user)
@@ -61,7 +66,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
         page, beyond = _still(chosen, shown, visitor, bounded)
     else:
         page, beyond = _page(chosen, order, visitor, bounded), Beyond()
-    counts = chosen.counts()
+    counts = chosen.counts() if chosen.narrows else everything()
     state = chosen.value("state")
     operates = visitor.user.has_perm(OPERATE)
     return draw(

@@ -1,6 +1,7 @@
 """What open pages cost: ``python -m tests.pages.load / 10 200`` opens a page in so many browsers while images flow."""
 
 import base64
+import html
 import http.client
 import os
 import re
@@ -57,10 +58,14 @@ class Browser(threading.Thread):
 
     def __init__(self, site: Site, page: str, until: float) -> None:
         super().__init__(daemon=True)
-        self.page, self.until = page, until
+        self.until = until
         self.host = urlsplit(site.url).netloc
         self.times: list[float] = []
         self.cookie = self._log_in()
+        # What the page itself asks for after a tick, with the rows that it shows.
+        whole = self._request("GET", page, Cookie=self.cookie).read().decode()
+        asked = re.search(r'hx-get="([^"]+)" hx-trigger="queue-changed', whole)
+        self.page = html.unescape(asked[1]) if asked else page
 
     def _request(self, method: str, path: str, body: str = "", **headers: str) -> http.client.HTTPResponse:
         connection = http.client.HTTPConnection(self.host, timeout=30)

@@ -25,6 +25,7 @@ def told(client, url=f"/studies/{STUDY}/"):
     return words(client.get(url))
 
 
+@pytest.mark.fault(106)
 def test_a_study_says_whether_everything_arrived_and_adds_up():
     study_of(["Delivered"] * 4 + ["Dropped", "New", "Prepared", "Rejected", "Expired"])
     study_of(["Delivered"] * 2 + ["Failed"], destination_ae_title="AI")
@@ -153,6 +154,7 @@ def act(action, client=None, url=ACT, **form):
     return (client or visitor("operator")).post(url, form)
 
 
+@pytest.mark.fault(106)
 def test_an_operator_retries_what_is_stuck_in_a_study_and_nothing_else():
     pacs = node()
     stuck = study_of(["Failed", "Rejected", "Expired"], node=pacs, prepared_at=timezone.now())

@@ -47,6 +47,12 @@ def places(outputs: Iterable[Mapping[str, Any]]) -> str:
 
 
 @register.filter
+def wrong_ones(entries: Iterable[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The entries that went wrong, with their numbers."""
+    return [(number, entry) for number, entry in enumerate(entries, start=1) if entry["status"] == "error"]
+
+
+@register.filter
 def at_moment(written: str) -> Any:
     """A moment that was kept as text."""
     return parse_datetime(written)

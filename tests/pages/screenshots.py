@@ -26,6 +26,10 @@ PAGES = {
     "script": "/scripts/entries/1/",
     "script-draft": "/scripts/draft/",
     "script-versions": "/scripts/versions/",
+    "script-version": "/scripts/versions/3/",
+    "rehearsals": "/scripts/rehearsals/",
+    "rehearsal": "/scripts/rehearsals/1/",
+    "rehearsed": "/scripts/rehearsals/1/item/200/",
     "log": "/logs/",
     "audit": "/logs/audit/",
 }
@@ -42,7 +46,8 @@ def take(folder: Path) -> None:
         # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
         alive = "timezone.now() + timedelta(minutes=5)"
         site.elsewhere(
-            "from tests.pages.stored_image import *\ngive_file(busy_router())\n"
+            "from tests.pages.stored_image import *\nfrom tests.pages.rehearsed import *\n"
+            "give_file(busy_router())\nrehearsed()\n"
             f"ServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})"
         )
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])

@@ -8,6 +8,7 @@ import pytest
 from routing.models import QueueItem
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor
+from tests.pages.rehearsed import rehearsed
 
 pytestmark = pytest.mark.django_db
 PAGES = [
@@ -27,6 +28,14 @@ PAGES = [
     "/scripts/",
     "/logs/",
     "/logs/audit/",
+]
+WORKSHOP = [
+    "/scripts/draft/",
+    "/scripts/versions/",
+    "/scripts/versions/2/",
+    "/scripts/rehearsals/",
+    "/scripts/rehearsals/1/",
+    "/scripts/rehearsals/1/item/200/",
 ]
 MARKUP = "<img src=x onerror=alert(1)>"
 ATTRIBUTE = '" onmouseover="alert(1)" x=\''
@@ -67,6 +76,20 @@ def test_a_hostile_value_stays_text_on_every_page(text, phi):
         assert alive(answer) == [], place
         if phi and place != "/nodes/1/":
             assert re.search("&lt;|&quot;", answer.content.decode()), place
+
+
+@pytest.mark.fault(114, "the same on the pages of versions and rehearsals")
+@pytest.mark.parametrize("text", [MARKUP, ATTRIBUTE, SCRIPT], ids=["markup", "attribute", "script"])
+@pytest.mark.parametrize("phi", [True, False], ids=["seen", "masked"])
+def test_a_hostile_value_stays_text_in_the_workshop(text, phi):
+    busy_router(text)
+    rehearsed(text)
+    client = visitor("script author", phi=phi)
+    for place in WORKSHOP:
+        answer = client.get(place)
+        assert answer.status_code == 200, place
+        assert alive(answer) == [], place
+    assert re.search("&lt;|&quot;", client.get(WORKSHOP[-1]).content.decode()) or not phi
 
 
 @pytest.mark.fault(114, "the same in the search boxes")

@@ -62,7 +62,8 @@ def put_edited(content: Collection, request: HttpRequest) -> str:
 def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, Any]:
     try:
         sample, question = question_of(request, content)
-        outside.audit_once(actor(request), "dry run", sample.name)
+        # The name of an upload may be a patient's.
+        outside.audit_once(actor(request), "dry run", "an upload" if sample.kind == "upload" else sample.name)
         with file_of(sample) as file:
             # A person waits for the newest result alone; the session tells persons at two places apart.
             answer = ask({**question, "file": str(file)}, request.session.session_key or "")

@@ -218,3 +218,33 @@ def test_times_are_in_the_browsers_zone_with_the_zone_on_hover(site, chromium):
     hour = int(shown.get_attribute("datetime")[11:13])
     assert shown.inner_text()[11:13] == f"{(hour + 9) % 24:02}"
     context.close()
+
+
+STORED = """async () => [
+    Object.values(localStorage).join() + Object.values(sessionStorage).join(),
+    (await indexedDB.databases()).length,
+    JSON.stringify(history.state),
+]"""
+
+
+@pytest.mark.fault(125, "an item page, a log-out, the back button; what the browser keeps")
+def test_after_the_log_out_nothing_of_a_patient_is_left_in_the_browser(visit, seen):
+    patient = "MUSTERMANN"
+    page = visit("administrator", "/queue/200/")
+    expect(page.locator("main")).to_contain_text(patient)
+    page.get_by_role("navigation").get_by_role("link", name="Queue").click()
+    expect(page.locator("main")).to_contain_text(patient)
+    page.go_back()
+    expect(page.locator("main")).to_contain_text(patient)
+    stored, databases, state = page.evaluate(STORED)
+    assert patient not in stored + state and databases == 0
+    page.locator("details.menu summary").click()
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_url(re.compile("/login/"))
+    for _ in range(2):
+        page.go_back()
+        expect(page.get_by_label("Username")).to_be_visible()
+        assert patient not in page.content()
+    stored, databases, _ = page.evaluate(STORED)
+    assert patient not in stored and databases == 0
+    seen("no value in local, session or indexed storage; back leads to the log-in")

@@ -1,0 +1,47 @@
+"""Two people, or one impatient one, press at the same moment: one effect, and the other is told."""
+
+import pytest
+from django.utils import timezone
+
+from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
+from tests.builders import node, queue_item
+from tests.pages.people import HTMX, visitor, words
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.mark.fault(120, "the same button pressed twice, and by two people")
+@pytest.mark.parametrize(
+    ("state", "button", "becomes"),
+    [("Prepared", "fail", "Failed"), ("Prepared", "reject", "Rejected"), ("Rejected", "send-again", "Prepared")],
+)
+def test_the_second_press_changes_nothing_and_says_so(state, button, becomes, seen):
+    item = queue_item(state, prepared_at=timezone.now())
+    one, other = visitor("operator"), visitor("script author")
+    first = one.post(f"/queue/{item.pk}/{button}/", headers=HTMX)
+    second = other.post(f"/queue/{item.pk}/{button}/", headers=HTMX)
+    third = one.post(f"/queue/{item.pk}/{button}/", headers=HTMX)
+    assert first.status_code == second.status_code == third.status_code == 200
+    assert QueueItem.objects.get().state == becomes
+    assert HistoryEntry.objects.filter(item=item).count() == 1
+    assert list(AuditRecord.objects.filter(action=button).values_list("actor", flat=True)) == ["the operator"]
+    assert words(first) != words(second)
+    seen("one move, one record; the second press is told that nothing was changed")
+
+
+@pytest.mark.fault(120, "one fails what the other sends again")
+def test_opposite_wishes_are_both_in_the_history_in_their_order():
+    item = queue_item("Rejected", prepared_at=timezone.now())
+    visitor("operator").post(f"/queue/{item.pk}/send-again/")
+    visitor("script author").post(f"/queue/{item.pk}/fail/")
+    moves = HistoryEntry.objects.filter(item=item).order_by("id").values_list("from_state", "to_state", "actor")
+    assert list(moves) == [("Rejected", "Prepared", "the operator"), ("Prepared", "Failed", "the script author")]
+
+
+@pytest.mark.fault(120, "two people pause a node")
+def test_a_node_that_is_paused_twice_is_noted_once():
+    pacs = node("PACS")
+    for role in ("operator", "script author"):
+        visitor(role).post(f"/nodes/{pacs.pk}/pause/")
+    assert Node.objects.get().paused
+    assert AuditRecord.objects.filter(action="pause node").count() == 1

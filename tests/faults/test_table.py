@@ -6,7 +6,7 @@ from typing import Any
 from tests.faults.cases import CASES, DOES_NOT_APPLY
 from tests.faults.table import PAGE, ROOT, Result, page, read, results_of
 
-NOT_TRIED_YET = set(range(1, 131))
+NOT_TRIED_YET = {*range(46, 97), *range(109, 131)}
 
 
 def marked() -> set[Any]:

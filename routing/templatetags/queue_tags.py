@@ -151,7 +151,8 @@ def about(sight: Sight, item: QueueItem, text: str) -> str:
 def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
     """The detail of an audit record in words: (name, what it was and became); values as this person may see them."""
     told = []
-    for name, value in detail.items():
+    # The verdict comes first; PostgreSQL keeps no order of its own.
+    for name, value in sorted(detail.items(), key=lambda pair: pair[0] != "verdict"):
         if name in ("changes", "routes") and isinstance(value, list) and all(isinstance(part, dict) for part in value):
             told += [(f"entry {part.get('entry')}", _deed(part, sight)) for part in value]
         elif isinstance(value, list) and len(value) == 2:

@@ -16,10 +16,23 @@ FILES = [
     AREA / "test_rows.py",
     AREA / "test_record.py",
     AREA / "test_claims.py",
+    AREA / "test_replay.py",
+    AREA / "test_operator_actions.py",
     *(
         AREA / "engine" / f"test_{name}.py"
-        for name in ("adopt", "directory", "facts", "housekeeping", "prepare", "process", "receive", "retention")
+        for name in (
+            "adopt",
+            "directory",
+            "facts",
+            "housekeeping",
+            "prepare",
+            "process",
+            "receive",
+            "retention",
+            "traffic",
+        )
     ),
+    *(ROOT / "tests" / "pages" / f"test_{name}.py" for name in ("dashboard", "queue_bulk", "studies", "traffic")),
     AREA / "engine" / "test_state_book.py",
     AREA / "test_audit_chain.py",
 ]

@@ -213,8 +213,9 @@ class Batch:
                     for output in outcome.outputs
                 ],
                 "milliseconds": milliseconds,
+                # PostgreSQL takes no truth for a number.
                 "errors": max(
-                    sum(entry.status == "error" for entry in outcome.entries), outcome.verdict is Verdict.FAILED
+                    sum(entry.status == "error" for entry in outcome.entries), int(outcome.verdict is Verdict.FAILED)
                 ),
             }
         )

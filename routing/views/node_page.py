@@ -23,6 +23,7 @@ from routing.views.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 
 MOST_CHANGES = 30
+MOST_OUTAGES = 10
 
 
 @require_GET
@@ -39,6 +40,7 @@ def node_page(request: HttpRequest, node_id: int) -> HttpResponse:
         "titles": sorted(titles, key=lambda title: (title != node.ae_title, title)),
         "accepted": accepted(found.status) if found else (),
         "syntaxes": COMMON_SYNTAXES.values(),
+        "outages": node.outages.all()[:MOST_OUTAGES],
         "changes": (),
     }
     if visitor.user.has_perm("routing.view_auditrecord"):

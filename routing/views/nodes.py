@@ -82,10 +82,41 @@ def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> Http
             audit(request.user.get_username(), "pause node" if paused else "resume node", node)
             if not paused:
                 end_back_off([node_id], timezone.now())
-    messages.success(
-        request,
-        f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again.",
+    told = (
+        f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again."
     )
+    return _changed(request, node_id, told)
+
+
+@require_POST
+@permission_required("routing.change_node", raise_exception=True)
+def node_enable(request: HttpRequest, node_id: int) -> HttpResponse:
+    return _set_enabled(cast(HtmxHttpRequest, request), node_id, enabled=True)
+
+
+@require_POST
+@permission_required("routing.change_node", raise_exception=True)
+def node_disable(request: HttpRequest, node_id: int) -> HttpResponse:
+    return _set_enabled(cast(HtmxHttpRequest, request), node_id, enabled=False)
+
+
+def _set_enabled(request: HtmxHttpRequest, node_id: int, *, enabled: bool) -> HttpResponse:
+    node = get_object_or_404(Node, pk=node_id)
+    with transaction.atomic():
+        # As by save(), the listeners notice by the moment of the change.
+        now = timezone.now()
+        changed = Node.objects.filter(pk=node_id, enabled=not enabled).update(enabled=enabled, updated_at=now)
+        if changed:
+            audit(request.user.get_username(), "enable node" if enabled else "disable node", node)
+    told = f"{node.ae_title} is enabled." if enabled else f"{node.ae_title} is disabled: calls for it are refused."
+    return _changed(request, node_id, told)
+
+
+def _changed(request: HtmxHttpRequest, node_id: int, told: str) -> HttpResponse:
+    """Back to where the button was: the page of the node, or the list."""
+    messages.success(request, told)
+    if request.POST.get("page") == "node":
+        return redirect("node", node_id)
     return draw_nodes(request) if request.htmx else redirect("nodes")
 
 

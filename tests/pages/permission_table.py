@@ -37,6 +37,7 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("sender_create", "sender_edit"), (OPERATOR, OPERATOR)),
     **dict.fromkeys(("sender_delete", "sender_allow"), (NEVER, OPERATOR)),
     **dict.fromkeys(("node_create", "node_edit", "node_delete"), (ADMINISTRATOR, ADMINISTRATOR)),
+    **dict.fromkeys(("node_enable", "node_disable"), (NEVER, ADMINISTRATOR)),
     **dict.fromkeys(("scripts", "script_versions", "script_version", "script_version_of"), (VIEWER, NEVER)),
     **dict.fromkeys(("script_entry_new", "script_entry", "script_library_new", "script_library"), (AUTHOR, AUTHOR)),
     **dict.fromkeys(("script_draft", "script_names", "script_tests"), (AUTHOR, NEVER)),

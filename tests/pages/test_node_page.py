@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from routing.audit import audit
-from routing.models import AuditRecord, Node, NodeStatus, QueueItem
+from routing.models import AuditRecord, Node, NodeOutage, NodeStatus, QueueItem
 from tests.builders import node, queue_item
 from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor, words
@@ -33,7 +33,7 @@ def test_a_viewer_reads_how_the_node_is_doing_and_what_leads_there_and_has_no_bu
     assert re.search(r"State failing next try in 4 min, after 6 failures in a row", told)
     assert "Led here by RESEARCH DCP_RESEARCH" in told
     assert "no connection to RESEARCH at 192.0.2.30" in told
-    assert answer.content.decode().count("<form method") == 1
+    assert answer.content.decode().count('<form method="post"') == 1
 
 
 def test_the_fragment_is_part_of_the_page_and_an_unknown_node_is_not_there():
@@ -205,3 +205,44 @@ def test_claims_of_two_nodes_to_one_title_are_told_on_the_list_and_refused_in_th
     retry = {"retry_initial": 1, "retry_limit": 1, "retry_jitter": 1}
     answer = visitor("administrator").post("/nodes/new/", fields | retry)
     assert "DCP_LATE, which would mean this node, already leads to DCP_LATE" in words(answer)
+
+
+def test_a_node_is_paused_and_resumed_on_its_own_page():
+    pacs = node("PACS")
+    client = visitor("operator")
+    answer = client.post(f"/nodes/{pacs.pk}/pause/", {"page": "node"})
+    assert answer["Location"] == f"/nodes/{pacs.pk}/status/"
+    page = client.get(f"/nodes/{pacs.pk}/status/")
+    assert "PACS is paused: images are accepted and wait." in words(page)
+    assert f'action="/nodes/{pacs.pk}/resume/"' in page.content.decode()
+    assert f"/nodes/{pacs.pk}/pause/" not in visitor("viewer").get(f"/nodes/{pacs.pk}/status/").content.decode()
+
+
+def test_an_administrator_disables_and_enables_a_node_and_both_are_audited():
+    pacs = node("PACS")
+    before = pacs.updated_at
+    client = visitor("administrator")
+    assert client.post(f"/nodes/{pacs.pk}/disable/").headers["Location"] == "/nodes/"
+    client.post(f"/nodes/{pacs.pk}/disable/")
+    pacs.refresh_from_db()
+    assert not pacs.enabled
+    assert pacs.updated_at > before
+    assert "calls are refused while it is disabled" in words(client.get(f"/nodes/{pacs.pk}/status/"))
+    client.post(f"/nodes/{pacs.pk}/enable/", {"page": "node"})
+    assert Node.objects.get().enabled
+    assert list(AuditRecord.objects.order_by("pk").values_list("action", flat=True)) == ["disable node", "enable node"]
+    assert visitor("operator").post(f"/nodes/{pacs.pk}/disable/").status_code == 403
+
+
+def test_the_times_in_which_a_node_took_nothing_are_listed_with_how_they_began():
+    pacs, other = node("PACS"), node("OTHER")
+    began = timezone.now() - timedelta(hours=3)
+    ended = began + timedelta(minutes=4)
+    NodeOutage.objects.create(node=pacs, ae_title="PACS", began_at=began, ended_at=ended, error="connection refused")
+    NodeOutage.objects.create(node=pacs, ae_title="PACS", began_at=timezone.now(), error="<b>timeout</b>")
+    NodeOutage.objects.create(node=other, ae_title="OTHER", began_at=began, error="not ours")
+    page = visitor().get(f"/nodes/{pacs.pk}/status/")
+    assert "connection refused" in words(page)
+    assert "still <b>timeout</b>" in words(page)
+    assert "<b>timeout</b>" not in page.content.decode()
+    assert "not ours" not in words(page)

@@ -219,6 +219,8 @@ def test_the_log_tells_who_was_settled(caplog: pytest.LogCaptureFixture) -> None
     assert f"process {DEAD} had ended: 0 items it had sent are recorded, 1 given back" in caplog.text
 
 
+# The loop closes connections, and PostgreSQL ends a transaction with its connection.
+@pytest.mark.django_db(transaction=True)
 def test_work_goes_on_while_there_is_any_then_waits_and_ends_when_told() -> None:
     happened: list[str] = []
     answers = [True, False, False]
@@ -240,6 +242,7 @@ def test_work_goes_on_while_there_is_any_then_waits_and_ends_when_told() -> None
     assert happened == ["turn", "turn", "wait", "turn", "wait"]
 
 
+@pytest.mark.django_db(transaction=True)
 def test_work_settles_a_casualty_once_and_outlives_a_database_that_is_away(monkeypatch: Any, caplog: Any) -> None:
     guilty = queue_item("New")
     monkeypatch.setattr(processes, "IDLE", 0)

@@ -1,0 +1,52 @@
+"""File systems for one test: small, with few inodes, read-only, taken away; where this machine lets a test mount."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+def mount(*arguments: str | Path) -> None:
+    """mount(8); skips the test where that is not allowed."""
+    if os.geteuid():
+        pytest.skip("only root may mount")
+    done = subprocess.run(["mount", *map(str, arguments)], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"this machine lets no test mount: {done.stderr.strip()}")
+
+
+def unmount(folder: Path) -> None:
+    """At once, also while it is in use; nothing happens when it is not mounted."""
+    subprocess.run(["umount", "--lazy", str(folder)], capture_output=True)
+
+
+@contextlib.contextmanager
+def memory(folder: Path, options: str) -> Iterator[Path]:
+    """A tmpfs at a folder, with options such as ``size=64m``."""
+    folder.mkdir(parents=True, exist_ok=True)
+    mount("-t", "tmpfs", "-o", f"{options},mode=0700", "none", folder)
+    try:
+        yield folder
+    finally:
+        unmount(folder)
+
+
+def fill(path: Path, leave: int = 0) -> int:
+    """Write a file until only so many bytes are left, or nothing at all; its size."""
+    piece = b"\0" * 65536
+    with path.open("ab", buffering=0) as file:
+        while True:
+            system = os.statvfs(path.parent)
+            free = system.f_bavail * system.f_frsize
+            if free <= leave:
+                break
+            try:
+                file.write(piece[: max(1, min(len(piece), free - leave))])
+            except OSError:
+                break
+        return file.tell()

@@ -1,0 +1,146 @@
+"""A stop under load, a start with a long queue, several of each process, and a migration there and back."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from routing.core.identifiers import Identifiers
+from routing.spool import Spool
+from tests.acceptance.router import Router, accepts, until
+from tests.builders import ct_image, received
+from tests.faults.load import all_arrived, configure, node, samples, sending
+
+pytestmark = pytest.mark.integration
+
+Effort = Callable[[int, int], int]
+Seen = Callable[[str], None]
+
+
+@pytest.mark.fault(81, "while a modality sends without a pause; then a new start")
+def test_a_stop_under_load_ends_in_good_order_and_loses_nothing(
+    make_router: Any, tmp_path: Path, effort: Effort, seen: Seen
+) -> None:
+    images, stops = samples(tmp_path / "images", effort(150, 2000)), effort(2, 20)
+    router = make_router()
+    with node() as receiver:
+        configure(router, receiver)
+        router.start()
+        with sending(router, images) as modality:
+            for turn in range(stops):
+                modality.wait_for((turn + 1) * len(images) // (stops + 1))
+                assert router.stop() == 0
+                parts = list((router.data / "spool").rglob("*.part"))
+                assert not parts, "what was not acknowledged leaves nothing"
+                assert not router.rows("SELECT id FROM routing_queueitem WHERE lease_owner <> ''")
+                router.start()
+        twice = all_arrived(router, receiver, modality.acknowledged)
+    seen(f"{stops} stops, each with exit code 0: {len(images)} acknowledged, 0 lost, {twice} arrived twice")
+
+
+@pytest.mark.fault(82, "each with a file of its own")
+def test_a_start_with_a_long_queue_receives_at_once_and_delivers_in_order(
+    make_router: Any, tmp_path: Path, effort: Effort, seen: Seen
+) -> None:
+    count = effort(1500, 100_000)
+    router: Router = make_router()
+    with node() as receiver:
+        configure(router, receiver, "MaxAssociations: 1")
+        spool, new_id = Spool(router.data / "spool", "none"), Identifiers(tag=5)
+        for number in range(1, count + 1):
+            uid = f"1.2.3.4.{number}"
+            received(spool, ct_image(SOPInstanceUID=uid), identifier=new_id(), sop_instance_uid=uid)
+        adopt = "from routing.engine.process import open_spool; from routing.engine.directory import Directory;"
+        adopt += "from routing.engine.adopt import adopt; print(adopt(open_spool(), Directory('A', ''), since=None))"
+        router.manage("shell", "-c", adopt)
+        assert router.states() == {"New": count}
+        router.start()
+        assert accepts(router.dicom_port)
+        waiting = router.waiting()
+        more = samples(tmp_path / "images", 5)
+        with sending(router, more) as modality:
+            pass
+        taken_while_waiting = router.waiting() > 0
+        until(lambda: not router.waiting(), 3600, "the queue is empty")
+        order = [int(uid.rsplit(".", 1)[1]) for uid, _ in receiver.received if uid.startswith("1.2.3.4.")]
+        assert order == sorted(order) and len(order) == count
+        assert {uid for uid, _ in receiver.received} >= set(modality.acknowledged)
+    when = "acknowledged meanwhile" if taken_while_waiting else "acknowledged"
+    seen(f"listening while {waiting} of {count} items wait; new images {when}; all delivered in their order")
+
+
+@pytest.mark.fault(96, "listeners share the port; two workers prepare and deliver")
+def test_two_of_each_process_do_each_image_once(make_router: Any, tmp_path: Path, effort: Effort, seen: Seen) -> None:
+    images = samples(tmp_path / "images", effort(150, 3000))
+    router = make_router(CAPACITOR_LISTENERS="2", CAPACITOR_WORKERS="2")
+    with node() as receiver:
+        configure(router, receiver)
+        router.start()
+        half = len(images) // 2
+        with sending(router, images[:half]) as first, sending(router, images[half:]) as second:
+            pass
+        twice = all_arrived(router, receiver, first.acknowledged + second.acknowledged)
+        assert twice == 0
+        attempts = dict(router.rows("SELECT attempt_count, count(*) FROM routing_queueitem GROUP BY 1"))
+        assert attempts == {1: len(images)}
+        prepared = "SELECT count(*), count(DISTINCT item_id) FROM routing_historyentry WHERE event = 'prepared'"
+        assert router.rows(prepared) == [(len(images), len(images))]
+        workers = router.rows("SELECT count(*) FROM routing_serviceprocess WHERE role = 'deliver'")
+        assert workers == [(2,)]
+    seen(f"{len(images)} images: each prepared once, sent once, arrived once")
+
+
+@pytest.mark.fault(95, "back to the first migration and up again, in SQLite")
+def test_migrations_back_and_up_again_keep_every_item(
+    make_router: Any, tmp_path: Path, effort: Effort, seen: Seen
+) -> None:
+    count = effort(300, 10_000)
+    router: Router = make_router()
+    router.manage("migrate", "--noinput")
+    spool, new_id = Spool(router.data / "spool", "none"), Identifiers(tag=5)
+    for number in range(count):
+        received(spool, identifier=new_id(), sop_instance_uid=f"1.2.3.4.{number}")
+    adopt = "from routing.engine.process import open_spool; from routing.engine.directory import Directory;"
+    adopt += (
+        "from routing.engine.adopt import adopt; from routing.models import Node; Node.objects.create(ae_title='PACS');"
+    )
+    router.manage("shell", "-c", adopt + "adopt(open_spool(), Directory('A', ''), since=None)")
+    columns = [row[1] for row in router.rows("PRAGMA table_info(routing_queueitem)")]
+    kept = "SELECT id, received_id, state, destination_ae_title, sop_instance_uid, size, dataset_offset, not_before"
+    before = router.rows(f"{kept} FROM routing_queueitem ORDER BY id")
+    assert len(before) == count
+    router.manage("migrate", "routing", "0002", "--noinput")
+    assert router.rows(f"{kept} FROM routing_queueitem ORDER BY id") == before
+    router.manage("migrate", "--noinput")
+    assert router.rows(f"{kept} FROM routing_queueitem ORDER BY id") == before
+    assert sorted(row[1] for row in router.rows("PRAGMA table_info(routing_queueitem)")) == sorted(columns)
+    assert router.rows("PRAGMA integrity_check") == [("ok",)]
+    seen(f"{count} items, the same values before, after the way back, and after the way up")
+
+
+@pytest.mark.fault(86, "by another program, in the middle of the load")
+def test_while_the_database_is_locked_images_are_taken_and_afterwards_all_go_on(
+    make_router: Any, tmp_path: Path, effort: Effort, seen: Seen
+) -> None:
+    images, seconds = samples(tmp_path / "images", 60), effort(8, 600)
+    router = make_router()
+    with node() as receiver:
+        configure(router, receiver)
+        router.start()
+        with sending(router, images) as modality:
+            modality.wait_for(20)
+            lock = sqlite3.connect(router.data / "capacitor.sqlite3", isolation_level=None, timeout=60)
+            lock.execute("BEGIN EXCLUSIVE")
+            modality.wait_for(60)
+            # How long it lasts is what is tried here.
+            threading.Event().wait(seconds)
+            lock.execute("ROLLBACK")
+            lock.close()
+        twice = all_arrived(router, receiver, modality.acknowledged)
+        assert router.stop() == 0
+    seen(f"locked for {seconds} s: 40 images acknowledged meanwhile, 0 lost, {twice} arrived twice")

@@ -43,6 +43,8 @@ def node() -> Iterator[Receiver]:
 def sending(router: Router, images: list[Sample]) -> Iterator[Modality]:
     """Sends meanwhile; at the end of the context everything has been acknowledged."""
     modality = Modality(images, router.dicom_port)
+    # A test that has failed leaves its router away, and this would call it for ever.
+    modality.daemon = True
     modality.start()
     yield modality
     modality.join(600)

@@ -1,0 +1,112 @@
+"""PostgreSQL restarts, loses connections, has none left or gives up on statements, under a running router."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.acceptance.router import until
+from tests.faults.load import all_arrived, configure, node, samples, sending
+from tests.postgresql import Cluster, cluster
+
+pytestmark = pytest.mark.integration
+
+Effort = Callable[[int, int], int]
+Seen = Callable[[str], None]
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    pytest.importorskip("psycopg", reason="the optional dependency postgres is not installed")
+    with cluster(tmp_path_factory.mktemp("cluster")) as made:
+        # A role of its own: the limits that are tried here do not hold for a superuser.
+        ask(made, "CREATE ROLE router LOGIN", "CREATE DATABASE router OWNER router")
+        yield made
+
+
+def ask(server: Cluster, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
+    """The rows of the last statement, asked as the superuser."""
+    import psycopg
+
+    with psycopg.connect(f"host={server.folder} user=capacitor dbname={database}", autocommit=True) as connection:
+        for statement in statements[:-1]:
+            connection.execute(statement)
+        last = connection.execute(statements[-1])
+        return last.fetchall() if last.description else []
+
+
+def states(server: Cluster) -> dict[str, int]:
+    return dict(ask(server, "SELECT state, count(*) FROM routing_queueitem GROUP BY state", database="router"))
+
+
+def url(server: Cluster) -> str:
+    return f"postgres://router@/router?host={server.folder}"
+
+
+def disconnect(server: Cluster) -> int:
+    """End all connections of the router; how many."""
+    return len(ask(server, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'router'"))
+
+
+@pytest.mark.fault(87, "immediate restarts, and all connections cut, in turn, while a modality sends")
+def test_restarts_and_cut_connections_lose_nothing(
+    make_router: Any, server: Cluster, tmp_path: Path, effort: Effort, seen: Seen
+) -> None:
+    turns = effort(4, 40)
+    images = samples(tmp_path / "images", turns * 30)
+    router = make_router(DATABASE_URL=url(server))
+    router.manage("migrate", "--noinput")
+    with node() as receiver:
+        configure(router, receiver)
+        router.start()
+        cut = 0
+        with sending(router, images) as modality:
+            for turn in range(turns):
+                modality.wait_for(turn * 30 + 15)
+                if turn % 2:
+                    cut += until(lambda: disconnect(server), 60, "the router is connected")
+                else:
+                    server.stop()
+                    server.start()
+        twice = all_arrived(router, receiver, modality.acknowledged, lambda: states(server))
+        assert router.stop() == 0
+    assert cut
+    seen(f"{turns} interruptions: {len(images)} acknowledged, 0 lost, {twice} arrived twice")
+
+
+@pytest.mark.fault(88, "no connection is given for a while, then statements are cut off at 1 ms for a while")
+def test_without_connections_and_with_statements_cut_off_nobody_dies(
+    make_router: Any, server: Cluster, tmp_path: Path, seen: Seen
+) -> None:
+    images = samples(tmp_path / "images", 60)
+    router = make_router(DATABASE_URL=url(server))
+    router.manage("migrate", "--noinput")
+    with node() as receiver:
+        configure(router, receiver)
+        router.start()
+        with sending(router, images) as modality:
+            modality.wait_for(10)
+            before = set(router.pids())
+            ask(server, "ALTER ROLE router CONNECTION LIMIT 0")
+            disconnect(server)
+            until(lambda: "too many connections" in told(router), 60, "it is said")
+            modality.wait_for(30)
+            ask(server, "ALTER ROLE router CONNECTION LIMIT -1", "ALTER ROLE router SET statement_timeout = '1ms'")
+            disconnect(server)
+            until(lambda: "statement timeout" in told(router), 60, "it is said")
+            ask(server, "ALTER ROLE router RESET statement_timeout")
+            disconnect(server)
+        twice = all_arrived(router, receiver, modality.acknowledged, lambda: states(server))
+        stayed = before & set(router.pids())
+        assert router.stop() == 0
+    seen(
+        f"60 acknowledged (images are taken meanwhile), 0 lost, {twice} arrived twice;"
+        f" {len(stayed)} of {len(before)} processes lived through it"
+    )
+
+
+def told(router: Any) -> str:
+    return "".join(path.read_text(errors="replace") for path in (router.data / "logs").glob("*.log"))

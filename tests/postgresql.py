@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,7 @@ class Cluster:
 
     def run(self, *command: str | Path) -> None:
         # No pipe: the server keeps what it inherits open, and who reads it would wait for ever.
-        said = self.folder.parent / f"{self.folder.name}.output"
+        said = self.folder / "output"
         with said.open("ab") as output:
             done = subprocess.run(
                 [*self.user, *command],
@@ -61,19 +62,21 @@ class Cluster:
 
 
 @contextlib.contextmanager
-def cluster(folder: Path) -> Iterator[Cluster]:
+def cluster() -> Iterator[Cluster]:
     """A running one; skips the test where the server is not installed."""
     initdb = program("initdb")
     if initdb is None or program("pg_ctl") is None:
         pytest.skip("PostgreSQL's server is not installed (Debian: apt-get install postgresql)")
+    # Not below pytest's own folder: each run that begins closes that to everybody else.
+    with tempfile.TemporaryDirectory(prefix="capacitor-postgresql-") as name:
+        yield from _running(Path(name), initdb)
+
+
+def _running(folder: Path, initdb: Path) -> Iterator[Cluster]:
     user: list[str] = []
     if os.geteuid() == 0:
         user = ["runuser", "-u", "nobody", "--"]
         shutil.chown(folder, "nobody")
-        # How many folders belong to pytest depends on how many processes it runs.
-        for above in folder.parents:
-            if not above.stat().st_mode & 0o001:
-                above.chmod(above.stat().st_mode | 0o011)
     made = Cluster(folder, user)
     made.run(initdb, "-D", folder / "data", "-U", "capacitor", "--auth=trust", "-E", "UTF8", "--locale=C", "--no-sync")
     made.start()

@@ -19,9 +19,9 @@ Seen = Callable[[str], None]
 
 
 @pytest.fixture
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+def server() -> Iterator[Cluster]:
     pytest.importorskip("psycopg", reason="the optional dependency postgres is not installed")
-    with cluster(tmp_path_factory.mktemp("cluster")) as made:
+    with cluster() as made:
         # A role of its own: the limits that are tried here do not hold for a superuser.
         ask(made, "CREATE ROLE router LOGIN", "CREATE DATABASE router OWNER router")
         yield made

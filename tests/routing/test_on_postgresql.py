@@ -39,8 +39,8 @@ FILES = [
 
 
 @pytest.fixture
-def database_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with cluster(tmp_path_factory.mktemp("cluster")) as made:
+def database_url() -> Iterator[str]:
+    with cluster() as made:
         yield made.url
 
 

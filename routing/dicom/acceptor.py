@@ -223,7 +223,8 @@ class AcceptedAssociation:
         self._inbound.before_reuse = incoming.flush
         try:
             incoming.begin()
-            for piece in self._messages.dataset(context_id, self._limits.max_object_bytes):
+            # What is a little too large hears so at its end; what has none is aborted.
+            for piece in self._messages.dataset(context_id, 2 * self._limits.max_object_bytes):
                 incoming.add(piece)
             reply = incoming.finish()
         finally:

@@ -35,8 +35,9 @@ class StorePorts:
     new_id: Callable[[], int]
     stored: Callable[[ReceivedInstance], None]
     has_room: Callable[[], bool]
-    refused: Callable[[RefusedInstance], None]
-    checks: bool
+    refused: Callable[[RefusedInstance], None] = lambda _: None
+    max_object_bytes: int = 4 << 30
+    checks: bool = True
     """Whether a data set has to be whole and what its command says."""
 
 
@@ -69,6 +70,7 @@ class IncomingStore:
         self._dataset_offset = 0
         self._head = b""
         self._trouble: OSError | None = None
+        self._taken = 0
 
     def refuse(self) -> Reply | None:
         """Tell what is wrong with the command alone, or that there is no room; None: go on with ``begin``."""
@@ -116,6 +118,10 @@ class IncomingStore:
 
     def add(self, piece: memoryview) -> None:
         """Take the next bytes of the data set; the view is used until ``flush``."""
+        self._taken += len(piece)
+        if self._too_large:
+            # The sender hears why when it is through; until then nothing is kept.
+            self.discard()
         if len(self._head) < _HEAD_BYTES:
             self._head += bytes(piece[: _HEAD_BYTES - len(self._head)])
         if self._part is not None:
@@ -139,6 +145,10 @@ class IncomingStore:
         """
         self.flush()
         part = self._part
+        if self._too_large:
+            reply = status.OUT_OF_RESOURCES, f"larger than {self._ports.max_object_bytes >> 20} MiB"
+            self._note(self._ports.new_id(), None, reply, kept=False)
+            return reply
         if part is None:
             return self._out_of_resources()
         try:
@@ -164,6 +174,10 @@ class IncomingStore:
         if self._part is not None:
             self._part.discard()
             self._part = None
+
+    @property
+    def _too_large(self) -> bool:
+        return self._taken > self._ports.max_object_bytes
 
     def _fault_in(self, part: Part) -> Reply | None:
         what_is_wrong = self._look_at_head()

@@ -88,7 +88,7 @@ class StorageScp:
     ) -> None:
         self._config = config
         self._admit = admit
-        self._ports = StorePorts(spool, new_id, stored, has_room, refused, config.checks)
+        self._ports = StorePorts(spool, new_id, stored, has_room, refused, config.max_object_bytes, config.checks)
         self._fatal = fatal
         self._limits = AssociationLimits(
             max_pdu=config.max_pdu,

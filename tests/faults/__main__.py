@@ -1,4 +1,8 @@
-"""Run the cases and write docs/faults.md: ``python -m tests.faults [--full] [case or first-last ...] [-- words]``."""
+"""
+Run the cases and write docs/faults.md: ``python -m tests.faults [--full] [case or first-last ...] [-- words]``.
+
+``--draw`` writes the page anew from what earlier runs saw, and runs nothing.
+"""
 
 import datetime
 import json
@@ -14,6 +18,9 @@ from tests.faults.table import page as draw
 
 def main(words: list[str]) -> int:
     """Words after -- go to pytest.  Returns its code."""
+    if words == ["--draw"]:
+        PAGE.write_text(draw(read()), encoding="utf-8")
+        return 0
     at = words.index("--") if "--" in words else len(words)
     words, for_pytest = words[:at], words[at + 1 :]
     full = "--full" in words

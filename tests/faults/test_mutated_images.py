@@ -34,7 +34,7 @@ dataset:Remove("PatientBirthDate")
 
 def bases() -> list[Sample]:
     """Small whole images, one for each encoding and kind."""
-    found = {}
+    found: dict[tuple[str, str], Sample] = {}
     for one in bundled_samples():
         told = (one.transfer_syntax_uid, one.sop_class_uid, one.sop_instance_uid)
         if len(one.dataset) < 40_000 and fault_in(one.dataset, 0, *told) is None:
@@ -53,7 +53,8 @@ def running(make_engine) -> tuple[Engine, "subprocess.Popen[bytes]", "subprocess
 def test_mutated_images_are_taken_or_refused_and_none_is_lost(running, seen, effort) -> None:
     engine, listener, worker = running
     served(engine.port, called="PACS")
-    memory, answers, number = Memory(listener.pid), Counter(), 0
+    memory, number = Memory(listener.pid), 0
+    answers: Counter[int | None] = Counter()
     kinds = bases()
     each = effort(6, 60)
     for one in kinds:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from functools import partial
 from itertools import cycle
 
 import pytest
@@ -48,11 +49,8 @@ class Modality(threading.Thread):
             for uid in self.uids:
                 began = time.monotonic()
                 content = memoryview(dataset(uid, pixels=20_000))
-                result = association.send(
-                    OutgoingInstance(
-                        0, CT_IMAGE, uid, EXPLICIT, lambda content=content: contextlib.nullcontext([content])
-                    )
-                )
+                instance = OutgoingInstance(0, CT_IMAGE, uid, EXPLICIT, partial(contextlib.nullcontext, [content]))
+                result = association.send(instance)
                 self.worst = max(self.worst, time.monotonic() - began)
                 if result.status == 0:
                     self.acknowledged.append(uid)

@@ -177,10 +177,10 @@ def test_a_data_set_that_does_not_go_on_is_ended_and_removed(tmp_path: Path) -> 
 
 
 @pytest.mark.fault(34)
-def test_a_data_set_without_end_is_aborted_at_the_limit(tmp_path: Path) -> None:
+def test_a_data_set_without_end_is_aborted_at_twice_the_limit(tmp_path: Path) -> None:
     with running_scp(tmp_path, max_object_bytes=100_000) as scp, RawPeer(scp.port) as peer:
         peer.associate()
-        peer.send(store_command(), *[pdata(pdv(bytes(range(250)) * 40)) for _ in range(11)])
+        peer.send(store_command(), *[pdata(pdv(bytes(range(250)) * 40)) for _ in range(21)])
         peer.abort_reason()
         wait_until_alone(scp)
         assert scp.files() == []

@@ -11,7 +11,17 @@ import pytest
 
 from routing.core.instance import OutgoingInstance
 from routing.dicom.storage_scu import StorageAssociation
-from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, address, dataset, running_scp
+from tests.routing.dicom.peers import (
+    CT_IMAGE,
+    EXPLICIT,
+    RawPeer,
+    address,
+    dataset,
+    pdata,
+    pdv,
+    running_scp,
+    store_command,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -57,3 +67,17 @@ def grown(folder: str) -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     transfer(Path(folder), 200)
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+
+
+@pytest.mark.fault(33, "larger than the configured maximum")
+def test_what_is_larger_than_the_limit_is_refused_as_that_and_nothing_is_kept(tmp_path: Path) -> None:
+    content = dataset(pixels=(1 << 20) + 100_000)
+    with running_scp(tmp_path, max_object_bytes=1 << 20) as scp, RawPeer(scp.port) as peer:
+        peer.associate()
+        peer.send(store_command(), pdata(pdv(content[:900_000])), pdata(pdv(content[900_000:], control=2)))
+        answer = peer.response()
+        assert (answer.status, answer.comment) == (0xA700, "larger than 1 MiB")
+        assert scp.files() == []
+        peer.send(store_command(), pdata(pdv(dataset(), control=2)))
+        assert peer.response().status == 0
+    assert [(refused.status, refused.kept) for refused in scp.refused] == [(0xA700, False)]

@@ -69,6 +69,12 @@ NOISE = bytes(range(256)) * 16
         pytest.param(NOISE, 0xC000, "no data set in their transfer syntax", marks=pytest.mark.fault(28)),
         pytest.param(ct_image()[:-10], 0xC000, "claims 64 bytes, 54 are left", marks=pytest.mark.fault(29)),
         pytest.param(ct_image()[:90], 0xC000, "cut off", marks=pytest.mark.fault(29)),
+        pytest.param(
+            WITHOUT_PIXELS + b"\xe0\x7f\x10\0OW\0\0\xfe\xff\xff\xff" + bytes(64),
+            0xC000,
+            "claims 4294967294 bytes",
+            marks=pytest.mark.fault(29),
+        ),
     ],
 )
 def test_what_is_no_valid_instance_is_refused_and_kept_in_quarantine(

@@ -69,6 +69,7 @@ def item_file(item: QueueItem, spool: Spool, form: Form) -> ItemFile:
     try:
         if form is Form.SENT:
             source = Outgoing(spool).source(_deliverable(item))
+            source.check()
             meta = FileMeta(source.transfer_syntax_uid, item.sop_class_uid, item.sop_instance_uid, 0, None)
             return ItemFile(source, meta)
         path = spool.path(item.received_id)

@@ -1,9 +1,11 @@
-"""The bytes of an item as they leave: slices of a memory map, never a copy."""
+"""The bytes of an item as they leave: slices of the file as it was read, or of a map where it is large."""
 
 from __future__ import annotations
 
 import contextlib
 import mmap
+import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ _PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
 
 _WINDOW = 8 << 20
 """Bytes of a large file that are in memory at a time."""
+_LEAST_BUFFER = 1 << 20
 
 
 class FileMissing(Exception):
@@ -43,6 +46,8 @@ class Source:
     dataset_offset: int
     recipe: Recipe | None
     transfer_syntax_uid: str
+    checksum: int | None = None
+    """CRC-32 of the file, which is compared whenever it is opened."""
 
     def has_pixels(self) -> bool:
         """Whether the data set holds Pixel Data; True where only a decoder could tell."""
@@ -58,8 +63,8 @@ class Source:
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Sequence[memoryview]]:
-        """The data set in order; FileMissing, or FileDamaged when the file is too short for it."""
-        with mapped(self.path) as content:
+        """The data set in order; FileMissing, or FileDamaged when the file is not what was stored or too short."""
+        with self._content() as content:
             size = len(content)
             if self.recipe is None:
                 if self.dataset_offset > size:
@@ -76,6 +81,17 @@ class Source:
             finally:
                 for piece in slices:
                     piece.release()
+
+    def check(self) -> None:
+        """FileMissing or FileDamaged, as ``open`` would raise it."""
+        with self._content():
+            pass
+
+    def _content(self) -> contextlib.AbstractContextManager[memoryview]:
+        if _size_of(self.path) <= _WINDOW:
+            return _read(self.path, self.checksum)
+        _compare(self.path, self.checksum)
+        return mapped(self.path)
 
 
 class Windows(Sequence[memoryview]):
@@ -106,6 +122,52 @@ class Windows(Sequence[memoryview]):
                     yield window
                 # Whoever still needs an earlier page only has it read again.
                 self._mapping.madvise(mmap.MADV_DONTNEED)
+
+
+class _Spare(threading.local):
+    """A thread's buffer between two files: fresh memory for each would cost as much as reading the file."""
+
+    buffer = bytearray()
+
+
+_spare = _Spare()
+
+
+@contextlib.contextmanager
+def _read(path: Path, checksum: int | None) -> Iterator[memoryview]:
+    """
+    The bytes of a file in memory, so that those that are compared are those that are sent.
+
+    Cheaper than a map, too, whose pages would be looked up one by one.
+    """
+    size = _size_of(path)
+    # Taken away while in use: whoever opens another file meanwhile gets a buffer of its own.
+    buffer, _spare.buffer = _spare.buffer, bytearray()
+    if len(buffer) < size:
+        buffer = bytearray(max(size, _LEAST_BUFFER))
+    try:
+        with memoryview(buffer) as whole, whole[:size] as content:
+            with path.open("rb", buffering=0) as file:
+                at = 0
+                while at < size and (count := file.readinto(content[at:])):
+                    at += count
+            if at < size:
+                raise FileDamaged(f"file {path.name} has {at} bytes instead of {size}")
+            if checksum is not None:
+                _refuse_other(path, checksum, zlib.crc32(content))
+            yield content
+    finally:
+        _spare.buffer = buffer
+
+
+def _size_of(path: Path) -> int:
+    try:
+        size = path.stat().st_size
+    except FileNotFoundError:
+        raise FileMissing(f"file missing: {path.name}") from None
+    if not size:
+        raise FileDamaged(f"file is empty: {path.name}")
+    return size
 
 
 @contextlib.contextmanager
@@ -144,10 +206,10 @@ class Outgoing:
         """
         if item.prepared_file:
             path = self._files.path(item.prepared_file)
-            _compare(path, self._files.checksum(item.prepared_file))
             with mapped(path) as content:
                 meta = read_file_meta(content)
-            return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid)
+            checksum = self._files.checksum(item.prepared_file)
+            return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid, checksum)
         path = self._spool.path(item.received_id)
         recipe = None if item.recipe is None else Recipe.loads(item.recipe)
         try:
@@ -158,8 +220,7 @@ class Outgoing:
             raise FileMissing(f"file missing: {path.name}") from None
         if size != item.size:
             raise FileDamaged(f"file {path.name} has {size} bytes instead of {item.size}")
-        _compare(path, item.checksum)
-        return Source(path, item.dataset_offset, recipe, item.transfer_syntax_uid)
+        return Source(path, item.dataset_offset, recipe, item.transfer_syntax_uid, item.checksum)
 
     def keep(self, item: Deliverable, transfer_syntax_uid: str, dataset: Iterator[bytes]) -> Deliverable:
         """
@@ -185,6 +246,10 @@ def _compare(path: Path, checksum: int | None) -> None:
         found = checksum_of(path)
     except FileNotFoundError:
         raise FileMissing(f"file missing: {path.name}") from None
+    _refuse_other(path, checksum, found)
+
+
+def _refuse_other(path: Path, checksum: int, found: int) -> None:
     if found != checksum:
         raise FileDamaged(
             f"file {path.name} is damaged: its bytes are not those that were stored"

@@ -74,17 +74,17 @@ def deliverable(item: QueueItem) -> Deliverable:
 @pytest.mark.fault(85, "an input error while one file is read")
 @pytest.mark.fault(90, "found when its turn comes")
 def test_an_unreadable_and_a_missing_file_fail_alone(tmp_path: Path, monkeypatch: Any) -> None:
-    really = outgoing.checksum_of
+    really = Path.open
     with storage_node() as pacs, delivery(tmp_path) as running:
         there = node(pacs.port)
         bad, gone, good = (running.image(there) for _ in range(3))
 
-        def checksum_of(path: Path) -> int:
+        def read(path: Path, *mode: Any, **how: Any) -> Any:
             if path == running.spool.path(bad.id):
                 raise OSError(errno.EIO, os.strerror(errno.EIO))
-            return really(path)
+            return really(path, *mode, **how)
 
-        monkeypatch.setattr(outgoing, "checksum_of", checksum_of)
+        monkeypatch.setattr(Path, "open", read)
         running.spool.discard(gone.id)
         running.rest()
         assert states(bad, gone, good) == ["Failed", "Failed", "Delivered"]
@@ -122,3 +122,28 @@ def test_a_file_without_a_known_sum_is_sent_as_it_is(tmp_path: Path) -> None:
         item.checksum = None
         flip(running.spool.path(item.id))
         assert outgoing.Outgoing(running.spool).source(deliverable(item)).path == running.spool.path(item.id)
+
+
+def test_two_files_open_at_once_do_not_share_memory(tmp_path: Path) -> None:
+    with delivery(tmp_path) as running:
+        there = node(1)
+        files = outgoing.Outgoing(running.spool)
+        one, two = (
+            files.source(deliverable(running.image(there, content)))
+            for content in (b"\x08\0\x05\0 one", b"\x08\0\x05\0 two!")
+        )
+        for _ in range(2):
+            with one.open() as first, two.open() as second:
+                assert (bytes(first[0]), bytes(second[0])) == (b"\x08\0\x05\0 one", b"\x08\0\x05\0 two!")
+
+
+def test_a_large_file_is_compared_before_it_is_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outgoing, "_WINDOW", 100)
+    with delivery(tmp_path) as running:
+        item = running.image(node(1))
+        source = outgoing.Outgoing(running.spool).source(deliverable(item))
+        with source.open() as slices:
+            assert b"".join(map(bytes, slices)) == running.spool.path(item.id).read_bytes()[source.dataset_offset :]
+        flip(running.spool.path(item.id))
+        with pytest.raises(outgoing.FileDamaged, match="CRC-32"), source.open():
+            raise AssertionError("a damaged file was opened")

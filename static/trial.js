@@ -46,6 +46,19 @@
     target.setCustomValidity([...target.files].some((file) => file.size > most) ? words : "");
     target.reportValidity();
   });
+  // An error while it ran is marked at its line, of the entry or of the file that stands in the editor.
+  document.addEventListener("htmx:afterSwap", ({target}) => {
+    if (target.id !== "result") return;
+    const area = document.querySelector("textarea[data-editor]");
+    const wrong = [...target.querySelectorAll("[data-failed]")].map((row) => ({
+      here: row.matches(".here"),
+      line: row.dataset.failed,
+      message: row.querySelector("[data-reason]")?.textContent || "",
+    }));
+    const file = area.dataset.path && `${area.dataset.path}: `;
+    const found = wrong.find(({here, line, message}) => line && (file ? message.startsWith(file) : here && !/^\S+\.lua: /.test(message)));
+    area.dispatchEvent(new CustomEvent("script-ran", {detail: found || {}}));
+  });
   trial.addEventListener("click", (event) => {
     const line = event.target.dataset.line;
     if (!line) return;

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET, require_POST
 from pydicom.datadict import keyword_dict
 
+from scripts_app.core.library_tree import included
 from scripts_app.core.lua.api import OBJECTS
-from scripts_app.core.lua.hints import defined_names, hints
+from scripts_app.core.lua.calls_queue import STATES
+from scripts_app.core.lua.definitions import definitions
+from scripts_app.core.lua.hints import hints
 from scripts_app.core.lua.source import check_script
 from scripts_app.draft import working
 from scripts_app.models import unix_lines
@@ -59,7 +64,10 @@ def script_names(request: HttpRequest) -> JsonResponse:
             ],
             "keywords": sorted(filter(None, keyword_dict)),
             "destinations": list(outside.destinations()),
-            "libraries": sorted(libraries),
-            "defined": sorted(frozenset().union(*map(defined_names, libraries.values()))),
+            "states": STATES,
+            "libraries": {
+                path: {"includes": included(source), "defines": list(map(asdict, definitions(source)))}
+                for path, source in sorted(libraries.items())
+            },
         }
     )

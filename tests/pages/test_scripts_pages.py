@@ -253,7 +253,9 @@ def test_completion_knows_api_keywords_nodes_and_files(author):
     names = author.get(reverse("script_names")).json()
     assert "PACS" in names["destinations"] and "DCP_PACS" in names["destinations"]
     assert "PatientName" in names["keywords"]
-    assert (names["libraries"], names["defined"]) == (["libs/a.lua"], ["anonymise"])
+    defined = {"name": "anonymise", "signature": "anonymise(ds)", "help": ""}
+    assert names["libraries"] == {"libs/a.lua": {"includes": [], "defines": [defined]}}
+    assert "Prepared" in names["states"]
     (dataset,) = [found for found in names["objects"] if found["name"] == "dataset"]
     assert "dataset:Get(path)" in [member["signature"] for member in dataset["members"]]
 

@@ -187,10 +187,10 @@ def test_the_dry_run_follows_what_is_typed_and_set_for_it(visit, ct):
     opened.keyboard.type("-- ")
     expect(result.locator(".entry-error")).to_have_count(0)
 
-    result.get_by_role("button", name="Look at it").click()
+    result.get_by_role("button", name="Look at it").first.click()
     expect(result.locator("img")).to_have_attribute("alt", "Frame 1 of 1 of the image for AI")
     with opened.expect_download() as download:
-        result.get_by_role("button", name="Download the file for AI").click()
+        result.get_by_role("button", name="Download the file for AI").first.click()
     assert download.value.suggested_filename == "1-AI.dcm"
     assert dataset_of(download.value.path()) == dataset_of(ct)
 
@@ -271,17 +271,88 @@ def test_what_is_no_image_is_refused_and_an_author_may_not_take_the_queues(visit
     expect(opened.locator("#result")).to_contain_text("choose an image first")
 
 
-def test_completion_offers_members_keywords_and_nodes(visit):
+def test_completion_offers_members_keywords_nodes_states_and_what_included_files_define(site, visit):
+    site.elsewhere(
+        "from scripts_app.models import LuaLibrary\nLuaLibrary.objects.create(path='libs/phi.lua', "
+        "source='-- Removes names.\\nfunction strip_phi(ds)\\n  ds:Remove(1)\\nend\\n')"
+    )
     opened = visit("script-author", "/scripts/entries/new/")
     for typed, offered in (
         ("dataset:G", "Get"),
         ("dataset:Get('PatientNa", "PatientName"),
         ("route:Add('ARC", "ARCHIVE"),
+        ("if node:echo('ARC", "ARCHIVE"),
+        ("queue:count('Fai", "Failed"),
+        ("include('li", "libs/phi.lua"),
+        ("include('libs/phi.lua')\nstrip", "strip_phi(ds)"),
     ):
-        write_script(opened, "")
-        opened.keyboard.type(typed)
+        write_script(opened, typed[:-1])
+        opened.keyboard.type(typed[-1])
         expect(opened.locator(".cm-tooltip-autocomplete")).to_contain_text(offered)
         opened.keyboard.press("Escape")
+    site.elsewhere("from scripts_app.models import LuaLibrary\nLuaLibrary.objects.all().delete()")
+
+
+def test_blocks_are_folded_and_an_error_while_running_is_marked_at_its_line(visit, ct):
+    opened = visit("script-author", "/scripts/entries/new/")
+    write_script(opened, "if true then\n  print('inner')\nend\nerror('broken here')")
+    opened.locator(".cm-foldGutter .cm-gutterElement", has_text="⌄").first.click()
+    expect(opened.locator(".cm-content")).not_to_contain_text("inner")
+    opened.locator(".cm-foldPlaceholder").click()
+    expect(opened.locator(".cm-content")).to_contain_text("inner")
+    expect(opened.locator(".cm-lint-marker-error")).to_have_count(0)
+    take(opened, ct)
+    opened.locator("#try").click()
+    expect(opened.locator(".cm-lint-marker-error")).to_have_count(1)
+    opened.locator(".cm-lint-marker-error").hover()
+    expect(opened.locator(".cm-tooltip")).to_contain_text("broken here")
+    write_script(opened, "print('mended')")
+    expect(opened.locator(".cm-lint-marker-error")).to_have_count(0)
+
+
+def test_a_rule_is_written_tried_and_saved_by_keyboard_alone(visit):
+    opened = visit("script-author", "/scripts/")
+    keyboard = opened.keyboard
+
+    def tab_to(selector, *, backwards=False):
+        """Go on until the focus is there; a trap is found by never coming to it."""
+        for _ in range(150):
+            if opened.evaluate("wanted => document.activeElement?.matches(wanted)", selector):
+                return
+            keyboard.press("Shift+Tab" if backwards else "Tab")
+        raise AssertionError(f"{selector} is not reached")
+
+    tab_to("a[href='/scripts/entries/new/']")
+    keyboard.press("Enter")
+    expect(opened.locator(".cm-content")).to_be_visible()
+    tab_to("#description")
+    keyboard.type("by keyboard")
+    tab_to("[name=c_tag]")
+    keyboard.type("Modality")
+    tab_to("[name=c_match_expression]")
+    keyboard.type("MR")
+    tab_to(".cm-content")
+    described = opened.locator(f"#{opened.locator('.cm-content').get_attribute('aria-describedby')}")
+    expect(described).to_contain_text("Esc and then Tab leaves the editor")
+    keyboard.press("Control+a")
+    keyboard.press("Delete")
+    keyboard.insert_text("print('typed', dataset:Get('Modality'))")
+    # Tab indents here; Escape first, and it leads on.
+    keyboard.press("Escape")
+    keyboard.press("Tab")
+    expect(opened.locator(".cm-content")).not_to_be_focused()
+    tab_to("#sample-bundled")
+    keyboard.type("MR")
+    keyboard.press("Enter")
+    tab_to("#sample form button:not([type=button])")
+    keyboard.press("Enter")
+    expect(opened.locator("#sample")).to_contain_text("synthetic MR")
+    tab_to("#trial-source")
+    keyboard.press("Control+Enter")
+    expect(opened.locator("#result")).to_contain_text("typed MR")
+    tab_to("#script-form .actions button", backwards=True)
+    keyboard.press("Enter")
+    expect(opened.locator("#messages")).to_contain_text("“by keyboard” is saved")
 
 
 def test_without_javascript_an_entry_is_tried_and_saved_all_the_same(visit):

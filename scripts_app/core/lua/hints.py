@@ -73,15 +73,6 @@ def hints(source: str, destinations: Iterable[str], libraries: Iterable[str] = (
     return sorted(found, key=lambda problem: problem.line)
 
 
-def defined_names(source: str) -> frozenset[str]:
-    """Globals that the text may define, for completion: names it gives a value or a function."""
-    return (
-        frozenset(re.findall(r"^(?:function\s+)?([A-Za-z_]\w*)\s*(?:=(?!=)|\()", source, re.MULTILINE))
-        - _GLOBALS
-        - _KEYWORDS
-    )
-
-
 def _words(source: str) -> list[_Word]:
     words, line, reached = [], 1, 0
     for match in _TOKEN.finditer(source):

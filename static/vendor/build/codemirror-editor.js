@@ -1,6 +1,6 @@
 // What the editor page needs of CodeMirror, as one global for a page without modules.
 import {EditorView, basicSetup} from "codemirror";
-import {EditorState} from "@codemirror/state";
+import {EditorState, StateEffect} from "@codemirror/state";
 import {keymap} from "@codemirror/view";
 import {StreamLanguage, LanguageSupport, indentUnit, syntaxHighlighting, foldService} from "@codemirror/language";
 import {indentWithTab} from "@codemirror/commands";
@@ -10,6 +10,6 @@ import {lua} from "@codemirror/legacy-modes/mode/lua";
 import {classHighlighter} from "@lezer/highlight";
 
 window.CodeMirror = {
-  EditorView, EditorState, basicSetup, keymap, StreamLanguage, LanguageSupport, indentUnit, syntaxHighlighting,
+  EditorView, EditorState, StateEffect, basicSetup, keymap, StreamLanguage, LanguageSupport, indentUnit, syntaxHighlighting,
   foldService, indentWithTab, snippetCompletion, linter, lintGutter, forceLinting, lua, classHighlighter,
 };

@@ -1,0 +1,32 @@
+// Checks conditions while they are written, and hides the script of an entry that runs a library file.
+"use strict";
+
+(() => {
+  const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
+  const conditions = document.getElementById("conditions");
+  const waiting = new WeakMap();
+
+  async function check(row) {
+    const fields = [...row.querySelectorAll("input, select")].map((field) => [field.name, field.value]);
+    const body = new URLSearchParams(fields);
+    const answer = await fetch(conditions.dataset.check, {method: "POST", body, headers: {"X-CSRFToken": token()}});
+    if (answer.ok) row.querySelector(".words").innerHTML = await answer.text();
+  }
+
+  conditions?.addEventListener("input", (event) => {
+    const row = event.target.closest(".condition-row");
+    clearTimeout(waiting.get(row));
+    waiting.set(row, setTimeout(() => check(row), 300));
+  });
+  conditions?.addEventListener("click", (event) => {
+    if (event.target.matches("[data-remove-row]")) event.target.closest(".condition-row").remove();
+  });
+
+  const library = document.querySelector("[data-library]");
+  const script = document.querySelector("[data-script]");
+  const showScript = () => (script.hidden = library.value !== "");
+  if (library && script) {
+    library.addEventListener("change", showScript);
+    showScript();
+  }
+})();

@@ -28,7 +28,7 @@ def keyset_page(rows: models.QuerySet[Row], query: Mapping[str, str], size: int)
 
     Anything that is no id is ignored: a mangled link shows the head of the list.
     """
-    before, after = _identifier(query.get("before")), _identifier(query.get("after"))
+    before, after = identifier(query.get("before")), identifier(query.get("after"))
     if after is not None and before is None:
         found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
         if len(found) > size:
@@ -55,8 +55,8 @@ def sorted_page(
 
     ``before`` and ``after`` are still ids: the row itself says where its page ends.
     """
-    mark = _identifier(query.get("before"))
-    backwards = mark is None and (mark := _identifier(query.get("after"))) is not None
+    mark = identifier(query.get("before"))
+    backwards = mark is None and (mark := identifier(query.get("after"))) is not None
     value = rows.model._default_manager.filter(pk=mark).values_list(column, flat=True).first() if mark else None
     if value is None:
         mark, backwards = None, False
@@ -79,6 +79,7 @@ def sorted_page(
     return KeysetPage(page, page[-1].pk if more else None, page[0].pk if mark and page else None, first=mark is None)
 
 
-def _identifier(text: str | None) -> int | None:
+def identifier(text: str | None) -> int | None:
+    """An id as it stands in an address; None for anything else."""
     # Longer numbers are no ids of ours and would overflow SQLite's integers.
     return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None

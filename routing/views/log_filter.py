@@ -12,6 +12,8 @@ from routing.models import ApplicationLogLine, AuditRecord, Node
 from routing.sight import Sight
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+WINDOW = 200_000
+"""Rows among which a page looks for what no index answers; the page says so, and goes on from there when asked."""
 BY_SCRIPT = "[lua] "
 """How a line begins that a script wrote: it may quote any element."""
 _MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
@@ -47,6 +49,23 @@ class LogFilter(forms.Form):
     @property
     def narrows(self) -> bool:
         return any(self.cleaned_data.get(name) for name in self.fields)
+
+    @property
+    def searches(self) -> bool:
+        """Whether rows have to be read one after another."""
+        return any(self.value(name) for name in ("level", "node", "q"))
+
+    def floor(self, table: type[ApplicationLogLine] | type[AuditRecord], before: int | None) -> int | None:
+        """The id below which a search from ``before`` on does not look; None where it looks at everything."""
+        if not self.searches:
+            return None
+        # Ids are given in the order of time, nearly: the ends of a span of time are found by its index.
+        in_time = self._in_time(table._default_manager.all()).values_list("pk", flat=True)
+        newest = in_time.order_by("-at", "-pk").first() if before is None else before - 1
+        oldest = in_time.order_by("at", "pk").first()
+        if newest is None or oldest is None or oldest > newest - WINDOW:
+            return None
+        return newest - WINDOW
 
     def lines(self) -> QuerySet[ApplicationLogLine]:
         """Lines of the application log.  Free text meets what a script wrote only for those who may read it."""

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from typing import Any, cast
 
 from channels.db import database_sync_to_async
@@ -19,8 +20,8 @@ from routing.audit import audit
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.sight import Sight
 from routing.templatetags.queue_tags import detail_of
-from routing.views.keyset import keyset_page
-from routing.views.log_filter import BY_SCRIPT, LogFilter
+from routing.views.keyset import KeysetPage, identifier, keyset_page
+from routing.views.log_filter import BY_SCRIPT, WINDOW, LogFilter
 from routing.views.queue_export import harmless
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -35,9 +36,9 @@ Row = dict[str, Any]
 @permission_required("routing.view_applicationlogline", raise_exception=True)
 def application_log(request: HttpRequest) -> HttpResponse:
     visitor, sight, chosen = _asked(request)
-    page = keyset_page(chosen.lines(), visitor.GET, PAGE)
+    page, cut = _page(chosen, chosen.lines(), visitor)
     told = [(line, told_message(line, sight)) for line in page.rows]
-    context = {"form": chosen, "page": page, "told": told, "filtered": chosen.narrows}
+    context = {"form": chosen, "page": page, "told": told, "filtered": chosen.narrows, "cut": cut}
     return draw(visitor, "routing/application_log.html", "routing/_application_log.html", context)
 
 
@@ -45,8 +46,8 @@ def application_log(request: HttpRequest) -> HttpResponse:
 @permission_required("routing.view_auditrecord", raise_exception=True)
 def audit_log(request: HttpRequest) -> HttpResponse:
     visitor, sight, chosen = _asked(request)
-    page = keyset_page(chosen.records(), visitor.GET, PAGE)
-    context = {"form": chosen, "page": page, "sight": sight, "filtered": chosen.narrows}
+    page, cut = _page(chosen, chosen.records(), visitor)
+    context = {"form": chosen, "page": page, "sight": sight, "filtered": chosen.narrows, "cut": cut}
     return draw(visitor, "routing/audit_log.html", "routing/_audit_log.html", context)
 
 
@@ -79,6 +80,17 @@ def told_message(line: ApplicationLogLine, sight: Sight) -> str:
     """The line as this person may read it: what a script wrote may quote a patient's values."""
     by_script = line.message.startswith(BY_SCRIPT)
     return BY_SCRIPT + sight.by_script(line.message.removeprefix(BY_SCRIPT)) if by_script else line.message
+
+
+def _page(chosen: LogFilter, rows: QuerySet[Any], visitor: HtmxHttpRequest) -> tuple[KeysetPage[Any], int]:
+    """A page of these rows, and how many were looked at when there may be more to find further back; else 0."""
+    floor = chosen.floor(rows.model, identifier(visitor.GET.get("before")))
+    if floor is None or "after" in visitor.GET:
+        return keyset_page(rows, visitor.GET, PAGE), 0
+    page = keyset_page(rows.filter(pk__gt=floor), visitor.GET, PAGE)
+    if page.older is not None:
+        return page, 0
+    return replace(page, older=floor + 1), WINDOW
 
 
 def _asked(request: HttpRequest) -> tuple[HtmxHttpRequest, Sight, LogFilter]:

@@ -4,7 +4,7 @@ The queue's pages over a million items: how long each takes, and by which index.
     python -m tests.pages.million FOLDER [ITEMS]
 
 makes the database in FOLDER by SQL unless it is there, asks every page a few
-times, and writes a table in Markdown to stdout.  Figures of one machine; no test.
+times, and writes tables in Markdown to stdout.  Figures of one machine; no test.
 """
 
 import os
@@ -52,6 +52,26 @@ ROWS = f"""
         CASE WHEN n % 1000 >= 36 THEN moment END
     FROM (SELECT n, strftime('%Y-%m-%d %H:%M:%f', '2026-04-08', '+' || (n / 10) || ' seconds') AS moment FROM numbers)
 """
+LOG = """
+    WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?)
+    INSERT INTO routing_applicationlogline (id, at, level, process, logger, message) SELECT
+        n + 1, strftime('%Y-%m-%d %H:%M:%f', '2026-04-08', '+' || (n / 10) || ' seconds'),
+        CASE WHEN n % 5000 = 0 THEN 'ERROR' WHEN n % 50 = 0 THEN 'WARNING' ELSE 'INFO' END,
+        'listener 4711', 'capacitor.dicom', CASE n % 10
+            WHEN 0 THEN 'node PACS failed ' || n || ' times in a row: no connection'
+            WHEN 1 THEN '[lua] seen ' || n
+            ELSE 'association ' || n || ' from CT_' || (n % 20) || ' at 192.0.2.11: 64 instances' END
+    FROM numbers
+"""
+AUDIT = """
+    WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?)
+    INSERT INTO routing_auditrecord (id, at, actor, action, object, node_id, detail) SELECT
+        n + 1, strftime('%Y-%m-%d %H:%M:%f', '2026-04-08', '+' || (n / 10) || ' seconds'),
+        CASE WHEN n % 5000 = 0 THEN 'olga' ELSE 'worker' END, CASE WHEN n % 5000 = 0 THEN 'change node' ELSE 'Set' END,
+        CASE WHEN n % 5000 = 0 THEN 'PACS' ELSE 'item ' || n END, CASE WHEN n % 5000 = 0 THEN 1 END,
+        '{"0010,0020": "HOSP-' || n || '"}'
+    FROM numbers
+"""
 LAST_STUDY = "1.2.826.0.1.3680043.8.498.4999"
 MIDDLE = FIRST + 500_000 * STEP
 PAGES = {
@@ -83,6 +103,39 @@ PAGES = {
     "Failed by attempts": "sort=-attempts&state=Failed",
 }
 
+LOG_FILTERS = {
+    "": "",
+    ", an older page": "?before=500000",
+    ": text": "?q=olga",
+    ": text that nobody wrote": "?q=nowhere",
+    ": node": "?node=PACS",
+    ": warnings": "?level=WARNING",
+    ": nothing of that level": "?level=CRITICAL",
+    ": one hour": "?since=2026-04-08T10:00&until=2026-04-08T11:00",
+    ": one hour and text": "?since=2026-04-08T10:00&until=2026-04-08T11:00&q=nowhere",
+    ": all but the last hour": "?until=2026-04-09T02:00",
+}
+
+TABS = ("", "New", "Prepared", "Failed", "Rejected", "Expired", "Delivered", "Dropped")
+FILTERS = {
+    "none": "",
+    "destination": "destination=PACS",
+    "source": "source=CT_7",
+    "modality": "modality=MG",
+    "study": f"study={LAST_STUDY}",
+    "series": f"series={LAST_STUDY}.19999",
+    "patient ID": "patient=P-17",
+    "accession number": "accession=A17",
+    "search, part of a name": "q=TEST17",
+    "search, nothing found": "q=nowhere to be found",
+    "received from, before": "since=2026-04-08T10:00&until=2026-04-08T11:00",
+    "script version": "version=99",
+    "cause of failure": "error={cause}",
+    "destination and modality": "destination=RESEARCH&modality=US",
+}
+"""Every field of the filter, for each tab."""
+CAUSE = "no connection to PACS at 192.0.2.30 port 104: connection refused"
+
 OTHERS = {
     "failures by cause": "/failures/",
     "studies": "/studies/",
@@ -96,6 +149,13 @@ OTHERS = {
     "one item": f"/queue/{MIDDLE}/",
     "one item, with the neighbours of a filter": f"/queue/{MIDDLE}/?state=Failed&destination=PACS",
     "one item, with the neighbours of a search": f"/queue/{MIDDLE}/?q=ANNA",
+    "dashboard": "/",
+    "traffic": "/traffic/",
+    **{
+        f"{name} log{words}": f"/logs/{path}{query}"
+        for name, path in (("application", ""), ("audit", "audit/"))
+        for words, query in LOG_FILTERS.items()
+    },
 }
 
 
@@ -108,7 +168,8 @@ def make(database: Path, items: int) -> float:
 
         Node.objects.create(pk=number, ae_title=title)
     began = time.perf_counter()
-    connection.execute(ROWS, [items])
+    for rows in (ROWS, LOG, AUDIT):
+        connection.execute(rows, [items])
     connection.commit()
     connection.close()
     return time.perf_counter() - began
@@ -173,6 +234,14 @@ def main(folder: Path, items: int) -> None:
     for name, address in addresses.items():
         median, busy, queries = ask(address)
         print(f"| {name} | {median:.0f} | {busy:.0f} | {queries} |", flush=True)
+    from routing.queue_filter import cause_of
+
+    print("\nMilliseconds of processor for each tab with each filter:\n")
+    print(f"| Filter | {' | '.join(tab or 'All' for tab in TABS)} |\n| --- |{' ---: |' * len(TABS)}")
+    for name, query in FILTERS.items():
+        chosen = query.format(cause=cause_of(CAUSE))
+        told = [f"{ask(f'/queue/?state={tab}&{chosen}', 3)[1]:.0f}" for tab in TABS]
+        print(f"| {name} | {' | '.join(told)} |", flush=True)
     if "--plans" in sys.argv:
         for name, address in addresses.items():
             print(f"\n{name}: {address}")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -9,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from routing.models import ApplicationLogLine, AuditRecord
-from routing.views import logs
+from routing.views import log_filter, logs
 from tests.builders import node
 from tests.pages.people import HTMX, visitor, words
 
@@ -176,3 +177,34 @@ def test_the_audit_log_as_a_file_hides_what_the_page_hides():
 def test_an_empty_file_is_no_error():
     assert text_of(visitor().get("/logs/application.csv")) == ""
     assert text_of(visitor("operator").get("/logs/application.jsonl")) == ""
+
+
+@pytest.mark.parametrize("log", ["/logs/", "/logs/audit/"])
+def test_a_search_looks_through_so_many_rows_and_goes_on_when_asked(log, monkeypatch):
+    monkeypatch.setattr(log_filter, "WINDOW", 3)
+    monkeypatch.setattr(logs, "WINDOW", 3)
+    for number in range(8):
+        text = "needle" if number in (0, 4) else "hay"
+        line("INFO", f"{text}-{number}")
+        AuditRecord.objects.create(at=timezone.now(), actor="olga", action=text, object=f"{text}-{number}")
+    client, found, address = visitor(), [], f"{log}?q=needle"
+    while address:
+        page = client.get(address).content.decode()
+        found.append(re.findall(r"needle-\d", page))
+        links = re.findall(r'href="(\?[^"]*before=[^"]*)"', page)
+        address = f"{log}{links[-1].replace('&amp;', '&')}" if links else ""
+    # 7 6 5, then 4 3 2, then the rest.
+    assert found == [[], ["needle-4"], ["needle-0"]]
+    assert "Look further back" in client.get(f"{log}?q=needle").content.decode()
+    assert "Looked through" not in client.get(log).content.decode()
+
+
+def test_a_search_in_a_span_of_time_looks_at_the_newest_of_that_span(monkeypatch):
+    monkeypatch.setattr(log_filter, "WINDOW", 2)
+    for day in range(1, 8):
+        line("INFO", f"needle-{day}", datetime(2026, 1, day, tzinfo=UTC))
+    page = visitor().get("/logs/?q=needle&until=2026-01-05T00:00").content.decode()
+    assert re.findall(r"needle-\d", page) == ["needle-4", "needle-3"]
+    page = visitor().get("/logs/?q=needle&since=2026-01-06T00:00").content.decode()
+    assert re.findall(r"needle-\d", page) == ["needle-7", "needle-6"]
+    assert "Older" not in page

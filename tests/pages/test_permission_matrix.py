@@ -1,14 +1,17 @@
 """Every address and the socket, asked by everybody with every method, against one table of what each role may do."""
 
+import dataclasses
 import re
 from types import SimpleNamespace
 
 import pytest
+from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
 from routing.models import KnownSender, Node, NodeStatus, UnknownSender
+from routing.spool import Spool
 from scripts_app.models import LuaEntry, LuaLibrary
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
@@ -28,8 +31,10 @@ def client_of(role: str) -> Client:
 
 
 @pytest.fixture
-def pages(monkeypatch) -> dict[str, str]:
-    """Every address by name, with arguments that lead somewhere; no node is called."""
+def pages(monkeypatch, tmp_path) -> dict[str, str]:
+    """Every address by name, with arguments that lead somewhere; no node is called, and test images have a spool."""
+    Spool(tmp_path / "spool", "none").mark()
+    monkeypatch.setattr(settings, "CAPACITOR", dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path))
     item = busy_router()
     answer = SimpleNamespace(ok=False, message="not asked", accepted=None)
     monkeypatch.setattr("routing.views.node_echo.ask", lambda *_: answer)

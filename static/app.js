@@ -114,12 +114,6 @@
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     freshen();
   });
-  document.addEventListener("htmx:responseError", (event) => {
-    const place = document.getElementById("messages");
-    const status = event.detail.xhr.status;
-    const words = status === 403 ? "You may not do that." : `The server answered ${status}; nothing was changed.`;
-    place.replaceChildren(Object.assign(document.createElement("p"), {className: "message error", textContent: words}));
-  });
 
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.matches("input, select, textarea")) return;

@@ -22,11 +22,24 @@ for group in Group.objects.all():
 """
 
 
-@dataclass(frozen=True)
+@dataclass
 class Site:
     url: str
     environment: dict[str, str]
-    pid: int
+    daphne: "subprocess.Popen[bytes]"
+
+    @property
+    def pid(self) -> int:
+        return self.daphne.pid
+
+    def die(self) -> None:
+        """End without a word, as by a power cut."""
+        self.daphne.kill()
+        self.daphne.wait()
+
+    def rise(self) -> None:
+        """Start again at the same address."""
+        self.daphne, _ = _serve(self.environment, int(self.url.rpartition(":")[2]))
 
     def elsewhere(self, code: str) -> None:
         """Run code in another process, as listener and workers are."""
@@ -46,18 +59,29 @@ def running_site(folder: Path) -> Iterator[Site]:
     }
     migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
     subprocess.run(migrate, cwd=ROOT, env=environment, check=True, timeout=120)
-    serve = [sys.executable, "-m", "daphne", "-e", "tcp:port=0:interface=127.0.0.1", "capacitor_web.asgi:application"]
-    daphne = subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    daphne, port = _serve(environment)
+    site = Site(f"http://127.0.0.1:{port}", environment, daphne)
     try:
-        port = _port(daphne)
-        # Nobody reads on, and a full pipe would stop the server.
-        threading.Thread(target=daphne.communicate, daemon=True).start()
-        site = Site(f"http://127.0.0.1:{port}", environment, daphne.pid)
         site.elsewhere(PEOPLE)
         yield site
     finally:
-        daphne.terminate()
-        daphne.wait(timeout=20)
+        site.daphne.terminate()
+        site.daphne.wait(timeout=20)
+
+
+def _serve(environment: dict[str, str], port: int = 0) -> "tuple[subprocess.Popen[bytes], int]":
+    """A server and the port at which it listens."""
+    where = f"tcp:port={port}:interface=127.0.0.1"
+    serve = [sys.executable, "-m", "daphne", "-e", where, "capacitor_web.asgi:application"]
+    daphne = subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    try:
+        port = _port(daphne)
+    except AssertionError:
+        daphne.kill()
+        raise
+    # Nobody reads on, and a full pipe would stop the server.
+    threading.Thread(target=daphne.communicate, daemon=True).start()
+    return daphne, port
 
 
 def _port(daphne: "subprocess.Popen[bytes]") -> int:

@@ -1,0 +1,89 @@
+"""A page that hears nothing says so, looks by itself now and then, and catches up: in Chromium."""
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.pages import test_in_the_browser
+from tests.pages.site import PASSWORD, running_site
+
+pytestmark = pytest.mark.browser
+chromium = test_in_the_browser.chromium
+SOCKET = re.compile("/ws/live/")
+ENOUGH = 60_000
+"""Milliseconds that a busy machine may need to start a server and to answer a page."""
+
+
+@pytest.fixture
+def site(tmp_path):
+    with running_site(tmp_path / "data") as running:
+        running.elsewhere("busy_router()")
+        yield running
+
+
+@pytest.fixture
+def open_page(site, chromium):
+    """A page with a clock that tests can turn, opened as an operator."""
+    contexts = []
+
+    def opened(address, before=lambda page: None):
+        contexts.append(chromium.new_context(viewport={"width": 1280, "height": 800}))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(ENOUGH)
+        page.clock.install()
+        page.goto(f"{site.url}/login/?next={address}")
+        page.get_by_label("Username").fill("operator")
+        page.get_by_label("Password").fill(PASSWORD)
+        before(page)
+        page.get_by_role("button", name="Log in").click()
+        page.evaluate("window.sameDocument = true")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+
+
+def log(site, message):
+    site.elsewhere(
+        "ApplicationLogLine.objects.create("
+        f"at=timezone.now(), level='INFO', process='', logger='', message={message!r})"
+    )
+
+
+def test_without_a_socket_a_page_looks_every_thirty_seconds_and_says_so(site, open_page):
+    page = open_page("/logs/", lambda page: page.route_web_socket(SOCKET, lambda socket: socket.close(code=1011)))
+    expect(page.locator("#live")).to_have_text("not connected, looking every 30 s")
+    log(site, "nobody told the page")
+    expect(page.locator("#log")).not_to_contain_text("nobody told the page")
+    page.clock.run_for(31_000)
+    expect(page.locator("#log")).to_contain_text("nobody told the page")
+    expect(page.locator("#live")).to_have_text("not connected, looking every 30 s")
+    assert page.evaluate("window.sameDocument")
+
+
+def test_a_page_whose_server_died_is_stale_answers_every_press_and_recovers_by_itself(site, open_page):
+    page = open_page("/queue/")
+    live = page.locator("#live")
+    expect(live).to_have_text("live")
+    site.die()
+    expect(live).to_have_text("not connected, looking every 30 s", timeout=ENOUGH)
+    page.clock.run_for(50_000)
+    expect(live).to_contain_text("stale, updated")
+    expect(live).to_have_attribute("data-live", "stale")
+    rows = page.locator("#queue tbody tr").count()
+    page.locator("#row-200").get_by_role("button").click()
+    expect(page.locator("#messages")).to_contain_text("The server cannot be reached.")
+    assert page.locator("#queue tbody tr").count() == rows > 5, "what was there can still be read"
+
+    site.elsewhere("QueueItem.objects.filter(pk=200).update(state='Delivered')")
+    site.rise()
+    for _ in range(10):
+        # Between two tries to connect the page waits up to a minute.
+        page.clock.run_for(20_000)
+        if live.get_attribute("data-live") == "live":
+            break
+    expect(live).to_have_text("live", timeout=ENOUGH)
+    expect(page.locator("#row-200")).to_contain_text("Delivered", timeout=ENOUGH)
+    assert page.evaluate("window.sameDocument"), "nobody loaded the page anew"

@@ -38,6 +38,15 @@ class Snapshot:
     delays: dict[int, timedelta]
     """ProcessDelay of the nodes that have one of their own, by node id."""
 
+    def binds(self, calling_ae_title: str, address: str) -> bool:
+        """Whether somebody has allowed this sender from exactly this address, as one click on the dashboard does."""
+        try:
+            peer = ipaddress.ip_address(address)
+        except ValueError:
+            return False
+        networks = self.senders.get(calling_ae_title, ())
+        return any(network is not None and network.num_addresses == 1 and peer in network for network in networks)
+
     def knows(self, calling_ae_title: str, address: str) -> bool:
         """Whether somebody has allowed this sender (decision D18)."""
         networks = self.senders.get(calling_ae_title, ())

@@ -69,29 +69,23 @@ class Admission:
 
     def __call__(self, request: AssociationRequest) -> Refusal | None:
         address, pair = request.peer_address, (request.calling_ae_title, request.called_ae_title)
-        if self._guesses.puts_off(address, pair):
-            return _PUT_OFF
         try:
             snapshot = self._directory.current()
-            why = refusal(
-                snapshot,
-                request.calling_ae_title,
-                request.called_ae_title,
-                request.peer_address,
-                anybody=self._anybody,
-            )
-            if why is None:
+            put_off = self._guesses.puts_off(address, pair) and not snapshot.binds(pair[0], address)
+            why = refusal(snapshot, *pair, address, anybody=self._anybody)
+            if why is None and not put_off:
                 self._guesses.accepted(address, pair)
                 return None
+            who, words = why or ("", "")
+            # Also while it is put off: a whole new department may be behind one address, and wants to be allowed.
+            if who == "calling" and note_stranger(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
+                note_alert("known sender, wrong address", pair[0], address=address)
+            if put_off:
+                return _PUT_OFF
             if self._guesses.refused(address, pair):
                 log.error("AE titles are being guessed from %s: it is put off for %d minutes", address, WITHIN // 60)
                 note_alert("AE titles guessed", address, wrong_pairs=MOST_WRONG)
-            who, words = why
-            if who == "called":
-                return Refusal(*_CALLED_NOT_RECOGNIZED, words)
-            if note_stranger(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
-                note_alert("known sender, wrong address", pair[0], address=address)
-            return Refusal(*_CALLING_NOT_RECOGNIZED, words)
+            return Refusal(*(_CALLED_NOT_RECOGNIZED if who == "called" else _CALLING_NOT_RECOGNIZED), words)
         except DatabaseProblem as error:
             log.error("nodes and senders have never been read: %s", first_line(error))
             return _TEMPORARY_CONGESTION

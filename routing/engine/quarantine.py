@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import queue
 import threading
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import Error as DatabaseProblem
@@ -26,6 +27,7 @@ from scripts_app.core.dataset.file_meta import NotPart10
 log = logging.getLogger("capacitor.quarantine")
 
 _MOST_WAITING = 1000
+_BATCH = 64
 MOST_ROWS = 10_000
 """A sender that is wrong for ever is told by the newest ones."""
 _UNTOLD = "refused; the listener ended before it could note why"
@@ -60,34 +62,51 @@ class QuarantineWriter:
         self._thread.join()
 
     def _run(self) -> None:
-        while (refused := self._queue.get()) is not None:
+        while batch := self._gather():
             try:
                 close_old_connections()
-                note(refused)
+                note(batch)
             except DatabaseProblem as error:
-                log.error("refused instance %d could not be noted: %s", refused.instance.id, first_line(error))
+                log.error("%d refused instances could not be noted: %s", len(batch), first_line(error))
         connection.close()
 
+    def _gather(self) -> list[RefusedInstance]:
+        """At least one and what waits behind it; none at the end."""
+        batch: list[RefusedInstance] = []
+        refused = self._queue.get()
+        while refused is not None:
+            batch.append(refused)
+            try:
+                refused = self._queue.get_nowait() if len(batch) < _BATCH else None
+            except queue.Empty:
+                break
+            if refused is None and len(batch) < _BATCH:
+                # For the next turn, which ends.
+                self._queue.put(None)
+        return batch
 
-def note(refused: RefusedInstance) -> None:
-    """Write the row of one refused instance; one that is there already stays as it is."""
-    instance = refused.instance
-    row = {
-        "id": instance.id,
-        "received_at": instance.received_at,
-        "source_ae_title": instance.calling_ae_title,
-        "called_ae_title": instance.called_ae_title,
-        "peer_address": instance.peer_address,
-        "association_id": instance.association_id,
-        "sop_class_uid": instance.sop_class_uid,
-        "sop_instance_uid": instance.sop_instance_uid,
-        "transfer_syntax_uid": instance.transfer_syntax_uid,
-        "size": instance.size if refused.kept else 0,
-        "status": refused.status,
-        "reason": refused.reason,
-    }
+
+def note(batch: Sequence[RefusedInstance]) -> None:
+    """Write the rows of refused instances; those that are there already stay as they are."""
+    rows = [
+        {
+            "id": refused.instance.id,
+            "received_at": refused.instance.received_at,
+            "source_ae_title": refused.instance.calling_ae_title,
+            "called_ae_title": refused.instance.called_ae_title,
+            "peer_address": refused.instance.peer_address,
+            "association_id": refused.instance.association_id,
+            "sop_class_uid": refused.instance.sop_class_uid,
+            "sop_instance_uid": refused.instance.sop_instance_uid,
+            "transfer_syntax_uid": refused.instance.transfer_syntax_uid,
+            "size": refused.instance.size if refused.kept else 0,
+            "status": refused.status,
+            "reason": refused.reason,
+        }
+        for refused in batch
+    ]
     with transaction.atomic():
-        insert(QuarantinedInstance, [row], unless_there=True)
+        insert(QuarantinedInstance, rows, unless_there=True)
 
 
 def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: str) -> int:
@@ -153,4 +172,4 @@ def _adopt(spool: Spool) -> None:
             path.unlink(missing_ok=True)
             continue
         if timezone.now() - instance.received_at > _SETTLED:
-            note(RefusedInstance(instance, status.CANNOT_UNDERSTAND, _UNTOLD, kept=True))
+            note([RefusedInstance(instance, status.CANNOT_UNDERSTAND, _UNTOLD, kept=True)])

@@ -69,6 +69,9 @@ def test_a_thousand_guesses_get_twenty_answers_and_nobody_else_is_kept_out(
     )
     assert admit(request("MR_1", "PACS", GUESSER)) is None
     assert admit(request("CT_1", "PACS", OTHER)) is None
+    KnownSender.objects.create(ae_title="XA_1", network=GUESSER)
+    admit._directory._snapshot = None
+    assert admit(request("XA_1", "PACS", GUESSER)) is None, "somebody has allowed it from exactly there"
     assert [(r.actor, r.action, r.object) for r in AuditRecord.objects.all()] == [
         ("listener", "AE titles guessed", GUESSER)
     ]

@@ -1,5 +1,6 @@
 """What was refused has its row and its file for a while, and becomes an item when a person wants it."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -36,15 +37,15 @@ def refused(spool: Spool, **fields: Any) -> RefusedInstance:
 
 def test_the_row_says_who_what_and_why(spool: Spool) -> None:
     one = refused(spool, calling_ae_title="CT_1", peer_address="192.0.2.7")
-    note(one)
-    note(one)
+    note([one])
+    note([one])
     row = QuarantinedInstance.objects.get()
     told = (row.id, row.source_ae_title, row.peer_address, row.status, row.reason, row.kept)
     assert told == (one.instance.id, "CT_1", "192.0.2.7", 0xA900, "no Study Instance UID", True)
 
 
 def test_a_database_that_is_away_costs_a_row_and_not_the_thread(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
-    def refuse(_: RefusedInstance) -> None:
+    def refuse(_: object) -> None:
         raise DatabaseError("locked")
 
     monkeypatch.setattr("routing.engine.quarantine.note", refuse)
@@ -52,7 +53,20 @@ def test_a_database_that_is_away_costs_a_row_and_not_the_thread(monkeypatch: pyt
     writer.start()
     writer.add(RefusedInstance(received_nothing(), 0xC000, "empty", kept=False))
     writer.stop()
-    assert "could not be noted: locked" in caplog.text
+    assert "1 refused instances could not be noted: locked" in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("count", [1, 3, 64, 65, 200])
+def test_the_thread_writes_all_that_it_was_given_and_ends(spool: Spool, count: int) -> None:
+    one = refused(spool)
+    writer = QuarantineWriter()
+    for number in range(count):
+        instance = replace(one.instance, id=one.instance.id + number)
+        writer.add(RefusedInstance(instance, 0xC000, "noise", kept=True))
+    writer.start()
+    writer.stop()
+    assert QuarantinedInstance.objects.count() == count
 
 
 def received_nothing() -> Any:
@@ -65,7 +79,7 @@ def received_nothing() -> Any:
 def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_history(spool: Spool) -> None:
     node("PACS")
     one = refused(spool)
-    note(one)
+    note([one])
     content = quarantined(spool, one.instance.id).read_bytes()
     assert (
         take(QuarantinedInstance.objects.get(), spool, Directory("CAPACITOR", "DCP_", age=0), "anna") == one.instance.id
@@ -82,7 +96,7 @@ def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_
 def test_what_is_too_old_goes_with_its_file(spool: Spool) -> None:
     old, young = refused(spool), refused(spool)
     for one in (old, young):
-        note(one)
+        note([one])
     QuarantinedInstance.objects.filter(pk=old.instance.id).update(received_at=timezone.now() - 2 * DAY)
     assert keep_order(spool, DAY, 1 << 30) == 1
     assert [row.pk for row in QuarantinedInstance.objects.all()] == [young.instance.id]
@@ -93,7 +107,7 @@ def test_what_is_too_old_goes_with_its_file(spool: Spool) -> None:
 def test_beyond_the_room_for_them_the_oldest_files_go_and_their_rows_stay(spool: Spool) -> None:
     old, young = refused(spool), refused(spool)
     for one in (old, young):
-        note(one)
+        note([one])
     assert keep_order(spool, DAY, young.instance.size) == 1
     assert [row.kept for row in QuarantinedInstance.objects.order_by("id")] == [False, True]
     assert not quarantined(spool, old.instance.id).exists()
@@ -103,7 +117,7 @@ def test_of_a_sender_that_is_wrong_for_ever_the_newest_rows_stay(spool: Spool, m
     monkeypatch.setattr("routing.engine.quarantine.MOST_ROWS", 2)
     made = [refused(spool) for _ in range(4)]
     for one in made:
-        note(one)
+        note([one])
     assert keep_order(spool, DAY, 1 << 30) == 2
     newest = {one.instance.id for one in made[2:]}
     assert set(QuarantinedInstance.objects.values_list("id", flat=True)) == newest == set(quarantined_ids(spool))

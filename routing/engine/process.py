@@ -23,7 +23,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from routing import application_log
-from routing.application_log import first_line
+from routing.application_log import first_line, place_of
 from routing.claims import give_back
 from routing.core.identifiers import TAGS, Identifiers
 from routing.core.states import QueueEvent, QueueState
@@ -84,6 +84,15 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def _end_with_thread(ended: threading.ExceptHookArgs) -> None:
+    """A process that has lost a thread seems to live and does not do its work; a new one does."""
+    name = ended.thread.name if ended.thread else "a thread"
+    where = place_of(ended.exc_value) if ended.exc_value else ended.exc_type.__name__
+    log.critical("thread %s ended by an unexpected error, and this process with it: %s", name, where)
+    logging.shutdown()
+    os._exit(1)
+
+
 class EngineProcess:
     """
     One engine process from start to end; use as a context manager.
@@ -108,12 +117,14 @@ class EngineProcess:
         application_log.start(self.role, Path(service.data_dir) / "logs", service.log_level)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self._excepthook, threading.excepthook = threading.excepthook, _end_with_thread
         self.presence = Presence(run_folder())
         self.owner = self.presence.owner
         self.started_at = timezone.now()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        threading.excepthook = self._excepthook
         try:
             # After an unexpected error nobody knows which item it came from: all stay counted.
             give_back(self.owner, begun=() if kind is None else None)

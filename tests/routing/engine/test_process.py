@@ -6,6 +6,8 @@ import logging
 import os
 import resource
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -23,6 +25,7 @@ from routing.models import HistoryEntry, Lane, PrepareReport, QueueItem, Service
 from routing.presence import owners
 from routing.wakeup import Wakeup
 from tests.builders import node, queue_item
+from tests.routing.engine.engine import ROOT
 
 pytestmark = pytest.mark.django_db
 
@@ -271,3 +274,28 @@ def test_work_settles_a_casualty_once_and_outlives_a_database_that_is_away(monke
     assert fresh(guilty).state == "Failed"
     assert "the database cannot be used: locked" in caplog.text
     assert "DOE" not in caplog.text
+
+
+LOSES_A_THREAD = """
+import threading
+from routing.engine.process import EngineProcess
+def lost():
+    raise ValueError("DOE^JANE")
+with EngineProcess("deliver") as process:
+    threading.Thread(target=lost, name="to PACS").start()
+    process.stopping.wait(60)
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.fault(93, "in a thread of an engine process")
+def test_an_unexpected_error_in_any_thread_ends_the_process_and_is_said(make_engine: Any, seen: Any) -> None:
+    engine = make_engine()
+    program = f"import django; django.setup(){LOSES_A_THREAD}"
+    environment = {**engine.environment, "DJANGO_SETTINGS_MODULE": "capacitor_web.settings"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 1
+    said = "thread to PACS ended by an unexpected error, and this process with it: ValueError"
+    assert said in engine.logs()
+    assert "DOE^JANE" not in engine.logs()
+    seen("exit code 1, said as critical with place and thread; watchdog or supervisor start another")

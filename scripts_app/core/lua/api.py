@@ -128,6 +128,14 @@ FUNCTIONS = ApiObject(
         ),
         Member("uid", "Make a new DICOM UID.", result="string", example="dataset:Set('SOPInstanceUID', uid())"),
         Member(
+            "sh_quote",
+            "Quote values for a shell command, each as one word that the shell leaves alone, with spaces between.",
+            (_ANYTHING,),
+            "string",
+            "a value that is nil or holds a NUL",
+            "local command = sh_quote('logger', '--', dataset:Get('PatientName'))",
+        ),
+        Member(
             "include",
             "Run a library file, at most once per image; returns what the file returned.",
             (Parameter("path", "string"),),

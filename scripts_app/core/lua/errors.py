@@ -10,6 +10,8 @@ What can go wrong in a script, and what the author meant by it.
 
 from __future__ import annotations
 
+import re
+
 
 class ScriptError(Exception):
     """``message`` has no position in it; ``file`` and ``line`` are the author's."""
@@ -57,3 +59,13 @@ def read_error(message: str, file: str, line: int | None) -> ScriptError:
     if "fail" in lowered:
         return FailRequested(message, file, line)
     return ScriptFailed(message, file, line)
+
+
+_NO_PATTERN = re.compile(r"malformed pattern|unfinished capture|invalid (pattern )?capture|missing '\[' after '%f'")
+
+
+def advised(message: str) -> str:
+    """A message of Lua's own, with what helps against it: a value of the image taken for a pattern."""
+    if not _NO_PATTERN.search(message):
+        return message
+    return f"{message}; is it a value, and no pattern? Then write find(text, value, 1, true)"

@@ -48,6 +48,7 @@ _FIXED = {
 }
 """Members of the globals to which scripts cannot add their own."""
 _GLOBALS = _STANDARD | _FUNCTIONS | frozenset(found.name for found in OBJECTS if found.kind in ("object", "table"))
+_SHELL = {("os", ".", "execute"), ("io", ".", "popen")}
 _DATASET = _FIXED["dataset"] | {"Delete"}
 
 
@@ -69,7 +70,7 @@ def hints(source: str, destinations: Iterable[str], libraries: Iterable[str] = (
     for text in libraries:
         known |= _defined(_words(text))
     titles = list(destinations)
-    found = [*_members(words), *_undefined(words, known), *_literals(words, titles)]
+    found = [*_members(words), *_undefined(words, known), *_literals(words, titles), *_shell_calls(words)]
     return sorted(found, key=lambda problem: problem.line)
 
 
@@ -141,6 +142,38 @@ def _literals(words: list[_Word], titles: list[str]) -> Iterator[Problem]:
         method = before is not None and before.text in (".", ":")
         if word.text == "error" and not method and bracket.text == "(" and argument.kind == "string":
             yield from _error(argument.text[1:-1], argument.line)
+
+
+def _shell_calls(words: list[_Word]) -> Iterator[Problem]:
+    """Values that are put together with a shell command outside sh_quote: their sender may write commands there."""
+    for at in range(len(words) - 3):
+        owner, sign, member, bracket = words[at : at + 4]
+        if (owner.text, sign.text, member.text) not in _SHELL or bracket.text != "(":
+            continue
+        inside = list(_unquoted(words, at + 4))
+        if any(word.text in ("..", "format") for word in inside) and any(_is_value(word) for word in inside):
+            call = f"{owner.text}.{member.text}"
+            told = f"a value inside a shell command runs as part of it; write {call}(sh_quote('program', value))"
+            yield Problem(member.line, told)
+
+
+def _unquoted(words: list[_Word], at: int) -> Iterator[_Word]:
+    """The words of a call from behind its bracket to its end, without those inside sh_quote(...)."""
+    depth, quoted = 1, 0
+    while at < len(words) and depth:
+        word = words[at]
+        depth += (word.text == "(") - (word.text == ")")
+        if word.text == "sh_quote" and not quoted:
+            quoted = depth + 1
+        elif quoted and word.text == ")" and depth < quoted:
+            quoted = 0
+        elif not quoted:
+            yield word
+        at += 1
+
+
+def _is_value(word: _Word) -> bool:
+    return word.kind == "name" and word.text not in _KEYWORDS | _STANDARD | {"format"}
 
 
 def _path(path: str, line: int) -> Iterator[Problem]:

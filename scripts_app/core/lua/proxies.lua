@@ -8,6 +8,7 @@ local bind, members, unknown, state, note, new_uid, library, facts_of_file, stud
 local error, getmetatable, ipairs, pairs, rawset, select, setmetatable, tostring, type =
   error, getmetatable, ipairs, pairs, rawset, select, setmetatable, tostring, type
 local concat, getinfo, tointeger, rawnext = table.concat, debug.getinfo, math.tointeger, next
+local find, gsub = string.find, string.gsub
 
 local current          -- source of the entry that runs
 local DEEPEST = 64
@@ -247,6 +248,19 @@ series = state_table('series', 'series')
 
 function print(...) note('print', line(), joined(...)) end
 function uid() return new_uid() end
+
+-- The sender chooses what a value says: unquoted in a command it is a program of the sender's.
+function sh_quote(...)
+  local words = {}
+  for i = 1, select('#', ...) do
+    local word = select(i, ...)
+    if word == nil then error('sh_quote: argument ' .. i .. ' is nil', 2) end
+    word = tostring(word)
+    if find(word, '\0', 1, true) then error('sh_quote: argument ' .. i .. ' holds a NUL', 2) end
+    words[i] = "'" .. gsub(word, "'", "'\\''") .. "'"
+  end
+  return concat(words, ' ')
+end
 
 local included = {} -- canonical path -> {result}, also while the file runs
 

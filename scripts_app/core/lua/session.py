@@ -15,7 +15,7 @@ from lupa import lua54
 
 from scripts_app.core.lua.binding import PROXIES, Binding
 from scripts_app.core.lua.bridge import readable
-from scripts_app.core.lua.errors import LimitExceeded, ScriptError, ScriptFailed, read_error
+from scripts_app.core.lua.errors import LimitExceeded, ScriptError, ScriptFailed, advised, read_error
 from scripts_app.core.lua.host import Host
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.lua.processes import Processes
@@ -143,7 +143,7 @@ class Session:
             file, line, message = place
         if message and self._binding.refusal.endswith(message):
             return ScriptFailed(message, file, line)
-        return read_error(message, file, line)
+        return read_error(advised(message), file, line)
 
     def _position(self, message: str) -> tuple[str, int, str] | None:
         """Chunk, line and rest of a message that begins with a place in the author's code."""

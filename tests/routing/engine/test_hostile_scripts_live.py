@@ -69,7 +69,28 @@ def only_for(patient: str, script: str) -> str:
     return f"if dataset:Get('PatientID') == '{patient}' then {script}\nend"
 
 
-def test_each_hostile_script_ends_as_it_should_and_the_next_image_goes_on(make_engine: MakeEngine, tmp_path) -> None:
+@pytest.mark.fault(46, "under a real worker, every second image a good one")
+@pytest.mark.fault(47, "under a real worker")
+@pytest.mark.fault(48, "under a real worker")
+@pytest.mark.fault(49, "under a real worker")
+@pytest.mark.fault(50, "under a real worker")
+@pytest.mark.fault(51, "under a real worker")
+@pytest.mark.fault(52, "under a real worker")
+@pytest.mark.fault(53, "under a real worker")
+@pytest.mark.fault(54, "under a real worker, with a limit of 16 MiB")
+@pytest.mark.fault(55, "under a real worker")
+@pytest.mark.fault(56, "a process that sleeps, a pipe")
+@pytest.mark.fault(57, "sleep in the background, a daemon by setsid")
+@pytest.mark.fault(60, "abort of the C library")
+@pytest.mark.fault(61, "under a real worker")
+@pytest.mark.fault(62, "under a real worker")
+@pytest.mark.fault(63, "the environment of script and of its children")
+@pytest.mark.fault(66, "metatables, globals, locale of one image")
+@pytest.mark.fault(67, "under a real worker")
+@pytest.mark.fault(69, "a destination that is no node")
+def test_each_hostile_script_ends_as_it_should_and_the_next_image_goes_on(
+    make_engine: MakeEngine, tmp_path: Path, seen: Callable[[str], None]
+) -> None:
     engine = make_engine(
         CAPACITOR_LUA_SECONDS="1",
         CAPACITOR_LUA_MEMORY_MIB="16",
@@ -120,6 +141,10 @@ def test_each_hostile_script_ends_as_it_should_and_the_next_image_goes_on(make_e
     assert gap(engine) < timedelta(seconds=5)
     until(lambda: not running("sleep\x0039"), 5, "no process is left behind")
     assert stop(worker) == 0
+    seen(
+        f"{len(scripts)} of {len(scripts)} contained, {len(good)} of {len(good)} images between them prepared;"
+        f" {gap(engine).total_seconds():.1f} s at most beyond the limit of 1 s; 0 processes left"
+    )
 
 
 def told(engine: Engine, item: int) -> list[str]:

@@ -74,6 +74,7 @@ def test_an_exit_in_a_script_is_an_error_of_the_script_and_ends_nothing(make_eng
 
 
 @pytest.mark.integration
+@pytest.mark.fault(75, "from outside, each time")
 def test_an_image_whose_process_is_always_killed_is_given_up_after_some_tries_and_no_other(
     make_engine: MakeEngine,
 ) -> None:

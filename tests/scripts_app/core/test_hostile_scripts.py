@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scripts_app.core.lua.limits import Limits
@@ -98,6 +100,7 @@ def test_a_greedy_script_is_stopped_and_the_image_fails(script: str) -> None:
     assert outcome.entries[0].reason == MEMORY
 
 
+@pytest.mark.fault(55, "live and dry")
 @pytest.mark.parametrize("call", ["os.exit()", "os.exit(0, true)"])
 @LIVE_AND_DRY
 def test_os_exit_is_a_script_error_and_not_the_end_of_the_worker(call: str, restricted: bool) -> None:
@@ -106,6 +109,7 @@ def test_os_exit_is_a_script_error_and_not_the_end_of_the_worker(call: str, rest
     assert report.line == 2
 
 
+@pytest.mark.fault(61, "live and dry")
 @pytest.mark.parametrize(
     "script",
     [
@@ -120,6 +124,7 @@ def test_binary_chunks_are_refused_by_load(script: str, restricted: bool) -> Non
     assert "attempt to load a binary chunk" in only_report(script, limits=Limits(restricted=restricted)).reason
 
 
+@pytest.mark.fault(61, "from files")
 def test_binary_chunks_are_refused_by_the_loaders_of_files(tmp_path) -> None:
     script = f"""
         local name = '{tmp_path}/code.lua'
@@ -134,6 +139,7 @@ def test_binary_chunks_are_refused_by_the_loaders_of_files(tmp_path) -> None:
     assert all("attempt to load a binary chunk" in line for line in lines)
 
 
+@pytest.mark.fault(62, "the global python")
 @LIVE_AND_DRY
 def test_the_python_bridge_is_out_of_reach(restricted: bool) -> None:
     script = (
@@ -146,6 +152,7 @@ def test_the_python_bridge_is_out_of_reach(restricted: bool) -> None:
     assert printed(script, limits=Limits(restricted=restricted)) == ["nil\tnil\tnil"]
 
 
+@pytest.mark.fault(62, "functions found by debug")
 def test_python_functions_found_by_debug_show_nothing() -> None:
     script = """
         local seen = {}
@@ -170,6 +177,7 @@ def test_python_functions_found_by_debug_show_nothing() -> None:
     assert printed(script) == ["walked"]
 
 
+@pytest.mark.fault(50, "in pcall, too")
 def test_the_time_limit_keeps_its_hook() -> None:
     assert "debug.sethook is not available" in only_report("debug.sethook()").reason
     assert run("pcall(debug.sethook) while true do end", limits=QUICK).verdict is Verdict.FAILED
@@ -196,6 +204,7 @@ RESTRICTED = [
 ]
 
 
+@pytest.mark.fault(76, "what a dry run may not touch")
 @pytest.mark.parametrize("script", RESTRICTED)
 def test_a_restricted_run_touches_no_files_processes_or_loaders(script: str) -> None:
     report = only_report(f"\n{script}", limits=Limits(restricted=True))
@@ -214,6 +223,7 @@ def test_a_restricted_run_keeps_the_rest_of_the_library() -> None:
     assert printed(script, limits=Limits(restricted=True)) == ["yielded"]
 
 
+@pytest.mark.fault(59, "lines of print")
 def test_output_is_cut_and_says_how_much_is_missing() -> None:
     limits = Limits(log_lines=3)
     outcome = run("for i = 1, 1000 do print(i) log:info(i) end", limits=limits)
@@ -223,6 +233,7 @@ def test_output_is_cut_and_says_how_much_is_missing() -> None:
     assert line.message == "xxxxxxxxxx... (990 bytes omitted)"
 
 
+@pytest.mark.fault(67, "each kind of error object")
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -253,3 +264,35 @@ def test_time_spent_without_instructions_counts_too() -> None:
     outcome = run("print('quick')", limits=Limits(seconds=1e-9))
     assert outcome.verdict is Verdict.FAILED
     assert outcome.entries[0].reason == "script exceeded its limit of 1e-09 s"
+
+
+SHELL_NAMES = ["$(touch {0})", "`touch {0}`", "'; touch {0}; '", "x\ntouch {0}", "\\'; touch {0} #", "--help"]
+
+
+@pytest.mark.fault(73, "names such as $(touch x), with quotes and line feeds, handed to a program by sh_quote")
+@pytest.mark.parametrize("name", SHELL_NAMES)
+def test_a_quoted_value_reaches_the_program_as_one_word_and_runs_nothing(name: str, tmp_path: Path) -> None:
+    value = name.format(tmp_path / "ran")
+    script = f"""
+        study.value = [==[{value}]==]
+        local file = io.popen(sh_quote('printf', '<%s>', '--', study.value, 'a b'))
+        print(file:read('a'))
+        assert(os.execute(sh_quote('test', study.value, '=', study.value)))
+    """
+    assert printed(script) == [f"<--><{value}><a b>"]
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize(("call", "why"), [("sh_quote('a', nil)", "argument 2 is nil"), ("sh_quote('\\0')", "a NUL")])
+def test_what_no_command_can_hold_is_an_error_at_its_line(call: str, why: str) -> None:
+    report = only_report(f"\n{call}")
+    assert why in report.reason and report.line == 2
+
+
+@pytest.mark.fault(74, "[abc, %b, (( and others as patterns of find, match, gsub and gmatch")
+@pytest.mark.parametrize("value", ["[abc", "%b", "((", "%", "[%a-", "%f", "%1"])
+@pytest.mark.parametrize("call", ["find(v)", "match(v)", "gsub(v, '%1')", "gmatch(v)()"])
+def test_a_value_that_is_no_pattern_is_an_error_that_says_what_to_write(value: str, call: str) -> None:
+    report = only_report(f"local v = '{value}'\nlocal _ = ('some text'):{call}")
+    assert report.line == 2
+    assert "find(text, value, 1, true)" in report.reason

@@ -63,3 +63,33 @@ def test_what_a_library_defines_is_known():
 def test_no_text_breaks_it():
     for source in ("", "'", "[[", "--[[", "\x00", "a" * 5000, "(" * 2000, "'\\"):
         told(source)
+
+
+@pytest.mark.fault(73, "concatenation in a shell command, seen by the editor")
+@pytest.mark.parametrize(
+    ("source", "line"),
+    [
+        ("os.execute('logger ' .. dataset:Get('PatientName'))", 1),
+        ("local name = dataset:Get('PatientName')\nio.popen('logger ' .. name .. ' >/dev/null')", 2),
+        ("os.execute(string.format('logger %s', dataset:Get('PatientID')))", 1),
+        ("local n = 'x'\nos.execute('logger ' .. sh_quote('a') .. n)", 2),
+    ],
+)
+def test_a_value_that_is_put_together_with_a_shell_command_is_told(source, line):
+    ((found_line, found),) = told(source)
+    assert found_line == line
+    assert "(sh_quote('program', value))" in found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "os.execute('logger received')",
+        "os.execute(sh_quote('logger', '--', dataset:Get('PatientName')))",
+        "local name = dataset:Get('PatientName') or ''\nos.execute('logger ' .. sh_quote(name) .. ' >/dev/null')",
+        "os.execute('logger a' .. ' ' .. 'b')",
+        "print('logger ' .. dataset:Get('PatientName'))",
+    ],
+)
+def test_a_quoted_value_is_no_suspicion(source):
+    assert told(source) == []

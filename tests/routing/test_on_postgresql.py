@@ -16,6 +16,7 @@ FILES = [
     AREA / "test_rows.py",
     AREA / "test_record.py",
     AREA / "test_claims.py",
+    AREA / "test_version_counts.py",
     AREA / "test_replay.py",
     AREA / "test_operator_actions.py",
     *(
@@ -28,6 +29,7 @@ FILES = [
             "prepare",
             "process",
             "receive",
+            "rehearse",
             "retention",
             "traffic",
         )

@@ -1,6 +1,7 @@
 """HTTP and WebSocket entry point, served by daphne."""
 
 import os
+from typing import Any
 
 import django
 from channels.auth import AuthMiddlewareStack
@@ -21,10 +22,16 @@ from capacitor_web.body_limit import limit_bodies  # noqa: E402
 from capacitor_web.same_origin import SameOrigin  # noqa: E402
 from routing.consumers import LiveConsumer  # noqa: E402
 
+
+async def site(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The pages, at the top of their host: daphne lets any visitor name another place for them (Daphne-Root-Path)."""
+    await pages({**scope, "root_path": ""}, receive, send)
+
+
 limit_bodies()
 application = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": site,
         # A page of another site must not open the socket with this site's cookie.
         "websocket": SameOrigin(AuthMiddlewareStack(URLRouter([path("ws/live/", LiveConsumer.as_asgi())]))),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from importlib import import_module
 from typing import Any
 
@@ -20,8 +21,15 @@ NOT_LOGGED_IN = 4401
 """Close code of our own (RFC 6455 7.4.2), after the HTTP status."""
 OTHER_RIGHTS = 4403
 """The person's rights have changed; the page may connect again with those it has now."""
+TOO_MANY = 4429
+MOST_SOCKETS = 50
+"""Open pages of one person in one web process; each costs memory, and a look at the database now and then."""
 LOOK_EVERY = 30.0
 """Seconds between two looks whether the person may still listen."""
+
+
+_open: Counter[int] = Counter()
+"""Sockets of this process by person."""
 
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
@@ -33,11 +41,16 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
         if not self.scope["user"].is_authenticated:
             await self.close(NOT_LOGGED_IN)
             return
+        person = self.scope["user"].pk
+        if _open[person] >= MOST_SOCKETS:
+            await self.close(TOO_MANY)
+            return
         rights = await _rights(self.scope["user"]) if "session" in self.scope else frozenset()
         await self.channel_layer.group_add(GROUP, self.channel_name)
         await self.accept()
         watcher.enter()
         self.entered = True
+        _open[person] += 1
         if "session" in self.scope:
             self.guard = asyncio.get_running_loop().create_task(self._look_after(rights))
 
@@ -46,6 +59,7 @@ class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
             self.guard.cancel()
         if self.entered:
             self.entered = False
+            _open[self.scope["user"].pk] -= 1
             watcher.leave()
             await self.channel_layer.group_discard(GROUP, self.channel_name)
 

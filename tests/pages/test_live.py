@@ -184,6 +184,7 @@ def test_a_page_of_another_site_cannot_listen_with_this_sites_cookie(origin):
 def test_a_page_hears_that_something_changed_and_nothing_more(own_watcher, database):
     class User:
         is_authenticated = True
+        pk = 1
 
     async def run():
         page = WebsocketCommunicator(LiveConsumer.as_asgi(), "/ws/live/")

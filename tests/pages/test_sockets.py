@@ -1,5 +1,7 @@
 """Who may open the live socket, from which page, and when it is closed again."""
 
+from collections import Counter
+
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from channels.layers import channel_layers
@@ -122,3 +124,23 @@ def test_a_socket_is_closed_when_its_session_ends_or_the_rights_change(end, seen
 
     assert async_to_sync(run)() == {"type": "websocket.close", "code": ENDINGS[end]}
     seen(f"{end.__name__.replace('_', ' ')}: closed at the next look, which is every 30 s")
+
+
+def test_one_person_opens_no_more_pages_than_one_person_can_look_at(monkeypatch):
+    monkeypatch.setattr("routing.consumers.MOST_SOCKETS", 2)
+    monkeypatch.setattr("routing.consumers._open", Counter())
+    client, other = visitor("viewer"), visitor("operator")
+
+    async def run():
+        first = [socket(client) for _ in range(3)]
+        answers = [(await page.connect())[0] for page in first]
+        theirs = socket(other)
+        answers.append((await theirs.connect())[0])
+        await first[0].disconnect()
+        again = socket(client)
+        answers.append((await again.connect())[0])
+        for page in (first[1], theirs, again):
+            await page.disconnect()
+        return answers
+
+    assert async_to_sync(run)() == [True, True, False, True, True]

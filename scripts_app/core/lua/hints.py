@@ -15,8 +15,8 @@ from scripts_app.core.lua.source import Problem
 
 _TOKEN = re.compile(
     r"""
-    (?P<comment>--\[(?P<c>=*)\[.*?\](?P=c)\]|--[^\n]*)
-    |(?P<long>\[(?P<l>=*)\[.*?\](?P=l)\])
+    (?P<dashes>--)?\[(?P<level>=*)\[
+    |(?P<comment>--[^\n]*)
     |(?P<string>"(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*')
     |(?P<name>[A-Za-z_]\w*)
     |(?P<number>\.?\d[\w.]*)
@@ -75,13 +75,22 @@ def hints(source: str, destinations: Iterable[str], libraries: Iterable[str] = (
 
 
 def _words(source: str) -> list[_Word]:
-    words, line, reached = [], 1, 0
-    for match in _TOKEN.finditer(source):
+    words, line, reached, at = [], 1, 0, 0
+    endless: set[str] = set()
+    while match := _TOKEN.search(source, at):
         line += source.count("\n", reached, match.start())
-        reached = match.start()
-        kind = str(match.lastgroup if match.lastgroup not in ("c", "l") else "long")
-        if match["comment"] is None:
-            words.append(_Word(kind, match[0], line))
+        reached, at = match.start(), match.end()
+        kind, level = str(match.lastgroup), match["level"]
+        if level is not None:
+            end = -1 if level in endless else source.find(f"]{level}]", at)
+            if end < 0:
+                # Never looked for again: a text full of open brackets would take minutes.
+                endless.add(level)
+                at = match.start() + 1
+                continue
+            kind, at = "comment" if match["dashes"] else "long", end + len(level) + 2
+        if kind != "comment":
+            words.append(_Word(kind, source[reached:at], line))
     return words
 
 

@@ -93,3 +93,9 @@ def test_a_value_that_is_put_together_with_a_shell_command_is_told(source, line)
 )
 def test_a_quoted_value_is_no_suspicion(source):
     assert told(source) == []
+
+
+@pytest.mark.parametrize("piece", ["[", "[=", "--[[", "'", "\\", "dataset:Get('"])
+def test_a_text_full_of_beginnings_is_looked_through_once(piece):
+    """What somebody pastes by mistake must not keep the web site busy for minutes."""
+    assert len(hints(piece * 40_000, ["AI"])) < 100_000

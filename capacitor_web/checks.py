@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pwd
 import socket
 import ssl
 from collections.abc import Callable, Iterator
@@ -148,12 +149,47 @@ def reachable_site(environment: Environment) -> Iterator[CheckMessage]:
         )
 
 
+def script_user(environment: Environment) -> Iterator[CheckMessage]:
+    name = environment.script_user
+    if not name:
+        return
+    what = ""
+    if environment.script_process != "image":
+        what = "is set, but CAPACITOR_SCRIPT_PROCESS is not image"
+    else:
+        try:
+            pwd.getpwnam(name)
+        except KeyError:
+            what = "is no user of this machine"
+        else:
+            if missing := missing_capabilities():
+                what = f"cannot be used: the router has not the right to ({', '.join(missing)})"
+    if what:
+        yield Error(
+            f"CAPACITOR_SCRIPT_USER={name!r} {what}.",
+            hint="See deploy/systemd/capacitor-worker.service, which grants what is needed.",
+            id="capacitor.E014",
+        )
+
+
+def missing_capabilities() -> list[str]:
+    """Of those that starting and ending processes of another user takes (capabilities 7); empty for root."""
+    wanted = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
+        held = int(status.partition("CapEff:")[2].split()[0], 16)
+    except (OSError, IndexError, ValueError):
+        return list(wanted)
+    return [name for name, bit in wanted.items() if not held >> bit & 1]
+
+
 CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (
     data_folder,
     distinct_ports,
     tls_files,
     transfer_syntax,
     title_prefix,
+    script_user,
     mistyped_variables,
     process_counts,
     exposed_site,

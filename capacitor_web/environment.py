@@ -101,6 +101,15 @@ class Environment:
     lua_memory: int = setting(
         "CAPACITOR_LUA_MEMORY_MIB", number(8, 65536, "MiB"), 256, "memory limit of the scripts for one image"
     )
+    script_process: str = setting(
+        "CAPACITOR_SCRIPT_PROCESS",
+        choice("shared", "image"),
+        "shared",
+        "`image`: a process of its own for the scripts of each image, some milliseconds dearer",
+    )
+    script_user: str = setting(
+        "CAPACITOR_SCRIPT_USER", TEXT, "", "operating system's user of these processes; empty: the router's own"
+    )
     prepare_retry: int = setting(
         "CAPACITOR_PREPARE_RETRY_SECONDS", SECONDS, 5, "delay after a script asked for a retry"
     )

@@ -21,6 +21,7 @@ from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.images import OpenImage, open_image
 from routing.engine.receive import instance_in
 from routing.engine.reconcile import MISSING
+from routing.engine.script_process import ScriptProcessEnded, ScriptUser, run_apart
 from routing.engine.state_book import StateBook, StateConflict
 from routing.engine.watch import Watch
 from routing.prepared_files import PreparedFiles
@@ -54,6 +55,10 @@ class PrepareSettings:
     tries: int
     """A preparation that began so often without an end is given up."""
     process_delay: timedelta
+    apart: bool = False
+    """Strict mode: a process for each image."""
+    script_user: ScriptUser | None = None
+    """Who those processes are; None: the router's own user."""
 
 
 class Preparer:
@@ -161,6 +166,8 @@ class Preparer:
             self._run(item, scripts, started)
         except _NOT_THE_ITEM:
             raise
+        except ScriptProcessEnded as error:
+            self._batch.give_up(item, str(error))
         except FileNotFoundError:
             if self._spool.gone:
                 raise SpoolGone(self._spool.root) from None
@@ -197,7 +204,10 @@ class Preparer:
         received = opened.document.identity()
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
         try:
-            outcome = run_entries(scripts, image, self._facts, self._settings.limits)
+            if self._settings.apart:
+                outcome = run_apart(scripts, image, self._facts, self._settings.limits, self._settings.script_user)
+            else:
+                outcome = run_entries(scripts, image, self._facts, self._settings.limits)
         finally:
             self._tidy()
         for line in outcome.log:

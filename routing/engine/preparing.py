@@ -13,6 +13,7 @@ from routing.engine.directory import Directory
 from routing.engine.pace import Pace
 from routing.engine.prepare import Preparer, PrepareSettings
 from routing.engine.process import IDLE, EngineProcess, new_identifiers, open_spool, run_folder
+from routing.engine.script_process import script_user
 from routing.engine.watch import Casualty, Watch
 from routing.wakeup import Waker, Wakeup
 from scripts_app.core.lua.limits import Limits
@@ -32,6 +33,8 @@ def prepare_settings() -> PrepareSettings:
         retry_after=timedelta(seconds=service.prepare_retry),
         tries=service.prepare_tries,
         process_delay=timedelta(milliseconds=service.process_delay),
+        apart=service.script_process == "image",
+        script_user=script_user(service.script_user),
     )
 
 

@@ -60,6 +60,8 @@ def test_a_nearly_full_disk_is_a_warning(tmp_path):
         ({"secret_key": "k4@ZpxQw" * 8, "https": True}, []),
         ({"web_host": "0.0.0.0", "allowed_hosts": ("*",), "debug": True}, ["E010", "E011", "E012"]),
         ({"durable": "none"}, ["W005"]),
+        ({"script_user": "nobody"}, ["E014"]),
+        ({"script_user": "no-such-user", "script_process": "image"}, ["E014"]),
         ({"web_host": "0.0.0.0", "https": True}, ["W006"]),
         ({"web_host": "0.0.0.0", "https": True, "allowed_hosts": ("router.example",)}, []),
         ({"web_host": "0.0.0.0", "allowed_hosts": ("router.example",)}, ["E012"]),
@@ -82,6 +84,15 @@ def test_tls_files_that_are_no_certificates_are_named_as_such(tmp_path):
 
 def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):
     assert found(settings_with(tmp_path, tls_certificate="missing.pem")) == []
+
+
+def test_becoming_another_user_takes_rights_that_are_named(tmp_path, monkeypatch):
+    asked = settings_with(tmp_path, script_user="nobody", script_process="image")
+    monkeypatch.setattr(checks, "missing_capabilities", lambda: [])
+    assert found(asked) == []
+    monkeypatch.setattr(checks, "missing_capabilities", lambda: ["CAP_SETUID"])
+    (message,) = checks.script_user(asked)
+    assert "the router has not the right to (CAP_SETUID)" in message.msg
 
 
 def test_a_mistyped_variable_is_a_warning_that_names_the_setting(tmp_path, monkeypatch, settings):
@@ -135,7 +146,8 @@ def test_a_database_server_that_does_not_answer_is_named_before_the_start_withou
 def test_a_file_that_is_no_database_is_named_before_the_start(tmp_path):
     (tmp_path / "capacitor.sqlite3").write_text("no database " * 100)
     said = preflight_in(tmp_path)
-    assert f"Cannot start: CAPACITOR_DATA_DIR={tmp_path}: the database cannot be used" in said
+    assert "Cannot start: the database capacitor.sqlite3 is damaged (file is not a database)" in said
+    assert "manage.py recover" in said and "(capacitor.E009)" in said
 
 
 @pytest.mark.integration

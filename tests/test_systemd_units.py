@@ -1,0 +1,62 @@
+"""The units of deploy/systemd are understood by systemd, and say what the manual says of them."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+UNITS = sorted((ROOT / "deploy/systemd").iterdir())
+SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
+
+
+def test_there_is_a_unit_for_each_kind_of_process() -> None:
+    assert [unit.name for unit in UNITS] == [
+        "capacitor-listener.service",
+        "capacitor-web.service",
+        "capacitor-worker.service",
+        "capacitor.target",
+    ]
+
+
+@pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)
+def test_a_service_is_shut_in_and_leaves_no_core_dump(unit: Path) -> None:
+    lines = unit.read_text(encoding="utf-8").splitlines()
+    for line in (
+        "NoNewPrivileges=yes",
+        "ProtectSystem=strict",
+        "ProtectHome=yes",
+        "PrivateTmp=yes",
+        "PrivateDevices=yes",
+        "SystemCallFilter=@system-service",
+        "LimitCORE=0",
+        "UMask=0077",
+        "Restart=always",
+        "ReadWritePaths=/var/lib/capacitor",
+    ):
+        assert line in lines, line
+    assert any(line.startswith("TasksMax=") for line in lines)
+    assert any(line.startswith("MemoryMax=") for line in lines)
+
+
+@pytest.mark.integration
+def test_systemd_understands_every_line(tmp_path: Path) -> None:
+    verify = shutil.which("systemd-analyze")
+    if verify is None:
+        pytest.skip("systemd-analyze is not installed")
+    for unit in UNITS:
+        # It looks for the program, which is elsewhere on this machine.
+        text = unit.read_text(encoding="utf-8").replace("/opt/capacitor/.venv/bin/python", sys.executable)
+        (tmp_path / unit.name).write_text(text)
+    done = subprocess.run(
+        [verify, "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
+        capture_output=True,
+        text=True,
+        env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},
+    )
+    ours = [line for line in done.stderr.splitlines() if "capacitor" in line]
+    assert not ours

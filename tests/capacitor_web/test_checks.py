@@ -88,7 +88,7 @@ def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):
 
 def test_becoming_another_user_takes_rights_that_are_named(tmp_path, monkeypatch):
     asked = settings_with(tmp_path, script_user="nobody", script_process="image")
-    monkeypatch.setattr(checks, "missing_capabilities", lambda: [])
+    monkeypatch.setattr(checks, "missing_capabilities", list)
     assert found(asked) == []
     monkeypatch.setattr(checks, "missing_capabilities", lambda: ["CAP_SETUID"])
     (message,) = checks.script_user(asked)

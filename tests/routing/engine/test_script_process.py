@@ -197,7 +197,8 @@ def test_what_is_no_message_of_ours_is_not_believed() -> None:
     ):
         with pytest.raises(NotOurs):
             answer(object(), message)  # type: ignore[arg-type]
-    for outcome in ({}, {"verdict": "prepared"}, [], None, {"verdict": "elsewhere"}):
+    outcomes: tuple[object, ...] = ({}, {"verdict": "prepared"}, [], None, {"verdict": "elsewhere"})
+    for outcome in outcomes:
         with pytest.raises(NotOurs):
             outcome_of(outcome)
 

@@ -15,8 +15,18 @@
     links[here < 0 ? 0 : Math.min(Math.max(here + step, 0), links.length - 1)].focus();
   }
 
+  function search() {
+    const field = find("input[type=search]");
+    field?.focus();
+    return Boolean(field);
+  }
+
   const KEYS = {
-    "?": () => find("#keys")?.showModal(),
+    "/": search,
+    "?": () => {
+      find("#keys")?.showModal();
+      return true;
+    },
     g: () => { began = Date.now(); },
     j: () => walk(1),
     k: () => walk(-1),
@@ -37,9 +47,8 @@
       going.click();
       return;
     }
-    if (!KEYS[event.key]) return;
-    if (event.key === "?") event.preventDefault();
-    KEYS[event.key]();
+    // A key that a browser has a meaning of its own for is kept from it where it did something.
+    if (KEYS[event.key]?.() === true) event.preventDefault();
   });
 
   document.addEventListener("click", (event) => {

@@ -95,9 +95,13 @@ def node_test_image(request: HttpRequest, node_id: int) -> HttpResponse:
         messages.error(request, f"{node.ae_title} {why}: no test image was made.")
         return redirect("node", node_id)
     actor = request.user.get_username()
-    with transaction.atomic():
-        item_id = send_probe_image(node, actor)
-        audit(actor, "test image", node, item=item_id)
+    try:
+        with transaction.atomic():
+            item_id = send_probe_image(node, actor)
+            audit(actor, "test image", node, item=item_id)
+    except OSError as error:
+        messages.error(request, f"No test image was made: {error.strerror or error}.")
+        return redirect("node", node_id)
     waits = "; the node is paused, so it waits" if node.paused else ""
     messages.success(request, f"A synthetic test image is on its way to {node.ae_title}{waits}. This is its item.")
     return redirect("queue_item", item_id)

@@ -84,7 +84,8 @@ def _reject(page: Page, button: Locator) -> None:
 
 
 def _retry(page: Page, button: Locator) -> None:
-    page.locator(_to("study_retry")).click()
+    page.locator("#retry-stuck").click()
+    page.locator("#do-it").click()
     expect(page.locator("#messages")).to_contain_text("retried")
 
 
@@ -147,8 +148,17 @@ ITEMS = (
     _item("queue_reject", 5, "is now Rejected."),
     *(_bulk(action) for action in Action),
     Deed(("queue_act", "queue_undo"), OPERATOR, "/queue/?study=9.{r}.99", "#undo-button", "put back", _reject),
-    Deed(("study_retry",), OPERATOR, "/studies/8.{r}/", _to("study_retry"), "retried"),
-    Deed(("study_retry", "study_undo"), OPERATOR, "/studies/7.{r}/", "form.undo button", "put back as before", _retry),
+    Deed(
+        ("queue_act",),
+        OPERATOR,
+        "/studies/8.{r}/",
+        "#retry-stuck",
+        "1 item retried.",
+        lambda page, button: button.click(),
+        "#do-it",
+        "retry of a study",
+    ),
+    Deed(("queue_act", "queue_undo"), OPERATOR, "/studies/7.{r}/", "form.undo button", "put back as before", _retry),
 )
 NODES = (
     Deed(("node_pause",), OPERATOR, "/nodes/", _to("node_pause", 9999_1), "R{r} is paused"),
@@ -174,6 +184,8 @@ NODES = (
     Deed(
         ("node_edit",), ADMINISTRATOR, "/nodes/{r}4/", "main form button", "E{r} is saved", _fields(Description="new")
     ),
+    Deed(("node_disable",), ADMINISTRATOR, "/nodes/{r}4/status/", _to("node_disable", 9999_4), "E{r} is disabled"),
+    Deed(("node_enable",), ADMINISTRATOR, "/nodes/{r}4/status/", _to("node_enable", 9999_4), "E{r} is enabled."),
     Deed(("node_delete",), ADMINISTRATOR, "/nodes/{r}5/delete/", "main form button", "D{r} is deleted"),
     Deed(
         ("sender_create",),

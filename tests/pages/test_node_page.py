@@ -246,3 +246,12 @@ def test_the_times_in_which_a_node_took_nothing_are_listed_with_how_they_began()
     assert "still <b>timeout</b>" in words(page)
     assert "<b>timeout</b>" not in page.content.decode()
     assert "not ours" not in words(page)
+
+
+def test_without_a_spool_no_test_image_is_made_and_the_page_says_why(spool):
+    pacs = node("PACS")
+    queue_item("Prepared", node=pacs)
+    client = visitor("operator")
+    assert client.post(f"/nodes/{pacs.pk}/test-image/")["Location"] == f"/nodes/{pacs.pk}/status/"
+    assert "No test image was made: the spool is gone" in words(client.get(f"/nodes/{pacs.pk}/status/"))
+    assert QueueItem.objects.count() == 1

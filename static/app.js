@@ -114,6 +114,7 @@
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     freshen();
   });
+
   document.addEventListener("click", (event) => {
     for (const menu of document.querySelectorAll("details.menu[open]")) {
       if (!menu.contains(event.target)) menu.removeAttribute("open");

@@ -70,15 +70,6 @@ def test_a_letter_that_is_typed_is_no_key(site, visit):
     assert opened.url.startswith(f"{site.url}/queue/")
 
 
-def test_a_deed_whose_answer_never_came_is_told_and_not_called_done(site, visit):
-    opened = visit("operator", "/nodes/")
-    lost = "verb => htmx.trigger(document.body, 'htmx:sendError', {requestConfig: {verb}})"
-    opened.evaluate(lost, "get")
-    expect(opened.locator("#messages")).to_be_empty()
-    opened.evaluate(lost, "post")
-    expect(opened.locator("#messages")).to_contain_text("The server could not be reached. Look whether it was done")
-
-
 def test_another_span_is_drawn_in_place_and_the_tables_stay_open(site, visit):
     opened = visit("viewer")
     opened.evaluate("window.sameDocument = true")

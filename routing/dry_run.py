@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,8 @@ from scripts_app.configuration.directory import ScriptFiles
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import Identity
 from scripts_app.core.ports import Facts, QueueItemFacts, ScriptSet
-from scripts_app.dry_run import Trial, dry_run
+from scripts_app.dry_run import Trial, UnusableFile, dry_run
+from scripts_app.dry_runs import dry_runs
 
 if TYPE_CHECKING:
     from routing.engine.facts import QueueDatabaseFacts
@@ -90,6 +91,33 @@ def try_file(
     UnknownTitle for AE titles that no image could have; UnusableFile for the
     file or the folder.
     """
+    trial = _trial(path, source, destination, setting, given)
+    # The child makes a connection of its own.
+    connections.close_all()
+    return dry_run(replace(trial, output=output, detailed=detailed), stop_when_readable)
+
+
+def try_many(
+    asked: Sequence[tuple[Path, str, str, Setting]], seconds: float
+) -> list[dict[str, Any] | UnusableFile | UnknownTitle]:
+    """
+    Results of the first of these (file, source, destination, setting), or why there is none: one at least.
+
+    No more is begun after ``seconds``.
+    """
+    trials: list[Trial] = []
+    for one in asked:
+        try:
+            trials.append(_trial(*one))
+        except UnknownTitle as error:
+            if not trials:
+                return [error]
+            break
+    connections.close_all()
+    return [*dry_runs(trials, seconds)]
+
+
+def _trial(path: Path, source: str, destination: str, setting: Setting, given: Given = NOTHING_GIVEN) -> Trial:
     title, unaddressed = _destination(setting.titles, destination)
     source = _checked("--source", source)
     service = settings.CAPACITOR
@@ -98,12 +126,8 @@ def try_file(
         return TrialFacts(setting.titles, _item(identity, source, title), setting.queue(), given)
 
     limits = Limits(seconds=service.lua_seconds, memory_bytes=service.lua_memory << 20, restricted=True)
-    # The child makes a connection of its own.
-    connections.close_all()
-    trial = Trial(
-        path, source, title, unaddressed, setting.scripts, facts, limits, output, detailed, setting.deidentified
-    )
-    return dry_run(trial, stop_when_readable)
+    scripts, marked = setting.scripts, setting.deidentified
+    return Trial(path, source, title, unaddressed, scripts, facts, limits, deidentified=marked)
 
 
 def _deidentified(nodes: Iterable[WrittenNode] | None) -> frozenset[str]:

@@ -27,7 +27,7 @@ from scripts_app.fence import Ended, Tell, fenced
 
 _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely, as in the worker."""
-_OPENING = 60.0
+OPENING = 60.0
 """Seconds for a file that has to be read and written anew before scripts can edit it."""
 _ROOM = 512 << 20
 """Bytes for what is no script: the program itself, the files it maps."""
@@ -71,22 +71,27 @@ def dry_run(trial: Trial, stop_when_readable: int | None = None) -> dict[str, An
     A script that has to be killed is a result, too: failed, with the limit's
     message and the reports of the entries before it.
     """
-    _check(trial)
+    check(trial)
     trial = replace(trial, limits=replace(trial.limits, restricted=True))
-    size = trial.path.stat().st_size
     with tempfile.TemporaryDirectory(prefix="dry-run-") as drafts:
         ended = fenced(
-            lambda tell: _child(trial, Path(drafts), tell),
-            seconds=_OPENING,
-            memory_bytes=2 * trial.limits.memory_bytes + 8 * size + _ROOM,
+            lambda tell: carry_out(trial, Path(drafts), tell),
+            seconds=OPENING,
+            memory_bytes=memory_for(trial),
             stop_when_readable=stop_when_readable,
         )
     if ended.reason == "stopped":
         raise Stopped
-    return _result(trial, ended)
+    return judged(trial, ended)
 
 
-def _check(trial: Trial) -> None:
+def memory_for(trial: Trial) -> int:
+    """Bytes that the process of a trial may use beyond its parent's."""
+    return 2 * trial.limits.memory_bytes + 8 * trial.path.stat().st_size + _ROOM
+
+
+def check(trial: Trial) -> None:
+    """UnusableFile when it cannot even begin."""
     try:
         with trial.path.open("rb") as file:
             if not file.read(1):
@@ -97,7 +102,8 @@ def _check(trial: Trial) -> None:
         raise UnusableFile(f"{error.filename or trial.path}: {error.strerror}") from None
 
 
-def _result(trial: Trial, ended: Ended) -> dict[str, Any]:
+def judged(trial: Trial, ended: Ended) -> dict[str, Any]:
+    """What a trial came to, by how its process ended; UnusableFile when it did not come to the scripts."""
     last = ended.messages[-1] if ended.messages else {}
     if "result" in last:
         result: dict[str, Any] = last["result"]
@@ -105,7 +111,7 @@ def _result(trial: Trial, ended: Ended) -> dict[str, Any]:
     if "unusable" in last:
         raise UnusableFile(last["unusable"])
     if "running" not in last:
-        why = {"time": f"more than {_OPENING:g} s", "memory": "more memory than a dry run has"}.get(ended.reason)
+        why = {"time": f"more than {OPENING:g} s", "memory": "more memory than a dry run has"}.get(ended.reason)
         raise UnusableFile(f"{trial.path}: {f'needs {why}' if why else ended.reason or 'cannot be opened'}")
     reason = {
         "time": trial.limits.time_message,
@@ -115,20 +121,21 @@ def _result(trial: Trial, ended: Ended) -> dict[str, Any]:
     return failed_result(trial.scripts.entries, reason, last["running"], reports_from(last["reports"]))
 
 
-def _child(trial: Trial, drafts: Path, tell: Tell) -> None:
+def carry_out(trial: Trial, drafts: Path, tell: Tell, patience: float = math.inf) -> None:
+    """Run in the child, and tell where it is, then its result; ``patience``: seconds until something else is told."""
     try:
         with opened(trial.path, lambda: _draft(drafts)) as received:
-            tell({"result": _run(trial, received, drafts, tell)}, math.inf)
+            tell({"result": _run(trial, received, drafts, tell)}, patience)
     except DatasetError as error:
-        tell({"unusable": f"{trial.path}: {error}"}, math.inf)
+        tell({"unusable": f"{trial.path}: {error}"}, patience)
     except OSError as error:
-        tell({"unusable": f"{error.filename or trial.path}: {error.strerror or error}"}, math.inf)
+        tell({"unusable": f"{error.filename or trial.path}: {error.strerror or error}"}, patience)
     except MemoryError:
         raise
     except Exception as error:
         # A fault of this program fails the item when it happens in a worker, and here.
         reason = f"{type(error).__name__}: {error}"
-        tell({"result": failed_result(trial.scripts.entries, reason)}, math.inf)
+        tell({"result": failed_result(trial.scripts.entries, reason)}, patience)
 
 
 @contextmanager

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -12,26 +11,23 @@ from django.db import transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
-from routing.application_log import place_of
 from routing.core.identifiers import first_at
 from routing.core.states import QueueState
 from routing.core.study_splits import note as note_study
+from routing.engine.trial_batch import Ask, answers_to
 from routing.models import PrepareReport, QueueItem, Rehearsal, RehearsedImage
 from routing.rows import insert
 from routing.spool import Spool
 from scripts_app.core.collection import Collection, collection_of
 from scripts_app.core.comparison import Comparison, Effect, compared, name_of
 from scripts_app.core.script_content import fingerprint
-from scripts_app.dry_run_process import Unanswered
 from scripts_app.loader import from_version
 from scripts_app.models import Activation, ScriptVersion
 
-log = logging.getLogger("capacitor.rehearse")
-
-Ask = Callable[[dict[str, Any]], dict[str, Any]]
-"""Answers a question of the command dry_run_service; Unanswered."""
+Tried = tuple[int, Effect, dict[str, Any]]
+"""Id of the item, what the draft means for it, and all that is told of it."""
 LEASE = timedelta(minutes=3)
-"""Longer than any few trials may take."""
+"""Longer than the answer to one question may take."""
 SMALL = 20
 """A rehearsal of so many images keeps the identical ones, too."""
 MOST_KEPT = 2000
@@ -50,6 +46,10 @@ _MOST_LINES = 50
 _NOTHING: Collection = {"entries": [], "libraries": {}}
 
 
+class Ended(Exception):
+    """The rehearsal is no longer this worker's."""
+
+
 class Rehearser:
     """``step`` tries a few images of one rehearsal; what it has tried is recorded, or tried again."""
 
@@ -66,9 +66,12 @@ class Rehearser:
         try:
             if rehearsal.kind == Rehearsal.Kind.SHADOW:
                 return self._shadow(rehearsal)
-            return self._past(rehearsal)
+            self._past(rehearsal)
+        except Ended:
+            pass
         finally:
             Rehearsal.objects.filter(pk=rehearsal.pk, owner=self._owner).update(owner="", until=None)
+        return True
 
     @transaction.atomic
     def _claim(self) -> Rehearsal | None:
@@ -85,12 +88,10 @@ class Rehearser:
         self._last = found.pk
         return found if taken else None
 
-    def _past(self, rehearsal: Rehearsal) -> bool:
+    def _past(self, rehearsal: Rehearsal) -> None:
         ids = rehearsal.items[rehearsal.position : rehearsal.position + _AT_ONCE]
-        tried = [self._try(rehearsal, item_id) for item_id in ids]
         position = rehearsal.position + len(ids)
-        self._record(rehearsal, tried, position, ended=position >= len(rehearsal.items))
-        return True
+        self._record(rehearsal, self._try_all(rehearsal, ids), position, ended=position >= len(rehearsal.items))
 
     def _shadow(self, rehearsal: Rehearsal) -> bool:
         """
@@ -107,7 +108,7 @@ class Rehearser:
         if not ids:
             return False
         came = QueueItem.objects.filter(pk__gt=rehearsal.position, pk__lte=ids[-1]).filter(met_scripts()).count()
-        tried = [self._try(rehearsal, item_id) for item_id in ids]
+        tried = self._try_all(rehearsal, ids)
         self._record(rehearsal, tried, ids[-1], ended=False, passed_over=came - len(ids))
         return True
 
@@ -116,44 +117,50 @@ class Rehearser:
         made = Activation.objects.filter(at__gt=rehearsal.created_at).first()
         return made is not None and fingerprint(_plain(made.content)) == fingerprint(_plain(rehearsal.content))
 
-    def _try(self, rehearsal: Rehearsal, item_id: int) -> tuple[int, Effect, dict[str, Any]]:
-        item = QueueItem.objects.filter(pk=item_id).first()
-        if item is None:
-            return item_id, Effect.UNTRIED, {"why": "the item is no longer there"}
-        try:
-            then = what_happened(item)
-            comparison, told = self._compare(rehearsal, item, then)
-        except (Unanswered, Untriable) as error:
-            return item_id, Effect.UNTRIED, {"why": str(error)}
-        except Exception as error:
-            # One odd image must not end the rehearsal, nor be tried for ever.
-            log.error("item %d could not be rehearsed: %s", item_id, place_of(error))
-            return item_id, Effect.UNTRIED, {"why": f"{type(error).__name__} in the router itself"}
-        return item_id, comparison.effect, {"then": then, **told, **_differences(comparison)}
+    def _try_all(self, rehearsal: Rehearsal, ids: Sequence[int]) -> list[Tried]:
+        """Each image meets the scripts that ran, the draft, and the scripts that ran once more."""
+        tried: dict[int, Tried] = {}
+        contents: list[Collection] = [rehearsal.content]
+        trials: list[dict[str, Any]] = []
+        ready: list[tuple[QueueItem, dict[str, Any]]] = []
+        found = QueueItem.objects.in_bulk(ids)
+        for item_id in ids:
+            item = found.get(item_id)
+            file = self._spool.path(item.received_id) if item else None
+            if item is None or file is None:
+                tried[item_id] = item_id, Effect.UNTRIED, {"why": "the item is no longer there"}
+            elif item.purged_at is not None or not file.is_file():
+                tried[item_id] = item_id, Effect.UNTRIED, {"why": "the received file is no longer kept"}
+            else:
+                then = what_happened(item)
+                ready.append((item, then))
+                contents.append(self._collection_of(then["version"]))
+                image = {"file": str(file), "source": item.source_ae_title, "destination": item.called_ae_title}
+                ran = len(contents) - 1
+                trials += [{**image, "content": content} for content in (ran, 0, ran)]
+        answers = answers_to(self._ask, contents, trials, lambda: self._go_on(rehearsal)) if trials else []
+        for at, (item, then) in enumerate(ready):
+            tried[item.pk] = self._told(rehearsal, item, then, answers[3 * at : 3 * at + 3])
+        return [tried[item_id] for item_id in ids]
 
-    def _compare(
-        self, rehearsal: Rehearsal, item: QueueItem, then: dict[str, Any]
-    ) -> tuple[Comparison, dict[str, Any]]:
-        file = self._spool.path(item.received_id)
-        if item.purged_at is not None or not file.is_file():
-            raise Untriable("the received file is no longer kept")
-
-        def run(content: Collection) -> dict[str, Any]:
-            destination = item.called_ae_title
-            question = {"content": content, "source": item.source_ae_title, "destination": destination}
-            answer = self._ask({**question, "with_queue": True, "file": str(file)})
-            if "refused" in answer:
-                raise Untriable(answer["refused"])
-            result: dict[str, Any] = answer["result"]
-            return result
-
-        scripts = self._collection_of(then["version"])
-        before, after = run(scripts), run(rehearsal.content)
-        comparison = compared(before, after)
-        if comparison.elements:
-            comparison = compared(before, after, run(scripts))
+    def _told(
+        self, rehearsal: Rehearsal, item: QueueItem, then: dict[str, Any], answers: Sequence[dict[str, Any]]
+    ) -> Tried:
+        why = next((answer["refused"] for answer in answers if "refused" in answer), None)
+        if why is not None:
+            return item.pk, Effect.UNTRIED, {"why": why}
+        before, after, again = (answer["result"] for answer in answers)
+        comparison = compared(before, after, again)
         note_study(rehearsal.studies, item.study_instance_uid, after)
-        return comparison, {"before": _short(before), "after": _short(after, comparison.gained)}
+        told = {"then": then, "before": _short(before), "after": _short(after, comparison.gained)}
+        return item.pk, comparison.effect, {**told, **_differences(comparison)}
+
+    def _go_on(self, rehearsal: Rehearsal) -> None:
+        """Keep it in hand; Ended when somebody has ended it, or another worker has taken it over."""
+        open_states = (Rehearsal.State.WAITING, Rehearsal.State.RUNNING)
+        mine = Rehearsal.objects.filter(pk=rehearsal.pk, owner=self._owner, state__in=open_states)
+        if not mine.update(until=timezone.now() + LEASE):
+            raise Ended
 
     def _collection_of(self, version: int | None) -> Collection:
         if version is None:
@@ -167,7 +174,7 @@ class Rehearser:
     def _record(
         self,
         rehearsal: Rehearsal,
-        tried: Sequence[tuple[int, Effect, dict[str, Any]]],
+        tried: Sequence[Tried],
         position: int,
         *,
         ended: bool,
@@ -193,10 +200,6 @@ class Rehearser:
         if ended:
             row.state, row.ended_at = Rehearsal.State.DONE, timezone.now()
         row.save(update_fields=["counts", "position", "passed_over", "studies", "state", "ended_at"])
-
-
-class Untriable(Exception):
-    """There is nothing to compare; the text says why."""
 
 
 def _plain(content: Collection) -> Collection:

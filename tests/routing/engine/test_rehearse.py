@@ -37,9 +37,13 @@ class Asked:
         self.draft, self.ran, self.questions = draft, list(ran) or [SAME], []
 
     def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
-        self.questions.append(question)
-        ran = self.ran[0] if len(self.ran) == 1 else self.ran.pop(0) if question["content"] != DRAFT else None
-        found = self.draft if question["content"] == DRAFT else ran
+        return {"answers": [self.answer(question, trial) for trial in question["trials"]]}
+
+    def answer(self, question: dict[str, Any], trial: dict[str, Any]) -> dict[str, Any]:
+        content = question["contents"][trial["content"]]
+        self.questions.append({**trial, "content": content, "with_queue": question["with_queue"]})
+        ran = self.ran[0] if len(self.ran) == 1 else self.ran.pop(0) if content != DRAFT else None
+        found = self.draft if content == DRAFT else ran
         if isinstance(found, Exception):
             raise found
         return found if "refused" in found else {"result": found}
@@ -81,7 +85,8 @@ def test_an_image_meets_the_version_that_prepared_it_and_the_draft_from_its_send
     (item_id,) = images(work)
     asked = Asked(SAME)
     done = rehearsed(work, asked, begin(DRAFT, [item_id], "one", "anna"))
-    before, after = asked.questions
+    before, after, again = asked.questions
+    assert again == before
     assert [entry["script"] for entry in before["content"]["entries"]] == ["print('ran')"]
     assert after["content"] == DRAFT
     assert {(each["source"], each["destination"], each["with_queue"]) for each in asked.questions} == {
@@ -136,7 +141,7 @@ def test_somebody_may_end_it_at_any_time_and_what_is_tried_after_that_is_not_kep
 
     class Ending(Asked):
         def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
-            if len(self.questions) == 9:
+            if len(self.questions) == 12:
                 assert end(running.pk, "bert")
             return super().__call__(question)
 
@@ -246,9 +251,9 @@ def test_a_study_that_would_fall_apart_is_told_for_the_rehearsal_as_a_whole(work
     ids = images(work, 6)
 
     class NewEachTime(Asked):
-        def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+        def answer(self, question: dict[str, Any], trial: dict[str, Any]) -> dict[str, Any]:
             self.draft = sent(**{"0020,000D": f"9.{len(self.questions)}"})
-            return super().__call__(question)
+            return super().answer(question, trial)
 
     done = rehearsed(work, NewEachTime(SAME), begin(DRAFT, ids, "six", "anna"))
     assert done.splits() == [("PACS", 1)]
@@ -258,3 +263,39 @@ def test_a_study_that_would_fall_apart_is_told_for_the_rehearsal_as_a_whole(work
 def test_a_new_destination_is_told_with_all_that_it_would_get(work: Preparation) -> None:
     done = rehearsed(work, Asked(sent(a="1")), begin(DRAFT, images(work), "one", "anna"))
     assert [output["changes"][0]["new"] for output in done.images.get().told["after"]["outputs"]] == ["1"]
+
+
+def test_what_one_question_leaves_open_is_asked_again_and_an_ended_rehearsal_asks_no_more(work: Preparation) -> None:
+    class OneByOne(Asked):
+        def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+            assert Rehearsal.objects.get().open
+            return {"answers": [self.answer(question, question["trials"][0])]}
+
+    ids = images(work, 3)
+    asked = OneByOne(FAILS)
+    running = begin(DRAFT, ids, "three", "anna")
+    assert rehearsed(work, asked, running).counts == {"fails": 3}
+    assert len(asked.questions) == 9
+    Rehearsal.objects.all().delete()
+
+    class Ending(OneByOne):
+        def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+            told = super().__call__(question)
+            end(Rehearsal.objects.get().pk, "bert")
+            return told
+
+    ending = Ending(FAILS)
+    assert rehearsed(work, ending, begin(DRAFT, ids, "three", "anna")).tried == 0
+    assert len(ending.questions) == 1
+
+
+def test_one_image_that_nobody_can_try_does_not_take_those_beside_it_along(work: Preparation) -> None:
+    class Breaking(Asked):
+        def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
+            if question["trials"][0]["file"].endswith(f"{ids[1]}.dcm"):
+                raise Unanswered("the process for dry runs has ended; try again")
+            return {"answers": [self.answer(question, question["trials"][0])]}
+
+    ids = images(work, 3)
+    done = rehearsed(work, Breaking(FAILS), begin(DRAFT, ids, "three", "anna"))
+    assert done.counts == {"fails": 2, "untried": 1}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -12,7 +13,7 @@ import pytest
 
 from routing.core.identifiers import Identifiers
 from routing.spool import Spool
-from tests.acceptance.router import Router, accepts, until
+from tests.acceptance.router import Router, accepts, kill, until
 from tests.builders import ct_image, received
 from tests.faults.load import all_arrived, configure, node, samples, sending
 
@@ -144,3 +145,33 @@ def test_while_the_database_is_locked_images_are_taken_and_afterwards_all_go_on(
         twice = all_arrived(router, receiver, modality.acknowledged)
         assert router.stop() == 0
     seen(f"locked for {seconds} s: 40 images acknowledged meanwhile, 0 lost, {twice} arrived twice")
+
+
+@pytest.mark.fault(
+    94, "a delivering process of two is stopped (SIGSTOP) with images in hand, and goes on minutes later"
+)
+def test_what_a_stopped_worker_holds_is_done_by_another_and_it_settles_nothing_later(
+    make_router: Any, tmp_path: Path, effort: Effort, seen: Seen
+) -> None:
+    if not effort(0, 1):
+        pytest.skip("takes minutes: in the full run")
+    images = samples(tmp_path / "images", 400)
+    router: Router = make_router(CAPACITOR_WORKERS="2", CAPACITOR_LUA_SECONDS="1")
+    with node() as receiver:
+        configure(router, receiver)
+        router.start()
+        holders = "SELECT DISTINCT lease_owner FROM routing_queueitem WHERE state = 'Prepared' AND lease_owner <> ''"
+        with sending(router, images) as modality:
+            modality.wait_for(100)
+            (owner,) = until(lambda: router.rows(holders), 60, "somebody holds images")[0]
+            pid = int(owner.split(":")[1])
+            kill(pid, signal.SIGSTOP)
+        twice = all_arrived(router, receiver, modality.acknowledged)
+        settled = router.rows("SELECT id, state, updated_at FROM routing_queueitem ORDER BY id")
+        kill(pid, signal.SIGCONT)
+        seen_at = "SELECT count(*) FROM routing_serviceprocess WHERE owner = ? AND seen_at > ?"
+        now = router.rows("SELECT max(seen_at) FROM routing_serviceprocess")[0][0]
+        until(lambda: router.rows(seen_at, owner, now) == [(1,)], 60, "it lives again")
+        assert router.rows("SELECT id, state, updated_at FROM routing_queueitem ORDER BY id") == settled
+        assert router.stop() == 0
+    seen(f"400 acknowledged, 0 lost, {twice} arrived twice; the one that came back changed nothing")

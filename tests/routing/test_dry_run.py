@@ -209,6 +209,7 @@ def test_without_a_directory_the_active_entries_see_the_database_and_leave_it_al
     assert [model.objects.count() for model in (QueueItem, ScriptVersion, NodeStatus, Attempt)] == before
 
 
+@pytest.mark.fault(76, "it writes to the database")
 def test_the_process_of_a_dry_run_cannot_write_to_the_database(monkeypatch: Any) -> None:
     from routing.engine.facts import QueueDatabaseFacts
 
@@ -325,6 +326,7 @@ def test_a_condition_that_never_comes_to_an_end_is_killed_too(configuration: Pat
     assert [told["status"] for told in result["entries"]] == ["ran", "error"]
 
 
+@pytest.mark.fault(76, "nine of them, by the command; pages ask the same process")
 @pytest.mark.usefixtures("a_second")
 @pytest.mark.parametrize(
     ("script", "words"),

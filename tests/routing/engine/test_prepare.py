@@ -3,6 +3,7 @@
 import logging
 import math
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ from routing.models import (
 )
 from routing.record import record_for
 from scripts_app.core.dataset.recipe import Recipe
+from scripts_app.models import LuaLibrary
 from tests.builders import ct_image, lua_entry, node
 from tests.routing.engine.preparation import OWNER, Preparation, copies_of, item
 
@@ -546,3 +548,39 @@ def test_a_lease_outlasts_the_longest_script_and_is_renewed_between_images(work:
     work.step()
     assert min(leases) > timedelta(seconds=seconds + 50)
     assert renewed[0] == (OWNER, timedelta(seconds=60 + seconds))
+
+
+@pytest.mark.fault(72, "twice, in the middle of batches")
+def test_scripts_that_are_changed_while_images_are_under_way_are_never_mixed(
+    work: Preparation, seen: Callable[[str], None]
+) -> None:
+    """Two entries and a library say which version they belong to; each image has to meet one version of all three."""
+    library = LuaLibrary.objects.create(path="v.lua", source="version = 1")
+    entries = [lua_entry(f"include('v.lua') print('{place}', 1, version)") for place in "ab"]
+    identifiers = [work.image() for _ in range(100)]
+    done = 0
+
+    def change() -> None:
+        nonlocal done
+        done += 1
+        if done in (10, 80):
+            number = 2 if done == 10 else 3
+            library.source = f"version = {number}"
+            library.save()
+            for place, entry in zip("ab", entries, strict=True):
+                entry.script = f"include('v.lua') print('{place}', {number}, version)"
+                entry.save()
+
+    work.preparer._tidy = change
+    while work.step():
+        pass
+    versions = set()
+    for identifier in identifiers:
+        said = list(ItemLogLine.objects.filter(item_id=identifier).order_by("id").values_list("text", flat=True))
+        number = said[0].split("\t")[1]
+        assert said == [f"a\t{number}\t{number}", f"b\t{number}\t{number}"]
+        recorded = item(identifier).script_version
+        assert recorded is not None and f"version = {number}" in str(recorded.content)
+        versions.add(number)
+    assert versions == {"1", "2"} or versions == {"1", "2", "3"}
+    seen(f"100 images, {len(versions)} versions: each met one, and its item names that one")

@@ -57,6 +57,7 @@ def test_a_value_that_is_set_is_read_back(tmp_path, syntax, path, value, read):
     assert record.new == read
 
 
+@pytest.mark.fault(68, "42 values that an element cannot have, pixel data among them")
 @pytest.mark.parametrize(
     "path, value, words",
     [
@@ -94,6 +95,7 @@ def test_a_value_that_is_set_is_read_back(tmp_path, syntax, path, value, read):
         ("ReferencedImageSequence", "x", "is a sequence"),
         ("PixelData", "x", "can remove it, not set it"),
         ("PatientID", "x" * 70_000, "65534 at most"),
+        ("PatientName", "x" * 10_000_000, "65534 at most"),
         ("0002,0010", "1.2", "file meta information"),
         ("0000,0002", "1.2", "not part of a data set"),
         ("FFFE,E000", "1.2", "not part of a data set"),

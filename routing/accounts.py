@@ -67,7 +67,8 @@ def _before_save(instance: models.Model, raw: bool = False, **_: Any) -> None:
 
 
 def _after_save(instance: models.Model, created: bool, raw: bool = False, **_: Any) -> None:
-    if not origin() or raw:
+    here = origin()
+    if here is None or raw:
         return
     if created:
         audit_here(f"create {_kind(instance)}", instance, id=instance.pk)
@@ -80,6 +81,9 @@ def _after_save(instance: models.Model, created: bool, raw: bool = False, **_: A
     }
     if "password" in before and before["password"] != getattr(instance, "password", ""):
         changes["password"] = "changed"  # noqa: S105  says that, not what
+    if set(changes) == {"password"} and not here.who():
+        # Nobody is logged in yet: the log-in itself has renewed the hash of the password.
+        return
     if changes:
         audit_here(f"change {_kind(instance)}", instance, id=instance.pk, **changes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -20,7 +20,7 @@ from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.record import Moved, StepBack, put_back, record_for, retry_for
 from routing.replay import replay_for
 
-MOST_AT_ONCE = 10_000
+MOST_AT_ONCE = 100_000
 """Items that one press of a button moves; the oldest come first, and pressing again goes on."""
 UNDO_SECONDS = 20
 _GRACE = timedelta(seconds=5)
@@ -75,28 +75,32 @@ def perform(
     subject: str = "",
     note: str = "",
     node: Node | None = None,
+    row: OperatorAction | None = None,
+    go_on: Callable[[], bool] | None = None,
 ) -> OperatorAction:
     """
     Do it to the items, and keep what they were; ``node`` is where REDIRECT leads.
 
     Answers the row that tells how many moved, and that ``undo`` needs.  Items
-    that the time did not reach count as neither moved nor untouched.
+    that the time did not reach count as neither moved nor untouched.  Behind a
+    page (routing/behind.py) the ``row`` is there already, and ``go_on`` takes
+    the place of the time.
     """
     began, at = time.monotonic(), timezone.now()
     detail = {"filter": scope, "reason": note, "node": node.ae_title if node else ""}
     told = {name: value for name, value in detail.items() if value}
     # What fits into one transaction happens together with its record, or not at all.
     with transaction.atomic() if len(ids) <= _CHUNK else nullcontext():
-        done = OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
+        done = row or OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
         if len(ids) > _CHUNK:
             audit(actor, f"begin {action}", subject or f"{len(ids)} items", **told)
         for start in range(0, len(ids), _CHUNK):
-            if start and time.monotonic() - began > _LONGEST:
+            if start and not (go_on() if go_on else time.monotonic() - began <= _LONGEST):
                 break
             _chunk(done, action, ids[start : start + _CHUNK], node)
         with transaction.atomic():
             done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
-            done.save()
+            done.save(update_fields=["undo_until"])
             if done.moved or done.pending:
                 audit(actor, action, subject or f"{done.moved + done.pending} items", **told)
     forget_all()
@@ -118,7 +122,7 @@ def _chunk(done: OperatorAction, action: Action, ids: Sequence[int], node: Node 
     done.moved += moved.moved
     done.pending += moved.pending
     done.untouched += moved.untouched
-    done.save()
+    done.save(update_fields=["moved", "pending", "untouched"])
     if moved.moved and action in _SENDING:
         end_back_off(items.order_by().values_list("node_id", flat=True).distinct(), timezone.now())
     after = items.order_by().values_list("pk", "state", "updated_at", "pending_state")

@@ -35,6 +35,7 @@ urlpatterns = [
     path("queue/act/", queue_bulk.queue_act, name="queue_act"),
     path("queue/export.csv", queue_export.queue_csv, name="queue_csv"),
     path("queue/export.json", queue_export.queue_json, name="queue_json"),
+    path("queue/stop/<int:action_id>/", queue_bulk.queue_stop, name="queue_stop"),
     path("queue/undo/<int:action_id>/", queue_bulk.queue_undo, name="queue_undo"),
     path("queue/<int:item_id>/", item.queue_item, name="queue_item"),
     path("queue/<int:item_id>/related/", item.item_related, name="item_related"),

@@ -15,6 +15,9 @@ class OperatorAction(models.Model):
     pending = models.PositiveIntegerField(default=0, help_text="follow when their worker is done")
     untouched = models.PositiveIntegerField(default=0)
     undo_until = models.DateTimeField(null=True, help_text="none while it still runs")
+    wanted = models.PositiveIntegerField(default=0, help_text="items that it is for, where it goes on behind the page")
+    beat_at = models.DateTimeField(null=True, help_text="last sign of life, where it goes on behind the page")
+    stopped_at = models.DateTimeField(null=True, help_text="somebody wanted it to end before its time")
     undone_at = models.DateTimeField(null=True, blank=True)
     put_back = models.PositiveIntegerField(default=0, help_text="items that the undo gave back")
 

@@ -119,6 +119,12 @@ def _meaningless(action: Action, state: QueueState) -> str:
     return f"“{LABELS[action]}” means nothing for items that are {state}"
 
 
+def without_looking(items: QueueItemQuerySet) -> Prospect:
+    """Only which items are meant: for what is decided item by item when it is done."""
+    ids = list(items.order_by("pk").values_list("pk", flat=True)[: MOST_AT_ONCE + 1])
+    return Prospect(ids[:MOST_AT_ONCE], more=len(ids) > MOST_AT_ONCE)
+
+
 def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
     """Look at every item that is meant, and say what would become of it."""
     rows = _rows(items)

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
+from routing.behind import under_way
 from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import Node, QueueItem
@@ -89,6 +90,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "window": WINDOW if (bounded or not chosen.indexed) and chosen.cut() else 0,
             "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
             "all_retriable": state in STUCK,
+            "under_way": under_way() if operates else (),
             "undoable": last_undoable(visitor.user.get_username()) if operates else None,
             "nodes": Node.objects.values_list("ae_title", flat=True).distinct(),
         },

@@ -11,11 +11,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from routing.behind import BEHIND, perform_behind, stop
 from routing.core.states import WISHES
 from routing.models import Node, OperatorAction
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
 from routing.sight import Sight
-from routing.views.bulk import DONE, EFFECTS, LABELS, chances, prospect
+from routing.views.bulk import DONE, EFFECTS, LABELS, chances, prospect, without_looking
 from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.selection import SCOPES, Selection, filter_alone, number, way_back
@@ -50,7 +51,7 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     if action is None or given.get("scope") not in SCOPES:
         return HttpResponseBadRequest("No such action.")
     meant = Selection.read(operator.GET, given, Sight.of(operator.user), asking=False)
-    told = prospect(action, meant.items())
+    told = prospect(action, meant.items()) if action is Action.DELETE else without_looking(meant.items())
     node = Node.objects.filter(pk=number(given.get("node")) or 0, role=Node.Role.STORAGE).first()
     wrong = ""
     if action is Action.REDIRECT and node is None:
@@ -59,7 +60,8 @@ def queue_act(request: HttpRequest) -> HttpResponse:
         wrong = f"Type {told.able} to delete that many."
     if wrong:
         return _question(operator, given, wrong=wrong)
-    done = perform(
+    do = perform_behind if len(told.ids) > BEHIND else perform
+    done = do(
         action,
         told.ids,
         actor=operator.user.get_username(),
@@ -68,8 +70,24 @@ def queue_act(request: HttpRequest) -> HttpResponse:
         note=given.get("note", "").strip(),
         node=node if action is Action.REDIRECT else None,
     )
-    _tell(operator, done, told.total, told.more)
+    if done.undo_until is None:
+        messages.info(operator, f"Begun with {_items(len(told.ids))}: the queue shows how far it is.")
+    else:
+        _tell(operator, done, told.total, told.more)
     return _back(operator, meant.back)
+
+
+@require_POST
+@permission_required(OPERATE, raise_exception=True)
+def queue_stop(request: HttpRequest, action_id: int) -> HttpResponse:
+    """End what goes on behind the pages, whoever began it; what has been done stays done."""
+    operator = cast(HtmxHttpRequest, request)
+    row = get_object_or_404(OperatorAction, pk=action_id)
+    if stop(row, operator.user.get_username()):
+        messages.success(operator, "Stopped: nothing further is begun.")
+    else:
+        messages.warning(operator, "It has ended already.")
+    return _back(operator, "")
 
 
 @require_POST

@@ -30,7 +30,7 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     "quarantine_download": (ADMINISTRATOR, NEVER),
     **dict.fromkeys(("quarantine_take", "quarantine_delete"), (NEVER, OPERATOR)),
     "queue_ask": (OPERATOR, NEVER),
-    **dict.fromkeys(("queue_act", "queue_undo"), (NEVER, OPERATOR)),
+    **dict.fromkeys(("queue_act", "queue_undo", "queue_stop"), (NEVER, OPERATOR)),
     **dict.fromkeys(("queue_send_again", "queue_prepare_again", "queue_fail", "queue_reject"), (NEVER, OPERATOR)),
     "queue_try_now": (NEVER, OPERATOR),
     **dict.fromkeys(("node_pause", "node_resume", "node_echo", "node_test_image", "node_schedule"), (NEVER, OPERATOR)),

@@ -1,0 +1,79 @@
+"""What takes long goes on behind the page: how far it is stands in its row, and whoever operates may stop it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from contextvars import copy_context
+from datetime import timedelta
+from typing import Any
+
+from django.db import DatabaseError, connections
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from routing.application_log import first_line
+from routing.audit import audit
+from routing.models import OperatorAction
+from routing.operator_actions import Action, perform
+
+log = logging.getLogger("capacitor.web")
+BEHIND = 2_000
+"""With more items than these nobody waits for the answer."""
+_LOST = timedelta(seconds=60)
+"""Without a sign of life for so long it no longer runs: the web process has ended."""
+
+
+def _in_a_thread(work: Callable[[], None]) -> None:
+    # What is done is done for the person who asked: who and from where goes along.
+    context = copy_context()
+    threading.Thread(target=lambda: context.run(work), name="deed", daemon=True).start()
+
+
+run = _in_a_thread
+
+
+def perform_behind(action: Action, ids: Sequence[int], **about: Any) -> OperatorAction:
+    """The same as ``perform`` does, begun and answered at once; ``about`` is what that takes."""
+    now = timezone.now()
+    row = OperatorAction.objects.create(
+        at=now,
+        beat_at=now,
+        wanted=len(ids),
+        actor=about["actor"],
+        action=action,
+        scope=about["scope"],
+        note=about.get("note", "")[:200],
+    )
+
+    def work() -> None:
+        try:
+            perform(action, ids, **about, row=row, go_on=lambda: _beat(row))
+        except DatabaseError as error:
+            log.error("what %s began with %d items has broken off: %s", row.actor, len(ids), first_line(error))
+        except Exception:
+            log.exception("what %s began with %d items has broken off", row.actor, len(ids))
+        finally:
+            connections.close_all()
+
+    run(work)
+    return row
+
+
+def _beat(row: OperatorAction) -> bool:
+    """Give a sign of life; False when somebody wants it to stop."""
+    return bool(OperatorAction.objects.filter(pk=row.pk, stopped_at=None).update(beat_at=timezone.now()))
+
+
+def under_way() -> QuerySet[OperatorAction]:
+    """What goes on behind the pages right now."""
+    return OperatorAction.objects.filter(undo_until=None, stopped_at=None, beat_at__gt=timezone.now() - _LOST)
+
+
+def stop(row: OperatorAction, actor: str) -> bool:
+    """Let it end after the items in hand; False when there is nothing to stop."""
+    stopped = under_way().filter(pk=row.pk).update(stopped_at=timezone.now())
+    if stopped:
+        audit(actor, f"stop {row.action}", f"{row.wanted} items", begun_by=row.actor)
+    return bool(stopped)

@@ -1,0 +1,126 @@
+"""A deed for very many items: answered at once, going on behind the page, stopped by whoever operates."""
+
+import time
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing import behind, operator_actions
+from routing.models import AuditRecord, OperatorAction, QueueItem
+from tests.builders import node, queue_item
+from tests.pages.people import visitor, words
+
+pytestmark = pytest.mark.django_db
+ALL = {"action": "retry", "scope": "matching", "upto": 10_000_000}
+
+
+@pytest.fixture
+def begun(monkeypatch):
+    """What was begun behind the page, to be carried on when the test says so."""
+    work = []
+    monkeypatch.setattr(behind, "run", work.append)
+    monkeypatch.setattr("routing.views.queue_bulk.BEHIND", 3)
+    monkeypatch.setattr(operator_actions, "_CHUNK", 2)
+    # The test's own connection is not the deed's to close.
+    monkeypatch.setattr(behind.connections, "close_all", lambda: None)
+    return work
+
+
+def failed(count: int, **columns) -> None:
+    pacs = node("PACS")
+    for _ in range(count):
+        queue_item("Failed", node=pacs, prepared_at=timezone.now(), **columns)
+
+
+def waiting() -> int:
+    return QueueItem.objects.filter(state="Prepared").count()
+
+
+def test_a_deed_for_many_is_answered_before_it_is_done_and_can_be_undone_afterwards(begun):
+    failed(7)
+    operator = visitor("operator")
+    answer = operator.post("/queue/act/?state=Failed", ALL, follow=True)
+    assert "Begun with 7 items" in words(answer)
+    assert "retry, 0 of 7 items" in words(answer)
+    assert waiting() == 0
+    begun[0]()
+    assert waiting() == 7
+    page = operator.get("/queue/")
+    assert "of 7 items" not in words(page) and "Undo" in words(page)
+    operator.post(f"/queue/undo/{OperatorAction.objects.get().pk}/")
+    assert waiting() == 0
+    actions = AuditRecord.objects.order_by("pk").values_list("action", "object")
+    assert list(actions) == [("begin retry", "7 items"), ("retry", "7 items"), ("undo retry", "7 of 7 items")]
+
+
+@pytest.mark.fault(121, "retry of many items, stopped by somebody else")
+def test_it_is_stopped_by_whoever_operates_and_what_is_done_stays_done(begun, monkeypatch, seen):
+    failed(9)
+    operator, colleague = visitor("operator"), visitor("script author")
+    operator.post("/queue/act/?state=Failed", ALL)
+    row = OperatorAction.objects.get()
+    chunk = operator_actions._chunk
+
+    def stopped_meanwhile(*arguments):
+        chunk(*arguments)
+        if waiting() == 4:
+            assert "Stopped" in words(colleague.post(f"/queue/stop/{row.pk}/", follow=True))
+
+    monkeypatch.setattr(operator_actions, "_chunk", stopped_meanwhile)
+    begun[0]()
+    assert waiting() == 4
+    row.refresh_from_db()
+    assert (row.moved, row.stopped_at is not None, row.undo_until is not None) == (4, True, True)
+    assert AuditRecord.objects.get(action="stop retry").actor == "the script author"
+    assert "ended already" in words(colleague.post(f"/queue/stop/{row.pk}/", follow=True))
+    seen("stopped after the items in hand; what was done stays done and can be undone")
+
+
+def test_what_a_dead_web_process_began_is_not_shown_as_going_on(begun):
+    failed(5)
+    operator = visitor("operator")
+    operator.post("/queue/act/?state=Failed", ALL)
+    OperatorAction.objects.update(beat_at=timezone.now() - timedelta(minutes=2))
+    assert "of 5 items" not in words(operator.get("/queue/"))
+
+
+def test_what_breaks_off_is_in_the_log_and_not_in_the_way(begun, monkeypatch, caplog):
+    failed(5)
+    visitor("operator").post("/queue/act/?state=Failed", ALL)
+
+    def broken(*_):
+        raise RuntimeError("synthetic")
+
+    monkeypatch.setattr(operator_actions, "_chunk", broken)
+    begun[0]()
+    assert "has broken off" in caplog.text
+
+
+@pytest.mark.fault(121, "retry of very many items")
+def test_very_many_are_answered_at_once(monkeypatch, effort, seen):
+    count = effort(5_000, 100_000)
+    monkeypatch.setattr(behind, "run", lambda work: None)
+    failed(1)
+    first = QueueItem.objects.get()
+    rows = []
+    for number in range(1, count):
+        copy = QueueItem.objects.get(pk=first.pk) if number == 1 else rows[-1]
+        rows.append(
+            QueueItem(
+                **{
+                    **{f.attname: getattr(copy, f.attname) for f in QueueItem._meta.concrete_fields},
+                    "id": first.pk + number,
+                    "received_id": first.pk + number,
+                }
+            )
+        )
+    QueueItem.objects.bulk_create(rows, batch_size=500)
+    operator = visitor("operator")
+    begun = time.monotonic()
+    answer = operator.post("/queue/act/?state=Failed", ALL)
+    took = time.monotonic() - begun
+    assert answer.status_code == 302
+    row = OperatorAction.objects.get()
+    assert (row.wanted, row.undo_until) == (count, None)
+    seen(f"{count} items: answered in {took:.1f} s, done behind the page")

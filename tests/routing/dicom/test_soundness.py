@@ -5,10 +5,13 @@ import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as some
 
 from routing.dicom.soundness import MOST_HEADERS, fault_in
 from routing.quarantine_files import quarantined
 from tests.builders import ct_image
+from tests.faults.mutations import mutated
 from tests.routing.dicom.peers import (
     CT_IMAGE,
     EXPLICIT,
@@ -26,6 +29,7 @@ from tests.routing.dicom.peers import (
 INSTANCE = "1.2.3.4.5"
 DEFLATED = "1.2.840.10008.1.2.1.99"
 JPEG = "1.2.840.10008.1.2.4.70"
+BIG = "1.2.840.10008.1.2.2"
 UNDEFINED = b"\xff\xff\xff\xff"
 END_OF_SEQUENCE, END_OF_ITEM = b"\xfe\xff\xdd\xe0\0\0\0\0", b"\xfe\xff\x0d\xe0\0\0\0\0"
 ITEM = b"\xfe\xff\x00\xe0"
@@ -220,3 +224,12 @@ def test_of_pydicoms_files_those_are_refused_that_lack_a_uid_or_carry_another_on
             "MR_truncated.dcm",
         ),
     }, refused
+
+
+@pytest.mark.fault(43, "mutants without a network, by hypothesis")
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(some.binary(max_size=400), some.integers(0, 10**9), some.sampled_from([EXPLICIT, IMPLICIT, DEFLATED, JPEG, BIG]))
+def test_whatever_the_bytes_there_is_a_verdict_and_no_error(noise: bytes, seed: int, syntax: str) -> None:
+    for content in (noise, mutated(ct_image(), seed), mutated(WITHOUT_PIXELS + nested(3), seed)):
+        fault = judged(content, syntax)
+        assert fault is None or (fault[0] in (0xA900, 0xC000) and fault[1].isprintable())

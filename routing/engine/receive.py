@@ -7,7 +7,6 @@ import mmap
 import queue
 import threading
 import time
-import zlib
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -27,7 +26,7 @@ from routing.engine.pace import Pace
 from routing.engine.repeats import note_repeats, words_for
 from routing.models import HistoryEntry, QueueItem
 from routing.rows import insert
-from routing.spool import Spool
+from routing.spool import Spool, checksum_of
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 
@@ -50,7 +49,8 @@ def instance_in(path: Path, identifier: int, *, with_checksum: bool = False) -> 
             raise NotPart10("the file is empty")
         with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
             meta = read_file_meta(content)
-            checksum = zlib.crc32(content) if with_checksum else None
+    # Read, not mapped: a map would count as memory of this process, all of it.
+    checksum = checksum_of(path) if with_checksum else None
     private = meta.private or {}
     return ReceivedInstance(
         id=identifier,

@@ -134,9 +134,15 @@ def test_a_deflated_bomb_is_kept_and_memory_stays(running, seen, effort) -> None
     item, state, error = settled(engine, "1.2.33")
     assert memory.grown() < 60
     assert engine.spool.path(item).read_bytes().endswith(content)
+    assert store(engine.port, ct_image(SOPInstanceUID="1.2.34"), "1.2.34") == 0
+    assert settled(engine, "1.2.34")[1] == "Prepared"
+    # The watchdog writes the reason after the state.
+    _, state, error = settled(engine, "1.2.33")
+    alive = preparing in engine.pids(worker)
+    held = f"{inside.own() - before:.1f} MiB beside the mapped file" if alive else "nothing: it was replaced"
     seen(
         f"{len(content):,} bytes that inflate to {mib} MiB: taken, {state} {error[:80]}; listener grew by"
-        f" {memory.grown():.1f} MiB, worker by {inside.own() - before:.1f} MiB beside the mapped file"
+        f" {memory.grown():.1f} MiB, worker by {held}; the next image is prepared"
     )
 
 

@@ -30,7 +30,8 @@ def test_a_slow_line_delays_nobody_else_and_everything_arrives_once(make_router,
     images, rate = effort(3, 10), effort(30_000, 3_000)
     pixels = effort(20_000, 40_000)
     with (
-        running_scp(tmp_path / "slow") as slow,
+        # At 3 kB/s a PDU takes longer than a listener of ours would give it.
+        running_scp(tmp_path / "slow", pdu_deadline=300, network_timeout=300) as slow,
         running_scp(tmp_path / "quick") as quick,
         slow_line(slow.port, bytes_a_second=rate, delay=effort(0, 2) + 0.2, stalls=0.1) as port,
     ):

@@ -28,7 +28,7 @@ from routing.claims import give_back
 from routing.core.identifiers import TAGS, Identifiers
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.watch import Casualty
-from routing.models import PrepareReport, QueueItem, ServiceProcess
+from routing.models import PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
 from routing.spool import Durability, Spool, SpoolGone
@@ -266,6 +266,7 @@ def _settle(found: Departed, casualty: Casualty | None) -> Settled:
         owner=found.owner,
     )
     freed = give_back(found.owner, begun=[casualty.item_id] if casualty else None)
+    Rehearsal.objects.filter(owner=found.owner).update(owner="", until=None)
     ServiceProcess.objects.filter(owner=found.owner).delete()
     log.warning("process %s had ended: %d items it had sent are recorded, %d given back", found.owner, len(sent), freed)
     return Settled(len(sent), freed)

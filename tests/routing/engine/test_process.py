@@ -21,7 +21,7 @@ from django.utils import timezone
 from routing.engine import process as processes
 from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
 from routing.engine.watch import Casualty
-from routing.models import HistoryEntry, Lane, PrepareReport, QueueItem, ServiceProcess
+from routing.models import HistoryEntry, Lane, PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import owners
 from routing.wakeup import Wakeup
 from tests.builders import node, queue_item
@@ -299,3 +299,14 @@ def test_an_unexpected_error_in_any_thread_ends_the_process_and_is_said(make_eng
     assert said in engine.logs()
     assert "DOE^JANE" not in engine.logs()
     seen("exit code 1, said as critical with place and thread; watchdog or supervisor start another")
+
+
+def test_a_rehearsal_in_the_hands_of_a_dead_process_is_free_at_once() -> None:
+    until = timezone.now() + timedelta(minutes=3)
+    values = {"kind": "past", "state": "running", "content": {}, "created_by": "anna", "until": until}
+    taken = Rehearsal.objects.create(owner=DEAD, **values)
+    other = Rehearsal.objects.create(owner="another", **values)
+    died()
+    settle_departed()
+    assert list(Rehearsal.objects.order_by("pk").values_list("owner", flat=True)) == ["", "another"]
+    assert {taken.pk, other.pk} == set(Rehearsal.objects.values_list("pk", flat=True))

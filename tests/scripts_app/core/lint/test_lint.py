@@ -98,6 +98,16 @@ def test_a_value_that_breaks_its_vr_is_found_without_being_quoted(tmp_path, keyw
     assert value not in told
 
 
+def test_a_value_of_odd_length_and_numbers_that_are_cut_are_found(tmp_path):
+    odd = ct_image().replace(b"\x10\x00\x20\x00LO\x04\x00T-1 ", b"\x10\x00\x20\x00LO\x03\x00T-1")
+    with opened(tmp_path, odd) as document:
+        assert ("PatientID", "has an odd length, 3 bytes") in found(document, old=True)
+    cut = ct_image(RecommendedDisplayFrameRateInFloat=1.0)
+    cut = cut.replace(b"FL\x04\x00\x00\x00\x80\x3f", b"FL\x02\x00\x80\x3f")
+    with opened(tmp_path, cut) as document:
+        assert "has 2 bytes, values of FL have 4 each" in said(document, old=True)
+
+
 def test_what_was_received_so_is_told_apart_from_what_the_scripts_made(tmp_path):
     with opened(tmp_path, ct_image(StudyDate="yesterday")) as document:
         assert "StudyDate" in said(document, old=True, rule="value")

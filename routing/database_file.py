@@ -10,8 +10,8 @@ from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
-_CHECKED_WHOLE = 1 << 30
-"""Bytes of a database up to which each of its pages is read at a start, which takes some seconds at the most."""
+_CHECKED_WHOLE = 256 << 20
+"""Bytes of a database up to which each of its pages is read at a start, which takes a second or two."""
 RECOVERY = (
     "The images in the spool are safe. Stop everything, then run manage.py recover"
     " (docs/manual/backup-and-recovery.md says what it does)"

@@ -23,9 +23,11 @@ FILES = [
         AREA / "engine" / f"test_{name}.py"
         for name in (
             "adopt",
+            "clock",
             "directory",
             "facts",
             "housekeeping",
+            "lease_watch",
             "prepare",
             "process",
             "receive",

@@ -1,63 +1,23 @@
-"""Everything that a person can do on the pages: who may, where its button is, and what is said afterwards."""
+"""Everything that a person can do on the pages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
-from django.urls import reverse
 from playwright.sync_api import Locator, Page, expect
 
 from routing.operator_actions import Action
 from routing.views.bulk import DONE
-
-OPERATOR, AUTHOR, ADMINISTRATOR = "operator", "script-author", "administrator"
-LADDER = ("viewer", OPERATOR, AUTHOR, ADMINISTRATOR)
-"""Each may what the one before it may, and more."""
-
-
-def _nothing(page: Page, button: Locator) -> None:
-    pass
-
-
-@dataclass(frozen=True, slots=True)
-class Deed:
-    """One button; ``{0}`` and so on in its address are the places' arguments, ``{r}`` the number of the role."""
-
-    names: tuple[str, ...]
-    """The addresses that it posts to, by their names in the URLconf."""
-    role: str
-    """The least role that may."""
-    place: str
-    """The page with the button."""
-    button: str
-    """Its selector."""
-    told: str
-    """What is said afterwards."""
-    fill: Callable[[Page, Locator], None] = _nothing
-    """What is to be done before the button can be pressed."""
-    then: str = ""
-    """Another button that appears and has to be pressed."""
-    title: str = ""
-    told_in: str = "#messages"
-
-    def __str__(self) -> str:
-        return self.title or self.names[-1]
-
-
-def _to(name: str, *arguments: object) -> str:
-    """Selector of the button that posts to an address, wherever it stands."""
-    url = reverse(name, args=arguments).replace("9999", "{r}")
-    return f":is(button[formaction='{url}'], button[hx-post='{url}'], form[action^='{url}'] button)"
+from tests.pages.deed import ADMINISTRATOR, AUTHOR, LADDER, OPERATOR, Deed, to
 
 
 def _item(name: str, number: int, told: str) -> Deed:
     identifier = 9999_00 + number
-    return Deed((name,), OPERATOR, f"/queue/{{r}}{number:02}/", _to(name, identifier), told)
+    return Deed((name,), OPERATOR, f"/queue/{{r}}{number:02}/", to(name, identifier), told)
 
 
 def _listed(name: str) -> Deed:
-    return Deed((name,), AUTHOR, "/scripts/", _to(name, 1), "Nothing of it runs yet", told_in=".draft-line")
+    return Deed((name,), AUTHOR, "/scripts/", to(name, 1), "Nothing of it runs yet", told_in=".draft-line")
 
 
 def _tick(page: Page, button: Locator) -> None:
@@ -86,7 +46,7 @@ def _reject(page: Page, button: Locator) -> None:
 def _retry(page: Page, button: Locator) -> None:
     page.locator("#retry-stuck").click()
     page.locator("#do-it").click()
-    expect(page.locator("#messages")).to_contain_text("retried")
+    expect(page.locator("#messages")).to_contain_text("1 item retried.")
 
 
 def _fields(**values: str) -> Callable[[Page, Locator], None]:
@@ -105,7 +65,7 @@ def _change(page: Page, button: Locator) -> None:
     """A draft of the scripts, whoever made the last one."""
     page.goto(page.url.split("/scripts/")[0] + "/scripts/")
     with page.expect_response(lambda answer: answer.request.method == "POST"):
-        page.locator(_to("script_entry_toggle", 1)).click()
+        page.locator(to("script_entry_toggle", 1)).click()
     page.goto(page.url.split("/scripts/")[0] + "/scripts/draft/")
 
 
@@ -123,7 +83,7 @@ def _roll_back(page: Page, button: Locator) -> None:
     """Two activations, and the page of the older one."""
     root = page.url.split("/scripts/")[0]
     _with_reason(page, button)
-    page.locator(_to("script_activate")).click()
+    page.locator(to("script_activate")).click()
     page.wait_for_url(root + "/scripts/versions/")
     page.locator("tbody tr").nth(1).get_by_role("link", name="Compare").click()
 
@@ -133,7 +93,7 @@ def _try(page: Page, button: Locator) -> None:
     if not page.get_by_label("or a synthetic image").is_visible():
         page.get_by_text("Choose an image").click()
     page.get_by_label("or a synthetic image").select_option("CT")
-    page.locator(_to("script_sample")).click()
+    page.locator(to("script_sample")).click()
     expect(page.locator("#sample")).to_contain_text("Image: ")
     page.locator("#try").click()
     page.locator("#test-name").fill(f"kept by {_role_number(page)}", timeout=30_000)
@@ -158,18 +118,35 @@ ITEMS = (
         "#do-it",
         "retry of a study",
     ),
-    Deed(("queue_act", "queue_undo"), OPERATOR, "/studies/7.{r}/", "form.undo button", "put back as before", _retry),
+    Deed(
+        ("queue_act", "queue_undo"),
+        OPERATOR,
+        "/studies/7.{r}/",
+        "form.undo button",
+        "put back as before",
+        _retry,
+        title="undo on the page of a study",
+    ),
+    Deed(
+        ("quarantine_delete",),
+        OPERATOR,
+        "/quarantine/",
+        to("quarantine_delete", 9999),
+        "",
+    ),
 )
 NODES = (
-    Deed(("node_pause",), OPERATOR, "/nodes/", _to("node_pause", 9999_1), "R{r} is paused"),
-    Deed(("node_resume",), OPERATOR, "/nodes/", _to("node_resume", 9999_2), "P{r} is sent to again."),
-    Deed(("node_echo",), OPERATOR, "/nodes/{r}1/status/", _to("node_echo", 9999_1), "R{r} at 127.0.0.1 port 9"),
-    Deed(("node_test_image",), OPERATOR, "/nodes/{r}1/status/", _to("node_test_image", 9999_1), "on its way to R{r}"),
+    Deed(("node_pause",), OPERATOR, "/nodes/", to("node_pause", 9999_1), "R{r} is paused"),
+    Deed(("node_resume",), OPERATOR, "/nodes/", to("node_resume", 9999_2), "P{r} is sent to again."),
+    Deed(("node_disable",), ADMINISTRATOR, "/nodes/{r}2/status/", to("node_disable", 9999_2), "P{r} is disabled"),
+    Deed(("node_enable",), ADMINISTRATOR, "/nodes/{r}2/status/", to("node_enable", 9999_2), "P{r} is enabled"),
+    Deed(("node_echo",), OPERATOR, "/nodes/{r}1/status/", to("node_echo", 9999_1), "R{r} at 127.0.0.1 port 9"),
+    Deed(("node_test_image",), OPERATOR, "/nodes/{r}1/status/", to("node_test_image", 9999_1), "on its way to R{r}"),
     Deed(
         ("node_schedule",),
         OPERATOR,
         "/nodes/{r}3/status/",
-        _to("node_schedule", 9999_3),
+        to("node_schedule", 9999_3),
         "S{r} is sent to until",
         lambda page, _: page.locator("#until").fill("03:30"),
     ),
@@ -184,8 +161,6 @@ NODES = (
     Deed(
         ("node_edit",), ADMINISTRATOR, "/nodes/{r}4/", "main form button", "E{r} is saved", _fields(Description="new")
     ),
-    Deed(("node_disable",), ADMINISTRATOR, "/nodes/{r}4/status/", _to("node_disable", 9999_4), "E{r} is disabled"),
-    Deed(("node_enable",), ADMINISTRATOR, "/nodes/{r}4/status/", _to("node_enable", 9999_4), "E{r} is enabled."),
     Deed(("node_delete",), ADMINISTRATOR, "/nodes/{r}5/delete/", "main form button", "D{r} is deleted"),
     Deed(
         ("sender_create",),
@@ -207,10 +182,10 @@ NODES = (
         ("sender_delete",),
         OPERATOR,
         "/senders/",
-        _to("sender_delete", 9999_2),
+        to("sender_delete", 9999_2),
         "GONE{r} from anywhere may no longer send",
     ),
-    Deed(("sender_allow",), OPERATOR, "/senders/", _to("sender_allow", 9999_1), "NEW_{r} may send from"),
+    Deed(("sender_allow",), OPERATOR, "/senders/", to("sender_allow", 9999_1), "NEW_{r} may send from"),
 )
 SCRIPTS = (
     Deed(
@@ -233,7 +208,7 @@ SCRIPTS = (
     # The first entry goes down before it can go up.
     _listed("script_entry_down"),
     _listed("script_entry_up"),
-    Deed(("script_entry_delete",), AUTHOR, "/scripts/entries/{r}/", _to("script_entry_delete", 9999), KEPT),
+    Deed(("script_entry_delete",), AUTHOR, "/scripts/entries/{r}/", to("script_entry_delete", 9999), KEPT),
     Deed(
         ("script_library_new",),
         AUTHOR,
@@ -247,11 +222,11 @@ SCRIPTS = (
         ("script_library_delete",),
         AUTHOR,
         "/scripts/libraries/file/lib{r}.lua",
-        _to("script_library_delete", "lib9999.lua"),
+        to("script_library_delete", "lib9999.lua"),
         KEPT,
     ),
-    Deed(("script_activate",), AUTHOR, "/scripts/draft/", _to("script_activate"), "Active: workers take", _with_reason),
-    Deed(("script_discard",), AUTHOR, "/scripts/draft/", _to("script_discard"), "The draft is gone", _discard),
+    Deed(("script_activate",), AUTHOR, "/scripts/draft/", to("script_activate"), "Active: workers take", _with_reason),
+    Deed(("script_discard",), AUTHOR, "/scripts/draft/", to("script_discard"), "The draft is gone", _discard),
     Deed(
         ("script_activate", "script_roll_back"),
         AUTHOR,
@@ -264,7 +239,7 @@ SCRIPTS = (
         ("script_sample", "script_dry_run", "script_test_save"),
         AUTHOR,
         "/scripts/entries/1/",
-        _to("script_test_save"),
+        to("script_test_save"),
         "Kept as “kept by {r}”",
         _try,
         told_in="#kept",
@@ -273,7 +248,7 @@ SCRIPTS = (
         ("script_tests_run",),
         AUTHOR,
         "/scripts/tests/",
-        _to("script_tests_run"),
+        to("script_tests_run"),
         "came out as expected",
         told_in="main",
     ),

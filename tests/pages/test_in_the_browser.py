@@ -133,11 +133,11 @@ def test_an_operator_retries_from_the_row_and_the_row_shows_it(site, visit):
 def test_an_operator_rejects_on_the_items_page_and_the_timeline_grows(visit):
     opened = visit("operator", "/queue/200/")
     opened.get_by_role("button", name="Reject").click()
-    expect(opened.locator(".verdict")).to_contain_text("Refused for good")
+    expect(opened.locator(".verdict")).to_contain_text("operator rejected it")
     expect(opened.locator(".timeline li").last).to_contain_text("Rejected by operator Failed → Rejected · operator")
     expect(opened.locator("#messages")).to_contain_text("Item 200 is now Rejected.")
     opened.get_by_role("button", name="Fail").click()
-    expect(opened.locator(".verdict")).to_contain_text("Failed just now")
+    expect(opened.locator(".verdict")).to_contain_text("operator said that it has failed")
 
 
 def test_an_operator_retries_all_that_match_after_a_question(visit):

@@ -227,7 +227,7 @@ def test_an_item_is_asked_about_moved_and_put_back_on_its_own_page(site, visit):
     question.get_by_role("button", name="Reject 1").click()
     expect(opened).to_have_url(site.url + address)
     expect(opened.locator("#messages")).to_contain_text("1 item rejected.")
-    expect(opened.locator(".verdict")).to_contain_text("Refused for good")
+    expect(opened.locator(".verdict")).to_contain_text("operator rejected it")
     expect(opened.locator(".timeline")).to_contain_text("wrong patient")
     opened.get_by_role("button", name="Undo").click()
     expect(opened).to_have_url(site.url + address)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from routing.spool import checksum_of
+from routing.checksum import checksum_of
 
 _FOLDER = "prepared"
 _TOLD = re.compile(r"-([0-9a-f]{8})\.dcm$")

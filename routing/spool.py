@@ -20,12 +20,13 @@ Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
 
 _MARK = ".spool"
+_NOTE = ".has-spool"
+"""Beside the spool, where no file system of its own is mounted: that there is a marked one."""
 _FINAL = ".dcm"
 _PART = ".dcm.part"
 _FOLDERS_KEPT_OPEN = 4
 # IOV_MAX of Linux; more pieces in one writev are an error.
 _PIECES_PER_WRITE = 1024
-_PIECE_READ = 1 << 20
 
 
 class SpoolGone(OSError):
@@ -56,13 +57,14 @@ class Spool:
 
     def mark(self) -> None:
         """Make it known for the spool from now on."""
-        (self.root / _MARK).touch(mode=0o600)
+        for sign in (self.root / _MARK, self.root.parent / _NOTE):
+            sign.touch(mode=0o600)
         self.marked = True
 
     @property
     def gone(self) -> bool:
         """Whether another folder, or none, is where the spool was: files seem missing that are not."""
-        return self.marked and not (self.root / _MARK).exists()
+        return is_gone(self.root)
 
     def path(self, identifier: int) -> Path:
         return self.root / _hour(identifier) / f"{identifier}{_FINAL}"
@@ -260,18 +262,9 @@ class _Folder:
         return True
 
 
-def checksum_of(path: Path) -> int:
-    """
-    CRC-32 of a file.
-
-    Read, not mapped: where the disk gives an error this raises OSError, while a
-    look into a map would end the process.
-    """
-    checksum = 0
-    with path.open("rb", buffering=0) as file:
-        while piece := file.read(_PIECE_READ):
-            checksum = zlib.crc32(piece, checksum)
-    return checksum
+def is_gone(root: Path) -> bool:
+    """Whether there has been a spool here, and now there is none, or another folder."""
+    return (root.parent / _NOTE).exists() and not (root / _MARK).exists()
 
 
 def _hour(identifier: int) -> str:

@@ -11,11 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
+from routing.checksum import checksum_of
 from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
 from routing.core.syntax_choice import is_encapsulated
 from routing.prepared_files import PreparedFiles
-from routing.spool import Spool, SpoolGone, checksum_of
+from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.errors import NotIndexable
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta

@@ -57,6 +57,8 @@ def open_spool(*, lost: bool = False) -> Spool:
     With ``lost`` somebody knows that it is empty because its files are lost.
     """
     spool = Spool(Path(settings.CAPACITOR.data_dir) / "spool", cast(Durability, settings.CAPACITOR.durable))
+    if spool.gone and not lost:
+        raise SpoolGone(spool.root)
     if not spool.marked:
         if not lost and next(spool.ids(), None) is None and _images_wait():
             raise SpoolGone(spool.root)

@@ -17,6 +17,7 @@ from django.db import close_old_connections, connection, transaction
 from django.utils import timezone
 
 from routing.application_log import first_line
+from routing.checksum import checksum_of
 from routing.core.ae_title import Meaning
 from routing.core.identifiers import created_at
 from routing.core.instance import ReceivedInstance
@@ -26,7 +27,7 @@ from routing.engine.pace import Pace
 from routing.engine.repeats import note_repeats, words_for
 from routing.models import HistoryEntry, QueueItem
 from routing.rows import insert
-from routing.spool import Spool, checksum_of
+from routing.spool import Spool
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 

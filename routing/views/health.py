@@ -9,6 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
+from routing.spool import is_gone
 from routing.views.service import ALIVE, WORKER, seen_lately, spool_folder
 
 
@@ -19,6 +20,8 @@ def _database() -> str:
 
 
 def _spool() -> str:
+    if is_gone(spool_folder()):
+        return "gone: is its file system mounted?"
     # A file without a name: it tells more than permission bits, and leaves nothing behind.
     with tempfile.TemporaryFile(dir=spool_folder()) as probe:
         probe.write(b"0")

@@ -19,10 +19,11 @@ from routing.counts import ShortLived
 from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
 from routing.queue_filter import WINDOW
 from routing.sight import Sight
+from routing.spool import is_gone
 from routing.version_counts import alarm
 from routing.views import failures
 from routing.views.destinations import Condition, Destination
-from routing.views.service import WORK, Disk, seen_lately
+from routing.views.service import WORK, Disk, seen_lately, spool_folder
 
 MOST_GROUPS = 10
 """Causes of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
@@ -73,6 +74,14 @@ def _audit_log() -> Iterator[Problem]:
 
 
 def _disk(disk: Disk) -> Iterator[Problem]:
+    if is_gone(spool_folder()):
+        yield Problem(
+            "critical",
+            "The spool",
+            "is gone: is its file system mounted?",
+            reverse("application_log"),
+            effect="new images are refused (0xA700), and those that wait are neither prepared nor sent",
+        )
     if disk.low:
         yield Problem(
             "critical",

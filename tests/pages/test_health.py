@@ -7,7 +7,11 @@ from django.db import OperationalError
 from django.utils import timezone
 
 from routing.models import ServiceProcess
+from routing.sight import Sight
+from routing.spool import Spool
 from routing.views import health
+from routing.views.problems import problems
+from routing.views.service import Disk
 
 ROLES = ("listener", "prepare", "deliver", "housekeep")
 pytestmark = pytest.mark.django_db
@@ -75,3 +79,14 @@ def test_a_database_that_is_away_is_named_without_its_address(client, monkeypatc
 def test_asking_leaves_nothing_in_the_spool(client, spool):
     client.get("/readyz")
     assert list(spool.iterdir()) == []
+
+
+@pytest.mark.fault(85, "what the health page says while the spool is unmounted")
+def test_a_spool_that_is_not_mounted_is_said(client, spool):
+    for role in ROLES:
+        alive(role)
+    Spool(spool, "none").mark()
+    assert missing(client) == {}
+    (spool / ".spool").unlink()
+    assert missing(client) == {"spool": "gone: is its file system mounted?"}
+    assert "The spool" in [problem.subject for problem in problems([], Disk(10, 10, 0), Sight(True))]

@@ -81,12 +81,13 @@ def try_file(
     *,
     given: Given = NOTHING_GIVEN,
     detailed: bool = False,
+    read: Sequence[tuple[str, str]] = (),
     stop_when_readable: int | None = None,
 ) -> dict[str, Any]:
     """
     The result of a dry run (manual, Dry run); nothing but ``output`` is written.
 
-    ``detailed``: with ``details`` for a page (scripts_app.dry_run_details).
+    ``detailed``: with ``details`` for a page (scripts_app.dry_run_details), among them the values at ``read``.
     ``stop_when_readable``: a file descriptor; Stopped when there is something to read before the end.
     UnknownTitle for AE titles that no image could have; UnusableFile for the
     file or the folder.
@@ -94,7 +95,7 @@ def try_file(
     trial = _trial(path, source, destination, setting, given)
     # The child makes a connection of its own.
     connections.close_all()
-    return dry_run(replace(trial, output=output, detailed=detailed), stop_when_readable)
+    return dry_run(replace(trial, output=output, detailed=detailed, read=tuple(read)), stop_when_readable)
 
 
 def try_many(

@@ -58,6 +58,8 @@ class Trial:
     """Folder for the resulting files; None: none are written."""
     detailed: bool = False
     """Whether ``details`` are wanted, too: what a page shows besides."""
+    read: tuple[tuple[str, str], ...] = ()
+    """Paths whose values in each output belong to the details, each with a pattern to match, or an empty text."""
     deidentified: frozenset[str] = frozenset()
     """AE titles of the nodes that take de-identified images only."""
 
@@ -161,7 +163,8 @@ def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, 
     image = Image(received.document, trial.source_ae_title, trial.destination_ae_title, trial.unaddressed)
     outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=lambda *at: running(at[0].number, at[1]))
     used = meter.read()
-    tell({}, math.inf)
+    # A pattern of what is read may never come to an end.
+    tell({}, OPENING if trial.read else math.inf)
     files = _write(trial, received, outcome.outputs) if trial.output is not None else {}
     result = result_of(outcome, _states(outcome, identity, facts), files)
     for told, findings in zip(result["outputs"], lint_of(outcome, received.document, trial.deidentified), strict=True):
@@ -171,7 +174,7 @@ def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, 
     before = {scope: facts.state(scope, uid) if uid else {} for scope, uid in _uids(identity).items()}
     return {
         **result,
-        "details": {**details_of(outcome, received, drafts), **used, "state_before": states_shown(before)},
+        "details": {**details_of(outcome, received, drafts, trial.read), **used, "state_before": states_shown(before)},
     }
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import resource
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from scripts_app.core.conditions.pattern import read_pattern
 from scripts_app.core.dataset.difference import differing
-from scripts_app.core.dataset.document import Document, NotIndexable
+from scripts_app.core.dataset.document import DatasetError, Document, NotIndexable
 from scripts_app.core.dataset.opening import Opened
 from scripts_app.core.dataset.slow_path import write_part10
 from scripts_app.core.outcome import LogLine, Outcome, Output
+
+Reading = tuple[str, str]
+"""A path, and a pattern that its value is matched with; empty for none."""
 
 
 class Meter:
@@ -35,15 +39,20 @@ def _peak() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
-def details_of(outcome: Outcome, received: Opened, drafts: Path) -> dict[str, Any]:
-    """As JSON values; ``drafts`` is a folder for files that are compared and removed again."""
+def details_of(outcome: Outcome, received: Opened, drafts: Path, read: Sequence[Reading] = ()) -> dict[str, Any]:
+    """
+    As JSON values; ``drafts`` is a folder for files that are compared and removed again.
+
+    Of each output ``read`` tells path, pattern, whether the element is there, its value (null for what has no
+    text), and whether that matches.
+    """
     syntax = received.transfer_syntax_uid()
     return {
         "outputs": [
             {
                 "sop_class_uid": output.identity.sop_class_uid,
                 "transfer_syntax_uid": syntax,
-                **_differences(output, received, drafts / "output.dcm"),
+                **_differences(output, received, drafts / "output.dcm", read),
             }
             for output in outcome.outputs
         ],
@@ -52,20 +61,36 @@ def details_of(outcome: Outcome, received: Opened, drafts: Path) -> dict[str, An
     }
 
 
-def _differences(output: Output, received: Opened, draft: Path) -> dict[str, Any]:
-    if output.recipe is None:
-        return {"differences": [], "cut": False}
+def _differences(output: Output, received: Opened, draft: Path, read: Sequence[Reading]) -> dict[str, Any]:
     base = received.base or received.path
     try:
-        write_part10(base, output.recipe, output.identity, received.document.transfer_syntax_uid, draft)
         # The document at hand carries the edits of the entries.
-        with Document.open(base) as before, Document.open(draft) as after:
-            rows, cut = differing(before, after)
+        with Document.open(base) as before:
+            if output.recipe is None:
+                return {"differences": [], "cut": False, "read": _read(before, read)}
+            write_part10(base, output.recipe, output.identity, received.document.transfer_syntax_uid, draft)
+            with Document.open(draft) as after:
+                rows, cut = differing(before, after)
+                return {"differences": [asdict(row) for row in rows], "cut": cut, "read": _read(after, read)}
     except NotIndexable:
-        return {"differences": [], "cut": True}
+        return {"differences": [], "cut": True, "read": []}
     finally:
         draft.unlink(missing_ok=True)
-    return {"differences": [asdict(row) for row in rows], "cut": cut}
+
+
+def _read(document: Document, wanted: Iterable[Reading]) -> list[list[Any]]:
+    """Patterns are matched here, where one that never comes to an end harms nobody."""
+    found: list[list[Any]] = []
+    for path, pattern in wanted:
+        there = document.root.exists(path)
+        try:
+            value = document.root.get(path)
+        except DatasetError:
+            # A sequence or bytes: it is there, and has no text.
+            value = None
+        matches = bool(pattern) and value is not None and read_pattern(pattern).matches(value)
+        found.append([path, pattern, there, value, matches])
+    return found
 
 
 def _lines(lines: Iterable[LogLine]) -> list[dict[str, Any]]:

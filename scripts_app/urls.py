@@ -38,6 +38,7 @@ urlpatterns = [
     path("tests/", tests.script_tests, name="script_tests"),
     path("tests/run/", tests.script_tests_run, name="script_tests_run"),
     path("tests/save/", tests.script_test_save, name="script_test_save"),
+    path("tests/<int:test_id>/", tests.script_test, name="script_test"),
     path("tests/<int:test_id>/delete/", tests.script_test_delete, name="script_test_delete"),
     path("dry-run/", dry_run.script_dry_run, name="script_dry_run"),
     path("dry-run/<int:number>/", dry_run.script_output, name="script_output"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from scripts_app.core.checks import checks_of
+
 _ANY = "any"
 """Marks a value that is another one at each run, such as a new UID."""
 
@@ -30,13 +32,16 @@ def mismatches(expected: Mapping[str, Any], result: Mapping[str, Any]) -> list[s
     if found["result"] != expected["result"]:
         message = f": {result['message']}" if result["message"] else ""
         return [f"the result is {found['result']}{message}, expected {expected['result']}"]
+    singly = [failure for check in checks_of(expected) for failure in check.failures(result)]
+    if not expected.get("exactly", True):
+        return singly
     wanted, got = _by_destination(expected), _by_destination(found)
     told = [f"nothing goes to {name}" for name in wanted if name not in got]
     told += [f"an image goes to {name}, which is not expected" for name in got if name not in wanted]
     for name in wanted:
         if name in got:
             told += [f"{name}: {line}" for line in _changes(wanted[name], got[name])]
-    return told
+    return [*told, *singly]
 
 
 def _changes(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from scripts_app.core.checks import KINDS, Check, checks_of, with_checks
 from scripts_app.draft import working
 from scripts_app.models import ScriptTest
 from scripts_app.outside import NoSample, outside
 from scripts_app.samples import harmless
-from scripts_app.script_tests import NotKept, keep, run_all, shown
+from scripts_app.script_tests import NotKept, keep, run_all, shown, visible
 from scripts_app.trial_form import WrongSetting
 from scripts_app.views.dry_run import PHI, Untriable, put_edited, question_of, untriable
 from scripts_app.views.request import actor, draw, editors_only, user_of
+
+MOST_CHECKS = 100
 
 
 @require_GET
@@ -52,6 +56,39 @@ def script_test_save(request: HttpRequest) -> HttpResponse:
     except (NotKept, NoSample, WrongSetting, Untriable) as error:
         return render(request, "scripts_app/_test_kept.html", {"error": str(error)}, status=422)
     return render(request, "scripts_app/_test_kept.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+@editors_only
+def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
+    """What is expected of one test, to be changed."""
+    test = get_object_or_404(ScriptTest.objects.defer("image"), pk=test_id)
+    if not visible(test, user_of(request)):
+        raise PermissionDenied
+    checks, exactly, wrong = checks_of(test.expected), test.expected.get("exactly", True), []
+    if request.method == "POST":
+        checks, exactly = _posted(request.POST), "exactly" in request.POST
+        wrong = [problem for check in checks if (problem := check.problem())]
+        if not checks and not exactly:
+            wrong = ["expect something: a test without expectations says nothing"]
+        if not wrong:
+            test.expected = with_checks(test.expected, checks, exactly=exactly)
+            test.save(update_fields=["expected"])
+            outside.audit(actor(request), "change script test", test, exactly=exactly, checks=len(checks))
+            messages.success(request, f"What “{test.name}” expects is changed.")
+            return redirect("script_tests")
+    destinations = dict.fromkeys([*outside.ae_titles(), *(check.destination for check in checks if check.destination)])
+    context = {"test": test, "checks": [*checks, *[Check("") for _ in range(3)]], "exactly": exactly, "wrong": wrong}
+    return draw(request, "test.html", {**context, "kinds": KINDS, "destinations": destinations}, 422 if wrong else 200)
+
+
+def _posted(posted: QueryDict) -> list[Check]:
+    """The rows that say something."""
+    columns = (posted.getlist(f"e_{name}") for name in ("kind", "destination", "path", "value"))
+    rows = [
+        Check(kind, destination, path.strip(), value) for kind, destination, path, value in zip(*columns, strict=False)
+    ]
+    return [row for row in rows if row.kind][:MOST_CHECKS]
 
 
 @require_POST

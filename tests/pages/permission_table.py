@@ -43,6 +43,7 @@ PAGES: dict[str, tuple[str | None, str | None]] = {
     **dict.fromkeys(("script_draft", "script_names", "script_tests"), (AUTHOR, NEVER)),
     **dict.fromkeys(("script_entry_up", "script_entry_down", "script_entry_toggle"), (NEVER, AUTHOR)),
     "script_entry_place": (NEVER, AUTHOR),
+    "script_test": (AUTHOR, AUTHOR),
     **dict.fromkeys(("script_entry_delete", "script_library_delete", "script_test_delete"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_activate", "script_discard", "script_take_over", "script_roll_back"), (NEVER, AUTHOR)),
     **dict.fromkeys(("script_condition", "script_lint", "script_sample", "script_dry_run"), (NEVER, AUTHOR)),

@@ -18,6 +18,7 @@ from tests.pages.people import HTMX, person, visitor, words
 
 pytestmark = pytest.mark.django_db
 PART_10 = bytes(128) + b"DICM" + bytes(100)
+LOGS: dict[str, list[str]] = {"item_log": [], "log": []}
 
 
 @pytest.fixture(autouse=True)
@@ -36,7 +37,7 @@ def router(tmp_path, monkeypatch):
         }
         uid = {"tag": "0008,0018", "keyword": "SOPInstanceUID", "old": "1.2", "new": f"1.2.{len(runs)}"}
         outputs = [{"destination": "PACS", "original": True, "changes": [name, uid]}]
-        return {"result": {"result": "prepared", "message": "", "entries": [], "outputs": outputs}}
+        return {"result": {"result": "prepared", "message": "", "entries": [], "outputs": outputs, **LOGS}}
 
     monkeypatch.setattr(script_tests, "ask", answer)
     node("PACS")
@@ -128,6 +129,55 @@ def test_an_image_of_a_person_is_kept_and_its_values_shown_only_with_the_right(a
 def test_a_test_needs_a_name(author, name, told):
     author.post(reverse("script_sample"), {"bundled": "CT"})
     assert told in words(kept(author, name))
+
+
+def expect(client, *rows, **more):
+    columns = {
+        f"e_{name}": [row[at] for row in rows] for at, name in enumerate(("kind", "destination", "path", "value"))
+    }
+    return client.post(reverse("script_test", args=[ScriptTest.objects.get().pk]), {**columns, **more})
+
+
+def test_what_a_test_expects_is_written_by_hand_too(author, router):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    page = words(author.get(reverse("script_test", args=[ScriptTest.objects.get().pk])))
+    assert "PatientName name = 'ANON'" in page
+    expect(author, ("goes", "AI", "", ""), ("", "", "ignored", ""), ("equals", "PACS", " PatientID ", "7"))
+    assert ScriptTest.objects.get().expected["exactly"] is False
+    seen = words(author.post(reverse("script_tests_run")))
+    assert "nothing goes to AI" in seen
+    assert router[-1]["read"] == [("PatientID", "")]
+    assert AuditRecord.objects.filter(action="change script test").exists()
+    expect(author, ("goes", "PACS", "", ""), exactly="on")
+    assert "All 1 tests came out as expected" in words(author.post(reverse("script_tests_run")))
+    kept(author)
+    assert ScriptTest.objects.get().expected["checks"][0]["kind"] == "goes", "keeping it anew keeps them"
+
+
+@pytest.mark.parametrize(
+    ("rows", "told"),
+    [
+        ([("equals", "", "PatientNam", "1")], "nearest is 'PatientName'"),
+        ([("goes", "", "", "")], "choose a destination"),
+        ([], "expect something"),
+    ],
+)
+def test_expectations_that_cannot_be_are_refused(author, rows, told):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    answer = expect(author, *rows)
+    assert (answer.status_code, told in words(answer)) == (422, True)
+    assert "checks" not in ScriptTest.objects.get().expected
+
+
+def test_expectations_of_a_persons_image_are_for_those_who_may_see_them(author):
+    trusted = visitor("administrator")
+    trusted.post(reverse("script_sample"), {"file": SimpleUploadedFile("ct.dcm", PART_10)})
+    kept(trusted)
+    address = reverse("script_test", args=[ScriptTest.objects.get().pk])
+    assert (author.get(address).status_code, author.post(address).status_code) == (403, 403)
+    assert trusted.get(address).status_code == 200
 
 
 def test_a_test_without_an_image_is_refused(author):

@@ -55,6 +55,22 @@ def test_what_leaves_as_it_came_has_no_differences(tried):
     assert [output["differences"] for output in tried("route:Add('AI')")["details"]["outputs"]] == [[], []]
 
 
+def test_elements_that_are_asked_for_are_read_from_each_output(tried):
+    inner = "ReferencedImageSequence[1].ReferencedSOPClassUID"
+    wanted = [("PatientID", "T*"), ("StudyDate", ""), ("ReferencedImageSequence", ""), (inner, "")]
+    result = tried("route:Add('AI', function(ds) ds:Set('PatientID', '9') ds:Remove('StudyDate') end)", read=wanted)
+    told = [[each[2:] for each in output["read"]] for output in result["details"]["outputs"]]
+    sequence, uid = [True, None, False], [True, image("CT").SOPClassUID, False]
+    assert told[0] == [[True, "T-1", True], [True, "20260101", False], sequence, uid]
+    assert told[1] == [[True, "9", False], [False, None, False], sequence, uid]
+
+
+def test_a_pattern_that_never_comes_to_an_end_ends_the_run(tried, monkeypatch):
+    monkeypatch.setattr("scripts_app.dry_run.OPENING", 1.0)
+    script = f"dataset:Set('ImageComments', '{'x' * 60}')"
+    assert "needs more than" in tried(script, read=[("ImageComments", "^(x+x+)+y$")])["refused"]
+
+
 def test_each_line_has_its_entry_and_place(tried):
     details = tried("print(1)\n\nlog:warn('careful')")["details"]
     assert [(line["entry"], line["line"], line["message"]) for line in details["printed"]] == [(1, 1, "1")]

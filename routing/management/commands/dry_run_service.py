@@ -57,6 +57,7 @@ def answer(question: dict[str, Any], stop_when_readable: int | None = None) -> d
             Path(question["output"]) if question.get("output") else None,
             given=Given.of_json(question.get("given") or {}),
             detailed=question.get("detailed", False),
+            read=[(path, pattern) for path, pattern in question.get("read", ())],
             stop_when_readable=stop_when_readable,
         )
         return {"result": result}

@@ -14,6 +14,7 @@ import logging.handlers
 import queue
 import re
 import threading
+import time
 import traceback
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
@@ -27,6 +28,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LARGEST_FILE = 20 * 1024 * 1024
 _FILES_KEPT = 5
 _MOST_WAITING = 10_000
+BY_VISITORS = ("django.request", "django.security.csrf", "django.security.DisallowedHost")
+"""Loggers of what anybody can cause who reaches the site."""
 
 
 class OneLine(logging.Formatter):
@@ -92,6 +95,21 @@ class WithoutAddresses(logging.Filter):
             told = f"/{match.route}" if match else "an address that is none"
             record.args = tuple(told if argument == request.path else argument for argument in record.args)
         return True
+
+
+class Seldom(logging.Filter):
+    """Lets through so many lines a minute: what any visitor can cause must not fill the disk."""
+
+    def __init__(self, most: int = 60) -> None:
+        super().__init__()
+        self._most, self._count, self._since = most, 0, time.monotonic()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        now = time.monotonic()
+        if now - self._since > 60:
+            self._count, self._since = 0, now
+        self._count += 1
+        return self._count <= self._most
 
 
 class DatabaseHandler(logging.Handler):
@@ -174,9 +192,10 @@ def start(process: str, folder: Path, level: str, *, database: bool = True) -> N
     root.handlers[:] = handlers
     root.setLevel(logging.WARNING)
     logging.getLogger("capacitor").setLevel(level)
-    for name in ("django.request", "django.security.csrf"):
+    for name in BY_VISITORS:
         logger = logging.getLogger(name)
-        if not any(isinstance(known, WithoutAddresses) for known in logger.filters):
+        if not any(isinstance(known, Seldom) for known in logger.filters):
+            logger.addFilter(Seldom())
             logger.addFilter(WithoutAddresses())
     # Their messages quote element values.
     for name in ("pydicom", "pynetdicom"):

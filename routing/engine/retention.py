@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from axes.models import AccessAttempt, AccessLog
+from django.contrib.sessions.models import Session
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
@@ -90,6 +92,10 @@ def forget_idle(log_kept: timedelta) -> None:
     ApplicationLogLine.objects.filter(at__lt=now - log_kept).delete()
     OperatorAction.objects.filter(at__lt=now - log_kept).delete()
     ServiceProcess.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
+    # Anybody who reaches the log-in can make rows of these.
+    Session.objects.filter(expire_date__lt=now).delete()
+    AccessAttempt.objects.filter(attempt_time__lt=now - timedelta(days=1)).delete()
+    AccessLog.objects.filter(attempt_time__lt=now - log_kept).delete()
 
 
 def sweep(spool: Spool, files: PreparedFiles) -> int:

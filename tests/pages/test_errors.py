@@ -28,7 +28,7 @@ def web_log(tmp_path):
     ours.setLevel(before[2])
     for name in ("pydicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.NOTSET)
-    for name in ("django.request", "django.security.csrf"):
+    for name in application_log.BY_VISITORS:
         logging.getLogger(name).filters.clear()
 
 

@@ -186,3 +186,12 @@ def test_a_process_that_logs_nothing_has_no_thread_so_that_it_may_fork() -> None
     handler = DatabaseHandler("listener")
     assert handler._thread is None
     handler.finish()
+
+
+def test_what_any_visitor_can_cause_does_not_fill_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(application_log.time, "monotonic", lambda: now[0])
+    seldom = application_log.Seldom(most=3)
+    assert [seldom.filter(record("Not Found")) for _ in range(5)] == [True, True, True, False, False]
+    now[0] += 61
+    assert seldom.filter(record("Not Found"))

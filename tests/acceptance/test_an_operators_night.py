@@ -20,6 +20,7 @@ from tests.acceptance.peers import Receiver
 from tests.acceptance.router import Router, Sink, storage_node, until
 from tests.images import SOP_CLASSES, image, write
 from tests.pages import test_in_the_browser
+from tests.pages.screenshots import keep
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
 chromium = test_in_the_browser.chromium
@@ -108,7 +109,7 @@ class Camera:
         self._taken += 1
         if self._folder:
             self._folder.mkdir(parents=True, exist_ok=True)
-            page.screenshot(path=self._folder / f"night-{self._taken}-{name}.png")
+            keep(page, self._folder / f"night-{self._taken}-{name}.png")
 
 
 def received(*sinks: Sink) -> set[str]:
@@ -172,7 +173,7 @@ def test_destinations_die_the_dashboard_says_so_and_an_operator_gets_every_image
     magnetic = [image("MR", number) for number in range(1, 8)]
     files = [write(each, tmp_path / f"mr{at}.dcm") for at, each in enumerate(magnetic)]
     router.send(files, "VIEWER", calling="MR_2")
-    expect(problems).to_contain_text("7 images for VIEWER rejected", timeout=SECONDS)
+    expect(problems).to_contain_text("VIEWER has refused 7 images since", timeout=SECONDS)
     until(lambda: not count(router, "ARCHIVE", "New", "Prepared"), 60, "the archive's images have failed")
     assert page.evaluate("window.sameDocument"), "the dashboard was loaded anew"
     record_property("seconds_until_the_dashboard_says_so", round(took, 2))

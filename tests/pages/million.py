@@ -50,7 +50,9 @@ ROWS = f"""
         'TEST' || (n / 200 % 977) || '^ANNA', 'A' || (n / 200), '1.2.840.10008.1.2.1', 500000 + n * 7919 % 90000, 342,
         NULL, '', '', '', moment, 0, n % 1000 BETWEEN 10 AND 35, {ERROR}, 0, moment, moment, moment,
         CASE WHEN n % 1000 >= 36 THEN moment END
-    FROM (SELECT n, strftime('%Y-%m-%d %H:%M:%f', '2026-04-08', '+' || (n / 10) || ' seconds') AS moment FROM numbers)
+    FROM (
+        SELECT n, strftime('%Y-%m-%d %H:%M:%f', '2026-04-08', '+' || (n / 10) || ' seconds') AS moment FROM numbers
+    ) AS timed
 """
 LOG = """
     WITH RECURSIVE numbers(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM numbers WHERE n + 1 < ?)

@@ -1,13 +1,18 @@
-"""Take the manual's pictures: ``python -m tests.pages.screenshots docs/screenshots [NAME ...]``, all or those named."""
+"""
+Take the manual's pictures: ``python -m tests.pages.screenshots docs/screenshots [NAME ...]``, all or those named.
+
+All of them also make the manual's page that lists them.
+"""
 
 import sys
 import tempfile
 from collections.abc import Callable, Collection
 from pathlib import Path
 
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
-from tests.pages.site import PASSWORD, running_site
+from tests.pages.site import PASSWORD, ROOT, running_site
 
 CHROMIUM = "/usr/bin/chromium"
 PAGES = {
@@ -15,6 +20,7 @@ PAGES = {
     "traffic": "/traffic/",
     "queue": "/queue/",
     "failures": "/failures/",
+    "quarantine": "/quarantine/",
     "question": "/queue/ask/?action=retry&scope=matching&state=Failed",
     "item": "/queue/200/",
     "studies": "/studies/",
@@ -22,6 +28,7 @@ PAGES = {
     "nodes": "/nodes/",
     "node": "/nodes/1/status/",
     "node-form": "/nodes/1/",
+    "node-delete": "/nodes/4/delete/",
     "senders": "/senders/",
     "scripts": "/scripts/",
     "script": "/scripts/entries/1/",
@@ -35,8 +42,12 @@ PAGES = {
     "rehearsed": "/scripts/rehearsals/1/item/200/",
     "log": "/logs/",
     "audit": "/logs/audit/",
+    "password": "/password/",
+    "not-found": "/nothing/",
 }
-WIDTHS = (1280, 390)
+WIDTHS, SCHEMES = (1280, 390), ("light", "dark")
+COLOURS = 160
+"""Enough for these pages; a picture of all colours is three times as large."""
 SCRIPT = """-- Research gets copies without names.
 route:Add('RESEARCH', function(ds)
   ds:Set('PatientName', 'ANONYMOUS')
@@ -72,6 +83,31 @@ LIVED: dict[str, Callable[[Page, str], None]] = {"workshop": workshop}
 """Pages on which something has to be done first."""
 
 
+def keep(page: Page, path: Path) -> None:
+    """The whole page, in few colours."""
+    page.screenshot(path=path, full_page=True)
+    with Image.open(path) as picture:
+        few = picture.convert("RGB").quantize(COLOURS, dither=Image.Dither.NONE)
+    few.save(path, optimize=True)
+
+
+def list_them(page: Path, folder: str = "../screenshots") -> None:
+    """The manual's page with a link to every picture."""
+    lines = [
+        "# Pictures of every page",
+        "",
+        "Wide and as on a phone, light and dark, as an administrator sees them; all patients are made up. Made by",
+        "`python -m tests.pages.screenshots docs/screenshots`.",
+        "",
+        "| Page | Wide | | Phone | |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for name in ("login", *PAGES, *LIVED):
+        links = [f"[{scheme}]({folder}/{name}-{width}-{scheme}.png)" for width in WIDTHS for scheme in SCHEMES]
+        lines.append(f"| {name.replace('-', ' ')} | {' | '.join(links)} |")
+    page.write_text("\n".join(lines) + "\n")
+
+
 def take(folder: Path, wanted: Collection[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
@@ -80,7 +116,7 @@ def take(folder: Path, wanted: Collection[str]) -> None:
         sync_playwright() as playwright,
     ):
         # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
-        alive = "timezone.now() + timedelta(minutes=5)"
+        alive = "timezone.now() + timedelta(hours=1)"
         site.elsewhere(
             "from tests.pages.stored_image import *\nfrom tests.pages.rehearsed import *\n"
             "give_file(busy_router())\nrehearsed()\n"
@@ -88,10 +124,11 @@ def take(folder: Path, wanted: Collection[str]) -> None:
         )
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for width in WIDTHS:
-            for scheme in ("light", "dark"):
+            for scheme in SCHEMES:
                 page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
                 page.goto(f"{site.url}/login/")
-                page.screenshot(path=folder / f"login-{width}-{scheme}.png")
+                if not wanted or "login" in wanted:
+                    keep(page, folder / f"login-{width}-{scheme}.png")
                 page.get_by_label("Username").fill("administrator")
                 page.get_by_label("Password").fill(PASSWORD)
                 page.get_by_role("button", name="Log in").click()
@@ -104,15 +141,17 @@ def take(folder: Path, wanted: Collection[str]) -> None:
                     for part in page.locator("[hx-trigger='intersect once']").all():
                         part.scroll_into_view_if_needed()
                     page.wait_for_load_state("networkidle")
-                    page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+                    keep(page, folder / f"{name}-{width}-{scheme}.png")
                 for name, live in LIVED.items():
                     if not wanted or name in wanted:
                         live(page, site.url)
                         page.wait_for_load_state("networkidle")
-                        page.screenshot(path=folder / f"{name}-{width}-{scheme}.png", full_page=True)
+                        keep(page, folder / f"{name}-{width}-{scheme}.png")
                 page.close()
         browser.close()
 
 
 if __name__ == "__main__":
     take(Path(sys.argv[1]), sys.argv[2:])
+    if not sys.argv[2:]:
+        list_them(ROOT / "docs" / "manual" / "pictures.md")

@@ -28,6 +28,8 @@ _LEAST_ROOM = 64 * 1024
 # IOV_MAX of Linux.
 _PIECES_PER_CALL = 1024
 _PIECES_PER_TLS_CALL = 4
+_SHORT = 0.1
+"""Seconds that are not worth dividing."""
 # Linux only; elsewhere peers that leave Nagle's algorithm on are slow, as they are everywhere.
 _QUICKACK: int | None = getattr(socket, "TCP_QUICKACK", None)
 
@@ -107,24 +109,35 @@ class Inbound:
             rest = self._end - self._start
             self._buffer[:rest] = self._buffer[self._start : self._end]
             self._start, self._end = 0, rest
-        seconds = until - time.monotonic()
-        if seconds <= 0:
-            raise Silence
         try:
             if _QUICKACK is not None:
                 # Linux forgets it.  A peer with Nagle's algorithm on, which is how DCMTK comes, otherwise
                 # waits 40 ms for each delayed acknowledgement before it sends the rest of a message.
                 self._connection.setsockopt(socket.IPPROTO_TCP, _QUICKACK, 1)
-            self._connection.settimeout(seconds)
-            count = self._connection.recv_into(self._buffer[self._end :])
-        except TimeoutError:
-            raise Silence from None
+            count = self._receive(until)
         except OSError as error:
             raise Disconnected(error.strerror or str(error)) from None
         if not count:
             raise Disconnected("the peer closed the connection")
         self._end += count
         self.received += count
+
+    def _receive(self, until: float) -> int:
+        """Bytes received, 0 at the end of the connection; Silence when none come until that moment."""
+        enough = True
+        while True:
+            seconds = until - time.monotonic()
+            if seconds <= 0:
+                raise Silence
+            timeout = self._connection.gettimeout()
+            if not (enough and timeout) or timeout > seconds:
+                # After a TLS handshake it does not wait at all.  Half of the time serves the next calls, too:
+                # each change is a system call, at which another thread may take the interpreter.
+                self._connection.settimeout(seconds / 2 if seconds > _SHORT else seconds)
+            try:
+                return self._connection.recv_into(self._buffer[self._end :])
+            except TimeoutError:
+                enough = False
 
 
 def send(

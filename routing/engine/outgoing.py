@@ -175,7 +175,7 @@ def _size_of(path: Path) -> int:
 def mapped(path: Path) -> Iterator[memoryview]:
     """The bytes of a file, unread until somebody looks; FileMissing or FileDamaged (an empty one)."""
     try:
-        file = path.open("rb")
+        file = path.open("rb", buffering=0)
     except FileNotFoundError:
         raise FileMissing(f"file missing: {path.name}") from None
     with file:

@@ -46,7 +46,7 @@ def read_brief(path: Path, offset: int, transfer_syntax_uid: str) -> Brief:
     """
     index: Index = {}
     try:
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        with open(path, "rb", buffering=0) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
             if transfer_syntax_uid in DEFLATED:
                 head = _inflated_head(mapped, offset)
                 return _brief(head, 0, EXPLICIT_LITTLE, index)

@@ -49,7 +49,7 @@ class Document:
     @classmethod
     def open(cls, path: Path) -> Document:
         """Map and index a file; NotIndexable says why the slow path must do it.  OSError when it is not there."""
-        with open(path, "rb") as file:
+        with open(path, "rb", buffering=0) as file:
             try:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
             except ValueError:

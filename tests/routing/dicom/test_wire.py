@@ -114,3 +114,43 @@ def test_the_last_pdu_is_read_even_when_bytes_were_left_unread_at_the_close() ->
         left.close()
         closing.join(PATIENCE)
         assert right.fileno() == -1
+
+
+class Scripted:
+    """A connection that answers each receive as told: bytes, or None for a timeout."""
+
+    def __init__(self, *answers: bytes | None, timeout: float | None = None) -> None:
+        self.answers, self.timeout, self.set = list(answers), timeout, []  # type: ignore[var-annotated]
+
+    def setsockopt(self, *_: int) -> None: ...
+
+    def gettimeout(self) -> float | None:
+        return self.timeout
+
+    def settimeout(self, seconds: float) -> None:
+        self.timeout = seconds
+        self.set.append(round(seconds))
+
+    def recv_into(self, view: memoryview) -> int:
+        answer = self.answers.pop(0)
+        if answer is None:
+            raise TimeoutError
+        view[: len(answer)] = answer
+        return len(answer)
+
+
+def test_the_socket_is_told_a_new_timeout_only_where_the_old_one_will_not_do() -> None:
+    pdu = PDU_HEADER.pack(4, 2)
+    connection = Scripted(pdu, b"ab", pdu + b"cd", None, None, pdu + b"ef", timeout=30)
+    inbound = Inbound(connection, 10)  # type: ignore[arg-type]
+    for expected in (b"ab", b"cd", b"ef"):
+        assert inbound.header(60) == (4, 2)
+        assert bytes(inbound.take(2)) == expected
+    # Too long for a PDU's deadline; then enough, until nothing has come for so long, twice.
+    assert connection.set == [5, 30, 30]
+
+
+def test_a_socket_that_does_not_wait_is_told_to() -> None:
+    connection = Scripted(PDU_HEADER.pack(4, 2), timeout=0.0)
+    Inbound(connection, 10).header(60)  # type: ignore[arg-type]
+    assert connection.set == [30]

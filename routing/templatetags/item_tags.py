@@ -1,9 +1,13 @@
-"""Where the page of an item is, seen from the list that a person looks through."""
+"""Where the page of an item is, seen from the list that a person looks through, and when the item is tried next."""
+
+from datetime import datetime
 
 from django import template
 from django.template.context import RequestContext
 from django.urls import reverse
+from django.utils import timezone
 
+from routing.models import NodeStatus, QueueItem
 from routing.views.neighbours import filter_of
 
 register = template.Library()
@@ -20,3 +24,18 @@ def filter_kept(context: RequestContext) -> str:
     """The filter of the present address with its question mark, for what leads back to this page; empty without one."""
     query = filter_of(context["request"].GET)
     return f"?{query.urlencode()}" if query else ""
+
+
+@register.filter
+def held_until(item: QueueItem) -> datetime | None:
+    """When a Prepared item is tried next: its own moment or its node's back-off, whichever is later; None when due."""
+    status = NodeStatus.objects.filter(node=item.node_id, failures_in_a_row__gt=0)
+    moments = [item.not_before, status.values_list("not_before", flat=True).first()]
+    ahead = [moment for moment in moments if moment is not None and moment > timezone.now()]
+    return max(ahead, default=None)
+
+
+@register.filter
+def ahead(moment: datetime) -> bool:
+    """Whether it has not come yet."""
+    return moment > timezone.now()

@@ -1,10 +1,12 @@
 """The page of one item tells its whole story, to everybody what they may know."""
 
+from datetime import timedelta
+
 import pytest
 from django.utils import timezone
 
-from routing.models import HistoryEntry, QueueItem
-from tests.builders import queue_item
+from routing.models import HistoryEntry, NodeStatus, QueueItem
+from tests.builders import node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor
@@ -140,3 +142,15 @@ def test_whoever_writes_scripts_and_sees_patients_takes_the_image_along_to_a_dry
         assert "Try scripts on this image" not in other.get(f"/queue/{item.pk}/").content.decode()
     page = visitor("script author", phi=True).get(f"/queue/{item.pk}/").content.decode()
     assert f'name="item" value="{item.pk}"' in page
+
+
+@pytest.mark.parametrize("tried", [0, 3])
+def test_what_waits_for_a_failing_node_says_when_the_node_is_tried_next(tried):
+    pacs = node("PACS")
+    later = timezone.now() + timedelta(minutes=7, seconds=30)
+    NodeStatus.objects.create(node=pacs, failures_in_a_row=2, not_before=later)
+    item = queue_item("Prepared", node=pacs, prepared_at=timezone.now(), attempt_count=tried)
+    assert "next try in 7 min" in words(item.pk, visitor())
+    assert "next now" not in people.words(visitor().get("/queue/"))
+    NodeStatus.objects.update(failures_in_a_row=0)
+    assert "in 7 min" not in words(item.pk, visitor())

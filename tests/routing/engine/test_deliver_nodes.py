@@ -8,8 +8,9 @@ from django.utils import timezone
 
 from routing.engine.node_status import Trial, may_try
 from routing.models import Attempt, Node, NodeOutage, NodeStatus, QueueItem
+from tests.builders import ct_image
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
-from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT, MR_IMAGE, running_scp
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, MR_IMAGE, running_scp
 from tests.routing.dicom.test_tls import acceptor, certificate
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
@@ -213,7 +214,11 @@ def test_a_batch_that_needs_more_contexts_than_an_association_has_takes_several(
     kinds = [f"1.2.826.0.1.3680043.9.{number}" for number in range(90)]
     with running_scp(tmp_path / "pacs") as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port, max_associations=1, batch_size=0)
-        items = [running.image(pacs_node, sop_class_uid=kind, syntax=IMPLICIT) for kind in kinds]
+        items = []
+        for number, kind in enumerate(kinds):
+            named = {"SOPClassUID": kind, "SOPInstanceUID": f"1.2.3.{number}"}
+            columns = {"sop_class_uid": kind, "sop_instance_uid": f"1.2.3.{number}"}
+            items.append(running.image(pacs_node, ct_image(**named), **columns))
         running.rest()
         arrived = [pacs.next() for _ in kinds]
     assert states(*items) == ["Delivered"] * 90

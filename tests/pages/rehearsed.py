@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 
@@ -45,9 +46,9 @@ def rehearsed(text: str = "") -> Rehearsal:
     )
     error = {"status": "error", "line": 2, "reason": said("no name of MUSTERMANN"), "description": "", "number": 1}
     result = {"result": "failed", "message": said("entry 1, line 2: no name of MUSTERMANN"), "outputs": []}
-    finding = {"severity": "error", "rule": "identifier", "tag": "0010,0020", "keyword": "PatientID"}
+    finding: dict[str, Any] = {"severity": "error", "rule": "identifier", "tag": "0010,0020", "keyword": "PatientID"}
     finding |= {"message": "is still what was received", "detail": said("HOSP-P-4711"), "received": False}
-    elements = {"destination": "PACS", "tag": "0010,0020", "keyword": "PatientID"}
+    elements: dict[str, Any] = {"destination": "PACS", "tag": "0010,0020", "keyword": "PatientID"}
     elements |= {"received": said("P-4711"), "before": said("HOSP-P-4711"), "after": None}
     then = {"destinations": [SENT], "version": wild.version_id, "errors": [error], "message": said("went wrong")}
     RehearsedImage.objects.create(
@@ -68,7 +69,7 @@ def rehearsed(text: str = "") -> Rehearsal:
     sent["changes"] = [{"tag": "0010,0010", "keyword": "PatientName", "old": said("MUSTERMANN^ERIKA"), "new": None}]
     RehearsedImage.objects.create(
         rehearsal=made,
-        item=QueueItem.objects.exclude(pk=200).order_by("pk").first(),
+        item=QueueItem.objects.exclude(pk=200).order_by("pk")[0],
         effect="routes",
         told={
             "then": {**then, "result": "prepared", "at": timezone.now().isoformat(), "errors": []},

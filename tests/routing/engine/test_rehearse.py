@@ -34,7 +34,8 @@ class Asked:
     """Dry runs that come out as the test says: for the draft, and in turn for what ran."""
 
     def __init__(self, draft: Any, *ran: Any) -> None:
-        self.draft, self.ran, self.questions = draft, list(ran) or [SAME], []
+        self.draft, self.ran = draft, list(ran) or [SAME]
+        self.questions: list[dict[str, Any]] = []
 
     def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
         return {"answers": [self.answer(question, trial) for trial in question["trials"]]}
@@ -42,8 +43,9 @@ class Asked:
     def answer(self, question: dict[str, Any], trial: dict[str, Any]) -> dict[str, Any]:
         content = question["contents"][trial["content"]]
         self.questions.append({**trial, "content": content, "with_queue": question["with_queue"]})
-        ran = self.ran[0] if len(self.ran) == 1 else self.ran.pop(0) if content != DRAFT else None
-        found = self.draft if content == DRAFT else ran
+        found: Any = self.draft if content == DRAFT else self.ran[0]
+        if content != DRAFT and len(self.ran) > 1:
+            self.ran.pop(0)
         if isinstance(found, Exception):
             raise found
         return found if "refused" in found else {"result": found}

@@ -7,10 +7,11 @@ import pytest
 from django.apps import apps
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.utils import timezone
 
 from routing.models import AuditRecord, KnownSender, Node, QueueItem
 from routing.spool import Spool
-from scripts_app.models import LuaEntry, LuaLibrary
+from scripts_app.models import LuaEntry, LuaLibrary, SampleCapture, ScriptSample, ScriptTest
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
 from tests.pages.people import person, visitor
@@ -66,10 +67,25 @@ def address(name, route):
             "path": LuaLibrary.objects.order_by("pk")[0].path,
             "study_instance_uid": QueueItem.objects.get(pk=200).study_instance_uid,
             "activation_id": 2,
+            "test_id": ScriptTest.objects.order_by("pk")[0].pk,
             "id": person("administrator").pk,
             "app_label": "routing",
         }
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(own.get(found[1], 1)), route)
+
+
+def in_the_workshop(text):
+    """A sample, somebody who waits for one, and a test."""
+    titles = {"source_ae_title": text[:16], "created_by": text[:150]}
+    sample = {"image": b"", "size": 0, "about": text[:200], "note": text[:500], "destination_ae_title": text[:16]}
+    ScriptSample.objects.create(name=text[:100], **sample, **titles)
+    wait = {"called_ae_title": text[:16], "looked_until": 0, "expires_at": timezone.now(), "problem": text[:500]}
+    condition = {"tag": text, "match_expression": text}
+    SampleCapture.objects.create(name=text[:100], conditions=[condition], **wait, **titles)
+    changed = {"destination": text, "original": False, "changes": {text: text}}
+    check = {"kind": "equals", "destination": text, "path": text, "value": text}
+    expected = {"result": text, "outputs": [changed], "checks": [check], "exactly": True}
+    ScriptTest.objects.create(name=text[:100], bundled="CT", destination_ae_title="PACS", expected=expected, **titles)
 
 
 def test_no_address_of_the_site_takes_a_strangers_text_for_markup(spool):
@@ -77,6 +93,7 @@ def test_no_address_of_the_site_takes_a_strangers_text_for_markup(spool):
     busy_router(text)
     rehearsed(text)
     AuditRecord.objects.create(at=Node.objects.all()[0].updated_at, actor=text[:150], action="x", object=text[:200])
+    in_the_workshop(text)
     client = visitor("administrator", phi=True)
     User.objects.update(is_staff=True)
     looked_at, unseen = 0, []

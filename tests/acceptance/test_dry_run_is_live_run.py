@@ -53,7 +53,8 @@ def test_the_files_of_a_dry_run_are_what_the_nodes_receive(make_router, tmp_path
     contexts = {(sample.sop_class_uid, sample.transfer_syntax_uid) for sample in samples}
     receivers = {title: Receiver(contexts) for title in ("PACS", "RESEARCH")}
     try:
-        router = make_router()
+        # Some of the samples are odd on purpose: broken off, or another instance than their name says.
+        router = make_router(CAPACITOR_CHECK_INSTANCES="0")
         nodes = "".join(storage_node(title, receiver.port) for title, receiver in receivers.items())
         router.configure(nodes=nodes, lua=scripts)
         router.start()

@@ -96,7 +96,7 @@ def test_two_of_each_process_do_each_image_once(make_router: Any, tmp_path: Path
     seen(f"{len(images)} images: each prepared once, sent once, arrived once")
 
 
-@pytest.mark.fault(95, "back to the first migration and up again, in SQLite")
+@pytest.mark.fault(95, "back to the migrations of before and up again, in SQLite")
 def test_migrations_back_and_up_again_keep_every_item(
     make_router: Any, tmp_path: Path, effort: Effort, seen: Seen
 ) -> None:

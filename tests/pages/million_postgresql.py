@@ -1,5 +1,5 @@
 """
-The queue's pages over a million items in PostgreSQL, and which of them read a whole table.
+The queue's pages over a million items in PostgreSQL, and which of them read a table without an index.
 
     python -m tests.pages.million_postgresql [ITEMS]
 
@@ -40,11 +40,14 @@ def fill(items: int) -> None:
             for old, new in WORDS:
                 rows = rows.replace(old, new)
             cursor.execute(rows, [items])
+        for table in ("routing_applicationlogline", "routing_auditrecord", "routing_node"):
+            # Rows came with their ids, of which the sequence knows nothing.
+            cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), (SELECT max(id) FROM {table}))")
         cursor.execute("ANALYZE")
 
 
 def scans(address: str) -> str:
-    """Tables of items or lines that a page reads from end to end."""
+    """Tables of items or lines that a page reads without an index; most end at their limit."""
     from django.db import connection
     from django.test.utils import CaptureQueriesContext
 
@@ -78,7 +81,7 @@ def main(items: int) -> None:
 
         settings.ALLOWED_HOSTS = ["*"]
         fill(items)
-        print("| Page | ms by the clock | ms of processor here | Reads from end to end |\n| --- | ---: | ---: | --- |")
+        print("| Page | ms by the clock | ms of processor here | Without an index |\n| --- | ---: | ---: | --- |")
         addresses = {name: f"/queue/?{query}" for name, query in million.PAGES.items()} | million.OTHERS
         for name, address in addresses.items():
             median, busy, _ = million.ask(address, 3)

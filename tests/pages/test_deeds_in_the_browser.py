@@ -29,6 +29,7 @@ NO_BUTTON = {
         "a story of its own; test_rehearsals_in_the_browser.py",
     ),
     **dict.fromkeys(("script_output", "script_sample_picture"), "drawn beside a dry run"),
+    "script_test": "the page of one test; test_workshop_in_the_browser.py",
     "script_entry_place": "by dragging; test_workshop_in_the_browser.py",
     **dict.fromkeys(
         ("script_sample_keep", "script_sample_use", "script_sample_delete", "script_capture", "script_capture_delete"),

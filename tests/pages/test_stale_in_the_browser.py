@@ -87,3 +87,16 @@ def test_a_page_whose_server_died_is_stale_answers_every_press_and_recovers_by_i
     expect(live).to_have_text("live", timeout=ENOUGH)
     expect(page.locator("#row-200")).to_contain_text("Delivered", timeout=ENOUGH)
     assert page.evaluate("window.sameDocument"), "nobody loaded the page anew"
+
+
+def test_a_refresh_waits_while_a_button_is_held_down_so_that_the_press_counts(site, open_page):
+    page = open_page("/queue/200/")
+    expect(page.locator("#live")).to_have_text("live")
+    button = page.get_by_role("button", name="Reject")
+    button.hover()
+    page.mouse.down()
+    with page.expect_response(lambda answer: answer.url.endswith("/queue/200/")):
+        site.elsewhere("HistoryEntry.objects.create(item_id=200, at=timezone.now(), event='meanwhile', to_state='New')")
+    page.mouse.up()
+    expect(page.locator("#messages")).to_contain_text("Item 200 is now Rejected.")
+    expect(page.locator(".timeline")).to_contain_text("Meanwhile")

@@ -19,6 +19,7 @@ def web_log(tmp_path):
     """The log as the web process writes it."""
     root, ours = logging.getLogger(), logging.getLogger("capacitor")
     before = root.handlers[:], root.level, ours.level
+    without_filters()  # another test may have had the site started, and its visitors have used up their lines
     application_log.start("web", tmp_path, "INFO", database=False)
     yield tmp_path / "web.log"
     for handler in root.handlers:
@@ -28,6 +29,10 @@ def web_log(tmp_path):
     ours.setLevel(before[2])
     for name in ("pydicom", "pynetdicom"):
         logging.getLogger(name).setLevel(logging.NOTSET)
+    without_filters()
+
+
+def without_filters():
     for name in application_log.BY_VISITORS:
         logging.getLogger(name).filters.clear()
 

@@ -167,7 +167,7 @@ def script_user(environment: Environment) -> Iterator[CheckMessage]:
     if what:
         yield Error(
             f"CAPACITOR_SCRIPT_USER={name!r} {what}.",
-            hint="See deploy/systemd/capacitor-worker.service, which grants what is needed.",
+            hint="See docs/systemd/capacitor-worker.service, which grants what is needed.",
             id="capacitor.E014",
         )
 

@@ -1,4 +1,4 @@
-"""The units of deploy/systemd are understood by systemd, and say what the manual says of them."""
+"""The units of docs/systemd are understood by systemd, and say what the manual says of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-UNITS = sorted((ROOT / "deploy/systemd").iterdir())
+UNITS = sorted((ROOT / "docs/systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 
 

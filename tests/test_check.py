@@ -47,9 +47,12 @@ def test_the_tiers_leave_no_test_out(check):
     marks = {name: command[command.index("-m") + 1] for name, command in check.TIERS.items()}
     assert marks == {
         "unit": "not integration and not browser",
+        "site": "not integration and not browser",
         "integration": "integration and not browser",
         "browser": "browser",
     }
+    left_out = {name: command[-1] for name, command in check.TIERS.items() if "tests/pages" in command[-1]}
+    assert left_out == {"unit": "--ignore=tests/pages", "site": "tests/pages"}
 
 
 def test_settings_of_this_machine_do_not_reach_the_tests(check, tmp_path, monkeypatch):

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.db import connections
-from django.db.models.signals import post_migrate
+from django.db.models.signals import post_migrate, pre_migrate
 
 _TABLES = {
     "routing_auditrecord": "removed_record",
@@ -18,8 +18,13 @@ UID = "guard of the audit log"
 
 
 def connect(app: AppConfig) -> None:
-    """After every ``migrate``, for SQLite makes changed tables anew, without their triggers."""
+    """Off before every ``migrate``, on after it: SQLite makes changed tables anew, which triggers hinder."""
+    pre_migrate.connect(_before_migrate, sender=app, dispatch_uid=UID)
     post_migrate.connect(_after_migrate, sender=app, dispatch_uid=UID)
+
+
+def _before_migrate(using: str, **_: Any) -> None:
+    unguard(using)
 
 
 def _after_migrate(using: str, **_: Any) -> None:

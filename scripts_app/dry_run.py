@@ -112,7 +112,9 @@ def judged(trial: Trial, ended: Ended) -> dict[str, Any]:
         return result
     if "unusable" in last:
         raise UnusableFile(last["unusable"])
-    if "running" not in last:
+    begun = next((message for message in reversed(ended.messages) if "running" in message), None)
+    # A result that is too large is the scripts' doing; whatever else goes wrong behind them is not.
+    if begun is None or ("running" not in last and ended.reason != "output"):
         why = {"time": f"more than {OPENING:g} s", "memory": "more memory than a dry run has"}.get(ended.reason)
         raise UnusableFile(f"{trial.path}: {f'needs {why}' if why else ended.reason or 'cannot be opened'}")
     reason = {
@@ -120,7 +122,7 @@ def judged(trial: Trial, ended: Ended) -> dict[str, Any]:
         "memory": trial.limits.memory_message,
         "output": "the result is larger than a dry run may tell",
     }.get(ended.reason, f"the script {ended.reason or 'ended'} the process that ran it")
-    return failed_result(trial.scripts.entries, reason, last["running"], reports_from(last["reports"]))
+    return failed_result(trial.scripts.entries, reason, begun["running"], reports_from(begun["reports"]))
 
 
 def carry_out(trial: Trial, drafts: Path, tell: Tell, patience: float = math.inf) -> None:

@@ -75,7 +75,7 @@ def test_a_result_that_is_too_large_to_be_told_is_the_script_s_doing(tried, monk
     monkeypatch.setattr("scripts_app.fence._MOST_OUTPUT", 50_000)
     result = tried("for i = 1, 100 do study[i] = ('x'):rep(1000) end")
     assert result["message"] == "entry 1: the result is larger than a dry run may tell"
-    assert [entry["number"] for entry in result["entries"]] == [1]
+    assert len(result["entries"]) == 1
 
 
 def test_each_line_has_its_entry_and_place(tried):

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import transaction
-from django.db.models import F, Max
+from django.db.models import F
 
 from routing.core.failure_rate import Rate, has_risen, measures
 from routing.counts import ShortLived
 from routing.models import PrepareReport, VersionMark, VersionTally
+from routing.settled_rows import SettledRows
 from scripts_app.models import Activation
 
 _CHUNK = 5000
@@ -42,31 +42,16 @@ class Standing:
         return self.risen and not self.meant_by
 
 
-class VersionCounter:
-    """Counts what earlier rounds have seen begin, as the counter of the traffic does, and for the same reason."""
+class VersionCounter(SettledRows):
+    """Counts the reports of the scripts' runs into the tallies of the versions."""
 
-    def __init__(self) -> None:
-        self._settled: int | None = None
+    table, marks, position = PrepareReport, VersionMark, "report_id"
 
-    def step(self) -> bool:
-        """Count one chunk; whether there is more that could be counted now."""
-        if self._settled is None:
-            self.look()
-            return False
-        with transaction.atomic():
-            mark, _ = VersionMark.objects.select_for_update().get_or_create(pk=1)
-            if mark.report_id >= self._settled:
-                return False
-            rows = _reports(mark.report_id, self._settled)
-            for (version, activation), rate in _rates_of(rows).items():
-                _add(version, activation, rate)
-            mark.report_id = rows[-1][0] if len(rows) == _CHUNK else self._settled
-            mark.save(update_fields=["report_id"])
-        return mark.report_id < self._settled
-
-    def look(self) -> None:
-        """What is there now may be counted by the next round."""
-        self._settled = PrepareReport.objects.aggregate(newest=Max("id"))["newest"] or 0
+    def count(self, after: int, until: int) -> int:
+        rows = _reports(after, until)
+        for (version, activation), rate in _rates_of(rows).items():
+            _add(version, activation, rate)
+        return int(rows[-1][0]) if len(rows) == _CHUNK else until
 
 
 def _reports(after: int, until: int | None = None) -> list[tuple[Any, ...]]:

@@ -1,7 +1,11 @@
 """The checksum of a file: what was computed while it was written, once more from what the disk gives."""
 
-import zlib
 from pathlib import Path
+
+# The same CRC-32 as that of zlib, in a tenth of the time: with it an image is looked through twice.
+from zlib_ng.zlib_ng import crc32
+
+__all__ = ["checksum_of", "crc32"]
 
 _PIECE = 1 << 20
 
@@ -16,5 +20,5 @@ def checksum_of(path: Path) -> int:
     checksum = 0
     with path.open("rb", buffering=0) as file:
         while piece := file.read(_PIECE):
-            checksum = zlib.crc32(piece, checksum)
+            checksum = crc32(piece, checksum)
     return checksum

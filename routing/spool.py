@@ -6,13 +6,13 @@ import os
 import threading
 import time
 import weakref
-import zlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
+from routing.checksum import crc32
 from routing.core.identifiers import EPOCH, hour_of
 from routing.spread import spread_folders_in
 
@@ -186,7 +186,7 @@ class Part:
         """Append pieces in order.  OSError as the file system gives it, for instance when it is full."""
         waiting = [memoryview(piece).cast("B") for piece in pieces if len(piece)]
         for piece in waiting:
-            self.checksum = zlib.crc32(piece, self.checksum)
+            self.checksum = crc32(piece, self.checksum)
         while waiting:
             batch = waiting[:_PIECES_PER_WRITE]
             written = os.writev(self.fd, batch)

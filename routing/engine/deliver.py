@@ -204,7 +204,7 @@ class Deliverer:
 
     def _hand_out(self) -> bool:
         now = timezone.now()
-        handed = False
+        handed = 0
         self._wanting.clear()
         self._pace.begin()
         for node_id, senders in self._senders.items():
@@ -227,10 +227,11 @@ class Deliverer:
             batch = claim_deliverable(self._owner, node_id, limit, sop_class_priorities=target.sop_class_priorities)
             if batch:
                 senders.give(batch)
-                handed = True
+                handed += len(batch)
             if len(batch) == limit:
                 self._wanting.add(node_id)
-        return handed
+        self._pace.found(handed)
+        return handed > 0
 
     def _end_probes(self) -> None:
         """A trial that came to an end without telling anything about the node must not keep others from it."""

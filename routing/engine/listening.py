@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import ssl
 import time
 from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
+from routing import application_log
 from routing.application_log import first_line
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
@@ -19,7 +23,9 @@ from routing.engine.directory import Directory, note_alert, note_stranger, refus
 from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder
 from routing.engine.quarantine import QuarantineWriter
-from routing.engine.receive import RowWriter
+from routing.engine.row_pipe import Inbox
+from routing.engine.row_process import RowProcess
+from routing.engine.row_writer import RowWriter
 from routing.spool import Spool
 from routing.wakeup import Waker
 
@@ -32,6 +38,8 @@ _TEMPORARY_CONGESTION = Refusal(3, 1, "nodes and senders cannot be read", transi
 _PUT_OFF = Refusal(3, 1, "too many wrong AE titles from this address, try again later", transient=True)
 _LOOK_AT_DISK = 1.0
 """Seconds for which one look at the free space counts."""
+_LAST_ROWS = 30.0
+"""Seconds that the last rows may take when the listener ends."""
 
 
 class WrongTlsFiles(Exception):
@@ -97,11 +105,11 @@ class Admission:
 def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
     """Listen until told to stop; CannotListen or WrongTlsFiles when that can't begin."""
     service = settings.CAPACITOR
+    # Before this process has a thread, and before it says that it lives.
+    rows = RowProcess.start(_write_rows)
     with EngineProcess("listener") as process:
         spool = open_spool()
         directory = Directory(service.ae_title, service.ae_title_prefix)
-        prepare = Waker(run_folder(), "prepare")
-        rows = RowWriter(spool, directory, actor="listener", written=prepare.wake)
         quarantine = QuarantineWriter()
         scps = [
             StorageScp(
@@ -117,7 +125,6 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
             for config in _configs(port, share_port)
         ]
         listening: list[StorageScp] = []
-        rows.start()
         quarantine.start()
         try:
             ports = []
@@ -131,14 +138,31 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
             while not process.stopping.is_set():
                 process.beat(ports=ports, associations=sum(scp.association_count for scp in scps))
                 if not rows.alive:
-                    _end_now(rows.failed or RuntimeError("the row writer has ended"))
+                    _end_now(RuntimeError("the row writer has ended"))
+                rows.push()
                 process.stopping.wait(HEARTBEAT)
         finally:
             for scp in listening:
                 scp.stop(drain_seconds)
             # Always reached: its thread would keep a listener alive that listens to nobody.
-            rows.stop()
             quarantine.stop()
+            rows.stop(_LAST_ROWS)
+
+
+def _write_rows(inbox: Inbox) -> None:
+    service = settings.CAPACITOR
+    application_log.start("rows", Path(service.data_dir) / "logs", service.log_level)
+    gc.freeze()
+    writer = RowWriter(
+        inbox,
+        open_spool(),
+        Directory(service.ae_title, service.ae_title_prefix),
+        actor="listener",
+        process_delay=timedelta(milliseconds=service.process_delay),
+        received=Waker(run_folder(), "prepare").wake,
+        prepared=Waker(run_folder(), "deliver").wake,
+    )
+    writer.run()
 
 
 def _end_now(error: BaseException) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import contextlib
 import mmap
 import threading
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, overload
 
-from routing.checksum import checksum_of
+from routing.checksum import checksum_of, crc32
 from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
 from routing.core.syntax_choice import is_encapsulated
@@ -155,7 +154,7 @@ def _read(path: Path, checksum: int | None) -> Iterator[memoryview]:
             if at < size:
                 raise FileDamaged(f"file {path.name} has {at} bytes instead of {size}")
             if checksum is not None:
-                _refuse_other(path, checksum, zlib.crc32(content))
+                _refuse_other(path, checksum, crc32(content))
             yield content
     finally:
         _spare.buffer = buffer

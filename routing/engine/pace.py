@@ -7,6 +7,9 @@ import time
 
 GATHER = 0.02
 """Seconds between turns while work streams in; each waits for locks and the disk, however little it does."""
+GATHER_MANY = 0.05
+"""The same where images come so fast that a turn finds MANY."""
+MANY = 5
 
 
 class Pace:
@@ -18,6 +21,16 @@ class Pace:
     def begin(self) -> None:
         """A turn begins now."""
         self._next_at = time.monotonic() + GATHER
+
+    def found(self, images: int) -> None:
+        """
+        So many were there for the turn that has begun.
+
+        A turn has costs of its own, whatever it finds: statements, a commit, and a processor that
+        has forgotten this program.  Above 250 images a second they are shared by more of them.
+        """
+        if images >= MANY:
+            self._next_at += GATHER_MANY - GATHER
 
     @property
     def left(self) -> float:

@@ -61,6 +61,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
         def turn() -> bool:
             pace.begin()
             claimed = preparer.step()
+            pace.found(claimed)
             if 0 < claimed < service.batch_size:
                 time.sleep(pace.left)
             return claimed > 0

@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import logging
 import mmap
-import queue
-import threading
-import time
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from django.db import Error as DatabaseProblem
-from django.db import close_old_connections, connection, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from routing.application_log import first_line
 from routing.checksum import checksum_of
 from routing.core.ae_title import Meaning
 from routing.core.identifiers import created_at
 from routing.core.instance import ReceivedInstance
-from routing.core.states import QueueState
+from routing.core.states import QueueEvent, QueueState, next_state
 from routing.engine.directory import Directory
-from routing.engine.pace import Pace
 from routing.engine.repeats import note_repeats, words_for
 from routing.models import HistoryEntry, QueueItem
 from routing.rows import insert
@@ -31,9 +25,15 @@ from routing.spool import Spool
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 
-log = logging.getLogger("capacitor.receive")
 
-_BATCH = 64
+@dataclass(frozen=True, slots=True)
+class AsItCame:
+    """No script is active: what has a node is ready for it as it came, and needs no preparation of its own."""
+
+    script_version_id: int | None
+    """The version without entries."""
+    process_delay: timedelta
+    """Of nodes that have none of their own."""
 
 
 def instance_in(path: Path, identifier: int, *, with_checksum: bool = False) -> ReceivedInstance:
@@ -78,16 +78,22 @@ def _received_at(noted: object, identifier: int) -> datetime:
     return at if at.tzinfo else created_at(identifier)
 
 
-def row_for(instance: ReceivedInstance, spool: Spool, directory: Directory, now: datetime) -> dict[str, Any]:
+def row_for(
+    instance: ReceivedInstance, spool: Spool, directory: Directory, now: datetime, ready: AsItCame | None = None
+) -> dict[str, Any]:
     """Columns of the queue item of one received instance; the header is read, pixel data is not."""
     brief = read_brief(spool.path(instance.id), instance.dataset_offset, instance.transfer_syntax_uid)
     seen = brief.identity
     target = directory.resolve(instance.called_ae_title)
     lost = target.meaning is Meaning.UNKNOWN
+    state, prepared_at, not_before = QueueState.FAILED if lost else QueueState.NEW, None, instance.received_at
+    if ready is not None and target.node_id is not None:
+        delay = directory.current().delays.get(target.node_id, ready.process_delay)
+        state, prepared_at, not_before = next_state(state, QueueEvent.PREPARED), now, now + delay
     return {
         "id": instance.id,
         "received_id": instance.id,
-        "state": QueueState.FAILED if lost else QueueState.NEW,
+        "state": state,
         "source_ae_title": instance.calling_ae_title,
         "called_ae_title": instance.called_ae_title,
         "peer_address": instance.peer_address,
@@ -109,7 +115,9 @@ def row_for(instance: ReceivedInstance, spool: Spool, directory: Directory, now:
         "lease_owner": "",
         "pending_state": "",
         "prepared_file": "",
-        "not_before": instance.received_at,
+        "script_version_id": ready.script_version_id if ready and prepared_at else None,
+        "not_before": not_before,
+        "prepared_at": prepared_at,
         "prepare_starts": 0,
         "attempt_count": 0,
         "last_error": f"no node answers to called AE title {target.ae_title!r}" if lost else brief.error,
@@ -120,7 +128,13 @@ def row_for(instance: ReceivedInstance, spool: Spool, directory: Directory, now:
 
 
 def enqueue(
-    instances: Sequence[ReceivedInstance], spool: Spool, directory: Directory, *, actor: str, note: str = ""
+    instances: Sequence[ReceivedInstance],
+    spool: Spool,
+    directory: Directory,
+    *,
+    actor: str,
+    note: str = "",
+    ready: AsItCame | None = None,
 ) -> int:
     """
     Insert the rows of durable files; those that exist already stay as they are.
@@ -130,106 +144,27 @@ def enqueue(
     if not instances:
         return 0
     now = timezone.now()
-    rows = [row_for(instance, spool, directory, now) for instance in instances]
+    rows = [row_for(instance, spool, directory, now, ready) for instance in instances]
     note_repeats(rows, spool)
     with transaction.atomic():
         fresh = insert(QueueItem, rows, unless_there=True)
-        insert(
-            HistoryEntry,
-            [
-                {
-                    "item_id": row["id"],
-                    "at": row["created_at"],
-                    "event": "received",
-                    "from_state": "",
-                    "to_state": row["state"],
-                    "actor": actor,
-                    "note": "; ".join(filter(None, (note or row["last_error"], words_for(row)))),
-                }
-                for row in rows
-                if row["id"] in fresh
-            ],
-        )
+        insert(HistoryEntry, [line for row in rows if row["id"] in fresh for line in _history(row, actor, note)])
     return len(fresh)
 
 
-class RowWriter:
-    """
-    Writes rows behind the listener's back, so that no answer waits for the database.
-
-    While the database is away the instances wait here and are tried again; what
-    a kill takes from here the next start adopts from the files.
-    """
-
-    def __init__(self, spool: Spool, directory: Directory, *, actor: str, written: Callable[[], None]) -> None:
-        self._spool, self._directory, self._actor, self._written = spool, directory, actor, written
-        self._queue: queue.SimpleQueue[ReceivedInstance | None] = queue.SimpleQueue()
-        self._pace = Pace()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="row-writer")
-        self.failed: BaseException | None = None
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def add(self, instance: ReceivedInstance) -> None:
-        """Take a durable instance; returns at once."""
-        self._queue.put(instance)
-
-    def stop(self) -> None:
-        """Write what is here, then end; what the database still refuses is left for adoption."""
-        self._stopping.set()
-        self._queue.put(None)
-        self._thread.join()
-
-    @property
-    def alive(self) -> bool:
-        return self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            while (batch := self._gather()) is not None and self._write(batch):
-                pass
-        except BaseException as error:
-            self.failed = error
-            raise
-        finally:
-            connection.close()
-
-    def _gather(self) -> list[ReceivedInstance] | None:
-        """At least one instance and, when a batch was written just now, what comes after it; None at the end."""
-        first = self._queue.get()
-        if first is None:
-            return None
-        batch = [first]
-        if self._queue.qsize() < _BATCH:
-            # Not a wait in the queue: that would wake this thread for each instance, beside those that receive.
-            time.sleep(self._pace.left)
-        self._pace.begin()
-        while len(batch) < _BATCH:
-            try:
-                more = self._queue.get_nowait()
-            except queue.Empty:
-                break
-            if more is None:
-                self._queue.put(None)
-                break
-            batch.append(more)
-        return batch
-
-    def _write(self, batch: list[ReceivedInstance]) -> bool:
-        """Whether it came to the end; False when the database still refuses while the listener stops."""
-        delay = 0.1
-        while True:
-            try:
-                close_old_connections()
-                enqueue(batch, self._spool, self._directory, actor=self._actor)
-            except DatabaseProblem as error:
-                text = first_line(error)
-                log.error("database refuses %d received instances, which are safe in the spool: %s", len(batch), text)
-                if self._stopping.wait(delay):
-                    return False
-                delay = min(delay * 2, 10)
-            else:
-                self._written()
-                return True
+def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]:
+    """That the image came, and that nothing had to be done to it where that is so."""
+    prepared = row["prepared_at"] is not None
+    came = {
+        "item_id": row["id"],
+        "at": row["created_at"],
+        "event": "received",
+        "from_state": "",
+        "to_state": QueueState.NEW if prepared else row["state"],
+        "actor": actor,
+        "note": "; ".join(filter(None, (note or row["last_error"], words_for(row)))),
+    }
+    if not prepared:
+        return [came]
+    ready = {"at": row["prepared_at"], "event": QueueEvent.PREPARED, "note": ""}
+    return [came, came | ready | {"from_state": QueueState.NEW, "to_state": row["state"]}]

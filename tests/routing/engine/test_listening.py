@@ -20,6 +20,8 @@ MakeEngine = Callable[..., Engine]
 
 NODES = """
 from routing.models import KnownSender, Node
+from scripts_app.models import LuaEntry
+LuaEntry.objects.create(script="-- so that images wait for their preparation")
 Node.objects.create(ae_title="PACS", aliases=["OLD"])
 Node.objects.create(ae_title="WAITS", paused=True)
 Node.objects.create(ae_title="OFF", enabled=False)
@@ -65,6 +67,13 @@ class Sender:
 
     def store(self, number: int = 1) -> int:
         return int(self.association.send_c_store(image(number)).Status)
+
+    def lose(self) -> None:
+        """The peer was killed: pynetdicom does not close its socket by itself then."""
+        self.association.abort()
+        socket = self.association.dul.socket
+        if socket is not None and socket.socket is not None:
+            socket.socket.close()
 
     def end(self) -> None:
         if self.association.is_established:
@@ -144,6 +153,18 @@ def test_below_the_free_space_mark_images_are_refused_and_nothing_is_left(make_e
 
 
 @pytest.mark.integration
+def test_without_scripts_an_image_needs_no_preparing_process(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    engine.python("from scripts_app.models import LuaEntry; LuaEntry.objects.update(enabled=False)")
+    sender = Sender(engine)
+    assert sender.store() == 0
+    sender.end()
+    until(lambda: engine.states() == {"Prepared": 1}, 20, "the row follows")
+    assert stop(listener) == 0
+
+
+@pytest.mark.integration
 def test_while_the_database_is_locked_images_are_taken_and_queued_later(make_engine: MakeEngine) -> None:
     engine = make_engine()
     started(engine)
@@ -157,8 +178,14 @@ def test_while_the_database_is_locked_images_are_taken_and_queued_later(make_eng
     second.end()
 
 
+def kill_with_its_row_writer(engine: Engine, listener: subprocess.Popen[bytes]) -> None:
+    for pid in (listener.pid, *engine.pids(listener.pid)):
+        kill(pid)
+    listener.wait()
+
+
 @pytest.mark.integration
-def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_engine: MakeEngine) -> None:
+def test_what_a_killed_listener_has_acknowledged_its_row_writer_still_queues(make_engine: MakeEngine) -> None:
     engine = make_engine()
     listener = started(engine)
     sender = Sender(engine)
@@ -166,7 +193,30 @@ def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_en
         assert [sender.store(number) for number in range(20)] == [0] * 20
         kill(listener.pid)
         listener.wait()
-    sender.association.abort()
+        assert engine.states() == {}
+    sender.lose()
+    until(lambda: engine.states() == {"New": 20}, 60, "the rows follow")
+
+
+@pytest.mark.integration
+def test_a_listener_without_its_row_writer_ends_so_that_a_whole_one_takes_its_place(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    (writer,) = engine.pids(listener.pid)
+    kill(writer)
+    assert listener.wait(60) == 1
+    assert "the row writer has ended" in engine.said()
+
+
+@pytest.mark.integration
+def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    sender = Sender(engine)
+    with engine.database_locked():
+        assert [sender.store(number) for number in range(20)] == [0] * 20
+        kill_with_its_row_writer(engine, listener)
+    sender.lose()
     assert engine.states() == {}
     engine.python(ADOPT)
     assert engine.states() == {"New": 20}
@@ -180,9 +230,8 @@ def test_a_killed_listeners_images_are_adopted_by_housekeeping(make_engine: Make
     sender = Sender(engine)
     with engine.database_locked():
         assert sender.store() == 0
-        kill(listener.pid)
-        listener.wait()
-    sender.association.abort()
+        kill_with_its_row_writer(engine, listener)
+    sender.lose()
     worker = engine.worker("housekeep")
     until(lambda: engine.states() == {"New": 1}, 60, "adopted")
     assert engine.rows("SELECT count(*) FROM routing_historyentry WHERE actor = 'recovery'") == [(1,)]

@@ -1,33 +1,24 @@
-"""Rows follow files: what they say, that nothing is queued twice, and that no database stops a sender."""
+"""Rows follow files: what they say, and that nothing is queued twice."""
 
-import threading
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
 from pydicom.data import get_testdata_file
 
 from routing.core.instance import ReceivedInstance
-from routing.engine import pace, receive
 from routing.engine.directory import Directory
-from routing.engine.receive import RowWriter, enqueue, instance_in
+from routing.engine.receive import AsItCame, enqueue, instance_in
 from routing.models import HistoryEntry, QueueItem
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10
+from scripts_app.models import ScriptVersion
 from tests.builders import CT_IMAGE, ct_image, node, received
 
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Spool:
     return Spool(tmp_path / "spool", "none")
-
-
-@pytest.fixture(autouse=True)
-def connection_of_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A writer that runs in the test's thread must not end the connection that the test's transaction lives on."""
-    monkeypatch.setattr(receive, "close_old_connections", lambda: None)
 
 
 def directory() -> Directory:
@@ -76,6 +67,42 @@ def test_an_image_whose_node_is_gone_fails_visibly(spool: Spool) -> None:
 def test_an_image_that_arrives_for_a_node_just_disabled_is_kept_for_it(spool: Spool) -> None:
     off = node("OFF", enabled=False)
     assert queued(spool, received(spool, called_ae_title="OFF")).node == off
+
+
+@pytest.mark.django_db
+def test_without_scripts_an_image_is_ready_as_it_came_and_its_history_says_both(spool: Spool) -> None:
+    pacs = node("PACS", process_delay=1500)
+    version = ScriptVersion.objects.create(sha256="0" * 64, content={})
+    ready = AsItCame(version.id, timedelta(seconds=9))
+    enqueue([received(spool)], spool, directory(), actor="listener", ready=ready)
+    item = QueueItem.objects.get()
+    assert (item.state, item.node, item.script_version, item.recipe) == ("Prepared", pacs, version, None)
+    assert item.prepared_at is not None
+    assert item.not_before - item.prepared_at == timedelta(seconds=1.5)
+    steps = HistoryEntry.objects.filter(item=item).order_by("id").values_list("event", "from_state", "to_state", "at")
+    assert list(steps) == [
+        ("received", "", "New", item.created_at),
+        ("prepared", "New", "Prepared", item.prepared_at),
+    ]
+
+
+@pytest.mark.django_db
+def test_a_node_without_a_delay_of_its_own_has_that_of_the_setting(spool: Spool) -> None:
+    node("PACS")
+    enqueue([received(spool)], spool, directory(), actor="listener", ready=AsItCame(None, timedelta(seconds=9)))
+    item = QueueItem.objects.get()
+    assert item.prepared_at is not None
+    assert item.not_before - item.prepared_at == timedelta(seconds=9)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("called", "state"), [("CAPACITOR", "New"), ("GONE", "Failed")])
+def test_what_has_no_node_is_not_ready_even_without_scripts(spool: Spool, called: str, state: str) -> None:
+    instance = received(spool, called_ae_title=called)
+    enqueue([instance], spool, directory(), actor="listener", ready=AsItCame(None, timedelta(0)))
+    item = QueueItem.objects.get()
+    assert (item.state, item.prepared_at, item.not_before) == (state, None, instance.received_at)
+    assert HistoryEntry.objects.get(item=item).to_state == state
 
 
 @pytest.mark.fault(41)
@@ -154,155 +181,3 @@ def test_a_file_that_is_no_dicom_says_so(spool: Spool, content: bytes) -> None:
     spool.path(instance.id).write_bytes(content)
     with pytest.raises(NotPart10):
         instance_in(spool.path(instance.id), instance.id)
-
-
-class Writer(RowWriter):
-    """Runs in the test's own thread, so that it shares the test's connection."""
-
-    def run_to_the_end(self) -> None:
-        self._queue.put(None)
-        while (batch := self._gather()) is not None and self._write(batch):
-            pass
-
-
-def writer(spool: Spool) -> tuple[Writer, list[str]]:
-    woken: list[str] = []
-    return Writer(spool, directory(), actor="listener", written=lambda: woken.append("woken")), woken
-
-
-@pytest.mark.django_db
-def test_instances_that_come_together_share_a_transaction_and_a_nudge(spool: Spool) -> None:
-    node("PACS")
-    rows, woken = writer(spool)
-    for _ in range(5):
-        rows.add(received(spool))
-    rows.run_to_the_end()
-    assert QueueItem.objects.filter(state="New").count() == 5
-    assert woken == ["woken"]
-
-
-@pytest.mark.django_db
-def test_what_comes_alone_is_written_at_once_and_what_follows_waits_for_the_next_turn(
-    spool: Spool, monkeypatch: Any
-) -> None:
-    rows, _ = writer(spool)
-    slept: list[float] = []
-    monkeypatch.setattr(receive.time, "sleep", slept.append)
-    monkeypatch.setattr(pace.time, "monotonic", lambda: 100.0 + sum(slept))
-    for _ in range(2):
-        rows.add(received(spool))
-        assert len(rows._gather() or ()) == 1
-    assert slept == [0, pytest.approx(pace.GATHER)]
-
-
-@pytest.mark.django_db
-def test_a_full_batch_does_not_wait_for_more(spool: Spool, monkeypatch: Any) -> None:
-    rows, _ = writer(spool)
-    monkeypatch.setattr(receive.time, "sleep", lambda _: pytest.fail("waited"))
-    monkeypatch.setattr(receive, "_BATCH", 2)
-    instance = received(spool)
-    for _ in range(7):
-        rows.add(instance)
-    assert [len(rows._gather() or ()) for _ in range(3)] == [2, 2, 2]
-
-
-@pytest.mark.django_db
-def test_while_the_database_is_away_instances_wait_and_are_tried_again(spool: Spool, monkeypatch: Any) -> None:
-    node("PACS")
-    rows, woken = writer(spool)
-    away = [OperationalError("away\nDETAIL: Failing row contains (DOE^JANE)")] * 3
-
-    def back_later(*arguments: Any, **options: Any) -> int:
-        _once(away)
-        return enqueue(*arguments, **options)
-
-    monkeypatch.setattr(receive, "enqueue", back_later)
-    monkeypatch.setattr(rows, "_stopping", Patience())
-    instance = received(spool)
-    rows.add(instance)
-    rows.run_to_the_end()
-    assert QueueItem.objects.get().id == instance.id
-    assert rows._stopping.waits == [0.1, 0.2, 0.4]  # type: ignore[attr-defined]
-    assert woken == ["woken"]
-
-
-def _once(errors: list[OperationalError]) -> None:
-    if errors:
-        raise errors.pop()
-
-
-class Patience:
-    """An event that nobody sets; tells how long it would have been waited for."""
-
-    def __init__(self, *, stopped: bool = False) -> None:
-        self.waits: list[float] = []
-        self._stopped = stopped
-
-    def wait(self, seconds: float) -> bool:
-        self.waits.append(seconds)
-        return self._stopped
-
-
-@pytest.mark.django_db
-def test_a_stop_does_not_wait_for_a_database_that_is_away(spool: Spool, monkeypatch: Any) -> None:
-    rows, woken = writer(spool)
-    tried = []
-
-    def away(instances: Any, *_: Any, **__: Any) -> int:
-        tried.append(len(instances))
-        raise OperationalError("away")
-
-    monkeypatch.setattr(receive, "enqueue", away)
-    monkeypatch.setattr(receive, "_BATCH", 2)
-    monkeypatch.setattr(rows, "_stopping", Patience(stopped=True))
-    for _ in range(6):
-        rows.add(received(spool))
-    rows.run_to_the_end()
-    assert tried == [2]
-    assert woken == []
-
-
-@pytest.mark.django_db
-def test_patient_data_in_a_database_error_is_not_logged(spool: Spool, monkeypatch: Any, caplog: Any) -> None:
-    rows, _ = writer(spool)
-    error = OperationalError("refused\nDETAIL:  Failing row contains (1, DOE^JANE)")
-    monkeypatch.setattr(receive, "enqueue", lambda *_, **__: _once([error]))
-    monkeypatch.setattr(rows, "_stopping", Patience(stopped=True))
-    rows.add(received(spool))
-    rows.run_to_the_end()
-    assert "1 received instances, which are safe in the spool: refused" in caplog.text
-    assert "DOE" not in caplog.text
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_thread_writes_and_ends_when_it_is_stopped(spool: Spool) -> None:
-    node("PACS")
-    written = threading.Event()
-    rows = RowWriter(spool, directory(), actor="listener", written=written.set)
-    rows.start()
-    instance = received(spool)
-    rows.add(instance)
-    assert written.wait(30)
-    assert rows.alive
-    last = received(spool)
-    rows.add(last)
-    rows.stop()
-    assert not rows.alive
-    assert rows.failed is None
-    assert set(QueueItem.objects.values_list("id", flat=True)) == {instance.id, last.id}
-    connection.close()
-
-
-@pytest.mark.django_db
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_thread_that_dies_tells_its_listener(spool: Spool, monkeypatch: Any) -> None:
-    def fault(*_: Any, **__: Any) -> int:
-        raise ZeroDivisionError
-
-    monkeypatch.setattr(receive, "enqueue", fault)
-    rows = RowWriter(spool, directory(), actor="listener", written=lambda: None)
-    rows.start()
-    rows.add(received(spool))
-    rows._thread.join(30)
-    assert not rows.alive
-    assert isinstance(rows.failed, ZeroDivisionError)

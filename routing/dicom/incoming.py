@@ -10,7 +10,7 @@ from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.dicom import status
 from routing.dicom.associate import AssociationRequest, is_uid
 from routing.dicom.command import Command
-from routing.dicom.soundness import fault_in
+from routing.dicom.soundness import fault_in, is_sound_at_a_glance
 from routing.quarantine_files import set_aside
 from routing.spool import Part, Spool
 from scripts_app.core.dataset.file_meta import encode_file_meta
@@ -23,7 +23,8 @@ Reply = tuple[int, str]
 _EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
 # Here the first bytes are not an element: deflated, and the two deflated JPIP syntaxes.
 _DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
-_HEAD_BYTES = 132
+_HEAD_BYTES = 16 * 1024
+"""Of the data set, kept for the look at it: as much as most headers have before their pixel data."""
 _TRIES_FOR_AN_IDENTIFIER = 8
 
 
@@ -186,10 +187,11 @@ class IncomingStore:
         if not self._ports.checks:
             return None
         asked = self._command
+        glance = (self._transfer_syntax_uid, asked.sop_class_uid, asked.sop_instance_uid)
+        if is_sound_at_a_glance(self._head, self._taken, *glance):
+            return None
         with mmap.mmap(part.fd, 0, prot=mmap.PROT_READ) as content:
-            return fault_in(
-                content, self._dataset_offset, self._transfer_syntax_uid, asked.sop_class_uid, asked.sop_instance_uid
-            )
+            return fault_in(content, self._dataset_offset, *glance)
 
     def _set_aside(self, part: Part, fault: Reply) -> None:
         """Into the quarantine, for people to look at; the sender hears of a failure and keeps its copy."""

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from routing.dicom.soundness import MOST_HEADERS, fault_in
+from routing.dicom.header_walk import MOST_HEADERS
+from routing.dicom.soundness import fault_in, is_sound_at_a_glance
 from routing.quarantine_files import quarantined
 from tests.builders import ct_image
 from tests.faults.mutations import mutated
@@ -193,6 +194,38 @@ def test_of_a_deflated_data_set_the_beginning_is_read_whatever_it_inflates_to(se
     assert judged(deflated(ct_image(SOPInstanceUID="1.2.9")), DEFLATED)[0] == 0xA900
     assert judged(b"\xff" * 100, DEFLATED)[0] == 0xC000
     seen(f"{len(bomb):,} bytes that inflate to 64 MiB: the listener inflates 256 KiB of them")
+
+
+def test_a_glance_at_the_head_is_enough_for_a_plain_image() -> None:
+    content = ct_image()
+    head = content[: content.rindex(b"\xe0\x7f\x10\0") + 12]
+    assert is_sound_at_a_glance(head, len(content), EXPLICIT, CT_IMAGE, INSTANCE)
+    for size in (len(content) - 1, len(content) + 1):
+        assert not is_sound_at_a_glance(head, size, EXPLICIT, CT_IMAGE, INSTANCE)
+    assert not is_sound_at_a_glance(head[:-5], len(content), EXPLICIT, CT_IMAGE, INSTANCE)
+    assert not is_sound_at_a_glance(head, len(content), EXPLICIT, MR_IMAGE, INSTANCE)
+    assert not is_sound_at_a_glance(head, len(content), EXPLICIT, CT_IMAGE, "1.2.3")
+
+
+def test_of_pydicoms_files_a_glance_says_nothing_good_of_those_that_the_whole_look_refuses() -> None:
+    enough = set()
+    for sent in bundled_instances().values():
+        with sent.open() as pieces:
+            content = b"".join(pieces)
+        told = (sent.transfer_syntax_uid, sent.sop_class_uid, sent.sop_instance_uid)
+        if is_sound_at_a_glance(content[:16384], len(content), *told):
+            enough.add(sent.transfer_syntax_uid)
+            assert fault_in(content, 0, *told) is None
+    assert {EXPLICIT, IMPLICIT, BIG} <= enough
+
+
+@given(some.data())
+@settings(max_examples=200, deadline=None)
+def test_a_glance_never_sees_less_than_the_whole_look(data: some.DataObject) -> None:
+    content = mutated(ct_image(), data.draw(some.integers(0, 1 << 30)))
+    head = content[: data.draw(some.integers(0, len(content)))]
+    if is_sound_at_a_glance(head, len(content), EXPLICIT, CT_IMAGE, INSTANCE):
+        assert judged(content) is None
 
 
 def test_a_private_transfer_syntax_is_not_judged() -> None:

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 log = logging.getLogger("capacitor.supervisor")
@@ -29,6 +29,8 @@ class Service:
     command: Sequence[str]
     stop_after: int = 0
     """Services are stopped in the order of this number: whoever takes images first, whoever shows them last."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """In addition to that of the supervisor, which goes before."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
@@ -91,6 +93,7 @@ class Supervisor:
         # A session of its own, so that Ctrl-C reaches the supervisor alone, which knows the order.
         service.process = subprocess.Popen(
             service.command,
+            env={**service.environment, **os.environ},
             preexec_fn=prepare_child,
             start_new_session=True,
             stdin=subprocess.DEVNULL,

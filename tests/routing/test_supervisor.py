@@ -186,3 +186,19 @@ def test_a_service_that_ran_long_enough_is_started_again_at_once(caplog: pytest.
 @pytest.mark.parametrize(("status", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-9, "signal 9")])
 def test_how_a_process_ended_in_words(status: int, words: str) -> None:
     assert in_words(status) == words
+
+
+def test_a_service_gets_the_environment_that_it_needs_unless_somebody_has_set_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SET_BY_SOMEBODY", "theirs")
+    tell = "import os, sys; open(sys.argv[1], 'w').write(os.environ['NEEDED'] + ' ' + os.environ['SET_BY_SOMEBODY'])"
+    service = Service(
+        "worker",
+        [sys.executable, "-c", tell, str(tmp_path / "told")],
+        environment={"NEEDED": "ours", "SET_BY_SOMEBODY": "ours"},
+    )
+    Supervisor([service])._start(service)
+    assert service.process is not None
+    assert service.process.wait() == 0
+    assert (tmp_path / "told").read_text() == "ours theirs"

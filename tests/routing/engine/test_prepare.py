@@ -289,6 +289,14 @@ def test_images_of_a_batch_that_met_five_power_cuts_are_prepared_but_for_the_one
     assert {item(i).prepare_starts for i in images} == {0}
 
 
+def test_after_an_image_that_was_taken_alone_the_next_is_not_waited_for(work: Preparation) -> None:
+    for _ in range(2):
+        work.image()
+    power_cut()
+    work.image()
+    assert [(work.step(), work.preparer.alone) for _ in range(3)] == [(1, True), (1, True), (1, False)]
+
+
 def test_a_power_cut_at_each_image_of_a_batch_fails_none(work: Preparation) -> None:
     lua_entry("study.n = (study.n or 0) + 1")
     images = [work.image() for _ in range(20)]

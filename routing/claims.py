@@ -110,6 +110,10 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
     With ``lanes`` the images of one study are taken by one worker at a time, so
     that they are prepared one after another (D6).  The lane is a row of its own:
     a NOT EXISTS alone lets two PostgreSQL workers in at once.
+
+    All of a batch are counted before any work.  One that has begun before and
+    never ended is taken alone: so when everything dies at once a batch is
+    counted once, and from then on only the image in hand is.
     """
     now = timezone.now()
     elsewhere = (
@@ -118,12 +122,14 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
     )
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT i.id, i.study_instance_uid FROM routing_queueitem i{_by_index('queue_due_new')}"  # noqa: S608
+            "SELECT i.id, i.study_instance_uid, i.prepare_starts"  # noqa: S608
+            f" FROM routing_queueitem i{_by_index('queue_due_new')}"
             " WHERE i.state = 'New' AND i.not_before <= %s AND i.lease_owner = '' AND i.pending_state = ''"
             f"{elsewhere if lanes else ''} ORDER BY i.not_before, i.id LIMIT %s{_skip_locked('i')}",
             [_moment(now), *((owner, _moment(now)) if lanes else ()), limit],
         )
-        due: Sequence[tuple[int, str]] = cursor.fetchall()
+        # Cut before lanes are taken: others may work at the studies of what is left out.
+        due = _up_to_one_begun_before(cursor.fetchall())
         if lanes and due:
             held = _take_lanes(cursor, owner, {study for _, study in due if study}, now, now + lease)
             due = [(item, study) for item, study in due if not study or study in held]
@@ -136,6 +142,11 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
         )
         order = {item: place for place, (item, _) in enumerate(due)}
         return sorted((Unprepared(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
+
+
+def _up_to_one_begun_before(due: Sequence[tuple[int, str, int]]) -> Sequence[tuple[int, str]]:
+    first = next((place for place, (_, _, begun) in enumerate(due) if begun), len(due))
+    return [(item, study) for item, study, _ in due[: first or 1]]
 
 
 def _take_lanes(cursor: Any, owner: str, studies: Collection[str], now: datetime, until: datetime) -> set[str]:

@@ -5,6 +5,16 @@ import socket
 import ssl
 import time
 
+_EXPIRED = 10
+"""X509_V_ERR_CERT_HAS_EXPIRED."""
+_NOT_TRUSTED = frozenset({7, 18, 19, 20, 21})
+"""
+Chains that end at no trusted CA, or only at one of the same name.
+
+X509_V_ERR_ CERT_SIGNATURE_FAILURE, DEPTH_ZERO_SELF_SIGNED_CERT, SELF_SIGNED_CERT_IN_CHAIN,
+UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE.
+"""
+
 
 class TlsFailed(Exception):
     """The handshake failed; the text says why in words for an operator."""
@@ -52,7 +62,17 @@ def handshake(
 
 def _in_words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"the certificate does not hold: {error.verify_message}"
+        return f"the certificate does not hold: {_fault(error.verify_code, error.verify_message)}"
     if isinstance(error, ssl.SSLError):
         return f"TLS handshake failed: {error.reason or error}"
     return f"TLS handshake failed: {error}"
+
+
+def _fault(code: int, words: str) -> str:
+    # OpenSSL asks who signed before it asks until when: of a stranger's expired certificate only the former is told.
+    # Of a certificate that it has refused it keeps nothing, so the day on which it expired cannot be told.
+    if code == _EXPIRED:
+        return "it has expired, or a CA above it has"
+    if code in _NOT_TRUSTED:
+        return f"it is not trusted, for no CA that is trusted here has signed it ({words})"
+    return words

@@ -96,7 +96,8 @@ class Preparer:
         """Whether the last batch was cut short, so that items and lanes are still held."""
         self._begun: Collection[int] | None = ()
         """Whose preparation stays counted when they are given back; None: all."""
-        self._one_by_one = 0
+        self.alone = False
+        """Whether the last item was taken alone, for it had begun before: more may be due at once."""
 
     def step(self) -> int:
         """
@@ -109,12 +110,11 @@ class Preparer:
             give_back(self._owner, begun=self._begun)
             self._holding = False
         scripts = self._scripts.get()
-        limit = 1 if self._one_by_one else self._settings.batch_size
-        items = claim_unprepared(self._owner, limit, lanes=bool(scripts.entries), lease=self._lease)
+        items = claim_unprepared(self._owner, self._settings.batch_size, lanes=bool(scripts.entries), lease=self._lease)
         if not items:
             return 0
         self._holding, self._begun = True, ()
-        self._one_by_one = max(0, self._one_by_one - 1)
+        self.alone = items[0].prepare_starts > 1
         self._flush_at = time.monotonic() + _FLUSH
         self._renew_at = time.monotonic() + LEASE.total_seconds() / 3
         try:
@@ -123,9 +123,9 @@ class Preparer:
             # Nothing of the unrecorded part has happened; whoever holds the items now prepares them anew.
             log.warning("prepare batch is put back: %s", error)
         except CannotRecord as error:
-            # Alone, the item that it comes from is found, and given up after some tries.
+            # Counted, they are claimed alone from now on: the item that it comes from is found and given up.
             log.error("prepare batch cannot be recorded, its items are tried one by one: %s", error)
-            self._begun, self._one_by_one = None, self._settings.batch_size
+            self._begun = None
         finally:
             self._batch.clear()
             self._states.forget()

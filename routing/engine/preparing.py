@@ -62,7 +62,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
             pace.begin()
             claimed = preparer.step()
             pace.found(claimed)
-            if 0 < claimed < service.batch_size:
+            if 0 < claimed < service.batch_size and not preparer.alone:
                 time.sleep(pace.left)
             return claimed > 0
 

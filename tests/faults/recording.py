@@ -75,19 +75,30 @@ class _Report:
         self._path = path
         self._tests: dict[str, dict[str, Any]] = {}
 
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        # What a run that is broken off never came to must be known: half of a case's tests say nothing about it.
+        for item in session.items:
+            if faults := list(faults_of(item)):
+                self._test(item.nodeid, faults)
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         faults = [value for key, value in report.user_properties if key == FAULT]
         if not faults:
             return
-        test = self._tests.setdefault(
-            report.nodeid, {"test": report.nodeid, "faults": faults, "seen": [], "outcome": "passed", "why": ""}
-        )
+        test = self._test(report.nodeid, faults)
         test["seen"] = [value for key, value in report.user_properties if key == SEEN]
-        if report.skipped and test["outcome"] == "passed":
+        test["seconds"] += report.duration
+        if report.skipped and test["outcome"] != "failed":
             why = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
             test |= {"outcome": "skipped", "why": why.removeprefix("Skipped: ")}
         if report.failed:
             test |= {"outcome": "failed", "why": ""}
+        if report.when == "teardown" and test["outcome"] == "unfinished":
+            test["outcome"] = "passed"
+
+    def _test(self, nodeid: str, faults: list[Any]) -> dict[str, Any]:
+        new = {"test": nodeid, "faults": faults, "seen": [], "outcome": "unfinished", "why": "", "seconds": 0.0}
+        return self._tests.setdefault(nodeid, new)
 
     def pytest_sessionfinish(self) -> None:
         self._path.write_text(json.dumps(list(self._tests.values())), encoding="utf-8")

@@ -26,6 +26,10 @@ python -m tests.faults --full          # all cases with large counts; writes thi
 python -m tests.faults --full 97-108   # some of them; the other rows stay as they were
 ```
 
+A full run takes some two hours. It can be made in parts, in any order and on different days, such as 1-44, 45, 46-76,
+77-79, 80, 81-96, 97-108 and 109-130: each writes only the rows of its own cases, at its end. One that is broken off
+writes the cases of which all tests had run.
+
 `./check` runs the same tests with small counts.
 """
 
@@ -42,14 +46,24 @@ class Result:
     date: str
     commit: str
     full: bool
+    seconds: float = 0.0
+    """How long it took; a test of several cases is shared among them, so that they add up.  0: not measured."""
 
 
 def results_of(tests: list[dict[str, Any]], *, date: str, commit: str, full: bool) -> dict[int, Result]:
-    """Put the tests of a run together by case; parametrized tests that saw the same are said once."""
+    """
+    Put the tests of a run together by case; parametrized tests that saw the same are said once.
+
+    A case of which a test was not run to its end is left out, unless another has failed.
+    """
     results: dict[int, Result] = {}
+    unfinished = {number for test in tests if test["outcome"] == "unfinished" for number, _ in test["faults"]}
     for test in tests:
+        if test["outcome"] == "unfinished":
+            continue
         for number, done in test["faults"]:
             result = results.setdefault(number, Result("not tried", [], [], 0, date, commit, full))
+            result.seconds = round(result.seconds + test["seconds"] / len(test["faults"]), 2)
             if test["outcome"] == "skipped":
                 _add(result.seen, f"not tried: {test['why']}")
                 continue
@@ -64,7 +78,7 @@ def results_of(tests: list[dict[str, Any]], *, date: str, commit: str, full: boo
                 _add(result.done, done)
             for text in test["seen"] or [_sentence(test["test"])]:
                 _add(result.seen, text)
-    return results
+    return {n: result for n, result in results.items() if n not in unfinished or result.verdict == "FAILED"}
 
 
 def _add(texts: list[str], text: str) -> None:
@@ -99,6 +113,8 @@ def page(results: dict[int, Result]) -> str:
         f"**{survived} of {len(CASES)} survived**, {failed} failed, {away} not tried, "
         f"{len(DOES_NOT_APPLY)} do not apply.",
     ]
+    if timed := [result.seconds for result in results.values() if result.full and result.seconds]:
+        lines += ["", f"The last full runs of {len(timed)} of these cases took {sum(timed) / 60:.0f} minutes."]
     section = ""
     for case in CASES.values():
         if case.section != section:

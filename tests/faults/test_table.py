@@ -1,10 +1,13 @@
 """The table of faults is whole: each case is tried by a test or says why not, and the page shows what was seen."""
 
 import ast
+import json
+from pathlib import Path
 from typing import Any
 
+from tests.faults import __main__ as faults
 from tests.faults.cases import CASES, DOES_NOT_APPLY
-from tests.faults.table import PAGE, ROOT, Result, page, read, results_of
+from tests.faults.table import PAGE, ROOT, Result, page, read, results_of, write
 
 
 def marked() -> set[Any]:
@@ -38,7 +41,8 @@ def test_the_page_shows_the_results_of_the_last_runs():
 
 def outcome(outcome: str, *seen: str, number: int = 3, done: str = "", why: str = "") -> dict[str, Any]:
     node = "tests/x.py::test_a_slow_peer_is_closed[1-b]"
-    return {"test": node, "faults": [[number, done]], "seen": list(seen), "outcome": outcome, "why": why}
+    faults = [[number, done]]
+    return {"test": node, "faults": faults, "seen": list(seen), "outcome": outcome, "why": why, "seconds": 2.0}
 
 
 def result(*tests: dict[str, Any]) -> Result:
@@ -59,6 +63,46 @@ def test_one_failure_is_the_verdict_whatever_else_passed():
 def test_what_was_skipped_alone_was_not_tried_and_says_why():
     told = result(outcome("skipped", why="nmap is not installed"))
     assert (told.verdict, told.seen) == ("not tried", ["not tried: nmap is not installed"])
+
+
+def test_a_case_is_told_when_all_of_its_tests_have_run_or_one_has_failed():
+    def told(*outcomes: str) -> dict[int, Result]:
+        return results_of([outcome(each) for each in outcomes], date="2026-01-02", commit="abc", full=True)
+
+    assert told("passed", "unfinished") == {}
+    assert told("passed", "unfinished", "failed")[3].verdict == "FAILED"
+
+
+def test_a_test_of_two_cases_counts_half_its_time_for_each():
+    shared = outcome("passed") | {"faults": [[3, ""], [4, ""]]}
+    results = results_of([shared, outcome("passed")], date="2026-01-02", commit="abc", full=True)
+    assert (results[3].seconds, results[4].seconds) == (3.0, 1.0)
+    results[5] = Result("survived", [], [], 1, "2026-01-02", "abc", True, 600.0)
+    assert "\nThe last full runs of 3 of these cases took 10 minutes.\n" in page(results)
+
+
+def test_a_run_of_some_cases_leaves_the_rows_of_all_others(tmp_path, monkeypatch):
+    """The run itself is replaced by its report: case 3, and a test of it that tells of case 4, too."""
+    monkeypatch.setattr(faults, "PAGE", tmp_path / "faults.md")
+    monkeypatch.setattr(faults, "read", lambda: read(tmp_path / "results.json"))
+    monkeypatch.setattr(faults, "write", lambda results: write(results, tmp_path / "results.json"))
+    old = Result("survived", [], ["old"], 1, "2026-01-01", "aaa", True, 60.0)
+    write(dict.fromkeys(CASES, old), tmp_path / "results.json")
+    asked = []
+
+    def run(command: list[str], **_: object) -> int:
+        asked.extend(word for word in command if word.startswith("--case"))
+        (report,) = (word.removeprefix("--faults=") for word in command if word.startswith("--faults="))
+        Path(report).write_text(json.dumps([outcome("passed", "new") | {"faults": [[3, ""], [4, ""]]}]))
+        return 0
+
+    monkeypatch.setattr(faults.subprocess, "call", run)
+    assert faults.main(["--full", "2-3"]) == 0
+    assert asked == ["--case=2", "--case=3"]
+    results = read(tmp_path / "results.json")
+    assert [number for number, result in results.items() if result != old] == [3]
+    assert results[3].seen == ["new"]
+    assert (tmp_path / "faults.md").read_text() == page(results)
 
 
 def test_a_cell_of_the_table_cannot_break_it():

@@ -151,6 +151,49 @@ def test_holding_lanes_means_all_of_them_and_still() -> None:
     assert not holds_lanes(ME, {"1.1", "1.2"})
 
 
+@pytest.mark.parametrize("lanes", [True, False])
+def test_an_item_whose_preparation_began_before_is_taken_alone_and_in_its_turn(lanes: bool) -> None:
+    counts = (0, 0, 1, 3, 0, 0)
+    items = [due(study_instance_uid="1.1", prepare_starts=count).id for count in counts]
+    taken = [claimed(ME, lanes=lanes) for _ in range(5)]
+    assert taken == [items[:2], items[2:3], items[3:4], items[4:], []]
+
+
+def test_who_takes_an_item_alone_holds_up_no_other_study() -> None:
+    suspect, mate = due(study_instance_uid="1.1", prepare_starts=1), due(study_instance_uid="1.1")
+    others = [due(study_instance_uid="1.2"), due(study_instance_uid="1.3", prepare_starts=1)]
+    assert claimed(ME, lanes=True) == [suspect.id]
+    assert claimed(OTHER, lanes=True) == [others[0].id]
+    # What was left out has taken no lane.
+    assert claimed("host:3:third", lanes=True) == [others[1].id]
+    assert claimed("host:4:fourth", lanes=True) == []
+    release_lanes(ME)
+    assert claimed("host:4:fourth", lanes=True) == [mate.id]
+
+
+def everything_dies() -> None:
+    """Nobody is left who knows which item was in hand."""
+    give_back(ME, begun=None)
+    give_back(OTHER, begun=None)
+
+
+def test_when_everything_dies_again_and_again_only_the_item_in_hand_is_counted_on() -> None:
+    items = [due(study_instance_uid=f"1.{number % 2}") for number in range(8)]
+    for _ in range(5):
+        claimed(ME, lanes=True)
+        everything_dies()
+    assert [fresh(item).prepare_starts for item in items] == [5, 1, 1, 1, 1, 1, 1, 1]
+
+
+def test_with_two_workers_one_item_of_each_is_counted_on() -> None:
+    items = [due(study_instance_uid=f"1.{number // 4}") for number in range(8)]
+    for _ in range(5):
+        claimed(ME, limit=4, lanes=True)
+        claimed(OTHER, limit=4, lanes=True)
+        everything_dies()
+    assert [fresh(item).prepare_starts for item in items] == [5, 1, 1, 1, 5, 1, 1, 1]
+
+
 def test_deliverable_items_are_those_of_one_node_that_are_prepared_and_due() -> None:
     pacs, other = node("PACS"), node("AI")
     late, early = due("Prepared", node=pacs), due("Prepared", node=pacs, not_before=ago(seconds=30), recipe=b"r")
@@ -198,7 +241,7 @@ def test_renewing_prolongs_all_leases_and_lanes_of_a_worker_and_no_others() -> N
 
 
 def starts_after_giving_back(begun: Any) -> list[int]:
-    items = [due(prepare_starts=3), due(prepare_starts=3)]
+    items = [due(), due()]
     claimed()
     assert give_back(ME, begun=[items[0].id] if begun == "first" else begun) == 2
     assert {fresh(item).lease_owner for item in items} == {""}
@@ -206,15 +249,22 @@ def starts_after_giving_back(begun: Any) -> list[int]:
 
 
 def test_what_is_given_back_was_never_taken() -> None:
-    assert starts_after_giving_back(()) == [3, 3]
+    assert starts_after_giving_back(()) == [0, 0]
 
 
 def test_the_item_that_ended_its_worker_stays_counted_its_batch_mates_do_not() -> None:
-    assert starts_after_giving_back("first") == [4, 3]
+    assert starts_after_giving_back("first") == [1, 0]
 
 
 def test_when_nobody_knows_how_a_worker_ended_all_stay_counted() -> None:
-    assert starts_after_giving_back(None) == [4, 4]
+    assert starts_after_giving_back(None) == [1, 1]
+
+
+def test_what_was_taken_alone_is_given_back_as_it_was() -> None:
+    item = due(prepare_starts=3)
+    assert claimed() == [item.id]
+    give_back(ME)
+    assert fresh(item).prepare_starts == 3
 
 
 def test_giving_back_never_counts_below_zero() -> None:

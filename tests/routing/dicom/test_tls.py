@@ -3,6 +3,7 @@
 import socket
 import ssl
 import warnings
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -20,22 +21,33 @@ from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, RawPeer, address, data
 pytestmark = pytest.mark.integration
 
 
-def certificate(folder: Path, days: int = 1) -> tuple[Path, Path]:
-    """A self-signed certificate for 127.0.0.1 and its key."""
+def certificate(
+    folder: Path, days: int = 1, *, name: str = "127.0.0.1", ca: tuple[Path, Path] | None = None
+) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 and its key; signed by itself, or by a CA that this has made, too."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    subject = issuer = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+    signing = key
+    if ca is not None:
+        issuer = x509.load_pem_x509_certificate(ca[0].read_bytes()).subject
+        loaded = serialization.load_pem_private_key(ca[1].read_bytes(), None)
+        assert isinstance(loaded, ec.EllipticCurvePrivateKey)
+        signing = loaded
     now = datetime.now(UTC)
     made = (
         x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
+        .subject_name(subject)
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=3))
         .not_valid_after(now + timedelta(days=days))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
+        .add_extension(x509.BasicConstraints(ca=ca is None, path_length=None), critical=True)
+        # Without these OpenSSL tells two certificates of one name apart by nothing, and may compare with the wrong one.
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signing.public_key()), critical=False)
+        .sign(signing, hashes.SHA256())
     )
     folder.mkdir(exist_ok=True)
     (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
@@ -100,16 +112,45 @@ def refused_client(scp_port: int, context: ssl.SSLContext) -> str:
             return type(error).__name__
 
 
+EXPIRED, NOT_TRUSTED = (
+    "the certificate does not hold: it has expired",
+    "the certificate does not hold: it is not trusted",
+)
+
+
 @pytest.mark.fault(20)
-@pytest.mark.parametrize("who", ["no certificate", "expired", "foreign", "TLS 1.1"])
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [
+        ("no certificate", "PEER_DID_NOT_RETURN_A_CERTIFICATE"),
+        ("expired, of the trusted CA", EXPIRED),
+        ("expired, trusted itself, its successor too", EXPIRED),
+        ("self-signed", NOT_TRUSTED),
+        ("of another CA", NOT_TRUSTED),
+        ("of another CA of the same name", NOT_TRUSTED),
+        ("TLS 1.1", "UNSUPPORTED_PROTOCOL"),
+    ],
+)
 def test_a_client_that_may_not_is_refused_with_its_reason_and_the_next_is_served(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, who: str, seen
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, who: str, why: str, seen: Callable[[str], None]
 ) -> None:
-    server, client = certificate(tmp_path / "server"), certificate(tmp_path / "client")
-    expired = certificate(tmp_path / "expired", days=-1)
+    server = certificate(tmp_path / "server")
+    ca = certificate(tmp_path / "ca", name="Hospital CA")
+    client = certificate(tmp_path / "client", name="CT", ca=ca)
+    alone, successor = certificate(tmp_path / "alone", -1, name="MR"), certificate(tmp_path / "successor", name="MR")
     trusted = tmp_path / "trusted.pem"
-    trusted.write_bytes(client[0].read_bytes() + expired[0].read_bytes())
-    own = {"no certificate": None, "expired": expired, "foreign": certificate(tmp_path / "foreign"), "TLS 1.1": client}
+    trusted.write_bytes(b"".join(pem.read_bytes() for pem, _ in (ca, successor, alone)))
+    other = certificate(tmp_path / "other", name="Other CA")
+    same_name = certificate(tmp_path / "same_name", name="Hospital CA")
+    own = {
+        "no certificate": None,
+        "expired, of the trusted CA": certificate(tmp_path / "expired", -1, name="CT", ca=ca),
+        "expired, trusted itself, its successor too": alone,
+        "self-signed": certificate(tmp_path / "stranger", name="CT"),
+        "of another CA": certificate(tmp_path / "foreign", name="CT", ca=other),
+        "of another CA of the same name": certificate(tmp_path / "impostor", name="CT", ca=same_name),
+        "TLS 1.1": client,
+    }
     context = requestor(server[0], own[who])
     if who == "TLS 1.1":
         context.set_ciphers("ALL:@SECLEVEL=0")
@@ -122,7 +163,7 @@ def test_a_client_that_may_not_is_refused_with_its_reason_and_the_next_is_served
         assert refused_client(scp.port, context) != "let in"
         assert echo(address(scp.port, tls=requestor(server[0], client))).ok
     told = [r.getMessage() for r in caplog.records if "connection from 127.0.0.1 refused" in r.getMessage()]
-    assert len(told) == 1
+    assert len(told) == 1 and why in told[0]
     seen(f"{who}: {told[0].removeprefix('connection from 127.0.0.1 ')}")
 
 
@@ -135,8 +176,7 @@ def test_a_certificate_that_does_not_hold_is_told_and_there_is_no_fall_back(tmp_
         with pytest.raises(AssociationFailed, match="the certificate does not hold") as failure:
             StorageAssociation.open(address(scp.port, tls=requestor(trusted)), [(CT_IMAGE, (EXPLICIT,))])
         assert failure.value.kind is FailureKind.TLS
-        if days < 0:
-            assert "expired" in str(failure.value)
+        assert ("it has expired" if days < 0 else "it is not trusted") in str(failure.value)
 
 
 def test_tls_to_a_plain_node_fails_as_tls(tmp_path: Path) -> None:

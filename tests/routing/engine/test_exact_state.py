@@ -55,7 +55,7 @@ def test_eight_processes_count_the_500_images_of_one_study_exactly(make_engine: 
 
 
 def test_the_count_is_exact_whoever_is_killed_meanwhile(make_engine: MakeEngine) -> None:
-    engine = make_engine(CAPACITOR_BATCH_SIZE="8", CAPACITOR_PREPARE_TRIES="50")
+    engine = make_engine(CAPACITOR_BATCH_SIZE="8")
     one_study(engine, 300, COUNT)
     chance = Random(7)
     workers = [engine.worker("prepare") for _ in range(4)]

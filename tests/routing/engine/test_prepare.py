@@ -12,6 +12,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from routing.claims import claim_unprepared, give_back
 from routing.core.states import QueueEvent
 from routing.engine import batch as batches
 from routing.engine import prepare as preparing
@@ -261,9 +262,60 @@ def test_an_item_whose_preparation_never_ends_is_given_up(work: Preparation) -> 
     QueueItem.objects.update(prepare_starts=4)
     other = work.image()
     QueueItem.objects.filter(id=other).update(prepare_starts=5)
-    work.step()
+    assert [work.step(), work.step()] == [1, 1]
     assert item(identifier).state == "Prepared"
     assert (item(other).state, item(other).last_error) == ("Failed", "its preparation began 5 times and never ended")
+
+
+def power_cut() -> None:
+    """A batch is claimed, and neither worker nor watchdog is left to say which of it was in hand."""
+    assert claim_unprepared(OWNER, 64, lanes=True)
+    give_back(OWNER, begun=None)
+
+
+@pytest.mark.fault(75, "beside images whose batch was in hand when everything died, as often")
+def test_images_of_a_batch_that_met_five_power_cuts_are_prepared_but_for_the_one_always_in_hand(
+    work: Preparation,
+) -> None:
+    lua_entry("study.n = (study.n or 0) + 1")
+    images = [work.image() for _ in range(20)]
+    for _ in range(5):
+        power_cut()
+    while work.step():
+        pass
+    assert [item(i).state for i in images] == ["Failed"] + ["Prepared"] * 19
+    assert item(images[0]).last_error == "its preparation began 5 times and never ended"
+    assert study_table() == {"n": 19}
+    assert {item(i).prepare_starts for i in images} == {0}
+
+
+def test_after_an_image_that_was_taken_alone_the_next_is_not_waited_for(work: Preparation) -> None:
+    for _ in range(2):
+        work.image()
+    power_cut()
+    work.image()
+    assert [(work.step(), work.preparer.alone) for _ in range(3)] == [(1, True), (1, True), (1, False)]
+
+
+def test_a_power_cut_at_each_image_of_a_batch_fails_none(work: Preparation) -> None:
+    lua_entry("study.n = (study.n or 0) + 1")
+    images = [work.image() for _ in range(20)]
+    claimed = []
+    for _ in images:
+        power_cut()
+        claimed.append(work.step())
+    assert claimed == [1] * 20
+    assert {item(i).state for i in images} == {"Prepared"}
+
+
+def test_an_image_that_its_script_puts_off_is_no_suspect_when_it_comes_again(work: Preparation) -> None:
+    lua_entry("retry('later')")
+    images = [work.image() for _ in range(3)]
+    power_cut()
+    assert [work.step() for _ in range(4)] == [1, 1, 1, 0]
+    QueueItem.objects.update(not_before=timezone.now() - timedelta(seconds=1))
+    assert work.step() == 3
+    assert {item(i).prepare_starts for i in images} == {0}
 
 
 def test_images_of_one_study_share_its_table_and_the_next_batch_goes_on(work: Preparation) -> None:

@@ -32,6 +32,13 @@ def filled(engine: Engine, script: str, patients: list[str]) -> list[int]:
     return ids
 
 
+def pending(pid: int, number: signal.Signals) -> bool:
+    """Whether a signal that the process blocks still waits for it."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (mask,) = (line.split()[1] for line in lines if line.startswith("ShdPnd:"))
+    return bool(int(mask, 16) >> (number - 1) & 1)
+
+
 def finished(engine: Engine, seconds: float = 60) -> None:
     until(lambda: not engine.states().get("New"), seconds, f"nothing is New any more: {engine.said()}")
 
@@ -111,7 +118,11 @@ def test_a_stop_ends_after_the_image_in_hand_and_gives_the_others_back_uncounted
     ids = filled(engine, wait, ["A", "B", "C"])
     worker = engine.worker("prepare")
     until(mark.exists, 30, "the script runs")
+    (child,) = engine.pids(worker.pid)
     worker.send_signal(signal.SIGTERM)
+    until(lambda: not pending(worker.pid, signal.SIGTERM), 10, "the watchdog takes note")
+    # It passes the signal on, but perhaps only after the script has found its file.
+    kill(child, signal.SIGTERM)
     go.touch()
     assert worker.wait(60) == 0
     rows = [engine.item(identifier, "state", "prepare_starts", "lease_owner") for identifier in ids]

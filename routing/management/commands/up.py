@@ -12,7 +12,7 @@ from routing import application_log, database_file
 from routing.supervisor import Service, Supervisor
 
 _KEPT_CHUNKS = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4096"}
-"""A Lua VM makes and frees some thousand small pieces of memory for each image: kept at hand, they cost a third less."""
+"""A Lua VM makes and frees some thousand small pieces of memory; kept at hand, they make an image a tenth cheaper."""
 
 
 class Command(BaseCommand):

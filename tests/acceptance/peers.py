@@ -98,5 +98,10 @@ class Receiver:
                 self.callers.add(str(event.assoc.requestor.ae_title).strip())
         return status
 
+    def uids(self) -> set[str]:
+        """What has arrived until now; to be asked while more comes in."""
+        with self._lock:
+            return {uid for uid, _ in self.received}
+
     def stop(self) -> None:
         self._server.shutdown()

@@ -123,7 +123,7 @@ def test_every_acknowledged_image_arrives_unaltered_whatever_is_killed(make_rout
         assert not modality.is_alive(), "the modality never got through"
         acknowledged = set(modality.acknowledged)
         assert len(acknowledged) == count
-        until(lambda: {uid for uid, _ in receiver.received} >= acknowledged, 120, "everything acknowledged arrives")
+        until(lambda: receiver.uids() >= acknowledged, 120, "everything acknowledged arrives")
         until(lambda: not router.waiting(), 60, "nothing waits")
         assert router.stop() == 0
     finally:

@@ -60,7 +60,7 @@ def all_arrived(
 ) -> int:
     """Each acknowledged image has arrived, edited and otherwise whole, and nothing waits; how many came twice."""
     wanted = set(acknowledged)
-    until(lambda: {uid for uid, _ in receiver.received} >= wanted, 300, "everything acknowledged arrives")
+    until(lambda: receiver.uids() >= wanted, 300, "everything acknowledged arrives")
     states = states or router.states
     until(lambda: set(states()) == {"Delivered"}, 300, f"everything is delivered: {states()}")
     copies = {uid: copies for (uid, _), copies in receiver.received.items()}

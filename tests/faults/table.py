@@ -26,9 +26,9 @@ python -m tests.faults --full          # all cases with large counts; writes thi
 python -m tests.faults --full 97-108   # some of them; the other rows stay as they were
 ```
 
-A full run takes some two hours. It can be made in parts, in any order and on different days, such as 1-44, 45, 46-76,
-77-79, 80, 81-96, 97-108 and 109-130: each writes only the rows of its own cases, at its end. One that is broken off
-writes the cases of which all tests had run.
+A full run takes about an hour and a half. It can be made in parts, in any order and on different days, such as 1-44,
+45, 46-76, 77-79, 80, 81-96, 97-108 and 109-130: each writes only the rows of its own cases, at its end. One that is
+broken off writes the cases of which all tests had run.
 
 `./check` runs the same tests with small counts.
 """

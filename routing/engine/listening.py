@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import resource
 import ssl
 import time
 from dataclasses import replace
@@ -151,6 +152,9 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
 
 def _write_rows(inbox: Inbox) -> None:
     service = settings.CAPACITOR
+    # A core dump would hold patient data.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
     application_log.start("rows", Path(service.data_dir) / "logs", service.log_level)
     gc.freeze()
     writer = RowWriter(

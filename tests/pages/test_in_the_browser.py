@@ -28,7 +28,6 @@ PAGES = {
 }
 MEANT = (
     "404 (Not Found)",  # a page that is not there is asked for
-    *("htmx:sendAbort", "htmx:afterRequest"),  # a button ends the refresh that would draw over its answer
 )
 HARMLESS = ("Filter", "Find", "copy", "Close", "?")
 """Buttons that only look for something, copy what is shown, or close a list of keys."""

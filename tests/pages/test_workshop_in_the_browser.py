@@ -164,6 +164,18 @@ def test_a_dry_run_kept_as_a_test_blocks_the_activation_that_breaks_it(site, vis
     expect(opened.locator("main")).to_contain_text("No test yet")
 
 
+def test_a_dry_run_that_comes_while_a_test_is_named_leaves_the_name_alone(visit, ct):
+    opened = visit("script-author", "/scripts/entries/new/")
+    expect(opened.locator("#test-name")).to_be_hidden()
+    take(opened, ct)
+    write_script(opened, "print('first')")
+    expect(opened.locator("#result")).to_contain_text("first")
+    opened.locator("#test-name").fill("half a na")
+    write_script(opened, "print('second')")
+    expect(opened.locator("#result")).to_contain_text("second")
+    expect(opened.locator("#test-name")).to_have_value("half a na")
+
+
 def test_the_dry_run_follows_what_is_typed_and_set_for_it(visit, ct):
     opened = visit("script-author", "/scripts/entries/new/")
     take(opened, ct)

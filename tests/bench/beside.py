@@ -75,7 +75,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="comparisons whose name contains this")
     parser.add_argument("--images", type=int, default=600, help="at most so many of a corpus")
-    parser.add_argument("--quiet", type=float, default=10, help="begin when others use less than so many % of the CPU")
+    parser.add_argument("--quiet", type=float, default=10, help="begin when others use less than so many %% of the CPU")
     parser.add_argument("--keep", type=Path, help="file to which runs are added")
     parser.add_argument("--write", type=Path, help="page that takes the table between its two marks")
     options = parser.parse_args()

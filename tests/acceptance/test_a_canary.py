@@ -148,4 +148,8 @@ def test_the_patient_stands_in_no_log_error_page_or_leftover_file(make_router, m
     ]
     assert left == []
     count = len(list(router.data.joinpath("logs").rglob("*")))
-    seen(f"0 hits in {count} logs, standard error, {len(pages)} error pages, temporary files and leftovers")
+    seen(
+        f"0 hits in {count} logs, standard error, {len(pages)} error pages, temporary files and leftovers",
+        places=count + len(pages),
+        hits=len(hits) + len(lines) + len(told) + len(left),
+    )

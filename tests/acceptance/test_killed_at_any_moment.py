@@ -145,7 +145,11 @@ def test_every_acknowledged_image_arrives_unaltered_whatever_is_killed(make_rout
     received_twice = sum(count - 1 for count in again.values())
     seen(
         f"{rounds} kills: 0 of {len(acknowledged)} acknowledged images lost, none stuck;"
-        f" {received_twice} received twice by the router, {twice} arrived twice at the node"
+        f" {received_twice} received twice by the router, {twice} arrived twice at the node",
+        kills=rounds,
+        acknowledged=len(acknowledged),
+        lost=len(acknowledged - receiver.uids()),
+        twice=twice,
     )
     # Each kill can catch the SCU between a node's answer and the note of it, and the SCP before its own answer.
     assert twice - received_twice <= rounds

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 
 from tests.faults.cases import CASES
-from tests.faults.table import PAGE, ROOT, read, results_of, write
+from tests.faults.table import PAGE, ROOT, Result, read, results_of, write
 from tests.faults.table import page as draw
 
 
@@ -37,12 +37,18 @@ def main(words: list[str]) -> int:
     # A test of one case may tell of others; those are not what was asked for.
     asked = set(numbers) or set(CASES)
     fresh = results_of(tests, date=today, commit=_commit(), full=full)
-    results = read() | {number: result for number, result in fresh.items() if number in asked}
+    results = read()
+    results |= {n: result for n, result in fresh.items() if n in asked and says_more(result, results.get(n))}
     write(results)
     PAGE.write_text(draw(results), encoding="utf-8")
     for number in sorted(asked & set(fresh)):
         print(f"{number:>4}  {fresh[number].verdict:<10} {'; '.join(fresh[number].seen)}")
     return code
+
+
+def says_more(fresh: Result, kept: Result | None) -> bool:
+    """Whether a row takes the place of the one before: a short run that survives tells less than a full one did."""
+    return fresh.full or fresh.verdict == "FAILED" or kept is None or not kept.full
 
 
 def _numbers(word: str) -> list[int]:

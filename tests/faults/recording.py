@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from tests.faults.cases import CASES
+from tests.faults.headline import NAMES
 
-FAULT, SEEN = "fault", "seen"
+FAULT, SEEN, FIGURES = "fault", "seen", "figures"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -52,11 +53,16 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 @pytest.fixture
-def seen(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Say for docs/faults.md what was seen or measured: ``seen("250 of 250 acknowledged images delivered")``."""
+def seen(request: pytest.FixtureRequest) -> Callable[..., None]:
+    """
+    Say for docs/faults.md what was seen or measured: ``seen("3 of 3 delivered", acknowledged=3, lost=0)``.
 
-    def say(text: str) -> None:
-        request.node.user_properties.append((SEEN, " ".join(text.split())))
+    Names of figures are those of tests/faults/headline.py, which puts those of all tests together.
+    """
+
+    def say(text: str, **figures: float) -> None:
+        assert figures.keys() <= NAMES, f"no figure of tests/faults/headline.py: {figures.keys() - NAMES}"
+        request.node.user_properties += [(SEEN, " ".join(text.split())), (FIGURES, figures)]
 
     return say
 
@@ -87,6 +93,9 @@ class _Report:
             return
         test = self._test(report.nodeid, faults)
         test["seen"] = [value for key, value in report.user_properties if key == SEEN]
+        for key, value in report.user_properties:
+            if key == FIGURES:
+                test["figures"] |= value
         test["seconds"] += report.duration
         if report.skipped and test["outcome"] != "failed":
             why = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
@@ -97,8 +106,8 @@ class _Report:
             test["outcome"] = "passed"
 
     def _test(self, nodeid: str, faults: list[Any]) -> dict[str, Any]:
-        new = {"test": nodeid, "faults": faults, "seen": [], "outcome": "unfinished", "why": "", "seconds": 0.0}
-        return self._tests.setdefault(nodeid, new)
+        new = {"test": nodeid, "faults": faults, "seen": [], "figures": {}, "outcome": "unfinished", "why": ""}
+        return self._tests.setdefault(nodeid, new | {"seconds": 0.0})
 
     def pytest_sessionfinish(self) -> None:
         self._path.write_text(json.dumps(list(self._tests.values())), encoding="utf-8")

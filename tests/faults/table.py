@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.faults.cases import CASES, DOES_NOT_APPLY
+from tests.faults.headline import Figures, headline
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = Path(__file__).parent / "results.json"
@@ -30,7 +32,8 @@ A full run takes about an hour and a half. It can be made in parts, in any order
 45, 46-76, 77-79, 80, 81-96, 97-108 and 109-130: each writes only the rows of its own cases, at its end. One that is
 broken off writes the cases of which all tests had run.
 
-`./check` runs the same tests with small counts.
+`./check` runs the same tests with small counts. A short run by this command (without `--full`) leaves the row of a full
+one as it is, unless a case fails.
 """
 
 
@@ -48,6 +51,8 @@ class Result:
     full: bool
     seconds: float = 0.0
     """How long it took; a test of several cases is shared among them, so that they add up.  0: not measured."""
+    figures: dict[str, Figures] = field(default_factory=dict)
+    """What its tests have counted, by test: one that tries several cases counts once."""
 
 
 def results_of(tests: list[dict[str, Any]], *, date: str, commit: str, full: bool) -> dict[int, Result]:
@@ -68,6 +73,8 @@ def results_of(tests: list[dict[str, Any]], *, date: str, commit: str, full: boo
                 _add(result.seen, f"not tried: {test['why']}")
                 continue
             result.tests += 1
+            if test["figures"]:
+                result.figures[test["test"]] = test["figures"]
             if test["outcome"] == "failed":
                 result.verdict = "FAILED"
                 _add(result.seen, f"failed: {_sentence(test['test'])}")
@@ -112,6 +119,8 @@ def page(results: dict[int, Result]) -> str:
         _HEAD,
         f"**{survived} of {len(CASES)} survived**, {failed} failed, {away} not tried, "
         f"{len(DOES_NOT_APPLY)} do not apply.",
+        "",
+        *headline(_figures(results), survived, survived + failed),
     ]
     if timed := [result.seconds for result in results.values() if result.full and result.seconds]:
         lines += ["", f"The last full runs of {len(timed)} of these cases took {sum(timed) / 60:.0f} minutes."]
@@ -128,6 +137,14 @@ def page(results: dict[int, Result]) -> str:
             ]
         lines.append(_row(case.number, results.get(case.number)))
     return "\n".join(lines) + "\n"
+
+
+def _figures(results: dict[int, Result]) -> Iterable[Figures]:
+    """Of each test once, whatever number of cases it tries."""
+    found: dict[str, Figures] = {}
+    for result in results.values():
+        found |= result.figures
+    return found.values()
 
 
 def _row(number: int, result: Result | None) -> str:

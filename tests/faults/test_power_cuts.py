@@ -126,5 +126,9 @@ def test_after_each_power_cut_everything_acknowledged_is_there(
         unmount(router.data)
     seen(
         f"{cuts} cuts: 0 of {len(images)} acknowledged images lost, 0 failed, {twice} arrived twice, "
-        f"the database was whole; listening {slowest:.1f} s after a start at worst"
+        f"the database was whole; listening {slowest:.1f} s after a start at worst",
+        kills=cuts,
+        acknowledged=len(images),
+        lost=len(set(modality.acknowledged) - receiver.uids()),
+        twice=twice,
     )

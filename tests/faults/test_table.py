@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults import __main__ as faults
 from tests.faults.cases import CASES, DOES_NOT_APPLY
 from tests.faults.table import PAGE, ROOT, Result, page, read, results_of, write
@@ -42,7 +44,8 @@ def test_the_page_shows_the_results_of_the_last_runs():
 def outcome(outcome: str, *seen: str, number: int = 3, done: str = "", why: str = "") -> dict[str, Any]:
     node = "tests/x.py::test_a_slow_peer_is_closed[1-b]"
     faults = [[number, done]]
-    return {"test": node, "faults": faults, "seen": list(seen), "outcome": outcome, "why": why, "seconds": 2.0}
+    told = {"seen": list(seen), "figures": {}, "outcome": outcome, "why": why, "seconds": 2.0}
+    return {"test": node, "faults": faults, **told}
 
 
 def result(*tests: dict[str, Any]) -> Result:
@@ -79,6 +82,32 @@ def test_a_test_of_two_cases_counts_half_its_time_for_each():
     assert (results[3].seconds, results[4].seconds) == (3.0, 1.0)
     results[5] = Result("survived", [], [], 1, "2026-01-02", "abc", True, 600.0)
     assert "\nThe last full runs of 3 of these cases took 10 minutes.\n" in page(results)
+
+
+def test_figures_of_all_tests_stand_above_the_table_and_count_once_for_several_cases():
+    kills = {"kills": 200, "acknowledged": 5000, "lost": 0, "twice": 8}
+    cuts = {"kills": 40, "acknowledged": 1000, "lost": 2, "twice": 3, "good_wait": 0.25}
+    shared = outcome("passed") | {"faults": [[77, ""], [78, ""]], "figures": kills, "test": "tests/x.py::test_kills"}
+    single = outcome("passed", number=80) | {"figures": cuts, "test": "tests/x.py::test_cuts"}
+    failed = outcome("failed", number=81) | {"figures": {"kills": 9}, "test": "tests/x.py::test_more"}
+    drawn = page(results_of([shared, single, failed], date="2026-01-02", commit="abc", full=True))
+    assert "| images lost / acknowledged, over 249 kills and power cuts | 2 / 6,000; 11 arrived twice |" in drawn
+    assert "| worst wait of a good peer beside an attack | 0.25 s |" in drawn
+    assert "| faults survived / tried | 3 / 4 |" in drawn
+
+
+def test_a_figure_that_nobody_adds_up_is_refused(seen):
+    with pytest.raises(AssertionError, match="losst"):
+        seen("nothing lost", losst=0)
+
+
+def test_a_short_run_leaves_the_row_of_a_full_one_unless_it_failed():
+    full, short = (Result("survived", [], [], 1, "2026-01-02", "abc", full) for full in (True, False))
+    failed = Result("FAILED", [], [], 1, "2026-01-02", "abc", False)
+    assert [faults.says_more(*each) for each in ((full, full), (short, short), (short, None), (failed, full))] == [
+        True
+    ] * 4
+    assert not faults.says_more(short, full)
 
 
 def test_a_run_of_some_cases_leaves_the_rows_of_all_others(tmp_path, monkeypatch):

@@ -110,4 +110,4 @@ def test_everybody_may_what_the_table_says_and_no_more(role, pages, seen):
             cells += 1
     assert found == [], "\n".join(found)
     assert cells > 900
-    seen(f"{role}: {cells} of {cells} answers as in the table of rights")
+    seen(f"{role}: {cells} of {cells} answers as in the table of rights", cells=cells)

@@ -37,7 +37,7 @@ def opened(page) -> bool:
 def test_a_socket_is_for_those_who_are_logged_in(seen):
     answers = {role: opened(socket(None if role == "anonymous" else visitor(role))) for role in LADDER}
     assert answers == {role: role != "anonymous" for role in LADDER}
-    seen(f"{len(answers)} of {len(answers)} sockets as in the table of rights")
+    seen(f"{len(answers)} of {len(answers)} sockets as in the table of rights", cells=len(answers))
 
 
 ELSEWHERE = [

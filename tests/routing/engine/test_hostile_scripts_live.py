@@ -143,7 +143,10 @@ def test_each_hostile_script_ends_as_it_should_and_the_next_image_goes_on(
     assert stop(worker) == 0
     seen(
         f"{len(scripts)} of {len(scripts)} contained, {len(good)} of {len(good)} images between them prepared;"
-        f" {gap(engine).total_seconds():.1f} s at most beyond the limit of 1 s; 0 processes left"
+        f" {gap(engine).total_seconds():.1f} s at most beyond the limit of 1 s; 0 processes left",
+        scripts=len(scripts),
+        contained=len(items),
+        contained_after=gap(engine).total_seconds(),
     )
 
 

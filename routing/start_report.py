@@ -22,10 +22,14 @@ class StartReport:
     """Items that dead processes held, given back."""
     recorded: int
     """Items that dead processes had sent without recording it."""
+    unreadable: int
+    """Files of the spool that no row can be made for, as of now: nothing can be read in them."""
+    unreadable_files: tuple[str, ...]
+    """The names of the first of them."""
 
     @property
     def clean(self) -> bool:
-        return not (self.adopted or self.missing or self.freed or self.recorded)
+        return not (self.adopted or self.missing or self.freed or self.recorded or self.unreadable)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -34,6 +38,8 @@ class StartReport:
             "missing": self.missing,
             "given_back": self.freed,
             "recorded": self.recorded,
+            "unreadable": self.unreadable,
+            "unreadable_files": list(self.unreadable_files),
         }
 
     def words(self) -> str:
@@ -47,6 +53,7 @@ class StartReport:
             (self.missing, "failed (the file is missing)"),
             (self.freed, "given back (their process had died)"),
             (self.recorded, "recorded as sent by a process that had died"),
+            (self.unreadable, "in no queue (the file cannot be read)"),
         )
         return ", ".join(f"{count} {what}" for count, what in parts if count)
 
@@ -61,4 +68,6 @@ def start_report() -> StartReport:
         newest.detail.get("missing", 0) if newest else None,
         sum(row.detail.get("freed", 0) for row in rows),
         sum(row.detail.get("recorded", 0) for row in rows),
+        newest.detail.get("unreadable", 0) if newest else 0,
+        tuple(newest.detail.get("unreadable_files", ())) if newest else (),
     )

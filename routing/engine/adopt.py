@@ -33,9 +33,11 @@ def adopt(
     Looks at files received from ``since`` on (None: all), and not at those of
     the last ``settled``, whose rows are probably on their way.  A file that
     can't be read as DICOM stays where it is and is told in the log, once for
-    everybody who brings the same set ``unreadable``.
+    everybody who brings the same set ``unreadable``; what has been put right
+    or removed leaves that set.
     """
     told = set() if unreadable is None else unreadable
+    told -= {item for item in told if not spool.path(item).exists()}
     before = first_at(datetime.now(UTC) - settled)
     ids = spool.ids(None if since is None else first_at(since))
     adopted = 0
@@ -50,7 +52,9 @@ def adopt(
 
 def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
     try:
-        return [instance_in(spool.path(item), item, with_checksum=True)]
+        instance = instance_in(spool.path(item), item, with_checksum=True)
+        told.discard(item)
+        return [instance]
     except FileNotFoundError:
         return []
     except (NotPart10, OSError) as error:

@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.conf import settings
 from django.db import transaction
@@ -51,6 +52,8 @@ _LANE = "\\housekeeping"
 """No study can have this UID: the backslash separates values (PS3.5 6.2)."""
 _LOG_KEPT = timedelta(days=30)
 _KEEP_EVERY = 60.0
+_NAMED = 5
+"""Unreadable files that are told by name."""
 
 
 class Housekeeper:
@@ -133,8 +136,15 @@ class Housekeeper:
         self._round += 1
         return adopted
 
-    def found_at_start(self) -> dict[str, int | None]:
-        return {"adopted": self.adopted_at_start, "missing": self.missing_at_start}
+    def detail(self) -> dict[str, Any]:
+        """What pages and commands tell: what the start found, and files that can be in no queue."""
+        unreadable = [self._spool.path(item).name for item in sorted(self._unreadable)]
+        return {
+            "adopted": self.adopted_at_start,
+            "missing": self.missing_at_start,
+            "unreadable": len(unreadable),
+            "unreadable_files": unreadable[:_NAMED],
+        }
 
     @transaction.atomic
     def _take_turn(self) -> bool:
@@ -184,4 +194,4 @@ def run(watch: Watch, casualty: Casualty | None, *, keep_configuration: Callable
                 log.error("the spool cannot be used: %s", error)
             return False
 
-        process.work(turn, lambda: wakeup.wait(_ROUND), wakeup=wakeup, detail=keeper.found_at_start)
+        process.work(turn, lambda: wakeup.wait(_ROUND), wakeup=wakeup, detail=keeper.detail)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
-import resource
 import ssl
 import time
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
-from routing import application_log
 from routing.application_log import first_line
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
 from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
-from routing.engine.process import HEARTBEAT, EngineProcess, new_identifiers, open_spool, run_folder
+from routing.engine.process import HEARTBEAT, EngineProcess, enter_role, new_identifiers, open_spool, run_folder
 from routing.engine.quarantine import QuarantineWriter
 from routing.engine.row_pipe import Inbox
 from routing.engine.row_process import RowProcess
@@ -127,6 +123,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
         ]
         listening: list[StorageScp] = []
         quarantine.start()
+        rows.watch(lambda: _end_now(RuntimeError("the row writer has ended")))
         try:
             ports = []
             for scp in scps:
@@ -138,8 +135,6 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 log.error("the database cannot be used: %s", first_line(error))
             while not process.stopping.is_set():
                 process.beat(ports=ports, associations=sum(scp.association_count for scp in scps))
-                if not rows.alive:
-                    _end_now(RuntimeError("the row writer has ended"))
                 rows.push()
                 process.stopping.wait(HEARTBEAT)
         finally:
@@ -152,11 +147,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
 
 def _write_rows(inbox: Inbox) -> None:
     service = settings.CAPACITOR
-    # A core dump would hold patient data.
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    os.umask(0o077)
-    application_log.start("rows", Path(service.data_dir) / "logs", service.log_level)
-    gc.freeze()
+    enter_role("rows")
     writer = RowWriter(
         inbox,
         open_spool(),

@@ -86,6 +86,17 @@ def die_with_parent(parent: int) -> None:
         os._exit(1)
 
 
+def enter_role(role: str) -> None:
+    """What each process of the engine does first: it leaves no patient data behind, and says what it is in the log."""
+    service = settings.CAPACITOR
+    # A core dump would hold patient data.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+    # What is loaded by now stays: no collection has to go through it again, or unshare its memory from the parent.
+    gc.freeze()
+    application_log.start(role, Path(service.data_dir) / "logs", service.log_level)
+
+
 def _end_with_thread(ended: threading.ExceptHookArgs) -> None:
     """A process that has lost a thread seems to live and does not do its work; a new one does."""
     name = ended.thread.name if ended.thread else "a thread"
@@ -110,13 +121,7 @@ class EngineProcess:
         self._settled = Settled()
 
     def __enter__(self) -> EngineProcess:
-        service = settings.CAPACITOR
-        # A core dump would hold patient data.
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        os.umask(0o077)
-        # What is loaded by now stays: no collection has to go through it again, or unshare its memory from the parent.
-        gc.freeze()
-        application_log.start(self.role, Path(service.data_dir) / "logs", service.log_level)
+        enter_role(self.role)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
         self._excepthook, threading.excepthook = threading.excepthook, _end_with_thread

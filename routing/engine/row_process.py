@@ -37,7 +37,7 @@ class RowProcess:
         self._pid, self._descriptor = pid, descriptor
         self._lock = threading.Lock()
         self._unsent = bytearray()
-        self._ended = False
+        self._stopping = False
 
     @classmethod
     def start(cls, write: Callable[[Inbox], None]) -> Self:
@@ -73,11 +73,16 @@ class RowProcess:
             # Not sys.exit: nothing of the listener's may be run to its end here.
             os._exit(code)
 
-    @property
-    def alive(self) -> bool:
-        if not self._ended:
-            self._ended = os.waitpid(self._pid, os.WNOHANG)[0] == self._pid
-        return not self._ended
+    def watch(self, ended: Callable[[], None]) -> None:
+        """Call ``ended``, in a thread, as soon as the process has ended by itself."""
+
+        def wait() -> None:
+            with contextlib.suppress(ChildProcessError):
+                os.waitid(os.P_PID, self._pid, os.WEXITED | os.WNOWAIT)
+            if not self._stopping:
+                ended()
+
+        threading.Thread(target=wait, name="row-process-watch", daemon=True).start()
 
     def add(self, instance: ReceivedInstance) -> None:
         """Take a durable instance; returns at once.  BrokenPipeError when there is no process any more."""
@@ -104,9 +109,8 @@ class RowProcess:
         with contextlib.suppress(BrokenPipeError):
             while self._unsent and room.poll(_milliseconds(until)):
                 self.push()
+        self._stopping = True
         os.close(self._descriptor)
-        if not self.alive:
-            return
         with os.fdopen(os.pidfd_open(self._pid), "rb", buffering=0) as process:
             ended = select.poll()
             ended.register(process, select.POLLIN)
@@ -114,7 +118,6 @@ class RowProcess:
                 log.warning("the row writer did not end in %g s and is killed", seconds)
                 os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
-        self._ended = True
 
 
 def _milliseconds(until: float) -> float:

@@ -20,6 +20,7 @@ from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInsta
 from routing.queue_filter import WINDOW
 from routing.sight import Sight
 from routing.spool import is_gone
+from routing.start_report import start_report
 from routing.version_counts import alarm
 from routing.views import failures
 from routing.views.destinations import Condition, Destination
@@ -47,8 +48,8 @@ class Problem:
 
 def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
     """Everything that a person should look at; empty when all is well."""
-    told = [*_processes(), *_disk(disk), *_audit_log(), *_nodes(found), *_scripts(), *_stuck(sight), *_held_back(found)]
-    told += _received()
+    told = [*_processes(), *_disk(disk), *_unreadable(), *_audit_log(), *_nodes(found), *_scripts(), *_stuck(sight)]
+    told += [*_held_back(found), *_received()]
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
 
@@ -70,6 +71,21 @@ def _audit_log() -> Iterator[Problem]:
             "cannot be written",
             reverse("application_log"),
             effect="its records wait in a file; images go on",
+        )
+
+
+def _unreadable() -> Iterator[Problem]:
+    found = start_report()
+    if count := found.unreadable:
+        one = count == 1
+        yield Problem(
+            "critical",
+            f"{count} received {'file' if one else 'files'}",
+            "cannot be read as DICOM",
+            f"{reverse('application_log')}?{urlencode({'q': 'cannot be adopted'})}",
+            cause=", ".join(found.unreadable_files) + (" and more" if count > len(found.unreadable_files) else ""),
+            effect=f"{'it is' if one else 'they are'} in no queue; put {'a' if one else ''} whole"
+            f" {'copy' if one else 'copies'} in place, or remove {'it' if one else 'them'} from the spool",
         )
 
 

@@ -94,7 +94,7 @@ def test_a_cut_keeps_what_was_synced_and_nothing_else(disk: tuple[Path, Path]) -
     80, "the disk of database and spool: its ext4 is shut down without a flush (EXT4_IOC_SHUTDOWN) and mounted again"
 )
 def test_after_each_power_cut_everything_acknowledged_is_there(
-    make_router: Any, tmp_path: Path, effort: Callable[[int, int], int], seen: Callable[[str], None]
+    make_router: Any, tmp_path: Path, effort: Callable[[int, int], int], seen: Callable[..., None]
 ) -> None:
     cuts = effort(2, 200)
     images = samples(tmp_path / "images", cuts * IMAGES_A_CUT)

@@ -219,10 +219,25 @@ def test_the_last_echo_of_a_destination_is_told():
         ({"adopted": 0, "missing": 0}, "every file had its row, every row its file, and nobody held anything"),
         ({"adopted": 3, "missing": 0}, "3 adopted (a file without a row)"),
         ({"adopted": 0, "missing": 2, "freed": 7}, "2 failed (the file is missing), 7 given back"),
+        ({"adopted": 0, "unreadable": 1, "unreadable_files": ["7.dcm"]}, "1 in no queue (the file cannot be read)"),
     ],
 )
 def test_the_service_says_what_it_found_at_its_start(detail, said):
     ServiceProcess.objects.filter(role="housekeep").update(detail=detail)
+    assert said in words()
+
+
+@pytest.mark.parametrize(
+    ("count", "said"),
+    [
+        (1, "1 received file cannot be read as DICOM: 7.dcm; it is in no queue"),
+        (9, "9 received files cannot be read as DICOM: 7.dcm and more; they are in no queue"),
+    ],
+)
+def test_a_received_file_that_can_be_in_no_queue_is_told(count, said):
+    ServiceProcess.objects.filter(role="housekeep").update(
+        detail={"adopted": 0, "missing": 0, "unreadable": count, "unreadable_files": ["7.dcm"]}
+    )
     assert said in words()
 
 

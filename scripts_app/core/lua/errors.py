@@ -13,10 +13,16 @@ from __future__ import annotations
 import re
 
 
+LONGEST = 4000
+"""Characters of a message; it is kept with the item, its history and its log, for each image that meets it."""
+
+
 class ScriptError(Exception):
-    """``message`` has no position in it; ``file`` and ``line`` are the author's."""
+    """``message`` has no position in it, and is cut when too long; ``file`` and ``line`` are the author's."""
 
     def __init__(self, message: str, file: str = "", line: int | None = None) -> None:
+        if len(message) > LONGEST:
+            message = f"{message[:LONGEST]}... ({len(message) - LONGEST} characters omitted)"
         super().__init__(message)
         self.message = message
         self.file = file

@@ -1,5 +1,6 @@
 """Engines on folders of their own, stopped at the end whatever happened; the database is migrated once."""
 
+import math
 import os
 import subprocess
 import sys
@@ -8,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from routing.engine import prepare
+from tests.builders import node
 from tests.routing.engine.engine import ROOT, Engine
+from tests.routing.engine.preparation import Preparation
 
 
 @pytest.fixture(scope="session")
@@ -35,3 +39,11 @@ def make_engine(tmp_path: Path, migrated_database: Path) -> Iterator[Callable[..
     yield make
     for engine in made:
         engine.end()
+
+
+@pytest.fixture
+def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preparation:
+    """A preparer and a node; a batch is recorded as a whole, however slow the machine is."""
+    node("PACS")
+    monkeypatch.setattr(prepare, "_FLUSH", math.inf)
+    return Preparation(tmp_path)

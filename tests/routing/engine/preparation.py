@@ -13,7 +13,7 @@ from routing.engine.directory import Directory
 from routing.engine.prepare import Preparer, PrepareSettings
 from routing.engine.receive import enqueue, instance_in
 from routing.engine.watch import Watch
-from routing.models import QueueItem
+from routing.models import ItemLogLine, QueueItem, ScopedState
 from routing.prepared_files import PreparedFiles
 from routing.spool import Spool
 from scripts_app.core.lua.limits import Limits
@@ -84,3 +84,11 @@ def item(identifier: int) -> QueueItem:
 def copies_of(original: QueueItem) -> dict[str, QueueItem]:
     made = QueueItem.objects.filter(received_id=original.id).exclude(id=original.id)
     return {copy.destination_ae_title: copy for copy in made}
+
+
+def log_lines(of: QueueItem) -> list[tuple[str, str, str]]:
+    return list(ItemLogLine.objects.filter(item=of).values_list("level", "source", "text"))
+
+
+def study_table(uid: str = "1.2.3") -> Any:
+    return ScopedState.objects.get(scope="study", uid=uid).values

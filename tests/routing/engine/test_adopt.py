@@ -99,6 +99,23 @@ def test_a_file_that_is_no_dicom_stays_and_is_told_once(spool: Spool, caplog: py
     assert caplog.text.count(f"{wrong.id}.dcm cannot be adopted: no DICM mark") == 1
     assert spool.path(wrong.id).exists()
     assert QueueItem.objects.get().id == good.id
+    assert unreadable == {wrong.id}
+
+
+@pytest.mark.parametrize("remedy", ["a whole copy", "removed"])
+def test_a_file_that_was_put_right_or_removed_is_unreadable_no_longer(spool: Spool, remedy: str) -> None:
+    node("PACS")
+    wrong = received(spool)
+    path, unreadable = spool.path(wrong.id), set[int]()
+    content = path.read_bytes()
+    path.write_bytes(b"not DICOM")
+    adopted(spool, unreadable=unreadable)
+    if remedy == "removed":
+        path.unlink()
+    else:
+        path.write_bytes(content)
+    assert adopted(spool, unreadable=unreadable) == (remedy != "removed")
+    assert unreadable == set()
 
 
 def test_files_of_other_names_are_nobodys_business(spool: Spool) -> None:

@@ -67,6 +67,20 @@ def test_later_rounds_look_at_new_files_and_now_and_then_at_all(tmp_path: Path, 
 
 
 @pytest.mark.usefixtures("configure")
+def test_files_that_can_be_in_no_queue_are_told_with_their_names(tmp_path: Path) -> None:
+    node("PACS")
+    spool = Spool(tmp_path / "spool", "none")
+    wrong = [settled(spool) for _ in range(6)]
+    for identifier in wrong:
+        spool.path(identifier).write_bytes(b"not DICOM")
+    keeper = Housekeeper("host:1:me")
+    keeper.step()
+    told = keeper.detail()
+    assert (told["adopted"], told["unreadable"]) == (0, 6)
+    assert told["unreadable_files"] == [f"{identifier}.dcm" for identifier in wrong[:5]]
+
+
+@pytest.mark.usefixtures("configure")
 def test_only_one_keeps_house_until_its_turn_is_over() -> None:
     first, second = Housekeeper("host:1:first"), Housekeeper("host:2:second")
     old = {"created_at": timezone.now() - 240 * HOUR}

@@ -1,5 +1,6 @@
 """The listening process against real senders: who may send, and that what is acknowledged is never lost."""
 
+import re
 import socket
 import subprocess
 from collections.abc import Callable
@@ -196,6 +197,18 @@ def test_what_a_killed_listener_has_acknowledged_its_row_writer_still_queues(mak
         assert engine.states() == {}
     sender.lose()
     until(lambda: engine.states() == {"New": 20}, 60, "the rows follow")
+
+
+@pytest.mark.integration
+def test_listener_and_row_writer_leave_no_core_dump_and_no_file_for_others(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    listener = started(engine)
+    Sender(engine).store(1)
+    until(lambda: engine.states() == {"New": 1}, 60, "the row writer is at work")
+    for pid in (listener.pid, *engine.pids(listener.pid)):
+        proc = Path(f"/proc/{pid}")
+        assert "Umask:\t0077\n" in (proc / "status").read_text()
+        assert re.search(r"Max core file size +0 +0 ", (proc / "limits").read_text())
 
 
 @pytest.mark.integration

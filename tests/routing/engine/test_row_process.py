@@ -33,7 +33,6 @@ def tell(inbox):
         seen += more
     print([each.id for each in seen] == list(range(len(seen))), len(seen), flush=True)
 """
-SAYS_ITS_PID = "print(rows._pid, flush=True)\n"
 
 
 @pytest.fixture
@@ -63,11 +62,11 @@ def test_more_than_a_pipe_holds_is_taken_at_once_and_arrives_in_order(listener) 
     process = listener(
         "for number in range(9000): rows.add(instance(number))\n"
         "print('added', len(rows._unsent) > 0, flush=True)\n"
-        "rows.stop(60)\nprint('stopped', rows.alive, flush=True)\n"
+        "rows.stop(60)\nprint('stopped', flush=True)\n"
     )
     said = sorted([process.stdout.readline(), process.stdout.readline()])
     assert said == ["added True\n", "first 0\n"]
-    assert process.communicate("go\n", timeout=60)[0] == "True 9000\nstopped False\n"
+    assert process.communicate("go\n", timeout=60)[0] == "True 9000\nstopped\n"
     assert process.returncode == 0
 
 
@@ -90,21 +89,30 @@ def test_a_signal_to_the_whole_group_does_not_end_it_before_the_listener(listene
     assert process.communicate("go\n", timeout=60)[0] == "first 0\nTrue 2\n"
 
 
-def test_one_that_has_ended_is_known_to_have(listener) -> None:
+def test_one_that_has_ended_by_itself_is_told_at_once(listener) -> None:
     process = listener(
-        f"{SAYS_ITS_PID}os.kill(rows._pid, signal.SIGKILL)\n"
-        "os.waitid(os.P_PID, rows._pid, os.WEXITED | os.WNOWAIT)\n"
-        "print(rows.alive)\n"
+        "import threading\n"
+        "over = threading.Event()\nrows.watch(over.set)\n"
+        "os.kill(rows._pid, signal.SIGKILL)\n"
+        "print(over.wait(60))\n"
         "try: rows.add(instance(0))\nexcept BrokenPipeError: print('broken')\n"
         "rows.stop(60)\n"
     )
-    pid, *rest = process.communicate(timeout=60)[0].splitlines()
-    assert int(pid)
-    assert rest == ["False", "broken"]
+    assert process.communicate(timeout=60)[0].splitlines() == ["True", "broken"]
+
+
+def test_one_that_is_stopped_has_not_ended_by_itself(listener) -> None:
+    process = listener(
+        "import threading\n"
+        "rows.watch(lambda: print('ended', flush=True))\n"
+        "(watch,) = [thread for thread in threading.enumerate() if thread.name == 'row-process-watch']\n"
+        "rows.add(instance(0))\nsys.stdin = None\nrows.stop(60)\nwatch.join(60)\nprint('stopped', flush=True)\n"
+    )
+    assert process.communicate("go\n", timeout=60)[0] == "first 0\nTrue 1\nstopped\n"
 
 
 def test_one_that_does_not_end_is_killed(listener) -> None:
-    process = listener("rows.add(instance(0))\nrows.stop(0)\nprint('over', rows.alive, flush=True)\n")
+    process = listener("rows.add(instance(0))\nrows.stop(0)\nprint('over', flush=True)\n")
     said = process.stdout.readlines()
-    assert said[-1] == "over False\n"
+    assert said[-1] == "over\n"
     assert process.wait(60) == 0

@@ -296,3 +296,17 @@ def test_a_value_that_is_no_pattern_is_an_error_that_says_what_to_write(value: s
     report = only_report(f"local v = '{value}'\nlocal _ = ('some text'):{call}")
     assert report.line == 2
     assert "find(text, value, 1, true)" in report.reason
+
+
+@pytest.mark.fault(59, "error messages of a million characters, of the author and of refused calls")
+@pytest.mark.parametrize(
+    "script", ["error(('x'):rep(1e6))", "dataset:Set(('x'):rep(1e6), 'y')", "include(('x'):rep(1e6) .. '.lua')"]
+)
+def test_a_message_without_end_is_cut(script: str) -> None:
+    reason = only_report(script).reason
+    assert 4000 <= len(reason) <= 4100
+    assert reason.endswith("characters omitted)")
+
+
+def test_a_keyword_counts_wherever_it_stands_in_a_long_message() -> None:
+    assert run("error(('x'):rep(1e5) .. ' retry')").verdict is Verdict.RETRY

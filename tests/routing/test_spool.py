@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from routing import spool as spools
 from routing.core.identifiers import Identifiers, first_at
-from routing.spool import Spool
+from routing.spool import Durability, Spool
+from routing.write_out import start_writing_out
 
 EIGHT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 
@@ -41,6 +43,30 @@ def test_pieces_are_written_in_order_whatever_their_number(tmp_path: Path) -> No
     part.commit()
     assert spool.path(7).read_bytes() == b"".join(pieces) + b"end"
     assert part.size == spool.path(7).stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("durable", "mib", "ranges"), [("full", 5, [(0, 2), (2, 2)]), ("full", 1, []), ("none", 5, [])]
+)
+def test_a_large_file_is_on_its_way_to_the_disk_while_more_comes_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: Durability, mib: int, ranges: list[tuple[int, int]]
+) -> None:
+    asked: list[tuple[int, int, int]] = []
+    monkeypatch.setattr(spools, "start_writing_out", lambda *range_: asked.append(range_))
+    spool = Spool(tmp_path, durable)
+    part = spool.begin(7)
+    for number in range(mib):
+        part.write([bytes([number]) * (1 << 20)])
+    assert asked == [(part.fd, start << 20, length << 20) for start, length in ranges]
+    part.commit()
+    assert spool.path(7).read_bytes() == b"".join(bytes([number]) * (1 << 20) for number in range(mib))
+
+
+def test_writing_out_takes_any_descriptor_and_promises_nothing(tmp_path: Path) -> None:
+    with open(tmp_path / "file", "wb", buffering=0) as file:
+        file.write(bytes(8192))
+        start_writing_out(file.fileno(), 0, 8192)
+    start_writing_out(-1, 0, 1)
 
 
 def test_a_write_that_the_kernel_takes_in_bites_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

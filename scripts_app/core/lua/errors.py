@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import re
 
-
 LONGEST = 4000
 """Characters of a message; it is kept with the item, its history and its log, for each image that meets it."""
 

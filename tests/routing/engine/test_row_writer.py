@@ -124,7 +124,7 @@ def test_a_script_that_is_activated_meets_the_next_image(spool: Spool, writing: 
     assert list(QueueItem.objects.order_by("id").values_list("state", flat=True)) == ["Prepared", "New"]
 
 
-@pytest.mark.parametrize(("images", "turn"), [(1, pace.GATHER), (pace.MANY, pace.GATHER_MANY)])
+@pytest.mark.parametrize(("images", "turn"), [(1, pace.GATHER), (4, pace.GATHER_MANY)])
 def test_what_comes_alone_is_written_at_once_and_what_follows_waits_for_the_next_turn(
     spool: Spool, writing: Writing, monkeypatch: Any, images: int, turn: float
 ) -> None:
@@ -132,10 +132,10 @@ def test_what_comes_alone_is_written_at_once_and_what_follows_waits_for_the_next
     monkeypatch.setattr(row_writer.time, "sleep", slept.append)
     monkeypatch.setattr(pace.time, "monotonic", lambda: 100.0 + sum(slept))
     instance = received(spool)
-    for _ in range(2):
+    for _ in range(3):
         writing.add(*[instance] * images)
         assert len(writing.writer._gather()) == images
-    assert slept == [0, pytest.approx(turn)]
+    assert slept == [0, pytest.approx(pace.GATHER), pytest.approx(turn)]
 
 
 def test_a_full_batch_does_not_wait_for_more(spool: Spool, writing: Writing, monkeypatch: Any) -> None:

@@ -29,7 +29,7 @@ class StartReport:
 
     @property
     def clean(self) -> bool:
-        return not (self.adopted or self.missing or self.freed or self.recorded or self.unreadable)
+        return not (self.adopted or self.missing or self.freed or self.recorded)
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -47,15 +47,17 @@ class StartReport:
         if self.adopted is None:
             return "not compared yet"
         if self.clean:
-            return "every file had its row, every row its file, and nobody held anything"
+            return "every file had its row, every row its file, and nobody held anything" + self._now()
         parts = (
             (self.adopted, "adopted (a file without a row)"),
             (self.missing, "failed (the file is missing)"),
             (self.freed, "given back (their process had died)"),
             (self.recorded, "recorded as sent by a process that had died"),
-            (self.unreadable, "in no queue (the file cannot be read)"),
         )
-        return ", ".join(f"{count} {what}" for count, what in parts if count)
+        return ", ".join(f"{count} {what}" for count, what in parts if count) + self._now()
+
+    def _now(self) -> str:
+        return f"; now {self.unreadable} in no queue (the file cannot be read)" if self.unreadable else ""
 
 
 def start_report() -> StartReport:

@@ -17,4 +17,7 @@ def _of_this_system() -> Callable[[int, int, int], object]:
 
 
 start_writing_out = _of_this_system()
-"""``start_writing_out(descriptor, start, length)`` returns at once; where there is no such call it does nothing."""
+"""
+``start_writing_out(descriptor, start, length)`` waits for no disk unless its queue is full; where there is no such call
+it does nothing.
+"""

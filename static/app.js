@@ -94,7 +94,8 @@
   });
 
   document.addEventListener("htmx:afterRequest", (event) => {
-    if (event.detail.successful) updated = Date.now();
+    // What press.js has held back was not drawn.
+    if (event.detail.successful && !event.detail.xhr.notDrawn) updated = Date.now();
     tellLive();
   });
   document.addEventListener("htmx:configRequest", (event) => {

@@ -5,49 +5,49 @@
 
 (() => {
   const asked = new WeakMap();
-  let down = false;
+  const behind = new Set();
+  let pointed = false;
+  let spaced = false;
   let unanswered = 0;
   let answered = 0;
-  let waiting = false;
 
-  const busy = () => down || unanswered > 0;
+  const busy = () => pointed || spaced || unanswered > 0;
 
   function catchUp() {
-    if (busy() || !waiting) return;
-    waiting = false;
-    document.body.dispatchEvent(new CustomEvent("queue-changed"));
+    if (busy()) return;
+    const parts = [...behind].map((id) => document.getElementById(id));
+    behind.clear();
+    for (const part of parts) part?.dispatchEvent(new CustomEvent("ask-again"));
   }
 
-  function askAnew() {
-    waiting = true;
+  function askAnew(part) {
+    behind.add(part.id);
     setTimeout(catchUp);
   }
 
-  function hold() {
-    down = true;
-  }
-
   function release() {
-    down = false;
+    pointed = spaced = false;
     // The click comes after the release, and goes first.
     setTimeout(catchUp, 100);
   }
 
-  document.addEventListener("pointerdown", hold, {capture: true});
+  // Another button opens a menu of the browser's, which may keep its release to itself.
+  document.addEventListener("pointerdown", (event) => (pointed = event.button === 0), {capture: true});
+  document.addEventListener("pointermove", (event) => pointed && !event.buttons && release(), {passive: true});
   for (const end of ["pointerup", "pointercancel", "dragend", "blur"]) window.addEventListener(end, release);
   // The space bar presses a button when it is let go.
-  document.addEventListener("keydown", (event) => event.key === " " && hold(), {capture: true});
+  document.addEventListener("keydown", (event) => event.key === " " && (spaced = true), {capture: true});
   document.addEventListener("keyup", (event) => event.key === " " && release(), {capture: true});
 
   document.addEventListener("htmx:beforeSend", ({detail: {elt, xhr}}) => {
     if (elt.matches(".live-part")) {
       asked.set(xhr, answered);
       // An answer to a press has taken the place of the part: what was said to it meanwhile is not lost with it.
-      xhr.addEventListener("loadend", () => {
-        if (asked.has(xhr) && !elt.isConnected) askAnew();
-      });
+      xhr.addEventListener("loadend", () => asked.has(xhr) && !elt.isConnected && askAnew(elt));
       return;
     }
+    // Of two at once either may be drawn over the other.
+    if (unanswered) for (const part of document.querySelectorAll(".live-part")) behind.add(part.id);
     unanswered += 1;
     xhr.addEventListener("loadend", () => {
       unanswered -= 1;
@@ -55,14 +55,19 @@
       setTimeout(catchUp);
     });
   });
+  document.addEventListener("htmx:beforeOnLoad", ({detail}) => {
+    // The answer to another press has put a new part in the place of the one that was meant.
+    if (!detail.target.isConnected) detail.target = document.getElementById(detail.target.id) || detail.target;
+  });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const {xhr} = event.detail;
+    const {requestConfig, xhr} = event.detail;
     if (!asked.has(xhr)) return;
     if (!busy() && asked.get(xhr) === answered) {
       asked.delete(xhr);
       return;
     }
     event.detail.shouldSwap = false;
-    askAnew();
+    xhr.notDrawn = true;
+    askAnew(requestConfig.elt);
   });
 })();

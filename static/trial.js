@@ -49,6 +49,8 @@
   // An error while it ran is marked at its line, of the entry or of the file that stands in the editor.
   document.addEventListener("htmx:afterSwap", ({target}) => {
     if (target.id !== "result") return;
+    // What was kept was the result before.
+    document.getElementById("kept").replaceChildren();
     const area = document.querySelector("textarea[data-editor]");
     const wrong = [...target.querySelectorAll("[data-failed]")].map((row) => ({
       here: row.matches(".here"),

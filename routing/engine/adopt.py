@@ -37,17 +37,29 @@ def adopt(
     or removed leaves that set.
     """
     told = set() if unreadable is None else unreadable
-    told -= {item for item in told if not spool.path(item).exists()}
+    told -= {item for item in told if _is_gone(spool, item)}
     before = first_at(datetime.now(UTC) - settled)
     ids = spool.ids(None if since is None else first_at(since))
     adopted = 0
     while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
         known = set(QueueItem.objects.filter(id__in=chunk).values_list("id", flat=True))
+        told -= known
         found = [instance for item in chunk if item not in known for instance in _read(spool, item, told)]
         adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
     if adopted:
         log.warning("%d received files without a row are in the queue now", adopted)
     return adopted
+
+
+def _is_gone(spool: Spool, item: int) -> bool:
+    try:
+        spool.path(item).stat()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        # What cannot even be looked at is still there, and no reason to look at nothing else.
+        return False
+    return False
 
 
 def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:

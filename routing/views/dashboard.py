@@ -36,12 +36,12 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 
 def _situation(sight: Sight) -> dict[str, Any]:
-    found, room = destinations(), disk()
+    found, room, start = destinations(), disk(), start_report()
     # Every item has a destination, so the groups add up to the whole; counting twice would cost as much again.
     counts = {state.value: sum(each.counts.get(state, 0) for each in found) for state in QueueState}
     return {
         "sight": sight,
-        "problems": problems(found, room, sight),
+        "problems": problems(found, room, start, sight),
         "counts": counts,
         "in_flight": sum(destination.in_flight for destination in found),
         "destinations": [
@@ -51,7 +51,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "disk": room,
         "database_bytes": database_bytes(),
         "processes": processes(),
-        "start": start_report(),
+        "start": start,
         "newest": list(QueueItem.objects.defer("recipe").order_by("-id")[:NEWEST]),
         "unknown_senders": list(UnknownSender.objects.all()[:MOST_SENDERS]),
     }

@@ -20,7 +20,7 @@ from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInsta
 from routing.queue_filter import WINDOW
 from routing.sight import Sight
 from routing.spool import is_gone
-from routing.start_report import start_report
+from routing.start_report import StartReport
 from routing.version_counts import alarm
 from routing.views import failures
 from routing.views.destinations import Condition, Destination
@@ -46,9 +46,17 @@ class Problem:
     effect: str = ""
 
 
-def problems(found: Sequence[Destination], disk: Disk, sight: Sight) -> list[Problem]:
+def problems(found: Sequence[Destination], disk: Disk, start: StartReport, sight: Sight) -> list[Problem]:
     """Everything that a person should look at; empty when all is well."""
-    told = [*_processes(), *_disk(disk), *_unreadable(), *_audit_log(), *_nodes(found), *_scripts(), *_stuck(sight)]
+    told = [
+        *_processes(),
+        *_disk(disk),
+        *_unreadable(start),
+        *_audit_log(),
+        *_nodes(found),
+        *_scripts(),
+        *_stuck(sight),
+    ]
     told += [*_held_back(found), *_received()]
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
@@ -74,8 +82,7 @@ def _audit_log() -> Iterator[Problem]:
         )
 
 
-def _unreadable() -> Iterator[Problem]:
-    found = start_report()
+def _unreadable(found: StartReport) -> Iterator[Problem]:
     if count := found.unreadable:
         one = count == 1
         yield Problem(
@@ -84,8 +91,8 @@ def _unreadable() -> Iterator[Problem]:
             "cannot be read as DICOM",
             f"{reverse('application_log')}?{urlencode({'q': 'cannot be adopted'})}",
             cause=", ".join(found.unreadable_files) + (" and more" if count > len(found.unreadable_files) else ""),
-            effect=f"{'it is' if one else 'they are'} in no queue; put {'a' if one else ''} whole"
-            f" {'copy' if one else 'copies'} in place, or remove {'it' if one else 'them'} from the spool",
+            effect=f"{'it is' if one else 'they are'} in no queue; put {'a whole copy' if one else 'whole copies'}"
+            f" in place, or remove {'it' if one else 'them'} from the spool",
         )
 
 

@@ -32,8 +32,8 @@ def headline(tests: Iterable[Figures], survived: int, tried: int) -> list[str]:
         for name, value in figures.items():
             found.setdefault(name, []).append(value)
     lines = ["| all cases together | |", "| --- | --- |", f"| faults survived / tried | {survived} / {tried} |"]
-    totals = {name: f"{sum(values):,.0f}" for name, values in found.items()}
-    worst = {name: f"{max(values):.2f}" for name, values in found.items()}
+    totals = {name: f"{sum(found.get(name, [0])):,.0f}" for name in NAMES}
+    worst = {name: f"{max(found.get(name, [0])):.2f}" for name in NAMES}
     for needed, row in _ROWS.items():
         if needed in found:
             lines.append(f"| {row.format(**totals, worst=worst)} |")

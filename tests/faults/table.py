@@ -140,9 +140,9 @@ def page(results: dict[int, Result]) -> str:
 
 
 def _figures(results: dict[int, Result]) -> Iterable[Figures]:
-    """Of each test once, whatever number of cases it tries."""
+    """Of each test once, whatever number of cases it tries: of its last full run, else of its last one."""
     found: dict[str, Figures] = {}
-    for result in results.values():
+    for result in sorted(results.values(), key=lambda result: (result.full, result.date)):
         found |= result.figures
     return found.values()
 

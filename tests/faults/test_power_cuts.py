@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import random
@@ -117,6 +118,12 @@ def test_after_each_power_cut_everything_acknowledged_is_there(
                     began = time.monotonic()
                     router.start()
                     slowest = max(slowest, time.monotonic() - began)
+            acknowledged = set(modality.acknowledged)
+            with contextlib.suppress(AssertionError):
+                until(lambda: receiver.uids() >= acknowledged, 300)
+            lost = acknowledged - receiver.uids()
+            seen(f"{cuts} cuts", kills=cuts, acknowledged=len(acknowledged), lost=len(lost))
+            assert not lost
             # A failed image would be none that was lost, but nothing here was wrong with any.
             twice = all_arrived(router, receiver, modality.acknowledged)
             assert router.stop() == 0
@@ -125,10 +132,7 @@ def test_after_each_power_cut_everything_acknowledged_is_there(
         router.end()
         unmount(router.data)
     seen(
-        f"{cuts} cuts: 0 of {len(images)} acknowledged images lost, 0 failed, {twice} arrived twice, "
+        f"0 of {len(images)} acknowledged images lost, 0 failed, {twice} arrived twice, "
         f"the database was whole; listening {slowest:.1f} s after a start at worst",
-        kills=cuts,
-        acknowledged=len(images),
-        lost=len(set(modality.acknowledged) - receiver.uids()),
         twice=twice,
     )

@@ -219,7 +219,10 @@ def test_the_last_echo_of_a_destination_is_told():
         ({"adopted": 0, "missing": 0}, "every file had its row, every row its file, and nobody held anything"),
         ({"adopted": 3, "missing": 0}, "3 adopted (a file without a row)"),
         ({"adopted": 0, "missing": 2, "freed": 7}, "2 failed (the file is missing), 7 given back"),
-        ({"adopted": 0, "unreadable": 1, "unreadable_files": ["7.dcm"]}, "1 in no queue (the file cannot be read)"),
+        (
+            {"adopted": 0, "unreadable": 1, "unreadable_files": ["7.dcm"]},
+            "nobody held anything; now 1 in no queue (the file cannot be read)",
+        ),
     ],
 )
 def test_the_service_says_what_it_found_at_its_start(detail, said):

@@ -9,6 +9,7 @@ from django.utils import timezone
 from routing.models import ServiceProcess
 from routing.sight import Sight
 from routing.spool import Spool
+from routing.start_report import start_report
 from routing.views import health
 from routing.views.problems import problems
 from routing.views.service import Disk
@@ -89,4 +90,4 @@ def test_a_spool_that_is_not_mounted_is_said(client, spool):
     assert missing(client) == {}
     (spool / ".spool").unlink()
     assert missing(client) == {"spool": "gone: is its file system mounted?"}
-    assert "The spool" in [problem.subject for problem in problems([], Disk(10, 10, 0), Sight(True))]
+    assert "The spool" in [problem.subject for problem in problems([], Disk(10, 10, 0), start_report(), Sight(True))]

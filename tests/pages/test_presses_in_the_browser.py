@@ -17,25 +17,31 @@ PRESSES = {
 """Where it is, its button, and what is said once it is done; ``{n}`` numbers the things of one test."""
 LIVE_PARTS = ("item", "queue", "nodes")
 MARK = "<p id='asked-before'></p>"
-WATCH = (
-    "new MutationObserver(() => window.drawn ||= Boolean(document.getElementById('asked-before')))"
-    ".observe(document.body, {childList: true, subtree: true})"
-)
+WATCH = """() => {
+  const told = document.documentElement.dataset;
+  document.addEventListener("htmx:afterRequest", ({detail}) => {
+    if (detail.elt.matches(".live-part")) told.refreshed = "yes";
+  });
+  new MutationObserver(() => {
+    if (document.getElementById("asked-before")) told.drawn = "yes";
+  }).observe(document.body, {childList: true, subtree: true});
+}"""
 
 
 class Refreshes:
     """Keeps the answers to a page's refreshes back until they are let go; those kept back bear a mark."""
 
     def __init__(self, page):
-        self._page, self._held, self._holding = page, [], True
+        self._page, self._held, self._holding, self._first = page, [], True, True
         page.evaluate(WATCH)
         page.route(lambda url: True, self._hold)
 
     def _hold(self, route):
         request = route.request
-        if not self._holding or request.headers.get("hx-trigger") not in LIVE_PARTS:
+        if request.headers.get("hx-trigger") not in LIVE_PARTS or not (self._holding or self._first):
             route.continue_()
             return
+        self._first = False
         answer = route.fetch()
         marked = {"response": answer, "body": answer.text() + MARK}
         if self._holding:
@@ -58,6 +64,11 @@ class Refreshes:
         self._holding = False
         for route, marked in self._held:
             route.fulfill(**marked)
+
+
+def drawn(page):
+    """Whether anything that was kept back has been drawn."""
+    return page.evaluate("'drawn' in document.documentElement.dataset")
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +97,7 @@ def test_a_press_is_carried_out_whatever_refreshes_are_under_way(visit, press, b
     expect(opened.locator("#messages")).to_contain_text(told)
     refreshes.let_go()
     expect(opened.locator("#messages")).to_contain_text(told)
-    assert not opened.evaluate("window.drawn"), "what was asked for before the press is drawn over its answer"
+    assert not drawn(opened), "what was asked for before the press is drawn over its answer"
 
 
 def test_a_filter_is_followed_whatever_refreshes_are_under_way(visit):
@@ -99,23 +110,59 @@ def test_a_filter_is_followed_whatever_refreshes_are_under_way(visit):
     expect(opened.locator("#queue")).to_contain_text("matches the filter")
     refreshes.let_go()
     expect(opened.locator("#queue")).to_contain_text("matches the filter")
-    assert not opened.evaluate("window.drawn")
+    assert not drawn(opened)
 
 
-@pytest.mark.parametrize(("press", "release"), [("mouse.down", "mouse.up"), ("keyboard.down", "keyboard.up")])
-def test_a_refresh_waits_while_a_button_is_held_down(visit, press, release):
-    opened = visit("operator", "/queue/81/" if press == "mouse.down" else "/queue/71/")
-    button = opened.locator("#do-failed-by-operator")
-    refreshes = Refreshes(opened)
-    refreshes.tick()
+@pytest.mark.parametrize("device", ["mouse", "keyboard"])
+def test_a_refresh_waits_while_a_button_is_held_down(visit, device):
+    opened = visit("operator", "/queue/81/" if device == "mouse" else "/queue/71/")
+    button, words = opened.locator("#do-failed-by-operator"), () if device == "mouse" else (" ",)
     button.hover()
     button.focus()
-    device, act = press.split(".")
-    words = (" ",) if device == "keyboard" else ()
-    getattr(getattr(opened, device), act)(*words)
+    refreshes = Refreshes(opened)
+    refreshes.tick()
+    getattr(opened, device).down(*words)
     held = button.element_handle()
-    with opened.expect_request_finished():
-        refreshes.answer()
+    refreshes.answer()
+    expect(opened.locator("html")).to_have_attribute("data-refreshed", "yes")
     assert held.evaluate("button => button.isConnected")
-    getattr(getattr(opened, device), release.split(".")[1])(*words)
+    getattr(opened, device).up(*words)
     expect(opened.locator("#messages")).to_contain_text("1 is now Failed.")
+    assert not drawn(opened)
+
+
+def test_the_menu_of_the_right_button_holds_up_nothing(visit):
+    opened = visit("operator", "/nodes/")
+    opened.locator("h1").first.hover()
+    opened.mouse.down(button="right")
+    refreshes = Refreshes(opened)
+    refreshes.tick()
+    refreshes.answer()
+    expect(opened.locator("html")).to_have_attribute("data-drawn", "yes")
+
+
+def test_a_release_that_the_page_never_heard_of_is_seen_by_the_next_move(visit):
+    opened = visit("operator", "/queue/61/")
+    opened.evaluate("document.dispatchEvent(new PointerEvent('pointerdown', {button: 0, bubbles: true}))")
+    refreshes = Refreshes(opened)
+    refreshes.tick()
+    refreshes.answer()
+    expect(opened.locator("html")).to_have_attribute("data-refreshed", "yes")
+    assert not drawn(opened)
+    with opened.expect_request(lambda request: request.headers.get("hx-trigger") in LIVE_PARTS):
+        opened.mouse.move(300, 300)
+
+
+def test_a_question_is_answered_for_what_it_says(visit):
+    """While another scope is asked about the button waits, so that nothing is done under the old number."""
+    opened = visit("operator", "/queue/?state=Failed")
+    opened.locator("#pick-52").check()
+    opened.locator("#bulk-retry").click()
+    expect(opened.locator("#do-it")).to_have_text("Retry 1")
+    kept = []
+    opened.route("**/queue/ask/**", lambda route: kept.append(route))
+    opened.locator("#scope-study").check()
+    expect(opened.locator("#do-it")).to_be_disabled()
+    kept[0].continue_()
+    expect(opened.locator("#do-it")).to_be_enabled()
+    expect(opened.locator("#do-it")).not_to_have_text("Retry 1")

@@ -1,5 +1,6 @@
 """A file without a row gets one again, the same as before; what is no DICOM is told and left."""
 
+import errno
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -116,6 +117,34 @@ def test_a_file_that_was_put_right_or_removed_is_unreadable_no_longer(spool: Spo
         path.write_bytes(content)
     assert adopted(spool, unreadable=unreadable) == (remedy != "removed")
     assert unreadable == set()
+
+
+def test_what_has_a_row_by_another_way_is_unreadable_no_longer(spool: Spool) -> None:
+    node("PACS")
+    instance = received(spool)
+    unreadable = {instance.id}
+    enqueue([instance], spool, directory(), actor="listener")
+    assert adopted(spool, unreadable=unreadable) == 0
+    assert unreadable == set()
+
+
+def test_a_file_that_cannot_even_be_looked_at_keeps_no_other_from_adoption(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node("PACS")
+    wrong, good = received(spool), received(spool)
+    spool.path(wrong.id).write_bytes(b"not DICOM")
+    unreadable, really = {wrong.id}, Path.stat
+
+    def stat(path: Path, **options: Any) -> Any:
+        if path == spool.path(wrong.id):
+            raise OSError(errno.EIO, "Input/output error")
+        return really(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert adopted(spool, unreadable=unreadable) == 1
+    assert QueueItem.objects.get().id == good.id
+    assert unreadable == {wrong.id}
 
 
 def test_files_of_other_names_are_nobodys_business(spool: Spool) -> None:

@@ -128,22 +128,25 @@ def test_no_hostile_script_keeps_the_next_image_waiting(
     worker = engine.worker("prepare")
     until(lambda: not engine.states().get("New"), 300, "everything is prepared or has failed")
     found = {name: engine.item(items[name], "state", "last_error") for name in scripts}
-    for name, (state, error) in found.items():
-        assert state == ("Failed" if name in fails else "Prepared"), (name, state, error)
-        # Which of two limits comes first depends on the machine; a crash is no limit.
-        assert name not in fails or any(words in error for words in CONTAINED), (name, error)
-        assert len(error) < 5000
+    # Which of two limits comes first depends on the machine.
+    wrong = {
+        name: (state, error[:200])
+        for name, (state, error) in found.items()
+        if (state, any(words in error for words in CONTAINED))
+        != (("Failed", True) if name in fails else ("Prepared", False))
+    }
+    seen(
+        f"{len(scripts) - len(wrong)} of {len(scripts)} more contained, {len(good)} images between them prepared;"
+        f" {gap(engine).total_seconds():.1f} s at most beyond the limit of 1 s; 0 processes left",
+        scripts=len(scripts),
+        contained=len(scripts) - len(wrong),
+        contained_after=gap(engine).total_seconds(),
+    )
+    assert wrong == {}
     assert {state for identifier in good for state in engine.item(identifier, "state")} == {"Prepared"}
     assert all(told(engine, identifier) == ["well"] for identifier in good)
     until(lambda: not running("yes\0"), 5, "no process is left behind")
     assert stop(worker) == 0
-    seen(
-        f"{len(scripts)} of {len(scripts)} contained, {len(good)} of {len(good)} images between them prepared;"
-        f" {gap(engine).total_seconds():.1f} s at most beyond the limit of 1 s; 0 processes left",
-        scripts=len(scripts),
-        contained=len(found),
-        contained_after=gap(engine).total_seconds(),
-    )
 
 
 def told(engine: Engine, item: int) -> list[str]:

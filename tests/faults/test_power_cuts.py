@@ -23,6 +23,13 @@ from tests.faults.mounts import mount, unmount
 
 pytestmark = pytest.mark.integration
 
+POISON = "its preparation began 5 times and never ended"
+PREPARE_AGAIN = """
+from routing.core.states import QueueEvent
+from routing.models import QueueItem
+from routing.record import record_for
+record_for(QueueItem.objects.filter(state="Failed"), QueueEvent.PREPARE_AGAIN, actor="operator")
+"""
 IMAGES_A_CUT = 25
 
 
@@ -119,12 +126,16 @@ def test_after_each_power_cut_everything_acknowledged_is_there(
                     router.start()
                     slowest = max(slowest, time.monotonic() - began)
             acknowledged = set(modality.acknowledged)
+            until(lambda: not router.waiting(), 300, "nothing waits")
+            # Whoever is in hand at five cuts looks like poison, and nobody can know better: it stands as failed, whole.
+            suspects = router.rows("SELECT id FROM routing_queueitem WHERE state = 'Failed' AND last_error = ?", POISON)
+            if suspects:
+                router.manage("shell", "-c", PREPARE_AGAIN)
             with contextlib.suppress(AssertionError):
                 until(lambda: receiver.uids() >= acknowledged, 300)
             lost = acknowledged - receiver.uids()
             seen(f"{cuts} cuts", kills=cuts, acknowledged=len(acknowledged), lost=len(lost))
             assert not lost
-            # A failed image would be none that was lost, but nothing here was wrong with any.
             twice = all_arrived(router, receiver, modality.acknowledged)
             assert router.stop() == 0
     finally:
@@ -132,7 +143,7 @@ def test_after_each_power_cut_everything_acknowledged_is_there(
         router.end()
         unmount(router.data)
     seen(
-        f"0 of {len(images)} acknowledged images lost, 0 failed, {twice} arrived twice, "
-        f"the database was whole; listening {slowest:.1f} s after a start at worst",
+        f"0 of {len(images)} acknowledged images lost, {len(suspects)} taken for poison, shown as failed and sent by a "
+        f"retry, {twice} arrived twice, the database was whole; listening {slowest:.1f} s after a start at worst",
         twice=twice,
     )

@@ -29,10 +29,7 @@ _FOLDERS_KEPT_OPEN = 4
 # IOV_MAX of Linux; more pieces in one writev are an error.
 _PIECES_PER_WRITE = 1024
 _WRITE_OUT = 2 << 20
-"""
-Bytes of a large file that are sent to the disk while the rest comes in; the barrier at its end waits for the last of
-them only.  A small file gains nothing by it: the disk is asked twice.
-"""
+"""Bytes of a large file that are sent to the disk while the rest comes in; a small one gains nothing by it."""
 
 
 class SpoolGone(OSError):

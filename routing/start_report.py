@@ -38,8 +38,6 @@ class StartReport:
             "missing": self.missing,
             "given_back": self.freed,
             "recorded": self.recorded,
-            "unreadable": self.unreadable,
-            "unreadable_files": list(self.unreadable_files),
         }
 
     def words(self) -> str:

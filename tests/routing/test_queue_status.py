@@ -31,13 +31,14 @@ def test_an_empty_queue_has_every_state_with_zero_and_nothing_waiting() -> None:
         "destinations": {},
         "oldest_waiting_seconds": None,
         "start": {"at": None, "adopted": None, "missing": None, "given_back": 0, "recorded": 0},
+        "unreadable": {"count": 0, "files": []},
     }
 
 
 def test_it_tells_what_the_last_start_found_and_put_right() -> None:
     at = timezone.now()
     found = {
-        "housekeep": {"adopted": 3, "missing": 1, "freed": 4},
+        "housekeep": {"adopted": 3, "missing": 1, "freed": 4, "unreadable": 2, "unreadable_files": ["7.dcm", "8.dcm"]},
         "deliver": {"recorded": 2, "freed": 1},
         "prepare": {},
     }
@@ -46,10 +47,12 @@ def test_it_tells_what_the_last_start_found_and_put_right() -> None:
             owner=role, role=role, host="here", pid=1, started_at=at, seen_at=at, detail=detail
         )
     assert as_json()["start"] == {"at": at.isoformat(), "adopted": 3, "missing": 1, "given_back": 5, "recorded": 2}
+    assert as_json()["unreadable"] == {"count": 2, "files": ["7.dcm", "8.dcm"]}
     said = status().splitlines()[-1]
     assert said == (
         "at the last start: 3 adopted (a file without a row), 1 failed (the file is missing),"
-        " 5 given back (their process had died), 2 recorded as sent by a process that had died"
+        " 5 given back (their process had died), 2 recorded as sent by a process that had died;"
+        " now 2 in no queue (the file cannot be read)"
     )
 
 

@@ -30,15 +30,17 @@ def queue_status() -> dict[str, Any]:
 
     ``oldest_waiting_seconds`` is the age of the oldest New or Prepared item,
     None when there is none.  ``start`` tells what the comparison of rows and
-    files at the last start came to.
+    files at the last start came to, ``unreadable`` which files of the spool
+    can be in no queue now: how many, and the names of the first.
     """
-    oldest = QueueItem.objects.oldest_waiting_at()
+    oldest, start = QueueItem.objects.oldest_waiting_at(), start_report()
     return {
         "states": QueueItem.objects.counts(),
         "destinations": QueueItem.objects.counts_by_destination(),
         # A clock that was set back must not make an age negative.
         "oldest_waiting_seconds": None if oldest is None else max(0.0, (timezone.now() - oldest).total_seconds()),
-        "start": start_report().as_json(),
+        "start": start.as_json(),
+        "unreadable": {"count": start.unreadable, "files": list(start.unreadable_files)},
     }
 
 

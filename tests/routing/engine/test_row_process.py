@@ -113,6 +113,6 @@ def test_one_that_is_stopped_has_not_ended_by_itself(listener) -> None:
 
 def test_one_that_does_not_end_is_killed(listener) -> None:
     process = listener("rows.add(instance(0))\nrows.stop(0)\nprint('over', flush=True)\n")
-    said = process.stdout.readlines()
-    assert said[-1] == "over\n"
+    # It may be killed in the middle of a word.
+    assert process.stdout.read().endswith("over\n")
     assert process.wait(60) == 0

@@ -50,9 +50,15 @@ class Refreshes:
             route.fulfill(**marked)
 
     def tick(self, number=1):
-        """Say that something changed, as often as ``number``."""
+        """Say that something changed, as often as ``number``; after the first time a refresh is under way."""
+        change = "document.body.dispatchEvent(new CustomEvent('queue-changed'))"
+        if self._first:
+            # One of the page's own, from its beginning, may have to come to its end before.
+            with self._page.expect_request(lambda request: request.headers.get("hx-trigger") in LIVE_PARTS):
+                self._page.evaluate(change)
+            number -= 1
         for _ in range(number):
-            self._page.evaluate("document.body.dispatchEvent(new CustomEvent('queue-changed'))")
+            self._page.evaluate(change)
 
     def let_go(self):
         """Let the answers come, and wait until the page has asked anew."""

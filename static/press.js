@@ -6,6 +6,7 @@
 (() => {
   const asked = new WeakMap();
   const behind = new Set();
+  const refreshing = new Map();
   let pointed = false;
   let spaced = false;
   let unanswered = 0;
@@ -15,9 +16,12 @@
 
   function catchUp() {
     if (busy()) return;
-    const parts = [...behind].map((id) => document.getElementById(id));
-    behind.clear();
-    for (const part of parts) part?.dispatchEvent(new CustomEvent("ask-again"));
+    const current = [...refreshing.values()];
+    // One that is being asked for already comes when its answer is here: what waits behind it may go with its element.
+    for (const id of [...behind].filter((id) => !current.includes(id))) {
+      behind.delete(id);
+      document.getElementById(id)?.dispatchEvent(new CustomEvent("ask-again"));
+    }
   }
 
   function askAnew(part) {
@@ -42,8 +46,13 @@
   document.addEventListener("htmx:beforeSend", ({detail: {elt, xhr}}) => {
     if (elt.matches(".live-part")) {
       asked.set(xhr, answered);
-      // An answer to a press has taken the place of the part: what was said to it meanwhile is not lost with it.
-      xhr.addEventListener("loadend", () => asked.has(xhr) && !elt.isConnected && askAnew(elt));
+      refreshing.set(xhr, elt.id);
+      xhr.addEventListener("loadend", () => {
+        refreshing.delete(xhr);
+        // An answer to a press has taken the place of the part: what was said to it meanwhile is not lost with it.
+        if (asked.has(xhr) && !elt.isConnected) behind.add(elt.id);
+        setTimeout(catchUp);
+      });
       return;
     }
     // Of two at once either may be drawn over the other.
@@ -54,6 +63,13 @@
       answered += 1;
       setTimeout(catchUp);
     });
+  });
+  // htmx keeps what is said during a refresh with the element that the answer replaces, and forgets it with that.
+  document.body.addEventListener("queue-changed", () => {
+    for (const id of refreshing.values()) {
+      const part = document.getElementById(id);
+      if (part?.matches("[hx-swap=outerHTML]:not([hx-trigger*=throttle])")) behind.add(id);
+    }
   });
   document.addEventListener("htmx:beforeOnLoad", ({detail}) => {
     // The answer to another press has put a new part in the place of the one that was meant.

@@ -29,47 +29,47 @@ WATCH = """() => {
 
 
 class Refreshes:
-    """Keeps the answers to a page's refreshes back until they are let go; those kept back bear a mark."""
+    """Keeps the answer to one refresh back until it is let go, and marks it; those that follow are answered at once."""
 
     def __init__(self, page):
-        self._page, self._held, self._holding, self._first = page, [], True, True
+        self._page, self._held, self._marked, self._answer_at_once = page, None, {}, False
         page.evaluate(WATCH)
         page.route(lambda url: True, self._hold)
 
     def _hold(self, route):
-        request = route.request
-        if request.headers.get("hx-trigger") not in LIVE_PARTS or not (self._holding or self._first):
+        if self._held or not is_refresh(route.request):
             route.continue_()
             return
-        self._first = False
+        self._held = route
         answer = route.fetch()
-        marked = {"response": answer, "body": answer.text() + MARK}
-        if self._holding:
-            self._held.append((route, marked))
-        else:
-            route.fulfill(**marked)
+        self._marked = {"response": answer, "body": answer.text() + MARK}
+        if self._answer_at_once:
+            route.fulfill(**self._marked)
 
     def tick(self, number=1):
         """Say that something changed, as often as ``number``; after the first time a refresh is under way."""
         change = "document.body.dispatchEvent(new CustomEvent('queue-changed'))"
-        if self._first:
+        if not self._held:
             # One of the page's own, from its beginning, may have to come to its end before.
-            with self._page.expect_request(lambda request: request.headers.get("hx-trigger") in LIVE_PARTS):
+            with self._page.expect_request(is_refresh):
                 self._page.evaluate(change)
             number -= 1
         for _ in range(number):
             self._page.evaluate(change)
 
     def let_go(self):
-        """Let the answers come, and wait until the page has asked anew."""
-        with self._page.expect_request(lambda request: request.headers.get("hx-trigger") in LIVE_PARTS):
+        """Let the answer come, and wait until the page has asked anew."""
+        with self._page.expect_request(is_refresh):
             self.answer()
 
     def answer(self):
-        """Let the answers come; from now on every refresh is answered at once."""
-        self._holding = False
-        for route, marked in self._held:
-            route.fulfill(**marked)
+        self._answer_at_once = True
+        if self._marked:
+            self._held.fulfill(**self._marked)
+
+
+def is_refresh(request):
+    return request.headers.get("hx-trigger") in LIVE_PARTS
 
 
 def drawn(page):
@@ -155,7 +155,7 @@ def test_a_release_that_the_page_never_heard_of_is_seen_by_the_next_move(visit):
     refreshes.answer()
     expect(opened.locator("html")).to_have_attribute("data-refreshed", "yes")
     assert not drawn(opened)
-    with opened.expect_request(lambda request: request.headers.get("hx-trigger") in LIVE_PARTS):
+    with opened.expect_request(is_refresh):
         opened.mouse.move(300, 300)
 
 

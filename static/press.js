@@ -4,9 +4,8 @@
 "use strict";
 
 (() => {
-  const asked = new WeakMap();
+  const refreshes = new Map();
   const behind = new Set();
-  const refreshing = new Map();
   let pointed = false;
   let spaced = false;
   let unanswered = 0;
@@ -16,17 +15,12 @@
 
   function catchUp() {
     if (busy()) return;
-    const current = [...refreshing.values()];
+    const current = [...refreshes.values()].map(({id}) => id);
     // One that is being asked for already comes when its answer is here: what waits behind it may go with its element.
     for (const id of [...behind].filter((id) => !current.includes(id))) {
       behind.delete(id);
       document.getElementById(id)?.dispatchEvent(new CustomEvent("ask-again"));
     }
-  }
-
-  function askAnew(part) {
-    behind.add(part.id);
-    setTimeout(catchUp);
   }
 
   function release() {
@@ -45,12 +39,12 @@
 
   document.addEventListener("htmx:beforeSend", ({detail: {elt, xhr}}) => {
     if (elt.matches(".live-part")) {
-      asked.set(xhr, answered);
-      refreshing.set(xhr, elt.id);
+      const refresh = {id: elt.id, since: answered, drawn: false};
+      refreshes.set(xhr, refresh);
       xhr.addEventListener("loadend", () => {
-        refreshing.delete(xhr);
+        refreshes.delete(xhr);
         // An answer to a press has taken the place of the part: what was said to it meanwhile is not lost with it.
-        if (asked.has(xhr) && !elt.isConnected) behind.add(elt.id);
+        if (!refresh.drawn && !elt.isConnected) behind.add(refresh.id);
         setTimeout(catchUp);
       });
       return;
@@ -66,7 +60,7 @@
   });
   // htmx keeps what is said during a refresh with the element that the answer replaces, and forgets it with that.
   document.body.addEventListener("queue-changed", () => {
-    for (const id of refreshing.values()) {
+    for (const {id} of refreshes.values()) {
       const part = document.getElementById(id);
       if (part?.matches("[hx-swap=outerHTML]:not([hx-trigger*=throttle])")) behind.add(id);
     }
@@ -76,14 +70,13 @@
     if (!detail.target.isConnected) detail.target = document.getElementById(detail.target.id) || detail.target;
   });
   document.addEventListener("htmx:beforeSwap", (event) => {
-    const {requestConfig, xhr} = event.detail;
-    if (!asked.has(xhr)) return;
-    if (!busy() && asked.get(xhr) === answered) {
-      asked.delete(xhr);
-      return;
-    }
+    const {xhr} = event.detail;
+    const refresh = refreshes.get(xhr);
+    if (!refresh) return;
+    refresh.drawn = !busy() && refresh.since === answered;
+    if (refresh.drawn) return;
     event.detail.shouldSwap = false;
     xhr.notDrawn = true;
-    askAnew(requestConfig.elt);
+    behind.add(refresh.id);
   });
 })();

@@ -43,8 +43,8 @@ def adopt(
     adopted = 0
     while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
         known = set(QueueItem.objects.filter(id__in=chunk).values_list("id", flat=True))
-        told -= known
         found = [instance for item in chunk if item not in known for instance in _read(spool, item, told)]
+        told -= known.union(instance.id for instance in found)
         adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
     if adopted:
         log.warning("%d received files without a row are in the queue now", adopted)
@@ -54,19 +54,15 @@ def adopt(
 def _is_gone(spool: Spool, item: int) -> bool:
     try:
         spool.path(item).stat()
-    except FileNotFoundError:
-        return True
-    except OSError:
+    except OSError as error:
         # What cannot even be looked at is still there, and no reason to look at nothing else.
-        return False
+        return isinstance(error, FileNotFoundError)
     return False
 
 
 def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
     try:
-        instance = instance_in(spool.path(item), item, with_checksum=True)
-        told.discard(item)
-        return [instance]
+        return [instance_in(spool.path(item), item, with_checksum=True)]
     except FileNotFoundError:
         return []
     except (NotPart10, OSError) as error:

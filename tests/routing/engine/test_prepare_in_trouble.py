@@ -1,6 +1,8 @@
 """Preparing in trouble: lost files, leases and databases, power cuts and faults of our own cost no other item."""
 
+import contextlib
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -153,25 +155,32 @@ def test_an_image_that_its_script_puts_off_is_no_suspect_when_it_comes_again(wor
     assert {item(i).prepare_starts for i in images} == {0}
 
 
-def test_a_lost_lease_leaves_nothing_of_the_batch_behind(work: Preparation, monkeypatch: Any) -> None:
-    node("AI")
-    lua_entry("study.n = (study.n or 0) + 1 route:Add('AI') print('x') dataset:Set('PatientID', 'X')")
-    first, second = work.image(), work.image()
+@contextlib.contextmanager
+def taken_over(identifier: int) -> Iterator[None]:
+    """While scripts run another worker gets the item."""
     really = preparing.run_entries
 
     def slow(*arguments: Any) -> Any:
-        QueueItem.objects.filter(id=second).update(lease_owner="host:2:other")
+        QueueItem.objects.filter(id=identifier).update(lease_owner="host:2:other")
         return really(*arguments)
 
-    monkeypatch.setattr(preparing, "run_entries", slow)
-    work.step()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(preparing, "run_entries", slow)
+        yield
+
+
+def test_a_lost_lease_leaves_nothing_of_the_batch_behind(work: Preparation) -> None:
+    node("AI")
+    lua_entry("study.n = (study.n or 0) + 1 route:Add('AI') print('x') dataset:Set('PatientID', 'X')")
+    first, second = work.image(), work.image()
+    with taken_over(second):
+        work.step()
     assert [item(i).state for i in (first, second)] == ["New", "New"]
     assert not ScopedState.objects.exists()
     assert not PrepareReport.objects.exists()
     assert not ItemLogLine.objects.exists()
     assert not AuditRecord.objects.exists()
     assert HistoryEntry.objects.filter(event="received").count() == HistoryEntry.objects.count() == 2
-    monkeypatch.setattr(preparing, "run_entries", really)
     work.step()
     assert (item(first).state, item(first).prepare_starts) == ("Prepared", 0)
     assert (item(second).state, item(second).lease_owner) == ("New", "host:2:other")
@@ -268,19 +277,11 @@ def test_one_item_that_cannot_be_recorded_is_found_and_given_up_and_the_others_g
     assert "DOE" not in caplog.text
 
 
-def test_a_lost_lease_that_shows_at_a_scripts_question_is_no_fault_of_the_script(
-    work: Preparation, monkeypatch: Any
-) -> None:
+def test_a_lost_lease_that_shows_at_a_scripts_question_is_no_fault_of_the_script(work: Preparation) -> None:
     lua_entry("print(queue:total())")
     first, second = work.image(), work.image()
-    really = preparing.run_entries
-
-    def slow(*arguments: Any) -> Any:
-        QueueItem.objects.filter(id=first).update(lease_owner="host:2:other")
-        return really(*arguments)
-
-    monkeypatch.setattr(preparing, "run_entries", slow)
-    work.step()
+    with taken_over(first):
+        work.step()
     assert [item(i).state for i in (first, second)] == ["New", "New"]
     assert not ItemLogLine.objects.exists()
 

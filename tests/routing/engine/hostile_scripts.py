@@ -106,3 +106,5 @@ MANY_GO = {
     "a call": "dataset()",
 }
 """With or without an error of the entry, the image goes on."""
+CORRUPTS = "the registry"
+"""One of those: it takes from Lua what Lua stands on, so that the process may crash instead; the image has failed then."""

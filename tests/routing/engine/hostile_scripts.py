@@ -107,4 +107,4 @@ MANY_GO = {
 }
 """With or without an error of the entry, the image goes on."""
 CORRUPTS = "the registry"
-"""One of those: it takes from Lua what Lua stands on, so that the process may crash instead; the image has failed then."""
+"""One of those: it takes from Lua what Lua stands on; the process may crash, and the image has failed then."""

@@ -29,6 +29,8 @@ _LOOK = 0.1
 _CALM = 5.0
 """A child that lived so long may be replaced at once; one that dies sooner waits a little."""
 _SLOWEST = 10.0
+_BEHIND_RECEPTION = 5
+"""Niceness of the children: where processors are short, the answer to a sender goes before work that may wait."""
 _ENDED_BY_OTHERS = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -93,6 +95,7 @@ class Watchdog:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
             die_with_parent(parent)
+            os.nice(_BEHIND_RECEPTION)
             role.run(role.watch, role.casualty)
             code = 0
         except BaseException:

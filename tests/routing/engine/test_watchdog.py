@@ -95,6 +95,19 @@ def test_an_image_whose_process_is_always_killed_is_given_up_after_some_tries_an
 
 
 @pytest.mark.integration
+def test_what_runs_scripts_leaves_the_processor_to_reception(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    mark = engine.folder / "mark"
+    filled(engine, f"io.open('{mark}', 'w'):close()", ["A"])
+    worker = engine.worker("prepare")
+    until(mark.exists, 30, "the script runs")
+    (child,) = engine.pids(worker.pid)
+    parents, children = (os.getpriority(os.PRIO_PROCESS, pid) for pid in (worker.pid, child))
+    assert (parents, children) == (os.getpriority(os.PRIO_PROCESS, 0), parents + 5)
+    assert stop(worker) == 0
+
+
+@pytest.mark.integration
 def test_one_kill_from_outside_costs_no_image(make_engine: MakeEngine) -> None:
     engine = make_engine()
     mark = engine.folder / "mark"

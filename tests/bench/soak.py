@@ -5,7 +5,7 @@ A whole router under a steady stream: memory, handles and waiting times, by time
 
 Rate 0 is 70 % of what the router takes at its fastest, which is tried first; --rate 2 shows how long an image takes
 through an idle router.  The time of an image is that from the first byte of its C-STORE to the router to the first
-byte of the router's C-STORE to the node.
+byte of the router's C-STORE to the node.  --kilobytes 27000 shows what large images cost in memory.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import os
 import statistics
 import tempfile
 import time
+import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.acceptance.router import Router, storage_node
+from tests.acceptance.router import Router, storage_node, until
 from tests.bench.peers import Sender, sink
 from tests.bench.scripts import SCRIPTS
 from tests.bench.stages import dataset
@@ -59,6 +60,8 @@ def _soak(options: argparse.Namespace, folder: Path, port: int, sender: Sender, 
     router.configure(**files)
     router.start()
     try:
+        until(lambda: _ready(router), 60, "all parts are there")
+        at_rest = sample(router)
         # The first images find cold processes.
         sender.send(router.dicom_port, 50)
         router.settled(50)
@@ -77,9 +80,17 @@ def _soak(options: argparse.Namespace, folder: Path, port: int, sender: Sender, 
         router.settled(sent + count, 600)
         samples.append(sample(router))
         done = f"{options.minutes:g} minutes at {rate:.1f} images/s of {options.kilobytes} KiB ({options.work})"
-        return [done, *table(samples, sender.times()[sent:], times_of(arrivals), rate)]
+        return [done, *table(samples, sender.times()[sent:], times_of(arrivals), rate), "", growth(at_rest, samples)]
     finally:
         router.end()
+
+
+def _ready(router: Router) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{router.web_port}/readyz", timeout=5) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 @dataclass(frozen=True)
@@ -89,27 +100,31 @@ class Sample:
     at: float
     """Seconds since the epoch."""
     memory_mib: float
-    """Each page counted once, however many processes share it."""
+    """Each page counted once, however many processes share it, those of mapped files with it."""
+    own_mib: float
+    """Without the pages of mapped files, which the kernel may take back at any time."""
     handles: int
     threads: int
     cpu_seconds: float
 
 
 def sample(router: Router) -> Sample:
-    memory, handles, threads, ticks = 0, 0, 0, 0
+    memory, own, handles, threads, ticks = 0, 0, 0, 0, 0
     for pid in router.pids():
         process = Path(f"/proc/{pid}")
         try:
-            lines = (process / "smaps_rollup").read_text().splitlines()
-            memory += next(int(line.split()[1]) for line in lines if line.startswith("Pss:"))
+            lines = (line.split() for line in (process / "smaps_rollup").read_text().splitlines()[1:])
+            kib = {line[0]: int(line[1]) for line in lines}
+            memory += kib["Pss:"]
+            own += kib["Pss_Anon:"] + kib["Pss_Shmem:"]
             handles += len(os.listdir(process / "fd"))
             threads += len(os.listdir(process / "task"))
             values = (process / "stat").read_text().rpartition(")")[2].split()
             ticks += int(values[11]) + int(values[12])
-        except (OSError, StopIteration):
+        except (OSError, KeyError):
             # It has ended meanwhile.
             continue
-    return Sample(time.time(), memory / 1024, handles, threads, ticks / os.sysconf("SC_CLK_TCK"))
+    return Sample(time.time(), memory / 1024, own / 1024, handles, threads, ticks / os.sysconf("SC_CLK_TCK"))
 
 
 def times_of(path: Path) -> dict[str, float]:
@@ -148,6 +163,16 @@ def table(
                 f" | {max(one.threads for one in inside)} | {cpu:.2f} ms |"
             )
     return lines
+
+
+def growth(at_rest: Sample, samples: Sequence[Sample]) -> str:
+    """What all processes need more than before the first image."""
+    more = max(one.memory_mib for one in samples) - at_rest.memory_mib
+    own_more = max(one.own_mib for one in samples) - at_rest.own_mib
+    return (
+        f"Before the first image {at_rest.memory_mib:.0f} MiB, at most {more:.0f} MiB more;"
+        f" without the pages of mapped files {at_rest.own_mib:.0f} MiB, at most {own_more:.0f} MiB more."
+    )
 
 
 def _nearest(samples: Sequence[Sample], moment: float) -> Sample:

@@ -1,13 +1,13 @@
 """The parts of a soak: waiting times, memory and handles by time, and what did not arrive."""
 
-from tests.bench.soak import Sample, table
+from tests.bench.soak import Sample, growth, table
 
 
 def test_each_part_has_its_own_figures_and_what_is_missing_is_told() -> None:
     sent = [(f"1.{number}", 1000.0 + number) for number in range(100)]
     # The later, the slower, by a millisecond for each image.
     arrived = {name: at + number / 1000 for number, (name, at) in enumerate(sent) if number != 7}
-    samples = [Sample(1000.0 + at, 300 + at, 90, 16, at / 100) for at in range(0, 101, 5)]
+    samples = [Sample(1000.0 + at, 300 + at, 200, 90, 16, at / 100) for at in range(0, 101, 5)]
     lines = table(samples, sent, arrived, rate=1)
     assert "100 images, 1 not delivered" in lines[0]
     parts = [line.split(" | ") for line in lines[4:]]
@@ -15,3 +15,11 @@ def test_each_part_has_its_own_figures_and_what_is_missing_is_told() -> None:
     assert parts[0][1:5] == ["9", "4.0 ms", "9.0 ms", "9 ms"]
     assert parts[9][1:8] == ["10", "94.5 ms", "99.0 ms", "99 ms", "395 MiB", "90", "16"]
     assert parts[9][8] == "10.00 ms |"
+
+
+def test_growth_is_told_with_and_without_the_pages_of_files() -> None:
+    samples = [Sample(0, 330, 205, 90, 16, 0), Sample(1, 420, 203, 90, 16, 0)]
+    assert growth(Sample(0, 300, 200, 90, 16, 0), samples) == (
+        "Before the first image 300 MiB, at most 120 MiB more;"
+        " without the pages of mapped files 200 MiB, at most 5 MiB more."
+    )

@@ -67,7 +67,8 @@ class Spool:
     @property
     def gone(self) -> bool:
         """Whether another folder, or none, is where the spool was: files seem missing that are not."""
-        return is_gone(self.root)
+        # The note beside the spool may have gone with it; this object still knows.
+        return not (self.root / _MARK).exists() and (self.marked or is_gone(self.root))
 
     def path(self, identifier: int) -> Path:
         return self.root / _hour(identifier) / f"{identifier}{_FINAL}"

@@ -37,6 +37,7 @@ def test_a_service_is_shut_in_and_leaves_no_core_dump(unit: Path) -> None:
         "UMask=0077",
         "Restart=always",
         "ReadWritePaths=/var/lib/capacitor",
+        "RequiresMountsFor=/var/lib/capacitor",
     ):
         assert line in lines, line
     assert any(line.startswith("TasksMax=") for line in lines)

@@ -1,4 +1,4 @@
-"""One patient through everything that can go wrong: her name and number stand in no log, error page or leftover."""
+"""One patient through everything that can go wrong: her name and number stand in no log, address, error page or leftover."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from tests.images import image, write
 pytestmark = pytest.mark.integration
 NAME, NUMBER, BIRTH, REMARK = "ZZCANARY^PHI", "ZZCANARY-77", "ZZCANARY-1970", "ZZCANARY was here"
 WORD = b"ZZCANARY"
+ADDRESS = re.compile(rb"""(?:href|src|action|hx-(?:get|post|push-url))=["']?[^"'>]*ZZCANARY[^"'>]*""")
 
 SCRIPTS = """
 - Description: Quotes the patient wherever it may
@@ -109,14 +110,17 @@ def test_the_patient_stands_in_no_log_error_page_or_leftover_file(make_router, m
     until(lambda: router.rows(tried)[0][0] >= 1, 60, "the dead node was tried")
     until(lambda: accepts(router.web_port), 30, "the site answers")
 
-    pages = []
+    pages, addresses = [], []
     for name, password in (("admin", "correct-horse-battery"), (NAME, NUMBER)):
         person = Person(router, name, password)
         items = [row[0] for row in router.rows("SELECT id FROM routing_queueitem")]
         for item in items:
             for part in ("", "elements/", "preview/", "file/", "image/?frame=x", "file/?as=sent"):
-                person.get(f"/queue/{item}/{part}")
-        for place in ("/queue/", "/studies/", f"/queue/?q={NUMBER}", f"/studies/{NUMBER}/", "/logs/", "/failures/"):
+                addresses += ADDRESS.findall(person.get(f"/queue/{item}/{part}")[1])
+        for place in ("/", "/queue/", "/studies/", "/logs/", "/logs/audit/", "/failures/", "/quarantine/"):
+            addresses += ADDRESS.findall(person.get(place)[1])
+        # What somebody has typed stands in the address, of course: a filter can be passed on.
+        for place in (f"/queue/?q={NUMBER}", f"/studies/{NUMBER}/"):
             person.get(place)
         # Nobody's own page: not found, refused, without a token, a broken filter.
         for place in ("/nothing/", "/queue/99999999999999999999/", "/queue/?since=ZZ", "/admin/routing/queueitem/1/x/"):
@@ -145,10 +149,11 @@ def test_the_patient_stands_in_no_log_error_page_or_leftover_file(make_router, m
         and "quarantine" not in str(path)
     ]
     count = len(list(router.data.joinpath("logs").rglob("*")))
-    found = len(hits) + len(lines) + len(told) + len(left)
+    found = len(hits) + len(lines) + len(told) + len(left) + len(addresses)
     seen(
-        f"{found} hits in {count} logs, standard error, {len(pages)} error pages, temporary files and leftovers",
+        f"{found} hits in {count} logs, standard error, {len(pages)} error pages, temporary files, leftovers and the"
+        " addresses that pages lead to",
         places=count + len(pages),
         hits=found,
     )
-    assert not found, f"{hits} {lines} {told} {left}"
+    assert not found, f"{hits} {lines} {told} {left} {addresses}"

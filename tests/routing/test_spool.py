@@ -10,7 +10,7 @@ import pytest
 
 from routing import spool as spools
 from routing.core.identifiers import Identifiers, first_at
-from routing.spool import Durability, Spool
+from routing.spool import Durability, Spool, SpoolGone
 from routing.write_out import start_writing_out
 
 EIGHT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
@@ -258,3 +258,24 @@ def test_identifiers_of_two_makers_share_one_tree(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     made = [stored(spool, Identifiers(tag)()) for tag in (1, 2)]
     assert list(spool.ids()) == sorted(made)
+
+
+@pytest.mark.parametrize("what", ["spool", "folder with everything"])
+def test_where_a_spool_was_no_other_one_begins(tmp_path: Path, what: str) -> None:
+    folder, new_id = tmp_path / "data", Identifiers(1)
+    folder.mkdir()
+    spool = Spool(folder / "spool")
+    spool.mark()
+    # In an hour of the past: what is open already leads to where the files are.
+    stored(spool, first_at(EIGHT))
+    place, away = spool.root if what == "spool" else folder, tmp_path / "away"
+    place.rename(away)
+    place.mkdir()
+    assert spool.gone
+    with pytest.raises(SpoolGone, match="is its file system mounted"):
+        stored(spool, new_id())
+    place.rmdir()
+    away.rename(place)
+    assert not spool.gone
+    stored(spool, new_id())
+    assert len(list(spool.ids())) == 2

@@ -14,7 +14,7 @@ from typing import Literal
 
 from routing.checksum import crc32
 from routing.core.identifiers import EPOCH, hour_of
-from routing.spread import spread_folders_in
+from routing.spread import make_apart, spread_folders_in
 from routing.write_out import start_writing_out
 
 Durability = Literal["full", "none"]
@@ -250,14 +250,13 @@ class _Folder:
 
     def __init__(self, root: Path, hour: str, durable: bool) -> None:
         path = root / hour
-        for folder in (path.parent, path):
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-            if durable:
-                # Also when it existed: another process may have made it and not have synced it yet.
-                _sync_folder(folder.parent)
-            if folder != path:
-                spread_folders_in(folder)
+        with contextlib.suppress(FileExistsError):
+            path.parent.mkdir(mode=0o700)
+        make_apart(path, within=root)
+        if durable:
+            # Also when they existed: another process may have made them and not have synced them yet.
+            for folder in (root, path.parent):
+                _sync_folder(folder)
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # A Part may still use the descriptor after the cache let go of the folder.
         weakref.finalize(self, os.close, self.fd)

@@ -74,7 +74,7 @@ class Waker:
             self._looked_at = now
             self._names = [
                 name
-                for name in os.listdir(self._folder)
+                for name in os.listdir(self._directory)
                 if name.startswith(f"{self._role}-") and name.endswith(_SUFFIX)
             ]
         for name in self._names:

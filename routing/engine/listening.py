@@ -54,15 +54,22 @@ class Room:
     def __call__(self) -> bool:
         now = time.monotonic()
         if now - self._looked_at > _LOOK_AT_DISK:
-            inodes = self._spool.free_inodes()
-            enough = not self._spool.gone and self._spool.free_bytes() >= self._least_free
-            enough = enough and (inodes is None or inodes > 1000)
+            enough = self._look()
             if enough != self._enough:
                 say = log.warning if enough else log.error
                 what = ("room again", "taken") if enough else ("no room", "refused with 0xA700")
                 say("spool has %s: images are %s", *what)
             self._enough, self._looked_at = enough, now
         return self._enough
+
+    def _look(self) -> bool:
+        try:
+            inodes = self._spool.free_inodes()
+            enough = not self._spool.gone and self._spool.free_bytes() >= self._least_free
+        except OSError:
+            # Its folder is not there, or its file system does not answer any more.
+            return False
+        return enough and (inodes is None or inodes > 1000)
 
 
 class Admission:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 _PROGRAM = "routing.engine.transcoder"
 _PROJECT = Path(__file__).resolve().parent.parent.parent
@@ -25,6 +28,10 @@ class CannotTranscode(Exception):
 
 class CannotStart(Exception):
     """The transcoding process does not start: something is wrong with this installation, not with the data set."""
+
+
+class _Killed(CannotTranscode):
+    """Somebody or the kernel has killed the process: its own limits end it in other ways."""
 
 
 class Transcoder:
@@ -44,14 +51,13 @@ class Transcoder:
         CannotTranscode says why not: before the first piece, unless the process dies over it.  CannotStart.
         """
         until = time.monotonic() + self._seconds
+        request = json.dumps({"length": sum(map(len, dataset)), "before": before, "after": after}).encode() + b"\n"
         try:
-            process = self._process or self._start(until)
-            length = sum(map(len, dataset))
-            request = {"length": length, "before": before, "after": after}
-            self._write(process, memoryview(json.dumps(request).encode() + b"\n"), until)
-            for part in dataset:
-                self._write(process, part, until)
-            answer = json.loads(self._line(process, until))
+            try:
+                process, answer = self._answer(request, dataset, until)
+            except _Killed:
+                # Perhaps while it waited for work: nothing says that this data set had a part in it.
+                process, answer = self._answer(request, dataset, until)
             if "error" in answer:
                 raise CannotTranscode(answer["error"])
             left = answer["length"]
@@ -65,6 +71,15 @@ class Transcoder:
             # Whatever is still in the pipes belongs to this data set and must not be taken for the next.
             self.close()
             raise
+
+    def _answer(
+        self, request: bytes, dataset: Sequence[memoryview], until: float
+    ) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
+        process = self._process or self._start(until)
+        for part in (memoryview(request), *dataset):
+            self._write(process, part, until)
+        answer: dict[str, Any] = json.loads(self._line(process, until))
+        return process, answer
 
     def close(self) -> None:
         """End the process."""
@@ -136,8 +151,17 @@ class Transcoder:
             raise CannotTranscode(f"transcoding took longer than {self._seconds:g} s")
 
     def _died(self) -> CannotTranscode:
+        status = self._status()
         self.close()
+        if status == -signal.SIGKILL:
+            return _Killed("the transcoding process was killed twice")
         return CannotTranscode(f"the transcoding process ended, perhaps at its limit of {self._memory_mib} MiB")
+
+    def _status(self) -> int | None:
+        """The exit status of a process that has closed its side; None when it still runs."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self._process.wait(1) if self._process else None
+        return None
 
 
 def _descriptor(pipe: object) -> int:

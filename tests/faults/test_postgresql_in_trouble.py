@@ -8,8 +8,10 @@ from typing import Any
 
 import pytest
 
+from tests.acceptance.peers import send
 from tests.acceptance.router import until
 from tests.faults.load import all_arrived, configure, node, samples, sending
+from tests.faults.mounts import mount, unmount
 from tests.postgresql import Cluster, cluster
 
 pytestmark = pytest.mark.integration
@@ -110,3 +112,42 @@ def test_without_connections_and_with_statements_cut_off_nobody_dies(
 
 def told(router: Any) -> str:
     return "".join(path.read_text(errors="replace") for path in (router.data / "logs").glob("*.log"))
+
+
+@pytest.mark.fault(85, "the whole data folder is unmounted; the database is elsewhere")
+def test_without_its_data_folder_nothing_is_taken_or_failed_until_it_is_back(
+    make_router: Any, server: Cluster, tmp_path: Path, seen: Seen
+) -> None:
+    images = samples(tmp_path / "images", 12)
+    router = make_router(DATABASE_URL=url(server))
+    real = tmp_path / "disk"
+    for folder in (real, router.data):
+        folder.mkdir(mode=0o700)
+    mount("--bind", real, router.data)
+    try:
+        router.manage("migrate", "--noinput")
+        with node() as receiver:
+            configure(router, receiver)
+            ask(server, "UPDATE routing_node SET paused = true", database="router")
+            router.start()
+            assert list(send(images[:6], router.dicom_port, "PACS").values()) == [0] * 6
+            until(lambda: states(server) == {"Prepared": 6}, 60, "all are prepared")
+            unmount(router.data)
+            refused = {0xA700}
+            until(lambda: set(send(images[6:7], router.dicom_port, "PACS").values()) == refused, 30, "it is refused")
+            ask(server, "UPDATE routing_node SET paused = false", database="router")
+            told = "SELECT count(*) FROM routing_queueitem WHERE last_error LIKE '%file system mounted%'"
+            until(lambda: ask(server, told, database="router") > [(0,)], 60, "the reason is told")
+            assert set(states(server)) <= {"New", "Prepared"}
+            assert not list(router.data.rglob("*.dcm")), "nothing is written where it is hidden later"
+            mount("--bind", real, router.data)
+            with sending(router, images[6:]) as modality:
+                pass
+            all_arrived(
+                router, receiver, [image.sop_instance_uid for image in images], lambda: states(server)
+            )
+            assert len(modality.acknowledged) == 6
+            assert router.stop() == 0
+    finally:
+        unmount(router.data)
+    seen("0xA700, no item failed; 12 of 12 delivered afterwards, without a restart")

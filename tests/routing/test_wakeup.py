@@ -71,6 +71,21 @@ def test_what_a_killed_process_left_is_passed_over_and_later_removed(wakeup: Wak
     assert not dead.exists()
 
 
+def test_who_has_found_the_folder_once_nudges_also_when_its_volume_has_gone(tmp_path: Path) -> None:
+    folder, away = tmp_path / "run", tmp_path / "away"
+    folder.mkdir()
+    waker = Waker(folder, "prepare")
+    sleeper = Wakeup(folder, "prepare")
+    folder.rename(away)
+    try:
+        waker.wake()
+        assert sleeper.wait(0)
+    finally:
+        waker.close()
+        away.rename(folder)
+        sleeper.close()
+
+
 def test_a_folder_may_be_deeper_than_a_sockets_name_may_be_long(tmp_path: Path) -> None:
     deep = tmp_path / ("d" * 100) / ("e" * 100)
     wakeup = Wakeup(deep, "prepare")

@@ -127,6 +127,51 @@ def test_a_data_set_that_takes_too_long_ends_the_process_and_the_next_one_gets_a
         hasty.close()
 
 
+STRUCK = """
+import os, signal, sys
+from pathlib import Path
+from routing.engine import transcoder
+
+left = sorted(Path({folder!r}).iterdir())
+if left:
+    left[0].unlink()
+    sys.stdout.buffer.write(b"ready\\n")
+    sys.stdout.buffer.flush()
+    sys.stdin.buffer.readline()
+    os.kill(os.getpid(), signal.SIGKILL)
+transcoder.main()
+"""
+"""A transcoder that is killed over its first request, as often as there are files in a folder."""
+
+
+@pytest.mark.fault(78, "the transcoding process is killed while it waits, while it works, and each time it works")
+def test_a_kill_from_outside_costs_no_image_unless_it_comes_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content, before = sample("CT_small.dcm")
+    kills = tmp_path / "kills"
+    kills.mkdir()
+    (tmp_path / "struck.py").write_text(STRUCK.format(folder=str(kills)))
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(transcode, "_PROGRAM", "struck")
+    transcoder = Transcoder(seconds=60, memory_mib=4096)
+    try:
+        (kills / "1").touch()
+        assert made_from(transcoder, content, before, IMPLICIT)
+        assert transcoder._process is not None
+        transcoder._process.kill()
+        transcoder._process.wait()
+        assert made_from(transcoder, content, before, IMPLICIT)
+        transcoder.close()
+        for number in "12":
+            (kills / number).touch()
+        with pytest.raises(CannotTranscode, match="was killed twice"):
+            made_from(transcoder, content, before, IMPLICIT)
+        assert made_from(transcoder, content, before, IMPLICIT)
+    finally:
+        transcoder.close()
+
+
 def test_a_data_set_beyond_the_limit_of_memory_is_refused():
     small = Transcoder(seconds=60, memory_mib=400)
     try:

@@ -1,4 +1,4 @@
-"""One patient through everything that can go wrong: her name and number stand in no log, address, error page or leftover."""
+"""One patient through everything that can go wrong: she stands in no log, address, error page or leftover."""
 
 from __future__ import annotations
 

@@ -143,9 +143,7 @@ def test_without_its_data_folder_nothing_is_taken_or_failed_until_it_is_back(
             mount("--bind", real, router.data)
             with sending(router, images[6:]) as modality:
                 pass
-            all_arrived(
-                router, receiver, [image.sop_instance_uid for image in images], lambda: states(server)
-            )
+            all_arrived(router, receiver, [image.sop_instance_uid for image in images], lambda: states(server))
             assert len(modality.acknowledged) == 6
             assert router.stop() == 0
     finally:

@@ -14,15 +14,13 @@ from typing import Literal
 
 from routing.checksum import crc32
 from routing.core.identifiers import EPOCH, hour_of
+from routing.spool_mark import is_gone, is_marked, mark
 from routing.spread import make_apart, spread_folders_in
 from routing.write_out import start_writing_out
 
 Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
 
-_MARK = ".spool"
-_NOTE = ".has-spool"
-"""Beside the spool, where no file system of its own is mounted: that there is a marked one."""
 _FINAL = ".dcm"
 _PART = ".dcm.part"
 _FOLDERS_KEPT_OPEN = 4
@@ -52,7 +50,7 @@ class Spool:
         self.root = root
         self.durable = durable == "full"
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.marked = (root / _MARK).exists()
+        self.marked = is_marked(root)
         """Whether it has ever been known for the spool; an empty mount point is not."""
         spread_folders_in(root)
         self._folders: dict[str, _Folder] = {}
@@ -60,15 +58,13 @@ class Spool:
 
     def mark(self) -> None:
         """Make it known for the spool from now on."""
-        for sign in (self.root / _MARK, self.root.parent / _NOTE):
-            sign.touch(mode=0o600)
+        mark(self.root)
         self.marked = True
 
     @property
     def gone(self) -> bool:
         """Whether another folder, or none, is where the spool was: files seem missing that are not."""
-        # The note beside the spool may have gone with it; this object still knows.
-        return not (self.root / _MARK).exists() and (self.marked or is_gone(self.root))
+        return is_gone(self.root)
 
     def path(self, identifier: int) -> Path:
         return self.root / _hour(identifier) / f"{identifier}{_FINAL}"
@@ -267,11 +263,6 @@ class _Folder:
         except FileNotFoundError:
             return False
         return True
-
-
-def is_gone(root: Path) -> bool:
-    """Whether there has been a spool here, and now there is none, or another folder."""
-    return (root.parent / _NOTE).exists() and not (root / _MARK).exists()
 
 
 def _hour(identifier: int) -> str:

@@ -9,7 +9,7 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
-from routing.spool import is_gone
+from routing.spool_mark import is_gone
 from routing.views.service import ALIVE, WORKER, seen_lately, spool_folder
 
 

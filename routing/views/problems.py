@@ -19,7 +19,7 @@ from routing.counts import ShortLived
 from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
 from routing.queue_filter import WINDOW
 from routing.sight import Sight
-from routing.spool import is_gone
+from routing.spool_mark import is_gone
 from routing.start_report import StartReport
 from routing.version_counts import alarm
 from routing.views import failures

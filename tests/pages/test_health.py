@@ -82,12 +82,14 @@ def test_asking_leaves_nothing_in_the_spool(client, spool):
     assert list(spool.iterdir()) == []
 
 
-@pytest.mark.fault(85, "what the health page says while the spool is unmounted")
-def test_a_spool_that_is_not_mounted_is_said(client, spool):
+@pytest.mark.fault(85, "what the health page says while the spool, or the folder with all data, is unmounted")
+@pytest.mark.parametrize("away", [[".spool"], [".spool", "../.has-spool"]])
+def test_a_spool_that_is_not_mounted_is_said(client, spool, away):
     for role in ROLES:
         alive(role)
     Spool(spool, "none").mark()
     assert missing(client) == {}
-    (spool / ".spool").unlink()
+    for sign in away:
+        (spool / sign).unlink()
     assert missing(client) == {"spool": "gone: is its file system mounted?"}
     assert "The spool" in [problem.subject for problem in problems([], Disk(10, 10, 0), start_report(), Sight(True))]

@@ -53,11 +53,7 @@ class Transcoder:
         until = time.monotonic() + self._seconds
         request = json.dumps({"length": sum(map(len, dataset)), "before": before, "after": after}).encode() + b"\n"
         try:
-            try:
-                process, answer = self._answer(request, dataset, until)
-            except _Killed:
-                # Perhaps while it waited for work: nothing says that this data set had a part in it.
-                process, answer = self._answer(request, dataset, until)
+            process, answer = self._answer(request, dataset, until)
             if "error" in answer:
                 raise CannotTranscode(answer["error"])
             left = answer["length"]
@@ -75,11 +71,18 @@ class Transcoder:
     def _answer(
         self, request: bytes, dataset: Sequence[memoryview], until: float
     ) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:
-        process = self._process or self._start(until)
-        for part in (memoryview(request), *dataset):
-            self._write(process, part, until)
-        answer: dict[str, Any] = json.loads(self._line(process, until))
-        return process, answer
+        """The process that answers, and the head of its answer."""
+        for _ in range(2):
+            try:
+                process = self._process or self._start(until)
+                for part in (memoryview(request), *dataset):
+                    self._write(process, part, until)
+                answer: dict[str, Any] = json.loads(self._line(process, until))
+            except _Killed:
+                # Perhaps while it waited for work: nothing says that this data set had a part in it.
+                continue
+            return process, answer
+        raise CannotTranscode("the transcoding process was killed twice")
 
     def close(self) -> None:
         """End the process."""
@@ -120,12 +123,12 @@ class Transcoder:
             except BlockingIOError:
                 continue
             except BrokenPipeError:
-                raise self._died() from None
+                raise self._died(process) from None
 
     def _line(self, process: subprocess.Popen[bytes], until: float) -> bytes:
         while b"\n" not in self._unread:
             if len(self._unread) > _LONGEST_HEAD:
-                raise self._died()
+                raise self._died(process)
             self._unread += self._received(process, until)
         line, _, self._unread = self._unread.partition(b"\n")
         return line
@@ -140,7 +143,7 @@ class Transcoder:
         self._await(descriptor, select.POLLIN, until)
         received = os.read(descriptor, _PIECE)
         if not received:
-            raise self._died()
+            raise self._died(process)
         return received
 
     def _await(self, descriptor: int, event: int, until: float) -> None:
@@ -150,18 +153,15 @@ class Transcoder:
             self.close()
             raise CannotTranscode(f"transcoding took longer than {self._seconds:g} s")
 
-    def _died(self) -> CannotTranscode:
-        status = self._status()
-        self.close()
-        if status == -signal.SIGKILL:
-            return _Killed("the transcoding process was killed twice")
-        return CannotTranscode(f"the transcoding process ended, perhaps at its limit of {self._memory_mib} MiB")
-
-    def _status(self) -> int | None:
-        """The exit status of a process that has closed its side; None when it still runs."""
+    def _died(self, process: subprocess.Popen[bytes]) -> CannotTranscode:
+        # It may have closed its side and still be about to end.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return self._process.wait(1) if self._process else None
-        return None
+            process.wait(1)
+        killed = process.returncode == -signal.SIGKILL
+        self.close()
+        if killed:
+            return _Killed("the transcoding process was killed")
+        return CannotTranscode(f"the transcoding process ended, perhaps at its limit of {self._memory_mib} MiB")
 
 
 def _descriptor(pipe: object) -> int:

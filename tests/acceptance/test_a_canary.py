@@ -110,7 +110,7 @@ def test_the_patient_stands_in_no_log_error_page_or_leftover_file(make_router, m
     until(lambda: router.rows(tried)[0][0] >= 1, 60, "the dead node was tried")
     until(lambda: accepts(router.web_port), 30, "the site answers")
 
-    pages, addresses = [], []
+    pages, addresses, typed = [], [], []
     for name, password in (("admin", "correct-horse-battery"), (NAME, NUMBER)):
         person = Person(router, name, password)
         items = [row[0] for row in router.rows("SELECT id FROM routing_queueitem")]
@@ -121,11 +121,12 @@ def test_the_patient_stands_in_no_log_error_page_or_leftover_file(make_router, m
             addresses += ADDRESS.findall(person.get(place)[1])
         # What somebody has typed stands in the address, of course: a filter can be passed on.
         for place in (f"/queue/?q={NUMBER}", f"/studies/{NUMBER}/"):
-            person.get(place)
+            typed += ADDRESS.findall(person.get(place)[1])
         # Nobody's own page: not found, refused, without a token, a broken filter.
         for place in ("/nothing/", "/queue/99999999999999999999/", "/queue/?since=ZZ", "/admin/routing/queueitem/1/x/"):
             pages.append(person.get(place))
         pages.append(person.post("/queue/1/fail/"))
+    assert typed, "the pattern finds nothing where it has to"
     # More wrong passwords than are forgiven.
     for _ in range(6):
         Person(router, NAME, NUMBER)

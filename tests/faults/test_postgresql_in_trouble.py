@@ -60,7 +60,6 @@ def test_restarts_and_cut_connections_lose_nothing(
     turns = effort(4, 40)
     images = samples(tmp_path / "images", turns * 30)
     router = make_router(DATABASE_URL=url(server))
-    router.manage("migrate", "--noinput")
     with node() as receiver:
         configure(router, receiver)
         router.start()
@@ -85,7 +84,6 @@ def test_without_connections_and_with_statements_cut_off_nobody_dies(
 ) -> None:
     images = samples(tmp_path / "images", 60)
     router = make_router(DATABASE_URL=url(server))
-    router.manage("migrate", "--noinput")
     with node() as receiver:
         configure(router, receiver)
         router.start()
@@ -125,7 +123,6 @@ def test_without_its_data_folder_nothing_is_taken_or_failed_until_it_is_back(
         folder.mkdir(mode=0o700)
     mount("--bind", real, router.data)
     try:
-        router.manage("migrate", "--noinput")
         with node() as receiver:
             configure(router, receiver)
             ask(server, "UPDATE routing_node SET paused = true", database="router")
@@ -136,8 +133,8 @@ def test_without_its_data_folder_nothing_is_taken_or_failed_until_it_is_back(
             refused = {0xA700}
             until(lambda: set(send(images[6:7], router.dicom_port, "PACS").values()) == refused, 30, "it is refused")
             ask(server, "UPDATE routing_node SET paused = false", database="router")
-            told = "SELECT count(*) FROM routing_queueitem WHERE last_error LIKE '%file system mounted%'"
-            until(lambda: ask(server, told, database="router") > [(0,)], 60, "the reason is told")
+            errors = "SELECT count(*) FROM routing_queueitem WHERE last_error LIKE '%file system mounted%'"
+            until(lambda: ask(server, errors, database="router") > [(0,)], 60, "the reason is told")
             assert set(states(server)) <= {"New", "Prepared"}
             assert not list(router.data.rglob("*.dcm")), "nothing is written where it is hidden later"
             mount("--bind", real, router.data)

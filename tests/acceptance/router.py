@@ -15,6 +15,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -27,13 +29,6 @@ def until(condition: Callable[[], Any], seconds: float, what: str = "") -> Any:
             return answer
         assert time.monotonic() < end, f"not within {seconds} s: {what or condition}"
         select.select([], [], [], 0.05)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def accepts(port: int) -> bool:

@@ -14,8 +14,9 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
-from tests.acceptance.router import Router, accepts, free_port, storage_node, until
+from tests.acceptance.router import Router, accepts, storage_node, until
 from tests.images import image, write
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 NAME, NUMBER, BIRTH, REMARK = "ZZCANARY^PHI", "ZZCANARY-77", "ZZCANARY-1970", "ZZCANARY was here"

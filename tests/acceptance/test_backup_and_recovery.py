@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.peers import Receiver, Sample, sample
-from tests.acceptance.router import Router, free_port, storage_node, until
+from tests.acceptance.router import Router, storage_node, until
 from tests.acceptance.test_killed_at_any_moment import CT, EXPLICIT, Modality
 from tests.images import image, write
+from tests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

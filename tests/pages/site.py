@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import re
 import subprocess
 import sys
 import threading
@@ -11,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routing.spool import Spool
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "synthetic password"
@@ -41,7 +41,7 @@ class Site:
 
     def rise(self) -> None:
         """Start again at the same address."""
-        self.daphne, _ = _serve(self.environment, int(self.url.rpartition(":")[2]))
+        self.daphne = _serve(self.environment, int(self.url.rpartition(":")[2]))
 
     def elsewhere(self, code: str) -> None:
         """Run code in another process, as listener and workers are."""
@@ -62,7 +62,8 @@ def running_site(folder: Path) -> Iterator[Site]:
     }
     migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
     subprocess.run(migrate, cwd=ROOT, env=environment, check=True, timeout=120)
-    daphne, port = _serve(environment)
+    port = free_port()
+    daphne = _serve(environment, port)
     site = Site(f"http://127.0.0.1:{port}", environment, daphne)
     try:
         site.elsewhere(PEOPLE)
@@ -72,27 +73,26 @@ def running_site(folder: Path) -> Iterator[Site]:
         site.daphne.wait(timeout=20)
 
 
-def _serve(environment: dict[str, str], port: int = 0) -> "tuple[subprocess.Popen[bytes], int]":
-    """A server and the port at which it listens."""
+def _serve(environment: dict[str, str], port: int) -> "subprocess.Popen[bytes]":
+    """A server that listens at the port."""
     where = f"tcp:port={port}:interface=127.0.0.1"
     serve = [sys.executable, "-m", "daphne", "-e", where, "capacitor_web.asgi:application"]
     daphne = subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     try:
-        port = _port(daphne)
+        _until_it_listens(daphne)
     except AssertionError:
         daphne.kill()
         raise
     # Nobody reads on, and a full pipe would stop the server.
     threading.Thread(target=daphne.communicate, daemon=True).start()
-    return daphne, port
+    return daphne
 
 
-def _port(daphne: "subprocess.Popen[bytes]") -> int:
-    """The port that daphne chose; it says so once it listens."""
+def _until_it_listens(daphne: "subprocess.Popen[bytes]") -> None:
     assert daphne.stdout is not None
     said = []
     for line in daphne.stdout:
         said.append(line.decode())
-        if found := re.search(r"Listening on TCP address [\d.]+:(\d+)", said[-1]):
-            return int(found[1])
+        if "Listening on TCP address" in said[-1]:
+            return
     raise AssertionError("daphne did not start:\n" + "".join(said))

@@ -1,6 +1,5 @@
 """Why an association could not be opened is told by kind and in words."""
 
-import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from routing.dicom.associate import Refusal, encode_abort, encode_reject
 from routing.dicom.requestor import AssociationFailed, FailureKind
 from routing.dicom.status import Answer
 from routing.dicom.storage_scu import StorageAssociation
+from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import (
     CT_IMAGE,
@@ -67,8 +67,7 @@ def test_why_there_is_no_association_is_told_in_words(
 
 
 def test_no_connection_is_told_with_host_and_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as closed_soon:
-        port = closed_soon.getsockname()[1]
+    port = free_port()
     with pytest.raises(AssociationFailed, match=f"port {port}: no connection: Connection refused") as failure:
         StorageAssociation.open(address(port), CT)
     assert failure.value.kind is FailureKind.NO_CONNECTION

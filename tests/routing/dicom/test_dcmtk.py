@@ -16,6 +16,7 @@ from pydicom.data import get_testdata_files
 from routing.dicom.contexts import plan
 from routing.dicom.storage_scu import StorageAssociation
 from routing.dicom.verification import echo
+from tests.ports import free_port
 from tests.routing.dicom.peers import PATIENCE, address, as_sent, bundled_instances, running_scp
 
 pytestmark = pytest.mark.integration
@@ -52,9 +53,7 @@ def run(name: str, *arguments: str | Path) -> str:
 @contextlib.contextmanager
 def storescp(folder: Path, *options: str) -> Iterator[int]:
     """DCMTK's Storage SCP, writing data sets exactly as received; its port."""
-    # storescp cannot choose a free port itself, but it can be handed one it listens on a moment later.
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
+    port = free_port()
     process = subprocess.Popen(
         [program("storescp"), "-v", "+xa", "+B", "-od", str(folder), *options, str(port)],
         stdout=subprocess.PIPE,

@@ -19,7 +19,8 @@ from routing.core.identifiers import Identifiers
 from routing.core.instance import ReceivedInstance
 from routing.spool import Spool
 from tests import builders
-from tests.acceptance.router import accepts, free_port, kill, until
+from tests.acceptance.router import accepts, kill, until
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
 NODE_AND_SCRIPTS = """

@@ -9,18 +9,13 @@ from django.utils import timezone
 from routing.engine.node_status import Trial, may_try
 from routing.models import Attempt, Node, NodeOutage, NodeStatus, QueueItem
 from tests.builders import ct_image
+from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, MR_IMAGE, running_scp
 from tests.routing.dicom.test_tls import acceptor, certificate
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
-
-
-def refusing_port() -> int:
-    """A port of the loopback that nobody listens on."""
-    with scripted_node(lambda peer: None) as port:
-        return port
 
 
 @pytest.mark.fault(98)
@@ -38,7 +33,7 @@ def test_a_dead_node_and_a_hanging_one_hold_up_no_other(tmp_path):
         scripted_node(hanging) as stuck,
         delivery(tmp_path) as running,
     ):
-        late = [running.image(n) for n in (node(refusing_port(), "DEAD"), node(stuck, "STUCK")) for _ in range(3)]
+        late = [running.image(n) for n in (node(free_port(), "DEAD"), node(stuck, "STUCK")) for _ in range(3)]
         fine = [running.image(n) for n in (node(one.port, "ONE"), node(other.port, "OTHER")) for _ in range(3)]
         running.until(lambda: states(*fine) == ["Delivered"] * 6)
         assert states(*late) == ["Prepared"] * 6

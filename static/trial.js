@@ -15,6 +15,9 @@
     later();
   });
 
+  // Dry runs of one page replace each other on the server, too; those of another window do not.
+  document.getElementById("trial-page").value = Math.random();
+
   let timer = 0;
 
   // The button drops the answer that it still waits for (hx-sync), and the server stops working on it.
@@ -27,6 +30,13 @@
     clearTimeout(timer);
     if (typing.checked && document.querySelector("#sample[data-chosen]")) timer = setTimeout(run, RESTED);
   }
+
+  // The one that was dropped can reach the server last, and this one, which is still waited for, is given up there.
+  document.getElementById("try").addEventListener("htmx:afterRequest", (event) => {
+    if (event.detail.xhr?.status !== 204) return;
+    clearTimeout(timer);
+    timer = setTimeout(run, RESTED);
+  });
 
   const counts = (field) => field.form === form && field.type !== "file" && !["test_name", "description"].includes(field.name);
   document.addEventListener("input", (event) => {

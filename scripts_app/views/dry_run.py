@@ -65,8 +65,8 @@ def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, An
         # The name of an upload may be a patient's.
         outside.audit_once(actor(request), "dry run", "an upload" if sample.kind == "upload" else sample.name)
         with file_of(sample) as file:
-            # A person waits for the newest result alone; the session tells persons at two places apart.
-            answer = ask({**question, "file": str(file)}, request.session.session_key or "")
+            # A person waits for a page's newest result alone; what is tried in another window goes on.
+            answer = ask({**question, "file": str(file)}, f"{request.session.session_key} {_page(request)}")
     except (NoSample, WrongSetting, Untriable) as error:
         return {"refused": str(error)}
     except Superseded:
@@ -76,6 +76,11 @@ def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, An
     if "refused" in answer:
         return answer
     return {**shown_result(answer["result"], content, here), "sample": sample, "asked": question}
+
+
+def _page(request: HttpRequest) -> str:
+    """What the open page calls itself."""
+    return request.POST.get("trial_page", "")[:40]
 
 
 class Untriable(Exception):

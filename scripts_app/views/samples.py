@@ -34,9 +34,12 @@ def _again(request: HttpRequest, **more: Any) -> HttpResponse:
     """The choice as it is now; without JavaScript the page that it stands on."""
     here, error = request.POST.get("next", ""), more.get("error")
     whole_page = not getattr(request, "htmx", False)
-    if whole_page and not error and url_has_allowed_host_and_scheme(here, {request.get_host()}):
+    if whole_page and url_has_allowed_host_and_scheme(here, {request.get_host()}):
         sample = of_session(request.session)
-        messages.info(request, f"Dry runs use {sample.name if sample else 'it'} now: open an entry to try it.")
+        if error:
+            messages.error(request, f"Not taken: {error}.")
+        else:
+            messages.info(request, f"Dry runs use {sample.name if sample else 'it'} now: open an entry to try it.")
         return redirect(here)
     context = {**sample_context(request), "here": here, **more}
     return render(request, "scripts_app/_sample.html", context, status=422 if error else 200)

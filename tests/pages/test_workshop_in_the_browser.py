@@ -61,6 +61,8 @@ def visit(site, chromium):
         opened.get_by_label("Password").fill(PASSWORD)
         opened.get_by_role("button", name="Log in").click()
         expect(opened).to_have_url(site.url + address)
+        # What is pressed before the scripts run is answered as without JavaScript.
+        opened.wait_for_load_state()
         return opened
 
     yield open_page
@@ -174,6 +176,24 @@ def test_a_dry_run_that_comes_while_a_test_is_named_leaves_the_name_alone(visit,
     write_script(opened, "print('second')")
     expect(opened.locator("#result")).to_contain_text("second")
     expect(opened.locator("#test-name")).to_have_value("half a na")
+
+
+def test_a_dry_run_given_up_for_an_older_one_that_came_late_is_asked_for_again(visit, ct):
+    opened = visit("script-author", "/scripts/entries/new/")
+    given_up = []
+
+    def late(route):
+        if given_up:
+            route.continue_()
+        else:
+            given_up.append(route.request.post_data)
+            route.fulfill(status=204)
+
+    opened.route("**/scripts/dry-run/", late)
+    take(opened, ct)
+    write_script(opened, "print('at last')")
+    expect(opened.locator("#result")).to_contain_text("at last")
+    assert len(given_up) == 1
 
 
 def test_the_dry_run_follows_what_is_typed_and_set_for_it(visit, ct):
@@ -369,6 +389,8 @@ def test_a_rule_is_written_tried_and_saved_by_keyboard_alone(visit):
 
 def test_without_javascript_an_entry_is_tried_and_saved_all_the_same(visit):
     opened = visit("script-author", "/scripts/entries/new/", script=False)
+    opened.get_by_role("button", name="Use this image").click()
+    expect(opened.locator("#messages")).to_contain_text("Not taken: choose a file, an item or a synthetic image.")
     opened.get_by_label("or a synthetic image").select_option("MR")
     opened.get_by_role("button", name="Use this image").click()
     opened.get_by_label("Lua").fill("print('plain', dataset:Get('Modality'))")

@@ -19,6 +19,7 @@ from routing.engine.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.images import OpenImage, open_image
+from routing.engine.pace import GATHER_MANY
 from routing.engine.receive import instance_in
 from routing.engine.reconcile import MISSING
 from routing.engine.script_process import ScriptProcessEnded, ScriptUser, run_apart
@@ -40,7 +41,7 @@ lua_log = logging.getLogger("capacitor.lua")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely before the watchdog ends the process."""
-_FLUSH = 0.05
+_FLUSH = GATHER_MANY
 """Seconds after which finished items are recorded although the batch goes on."""
 _NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError, SpoolGone)
 """What happens to the batch, not to the item in hand."""

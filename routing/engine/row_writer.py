@@ -13,7 +13,7 @@ from django.db import close_old_connections, connection
 from routing.application_log import first_line
 from routing.core.instance import ReceivedInstance
 from routing.engine.directory import Directory
-from routing.engine.pace import Pace
+from routing.engine.pace import GATHER, Pace
 from routing.engine.receive import AsItCame, enqueue
 from routing.engine.row_pipe import Inbox
 from routing.spool import Spool
@@ -21,7 +21,7 @@ from scripts_app.loader import ScriptCache
 
 log = logging.getLogger("capacitor.receive")
 
-_BATCH = 64
+_BATCH = 128
 
 
 class RowWriter:
@@ -61,9 +61,12 @@ class RowWriter:
     def _gather(self) -> list[ReceivedInstance]:
         """At least one instance and, when a batch was written just now, what comes after it; none at the end."""
         batch = self._inbox.take(_BATCH, wait=True)
-        if 0 < len(batch) < _BATCH:
-            time.sleep(self._pace.left)
-            batch += self._inbox.take(_BATCH - len(batch))
+        more = batch
+        while more and len(batch) < _BATCH and (left := self._pace.left):
+            # The end of a stream must not wait for a turn that is long because it was dense.
+            time.sleep(min(left, GATHER))
+            more = self._inbox.take(_BATCH - len(batch))
+            batch = batch + more
         self._pace.begin()
         self._pace.found(len(batch))
         return batch

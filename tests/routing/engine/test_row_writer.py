@@ -129,13 +129,37 @@ def test_what_comes_alone_is_written_at_once_and_what_follows_waits_for_the_next
     spool: Spool, writing: Writing, monkeypatch: Any, images: int, turn: float
 ) -> None:
     slept: list[float] = []
+    instance = received(spool)
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        writing.add(instance)
+
+    monkeypatch.setattr(row_writer.time, "sleep", sleep)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: 100.0 + sum(slept))
+    waited = []
+    for _ in range(3):
+        before = sum(slept)
+        writing.add(*[instance] * images)
+        taken = writing.writer._gather()
+        waited.append(sum(slept) - before)
+        assert len(taken) == images + round(waited[-1] / pace.GATHER)
+    assert waited == [0, pytest.approx(pace.GATHER), pytest.approx(turn)]
+
+
+def test_when_a_dense_stream_pauses_its_last_images_wait_no_longer(
+    spool: Spool, writing: Writing, monkeypatch: Any
+) -> None:
+    slept: list[float] = []
     monkeypatch.setattr(row_writer.time, "sleep", slept.append)
     monkeypatch.setattr(pace.time, "monotonic", lambda: 100.0 + sum(slept))
-    instance = received(spool)
     for _ in range(3):
-        writing.add(*[instance] * images)
-        assert len(writing.writer._gather()) == images
-    assert slept == [0, pytest.approx(pace.GATHER), pytest.approx(turn)]
+        writing.add(*[received(spool)] * 4)
+        writing.writer._gather()
+    assert writing.writer._pace.left == pytest.approx(pace.GATHER_MANY)
+    writing.add(received(spool))
+    assert len(writing.writer._gather()) == 1
+    assert slept == [pytest.approx(pace.GATHER)] * 3
 
 
 def test_a_full_batch_does_not_wait_for_more(spool: Spool, writing: Writing, monkeypatch: Any) -> None:

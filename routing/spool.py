@@ -15,7 +15,7 @@ from typing import Literal
 from routing.checksum import crc32
 from routing.core.identifiers import EPOCH, hour_of
 from routing.spool_mark import is_gone, is_marked, mark
-from routing.spread import make_apart, spread_folders_in
+from routing.spread import make_apart, spread_folders_in, sweep_drawn
 from routing.write_out import start_writing_out
 
 Durability = Literal["full", "none"]
@@ -107,7 +107,7 @@ class Spool:
     def sweep_parts(self, older_than: timedelta) -> int:
         """Remove what unfinished writers left behind and nobody touched for this long; answer how many."""
         limit = time.time() - older_than.total_seconds()
-        swept = 0
+        swept = sweep_drawn(self.root, limit)
         for hour in self._hours():
             folder = self.root / hour
             for name in _names(folder):

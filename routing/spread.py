@@ -11,6 +11,7 @@ of yesterday is, whose files are purged just then.
 import contextlib
 import fcntl
 import os
+import re
 import secrets
 import struct
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 _GET_FLAGS, _SET_FLAGS = 0x80086601, 0x40086602
 _TOP_OF_HIERARCHIES = 0x00020000
 _long = struct.Struct("@l")
+_DRAWN = re.compile(r"\.[0-9a-f]{16}")
 
 
 def spread_folders_in(folder: Path) -> None:
@@ -46,3 +48,16 @@ def make_apart(path: Path, within: Path) -> None:
         drawn.rmdir()
         if not path.is_dir():
             raise
+
+
+def sweep_drawn(within: Path, limit: float) -> int:
+    """Remove what a kill has left of ``make_apart`` and nobody touched since ``limit`` (seconds since the epoch)."""
+    swept = 0
+    for folder in within.glob(".*"):
+        if _DRAWN.fullmatch(folder.name):
+            # It has got its name meanwhile, or somebody has put something into it.
+            with contextlib.suppress(OSError):
+                if folder.stat().st_mtime <= limit:
+                    folder.rmdir()
+                    swept += 1
+    return swept

@@ -206,6 +206,29 @@ def test_only_old_parts_are_swept(tmp_path: Path) -> None:
     assert [Path(name).name for name in files(spool)] == ["8.dcm.part", "9.dcm"]
 
 
+def test_the_folder_that_a_kill_left_before_it_was_that_of_an_hour_is_swept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        pass
+
+    def rename(folder: Path, to: Path) -> Path:
+        raise Killed
+
+    spool = Spool(tmp_path)
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Path, "rename", rename)
+        spool.begin(7)
+    spool = Spool(tmp_path)
+    (left,) = [found for found in tmp_path.glob(".*") if found.is_dir()]
+    assert spool.sweep_parts(timedelta(hours=1)) == 0
+    for folder in (left, tmp_path / ".snapshot"):
+        folder.mkdir(exist_ok=True)
+        os.utime(folder, (0, 0))
+    assert spool.sweep_parts(timedelta(hours=1)) == 1
+    assert not left.exists() and (tmp_path / ".snapshot").exists()
+
+
 def test_discarding_an_identifier_tells_whether_there_was_a_file(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     stored(spool, 7)

@@ -26,9 +26,10 @@ from routing.engine.deliver import Deliverer
 from routing.engine.directory import Directory
 from routing.engine.prepare import Preparer, PrepareSettings
 from routing.engine.process import open_spool, run_folder, settle_departed
-from routing.engine.receive import enqueue
 from routing.engine.reconcile import fail_missing
 from routing.engine.retention import purge_files, sweep
+from routing.engine.row_pipe import Inbox, line_of
+from routing.engine.row_writer import RowWriter
 from routing.engine.target import DeliverySettings
 from routing.engine.watch import Watch
 from routing.models import Attempt, HistoryEntry, NodeStatus, QueueItem
@@ -54,6 +55,16 @@ class Process:
         self.directory = Directory("CAPACITOR", "DCP_", age=0)
         self.presence = Presence(run_folder())
         self.new_id = Identifiers(tag=3)
+        self.reader, self.pipe = os.pipe()
+        self.rows = RowWriter(
+            Inbox(self.reader),
+            self.spool,
+            self.directory,
+            actor="listener",
+            process_delay=timedelta(0),
+            received=lambda: None,
+            prepared=lambda: None,
+        )
         self.preparer = Preparer(
             self.presence.owner,
             self.spool,
@@ -67,7 +78,7 @@ class Process:
         self.deliverer = Deliverer(self.presence.owner, self.spool, quick, self.presence.journal)
 
     def receive(self, uid: str, syntax: str, content: bytes) -> bool:
-        """One C-STORE and the row behind it; whether it was acknowledged before anything went wrong."""
+        """One C-STORE and the row behind it, by the pipe; whether it was acknowledged before anything went wrong."""
         taken: list[ReceivedInstance] = []
         ports = StorePorts(self.spool, self.new_id, taken.append, lambda: True)
         asked = AssociationRequest("CT_1", "PACS", "192.0.2.1", (), 0, "", "", "", 1, b"")
@@ -77,7 +88,8 @@ class Process:
         store.add(memoryview(content))
         status, _ = store.finish()
         if status == 0x0000:
-            again(lambda: enqueue(taken, self.spool, self.directory, actor="listener"))
+            os.write(self.pipe, b"".join(map(line_of, taken)))
+            assert self.rows._write(self.rows._gather())
         return status == 0x0000
 
     def work(self) -> None:
@@ -104,7 +116,7 @@ class Process:
             senders.stop()
         for senders in self.deliverer._senders.values():
             senders.join(time.monotonic() + 30)
-        for fd in (self.deliverer._told, self.deliverer._tell, self.presence._fd):
+        for fd in (self.deliverer._told, self.deliverer._tell, self.presence._fd, self.reader, self.pipe):
             os.close(fd)
         self.presence._fd = -1
 
@@ -161,6 +173,8 @@ def run(n: int, mode: Mode, pacs: RunningNode) -> Nth:
     fresh.work()
     fresh.deliverer.stop(10)
     fresh.presence.end()
+    os.close(fresh.pipe)
+    os.close(fresh.reader)
 
     said = f"{mode.value}: number {n}, {counter.what}"
     left = list(QueueItem.objects.exclude(state="Delivered").values_list("state", "last_error"))

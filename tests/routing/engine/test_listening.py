@@ -57,6 +57,18 @@ class Sender:
         modality.add_requested_context(CT_IMAGE, "1.2.840.10008.1.2.1")
         modality.acse_timeout = modality.dimse_timeout = modality.network_timeout = 60
         self.association = modality.associate("127.0.0.1", engine.port, ae_title=called)
+        self._leave_answers_to_those_who_asked()
+
+    def _leave_answers_to_those_who_asked(self) -> None:
+        """
+        Keep the association's own thread from taking answers.
+
+        pynetdicom holds it back while something is sent, but takes one that is just going on after the last time
+        for one that is held back already: on a busy machine it may then take the answer, and nobody gets it.
+        """
+        dimse = self.association.dimse
+        really = dimse.get_msg
+        dimse.get_msg = lambda block=False: really(block=True) if block else (None, None)  # type: ignore[method-assign]
 
     @property
     def answer(self) -> str:

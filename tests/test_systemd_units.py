@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from routing.management.commands.up import KEPT_CHUNKS
+
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = sorted((ROOT / "docs/systemd").iterdir())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
@@ -21,6 +23,11 @@ def test_there_is_a_unit_for_each_kind_of_process() -> None:
         "capacitor-worker.service",
         "capacitor.target",
     ]
+
+
+def test_a_worker_of_systemd_keeps_the_same_memory_at_hand_as_that_of_run() -> None:
+    lines = (ROOT / "docs/systemd/capacitor-worker.service").read_text(encoding="utf-8").splitlines()
+    assert [f"Environment={name}={value}" in lines for name, value in KEPT_CHUNKS.items()] == [True]
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)

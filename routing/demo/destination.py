@@ -17,6 +17,7 @@ from routing.core.instance import ReceivedInstance
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.spool import Spool
+from routing.stop_flag import StopFlag
 
 log = logging.getLogger("capacitor.demo")
 
@@ -103,7 +104,7 @@ class SampleDestination:
                 self._spool.discard(self._kept.popleft())
 
 
-def run(folder: Path, first_port: int, stopping: threading.Event, behaviours: Sequence[Behaviour] = SAMPLES) -> None:
+def run(folder: Path, first_port: int, stopping: StopFlag, behaviours: Sequence[Behaviour] = SAMPLES) -> None:
     """Run all of them, on ports in a row, until ``stopping`` is set; CannotListen when a port is taken."""
     started: list[SampleDestination] = []
     try:

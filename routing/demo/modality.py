@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import logging
-import threading
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from routing.dicom import contexts
 from routing.dicom.requestor import AssociationFailed, NodeAddress
 from routing.dicom.status import describe
 from routing.dicom.storage_scu import StorageAssociation
+from routing.stop_flag import StopFlag
 
 log = logging.getLogger("capacitor.demo")
 
@@ -38,7 +38,7 @@ class Router:
     called_ae_title: str
 
 
-def run(router: Router, pause: float, stopping: threading.Event) -> None:
+def run(router: Router, pause: float, stopping: StopFlag) -> None:
     """Send study after study, ``pause`` seconds apart, until ``stopping`` is set."""
     for number in itertools.count(1):
         modality = MODALITIES[(number - 1) % len(MODALITIES)]
@@ -67,7 +67,7 @@ def sample_request(modality: str, number: int, now: datetime, seed: str) -> Requ
     )
 
 
-def send_study(router: Router, request: Request, stopping: threading.Event) -> list[SendResult] | None:
+def send_study(router: Router, request: Request, stopping: StopFlag) -> list[SendResult] | None:
     """
     Send one study over one association as ``DEMO_<modality>``; what went wrong is logged and no more.
 

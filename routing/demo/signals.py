@@ -1,17 +1,13 @@
 """Run a part of the demo in the foreground until SIGTERM or Ctrl-C."""
 
 import signal
-import threading
-from types import FrameType
+
+from routing.stop_flag import StopFlag
 
 
-def stop_on_signal() -> threading.Event:
-    """An event that SIGTERM and SIGINT set; call it in the main thread."""
-    stopping = threading.Event()
-
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        stopping.set()
-
+def stop_on_signal() -> StopFlag:
+    """A flag that SIGTERM and SIGINT set; call it in the main thread."""
+    stopping = StopFlag()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+        signal.signal(number, lambda *_: stopping.set())
     return stopping

@@ -32,6 +32,7 @@ from routing.models import PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
 from routing.spool import Durability, Spool, SpoolGone
+from routing.stop_flag import StopFlag
 from routing.wakeup import Wakeup
 from scripts_app.core.outcome import Verdict
 from scripts_app.loader import current as active_scripts
@@ -115,7 +116,7 @@ class EngineProcess:
 
     def __init__(self, role: str) -> None:
         self.role = role
-        self.stopping = threading.Event()
+        self.stopping = StopFlag()
         self._nudge: Callable[[], None] = lambda: None
         self._beaten_at = float("-inf")
         self._settled = Settled()

@@ -1,6 +1,5 @@
 """The demo's parts work together, and never touch what people have made."""
 
-import threading
 from collections.abc import Iterator
 from datetime import datetime
 from io import StringIO
@@ -17,6 +16,7 @@ from routing.demo.install import NODES, SAMPLE, SENDERS, install
 from routing.demo.modality import Router, sample_request, send_study
 from routing.dicom.storage_scp import CannotListen
 from routing.models import KnownSender, Node
+from routing.stop_flag import StopFlag
 from scripts_app.loader import current, from_directory
 from scripts_app.models import LuaEntry
 
@@ -76,7 +76,7 @@ def test_the_sample_directory_has_no_mistakes() -> None:
 def test_a_destination_takes_a_study_as_it_was_sent(destination: tuple[SampleDestination, Router]) -> None:
     pacs, router = destination
     request = Request("MG", "seed", NOON)
-    results = send_study(router, request, threading.Event())
+    results = send_study(router, request, StopFlag())
     assert results is not None and [result.status for result in results] == [0, 0, 0, 0]
     last = pacs.stored[-1]
     assert last.calling_ae_title == "DEMO_MG"
@@ -85,7 +85,7 @@ def test_a_destination_takes_a_study_as_it_was_sent(destination: tuple[SampleDes
 
 def test_only_the_last_images_are_kept(destination: tuple[SampleDestination, Router], tmp_path: Path) -> None:
     pacs, router = destination
-    send_study(router, Request("MR", "seed", NOON), threading.Event())
+    send_study(router, Request("MR", "seed", NOON), StopFlag())
     assert len(list(tmp_path.rglob("*.dcm"))) == len(pacs.stored) == 3
     assert dcmread(pacs.path(pacs.stored[-1])).file_meta.TransferSyntaxUID.name == "RLE Lossless"
 
@@ -96,7 +96,7 @@ def test_only_the_last_images_are_kept(destination: tuple[SampleDestination, Rou
     indirect=True,
 )
 def test_a_destination_may_refuse_a_kind_of_image_and_be_full(destination: tuple[SampleDestination, Router]) -> None:
-    results = send_study(destination[1], Request("US", "seed", NOON), threading.Event())
+    results = send_study(destination[1], Request("US", "seed", NOON), StopFlag())
     assert results is not None
     assert [result.status for result in results] == [0x0000, 0xA700, None]
     assert results[2].refused_context
@@ -104,7 +104,7 @@ def test_a_destination_may_refuse_a_kind_of_image_and_be_full(destination: tuple
 
 def test_a_destination_called_by_another_name_refuses(destination: tuple[SampleDestination, Router]) -> None:
     wrong = Router("127.0.0.1", destination[1].port, "OTHER")
-    assert send_study(wrong, Request("CT", "seed", NOON), threading.Event()) is None
+    assert send_study(wrong, Request("CT", "seed", NOON), StopFlag()) is None
 
 
 def test_a_taken_port_is_named_and_everything_started_is_stopped(
@@ -112,7 +112,7 @@ def test_a_taken_port_is_named_and_everything_started_is_stopped(
 ) -> None:
     taken = destination[1].port
     with pytest.raises(CannotListen, match=str(taken)):
-        run(tmp_path / "more", taken, threading.Event())
+        run(tmp_path / "more", taken, StopFlag())
 
 
 def test_every_kind_of_study_comes_and_some_lack_an_accession_number() -> None:

@@ -8,9 +8,10 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -101,6 +102,34 @@ def test_a_signal_asks_for_the_end_and_wakes_who_waits(number: int) -> None:
         signal.raise_signal(number)
         assert process.stopping.is_set()
         assert woken == [1]
+
+
+def test_a_second_signal_in_the_middle_of_the_first_does_not_hold_the_process_up() -> None:
+    """As when the service manager signals every process of a worker and its watchdog passes the signal on."""
+
+    def stuck(*_: object) -> None:
+        raise AssertionError("the handler waits for itself")
+
+    def again(frame: FrameType, event: str, argument: object) -> Callable[..., Any]:
+        left[0] -= 1
+        if left[0] >= 0:
+            signal.raise_signal(signal.SIGTERM)
+        return again
+
+    left = [20]
+    alarm, trace = signal.signal(signal.SIGALRM, stuck), sys.gettrace()
+    signal.setitimer(signal.ITIMER_REAL, 10)
+    try:
+        with EngineProcess("prepare") as process:
+            sys.settrace(again)
+            process.stopping.wait(0)
+            sys.settrace(trace)
+            assert process.stopping.is_set()
+            assert process.stopping.wait(60)
+    finally:
+        sys.settrace(trace)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, alarm)
 
 
 def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matter(

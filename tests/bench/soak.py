@@ -16,8 +16,8 @@ import statistics
 import tempfile
 import time
 import urllib.request
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -80,7 +80,9 @@ def _soak(options: argparse.Namespace, folder: Path, port: int, sender: Sender, 
         router.settled(sent + count, 600)
         samples.append(sample(router))
         done = f"{options.minutes:g} minutes at {rate:.1f} images/s of {options.kilobytes} KiB ({options.work})"
-        return [done, *table(samples, sender.times()[sent:], times_of(arrivals), rate), "", growth(at_rest, samples)]
+        times = sender.times()[sent:]
+        by_role = of_each_role(samples, times[0][1], times[-1][1], rate)
+        return [done, *table(samples, times, times_of(arrivals), rate), "", *by_role, "", growth(at_rest, samples)]
     finally:
         router.end()
 
@@ -106,10 +108,14 @@ class Sample:
     handles: int
     threads: int
     cpu_seconds: float
+    roles: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    """The same memory (MiB) and processor time (s) of the processes of each name."""
 
 
 def sample(router: Router) -> Sample:
     memory, own, handles, threads, ticks = 0, 0, 0, 0, 0
+    second = os.sysconf("SC_CLK_TCK")
+    roles: dict[str, tuple[float, float]] = {}
     for pid in router.pids():
         process = Path(f"/proc/{pid}")
         try:
@@ -120,11 +126,15 @@ def sample(router: Router) -> Sample:
             handles += len(os.listdir(process / "fd"))
             threads += len(os.listdir(process / "task"))
             values = (process / "stat").read_text().rpartition(")")[2].split()
-            ticks += int(values[11]) + int(values[12])
+            used = int(values[11]) + int(values[12])
+            ticks += used
+            role = (process / "comm").read_text().strip().removeprefix("cap:")
+            before = roles.get(role, (0.0, 0.0))
+            roles[role] = (before[0] + kib["Pss:"] / 1024, before[1] + used / second)
         except (OSError, KeyError):
             # It has ended meanwhile.
             continue
-    return Sample(time.time(), memory / 1024, own / 1024, handles, threads, ticks / os.sysconf("SC_CLK_TCK"))
+    return Sample(time.time(), memory / 1024, own / 1024, handles, threads, ticks / second, roles)
 
 
 def times_of(path: Path) -> dict[str, float]:
@@ -162,6 +172,28 @@ def table(
                 f" | {max(one.memory_mib for one in inside):.0f} MiB | {max(one.handles for one in inside)}"
                 f" | {max(one.threads for one in inside)} | {cpu:.2f} ms |"
             )
+    return lines
+
+
+def of_each_role(samples: Sequence[Sample], start: float, end: float, rate: float) -> list[str]:
+    """Memory and processor time of each process in the first, the middle and the last tenth, as Markdown."""
+    lines = [
+        "| Process | memory, first tenth | middle | last | CPU for an image, first tenth | middle | last |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    step = (end - start) / _SLOTS
+    parts = [
+        (_nearest(samples, start + part * step), _nearest(samples, start + (part + 1) * step))
+        for part in (0, _SLOTS // 2, _SLOTS - 1)
+    ]
+    for role in sorted(parts[-1][1].roles):
+        ends = [(first.roles.get(role, (0.0, 0.0)), last.roles.get(role, (0.0, 0.0))) for first, last in parts]
+        memory = [f"{last[0]:.0f} MiB" for _, last in ends]
+        images = [max(1.0, rate * (last.at - first.at)) for first, last in parts]
+        cpu = [
+            f"{(last[1] - first[1]) * 1000 / count:.2f} ms" for (first, last), count in zip(ends, images, strict=True)
+        ]
+        lines.append(f"| {role} | {' | '.join(memory + cpu)} |")
     return lines
 
 

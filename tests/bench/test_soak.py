@@ -1,6 +1,6 @@
 """The parts of a soak: waiting times, memory and handles by time, and what did not arrive."""
 
-from tests.bench.soak import Sample, growth, table
+from tests.bench.soak import Sample, growth, of_each_role, table
 
 
 def test_each_part_has_its_own_figures_and_what_is_missing_is_told() -> None:
@@ -23,3 +23,15 @@ def test_growth_is_told_with_and_without_the_pages_of_files() -> None:
         "Before the first image 300 MiB, at most 120 MiB more;"
         " without the pages of mapped files 200 MiB, at most 5 MiB more."
     )
+
+
+def test_what_a_process_needs_is_told_for_the_beginning_the_middle_and_the_end() -> None:
+    samples = [
+        Sample(1000.0 + at, 0, 0, 0, 0, 0, {"web": (50, 1), "prepare": (40 + at / 10, (at / 10) ** 2)})
+        for at in range(0, 101, 5)
+    ]
+    lines = of_each_role(samples, 1000, 1100, rate=100)
+    assert lines[2:] == [
+        "| prepare | 41 MiB | 46 MiB | 50 MiB | 1.00 ms | 11.00 ms | 19.00 ms |",
+        "| web | 50 MiB | 50 MiB | 50 MiB | 0.00 ms | 0.00 ms | 0.00 ms |",
+    ]

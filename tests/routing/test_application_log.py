@@ -115,6 +115,8 @@ def test_each_process_writes_a_file_of_its_own_with_its_name_in_every_line(tmp_p
         "INFO    listener capacitor.spool: said this",
         "WARNING listener other: but that",
     ]
+    # As top and ps show it.
+    assert Path("/proc/self/comm").read_text() == "cap:listener\n"
 
 
 @pytest.mark.usefixtures("restored")

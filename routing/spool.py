@@ -99,8 +99,13 @@ class Spool:
         for hour in self._hours():
             if hour < first_hour:
                 continue
-            names = (name.removesuffix(_FINAL) for name in _names(self.root / hour) if name.endswith(_FINAL))
-            for identifier in sorted(int(name) for name in names if name.isdecimal()):
+            names = _names(self.root / hour)
+            if since is not None:
+                # Numbers are made of those that may be asked for alone: an hour may have a million others.
+                first = f"{since}{_FINAL}"
+                names = [name for name in names if name >= first or len(name) != len(first)]
+            numbers = (name.removesuffix(_FINAL) for name in names if name.endswith(_FINAL))
+            for identifier in sorted(int(number) for number in numbers if number.isdecimal()):
                 if since is None or identifier >= since:
                     yield identifier
 

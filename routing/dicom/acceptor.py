@@ -41,6 +41,8 @@ log = logging.getLogger("capacitor.dicom")
 
 _ANSWER_SECONDS = 30
 _LINGER_SECONDS = 1
+_MOST_TOLD = 20
+"""Different refusals of one association that are told one by one."""
 
 
 class _Draining(Exception):
@@ -80,7 +82,8 @@ class AcceptedAssociation:
         self._inbound = Inbound(connection, limits.pdu_deadline)
         self._messages = Messages(self._inbound, limits.network_timeout)
         self._contexts: dict[int, tuple[str, str]] = {}
-        self._stored_count = 0
+        self._stored_count = self._refused_count = 0
+        self._told: set[Reply] = set()
         self._lock = threading.Lock()
         self._waiting = True
         self._draining = False
@@ -110,8 +113,8 @@ class AcceptedAssociation:
         finally:
             self._connection.close()
         log.info(
-            "association %s from %s %s; %d stored, %d bytes received",
-            *(self._id, self._peer_address, end, self._stored_count, self._inbound.received),
+            "association %s from %s %s; %d stored, %d refused, %d bytes received",
+            *(self._id, self._peer_address, end, self._stored_count, self._refused_count, self._inbound.received),
         )
 
     def drain(self) -> None:
@@ -239,7 +242,11 @@ class AcceptedAssociation:
     ) -> None:
         answer, why = reply
         if answer != status.SUCCESS:
-            log.warning("association %s answered %s: %s", self._id, status.describe(answer), why)
+            self._refused_count += 1
+            # Thousands of images that find no room are told once, and counted at the end.
+            if reply not in self._told and len(self._told) < _MOST_TOLD:
+                self._told.add(reply)
+                log.warning("association %s answered %s: %s", self._id, status.describe(answer), why)
         command_set = command.response(request, answer, why)
         self._answer(command.command_pdus(context_id, command_set, association.max_pdu))
 

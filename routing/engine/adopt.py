@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+from collections.abc import Set
 from datetime import UTC, datetime, timedelta
 
 from routing.core.identifiers import first_at
@@ -26,6 +27,7 @@ def adopt(
     since: datetime | None,
     settled: timedelta = timedelta(0),
     unreadable: set[int] | None = None,
+    queued: set[int] | None = None,
 ) -> int:
     """
     Make rows for durable files that have none; returns how many were made.
@@ -34,18 +36,26 @@ def adopt(
     the last ``settled``, whose rows are probably on their way.  A file that
     can't be read as DICOM stays where it is and is told in the log, once for
     everybody who brings the same set ``unreadable``; what has been put right
-    or removed leaves that set.
+    or removed leaves that set.  The database is not asked again for what is in
+    ``queued``, which holds all that this look has met with a row afterwards.
     """
     told = set() if unreadable is None else unreadable
     told -= {item for item in told if _is_gone(spool, item)}
     before = first_at(datetime.now(UTC) - settled)
     ids = spool.ids(None if since is None else first_at(since))
+    earlier: Set[int] = queued or frozenset()
+    met: set[int] = set()
     adopted = 0
     while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
-        known = set(QueueItem.objects.filter(id__in=chunk).values_list("id", flat=True))
-        found = [instance for item in chunk if item not in known for instance in _read(spool, item, told)]
+        asked = [item for item in chunk if item not in earlier]
+        known = set(QueueItem.objects.filter(id__in=asked).values_list("id", flat=True)) if asked else set()
+        found = [instance for item in asked if item not in known for instance in _read(spool, item, told)]
         told -= known.union(instance.id for instance in found)
         adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
+        met |= known | (earlier & set(chunk))
+    if queued is not None:
+        queued.clear()
+        queued |= met
     if adopted:
         log.warning("%d received files without a row are in the queue now", adopted)
     return adopted

@@ -45,6 +45,8 @@ _PURGE_EVERY = 12
 _OVERLAP = timedelta(minutes=1)
 """How far a look for files without rows goes back beyond the last one that came through."""
 _SETTLED = timedelta(seconds=5)
+_LOOK_SHARE = 50
+"""A look at new files lists the folder of the hour: however full that is, no more than a fiftieth of the time."""
 _MOST_TURNS = 20
 """How often one round repeats a chunk of work that leaves more to do."""
 _TURN = timedelta(minutes=1)
@@ -66,7 +68,10 @@ class Housekeeper:
         self._files = PreparedFiles(self._spool.root)
         self._directory = Directory(service.ae_title, service.ae_title_prefix)
         self._looked_until: datetime | None = None
+        self._look_at = 0.0
         self._unreadable: set[int] = set()
+        self._queued: set[int] = set()
+        """Files of the last minute that are known to have rows."""
         self.in_charge = False
         """Whether the last round was this one's to do."""
         self.adopted_at_start: int | None = None
@@ -94,12 +99,10 @@ class Housekeeper:
         now = timezone.now()
         first = self._looked_until is None
         sweeping = first or self._round % _SWEEP_EVERY == 0
-        since = None if sweeping or self._looked_until is None else self._looked_until - _OVERLAP
-        adopted = adopt(self._spool, self._directory, since=since, settled=_SETTLED, unreadable=self._unreadable)
+        adopted = self._adopt(now, everything=sweeping)
         if first:
             self.missing_at_start = fail_missing(self._spool, actor="recovery")
             self.adopted_at_start = adopted
-        self._looked_until = now
         free_orphans()
         # Before anything is forgotten that is still to be counted.
         for counter in (self._traffic, self._versions):
@@ -134,6 +137,25 @@ class Housekeeper:
                 0 if scarce else service.quarantine_mib << 20,
             )
         self._round += 1
+        return adopted
+
+    def _adopt(self, now: datetime, *, everything: bool) -> int:
+        began = time.monotonic()
+        if everything or self._looked_until is None:
+            adopted = adopt(self._spool, self._directory, since=None, settled=_SETTLED, unreadable=self._unreadable)
+        elif began < self._look_at:
+            return 0
+        else:
+            adopted = adopt(
+                *(self._spool, self._directory),
+                since=self._looked_until - _OVERLAP,
+                settled=_SETTLED,
+                unreadable=self._unreadable,
+                queued=self._queued,
+            )
+            # A round's own pause is long enough for a tenth of a second.
+            self._look_at = began + _LOOK_SHARE * (time.monotonic() - began) - _ROUND
+        self._looked_until = now
         return adopted
 
     def detail(self) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from routing.claims import (
     claim_deliverable,
     claim_unprepared,
     deliverable_due,
-    free_all,
     free_orphans,
     give_back,
     holds_lanes,
@@ -20,28 +19,10 @@ from routing.claims import (
     renew,
 )
 from routing.models import HistoryEntry, Lane, QueueItem
-from tests.builders import node, queue_item
+from tests.builders import node
+from tests.routing.claiming import ME, OTHER, ago, claimed, due, fresh
 
 pytestmark = pytest.mark.django_db
-
-ME, OTHER = "host:1:me", "host:2:other"
-MINUTE = timedelta(minutes=1)
-
-
-def ago(**span: float) -> Any:
-    return timezone.now() - timedelta(**span)
-
-
-def due(state: str = "New", **columns: Any) -> QueueItem:
-    return queue_item(state, **({"not_before": ago(seconds=1)} | columns))
-
-
-def fresh(item: QueueItem) -> QueueItem:
-    return QueueItem.objects.get(id=item.id)
-
-
-def claimed(owner: str = ME, limit: int = 100, *, lanes: bool = False) -> list[int]:
-    return [item.id for item in claim_unprepared(owner, limit, lanes=lanes)]
 
 
 def test_a_claimed_item_is_leased_counted_and_nobody_elses() -> None:
@@ -238,64 +219,6 @@ def test_renewing_prolongs_all_leases_and_lanes_of_a_worker_and_no_others() -> N
     assert (fresh(mine).lease_until or ago()) > soon
     assert Lane.objects.get().until > soon
     assert (fresh(others).lease_until or soon) < soon
-
-
-def starts_after_giving_back(begun: Any) -> list[int]:
-    items = [due(), due()]
-    claimed()
-    assert give_back(ME, begun=[items[0].id] if begun == "first" else begun) == 2
-    assert {fresh(item).lease_owner for item in items} == {""}
-    return [fresh(item).prepare_starts for item in items]
-
-
-def test_what_is_given_back_was_never_taken() -> None:
-    assert starts_after_giving_back(()) == [0, 0]
-
-
-def test_the_item_that_ended_its_worker_stays_counted_its_batch_mates_do_not() -> None:
-    assert starts_after_giving_back("first") == [1, 0]
-
-
-def test_when_nobody_knows_how_a_worker_ended_all_stay_counted() -> None:
-    assert starts_after_giving_back(None) == [1, 1]
-
-
-def test_what_was_taken_alone_is_given_back_as_it_was() -> None:
-    item = due(prepare_starts=3)
-    assert claimed() == [item.id]
-    give_back(ME)
-    assert fresh(item).prepare_starts == 3
-
-
-def test_giving_back_never_counts_below_zero() -> None:
-    item = due("Prepared", lease_owner=ME, lease_until=ago(seconds=-30))
-    assert give_back(ME) == 1
-    assert fresh(item).prepare_starts == 0
-
-
-def test_giving_back_frees_the_lanes_and_leaves_others_alone() -> None:
-    due(study_instance_uid="1.1")
-    due(study_instance_uid="1.2")
-    claimed(ME, limit=1, lanes=True)
-    claimed(OTHER, lanes=True)
-    give_back(ME)
-    assert list(Lane.objects.values_list("owner", flat=True)) == [OTHER]
-    assert QueueItem.objects.filter(lease_owner=OTHER).count() == 1
-
-
-def test_for_a_database_that_nobody_works_on_all_leases_and_lanes_end() -> None:
-    items = [due(study_instance_uid="1.1"), due(lease_owner=OTHER, lease_until=ago(), pending_state="Failed")]
-    claimed(ME, lanes=True)
-    assert free_all() == 2
-    assert [(fresh(item).lease_owner, fresh(item).state) for item in items] == [("", "New"), ("", "Failed")]
-    assert not Lane.objects.exists()
-
-
-def test_giving_back_carries_out_what_operators_wished_for() -> None:
-    item = due(lease_owner=ME, lease_until=ago(seconds=-30), pending_state="Failed")
-    assert give_back(ME) == 1
-    now = fresh(item)
-    assert (now.state, now.pending_state, now.lease_owner) == ("Failed", "", "")
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what it counts")

@@ -9,9 +9,11 @@ import pytest
 
 from routing.core.instance import ReceivedInstance
 from routing.dicom import command
+from tests.acceptance.router import until
 from tests.routing.dicom.peers import (
     CT_IMAGE,
     MR_IMAGE,
+    PATIENCE,
     RawPeer,
     dataset,
     pdata,
@@ -104,6 +106,23 @@ def test_without_room_the_data_set_is_read_and_refused_until_there_is_room(tmp_p
             peer.send(store_command(), pdata(pdv(dataset(), control=2)))
             assert peer.response().status == status
     assert len(scp.files()) == 1
+
+
+def test_the_same_refusal_of_many_images_is_told_once_and_counted(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_scp(tmp_path, has_room=lambda: False) as scp, caplog.at_level(logging.INFO):
+        with RawPeer(scp.port) as peer:
+            peer.associate()
+            for _ in range(30):
+                peer.send(store_command(), pdata(pdv(dataset(), control=2)))
+                assert peer.response().status == 0xA700
+            peer.send(store_command("../1"), pdata(pdv(dataset(), control=2)))
+            assert peer.response().status == 0x0117
+        until(lambda: "refused," in caplog.text, PATIENCE, "the association's end is told")
+    told = [line for line in caplog.messages if " answered " in line]
+    assert [("0xA700" in line, "0x0117" in line) for line in told] == [(True, False), (False, True)]
+    assert "0 stored, 31 refused, " in caplog.text
 
 
 @pytest.mark.parametrize("call", ["open", "writev", "rename"])

@@ -83,6 +83,24 @@ def test_files_from_a_moment_on_are_looked_at_and_no_older_ones(spool: Spool) ->
     assert QueueItem.objects.filter(id=old.id).exists()
 
 
+def test_the_database_is_asked_once_for_each_file(spool: Spool, django_assert_num_queries: Any) -> None:
+    node("PACS")
+    old, queued_before, new = (received(spool) for _ in range(3))
+    enqueue([old, queued_before], spool, directory(), actor="listener")
+    queued: set[int] = set()
+    assert adopted(spool, queued=queued) == 1
+    assert queued == {old.id, queued_before.id}
+    # The next look asks for what the last one has adopted, which is not taken for granted; the third for nothing.
+    assert adopted(spool, queued=queued) == 0
+    assert queued == {old.id, queued_before.id, new.id}
+    with django_assert_num_queries(0):
+        assert adopted(spool, queued=queued) == 0
+    # What a later look does not come to is forgotten.
+    since = EPOCH + timedelta(microseconds=queued_before.id >> 10)
+    assert adopted(spool, since=since, queued=queued) == 0
+    assert queued == {queued_before.id, new.id}
+
+
 def test_files_whose_rows_are_on_their_way_are_not_looked_at(spool: Spool) -> None:
     node("PACS")
     received(spool)

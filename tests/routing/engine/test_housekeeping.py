@@ -67,6 +67,28 @@ def test_later_rounds_look_at_new_files_and_now_and_then_at_all(tmp_path: Path, 
 
 
 @pytest.mark.usefixtures("configure")
+def test_looks_that_take_long_are_further_apart(tmp_path: Path, monkeypatch: Any) -> None:
+    now, takes, looks = [1000.0], [0.0], []
+
+    def look(*_: Any, since: Any, **__: Any) -> int:
+        looks.append(now[0])
+        now[0] += takes[0]
+        return 0
+
+    monkeypatch.setattr(housekeeping, "adopt", look)
+    monkeypatch.setattr(housekeeping.time, "monotonic", lambda: now[0])
+    keeper = Housekeeper("host:1:me")
+    takes[0] = 3.0
+    keeper.step()
+    takes[0] = 0.5
+    for moment in (1005.0, 1010.0, 1024.0, 1025.0, 1030.0):
+        now[0] = moment
+        keeper.step()
+    # The first look of all is at everything, once, and does not count.
+    assert looks == [1000.0, 1005.0, 1025.0]
+
+
+@pytest.mark.usefixtures("configure")
 def test_files_that_can_be_in_no_queue_are_told_with_their_names(tmp_path: Path) -> None:
     node("PACS")
     spool = Spool(tmp_path / "spool", "none")

@@ -1,101 +1,25 @@
-"""The listening process against real senders: who may send, and that what is acknowledged is never lost."""
+"""The listening process against real senders: who may send, what is taken, how it begins and ends."""
 
-import re
 import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pydicom.dataset import Dataset
-from pydicom.uid import UID
-from pynetdicom import AE
 
 from routing.engine.listening import Room, WrongTlsFiles, _tls
 from routing.spool import Spool
-from tests.acceptance.router import dcmtk, kill, until
-from tests.builders import CT_IMAGE
-from tests.routing.engine.engine import ADOPT, Engine, stop
+from tests.acceptance.router import dcmtk, until
+from tests.routing.engine.engine import Engine, stop
+from tests.routing.engine.modality import Sender, image, started
 
 MakeEngine = Callable[..., Engine]
 
-NODES = """
-from routing.models import KnownSender, Node
-from scripts_app.models import LuaEntry
-LuaEntry.objects.create(script="-- so that images wait for their preparation")
-Node.objects.create(ae_title="PACS", aliases=["OLD"])
-Node.objects.create(ae_title="WAITS", paused=True)
-Node.objects.create(ae_title="OFF", enabled=False)
-KnownSender.objects.create(ae_title="CT_1")
-KnownSender.objects.create(ae_title="NEAR", network="127.0.0.0/8")
-KnownSender.objects.create(ae_title="FAR", network="192.0.2.0/24")
-"""
 SCRIPTS = """
 from scripts_app.models import LuaEntry
 for position, script in enumerate(sys.argv[1:]):
     LuaEntry.objects.create(script=script, position=position)
 """
-PATIENT = "CANARYNAME"
-
-
-def image(number: int = 1) -> Dataset:
-    dataset = Dataset()
-    dataset.file_meta = Dataset()  # type: ignore[assignment]
-    dataset.SOPClassUID = UID(CT_IMAGE)
-    dataset.SOPInstanceUID = UID(f"1.2.3.{number}")
-    dataset.StudyInstanceUID, dataset.SeriesInstanceUID = "1.2.3", "1.2.3.4"
-    dataset.PatientName, dataset.PatientID = f"{PATIENT}^ANNA", "CANARYID"
-    dataset.file_meta.TransferSyntaxUID = UID("1.2.840.10008.1.2.1")
-    return dataset
-
-
-class Sender:
-    """One association of a modality."""
-
-    def __init__(self, engine: Engine, calling: str = "CT_1", called: str = "PACS") -> None:
-        modality = AE(ae_title=calling)
-        modality.add_requested_context(CT_IMAGE, "1.2.840.10008.1.2.1")
-        modality.acse_timeout = modality.dimse_timeout = modality.network_timeout = 60
-        self.association = modality.associate("127.0.0.1", engine.port, ae_title=called)
-        self._leave_answers_to_those_who_asked()
-
-    def _leave_answers_to_those_who_asked(self) -> None:
-        """
-        Keep the association's own thread from taking answers.
-
-        pynetdicom holds it back while something is sent, but takes one that is just going on after the last time
-        for one that is held back already: on a busy machine it may then take the answer, and nobody gets it.
-        """
-        dimse = self.association.dimse
-        really = dimse.get_msg
-        dimse.get_msg = lambda block=False: really(block=True) if block else (None, None)  # type: ignore[method-assign]
-
-    @property
-    def answer(self) -> str:
-        if self.association.is_established:
-            return "accepted"
-        primitive = self.association.acceptor.primitive
-        assert primitive is not None
-        return f"{primitive.result} {primitive.result_source} {primitive.diagnostic}"
-
-    def store(self, number: int = 1) -> int:
-        return int(self.association.send_c_store(image(number)).Status)
-
-    def lose(self) -> None:
-        """The peer was killed: pynetdicom does not close its socket by itself then."""
-        self.association.abort()
-        socket = self.association.dul.socket
-        if socket is not None and socket.socket is not None:
-            socket.socket.close()
-
-    def end(self) -> None:
-        if self.association.is_established:
-            self.association.release()
-
-
-def started(engine: Engine) -> subprocess.Popen[bytes]:
-    engine.python(NODES)
-    return engine.listener()
 
 
 @pytest.mark.fault(15)
@@ -189,79 +113,6 @@ def test_while_the_database_is_locked_images_are_taken_and_queued_later(make_eng
     until(lambda: engine.states() == {"New": 2}, 60, "the rows follow")
     first.end()
     second.end()
-
-
-def kill_with_its_row_writer(engine: Engine, listener: subprocess.Popen[bytes]) -> None:
-    for pid in (listener.pid, *engine.pids(listener.pid)):
-        kill(pid)
-    listener.wait()
-
-
-@pytest.mark.integration
-def test_what_a_killed_listener_has_acknowledged_its_row_writer_still_queues(make_engine: MakeEngine) -> None:
-    engine = make_engine()
-    listener = started(engine)
-    sender = Sender(engine)
-    with engine.database_locked():
-        assert [sender.store(number) for number in range(20)] == [0] * 20
-        kill(listener.pid)
-        listener.wait()
-        assert engine.states() == {}
-    sender.lose()
-    until(lambda: engine.states() == {"New": 20}, 60, "the rows follow")
-
-
-@pytest.mark.integration
-def test_listener_and_row_writer_leave_no_core_dump_and_no_file_for_others(make_engine: MakeEngine) -> None:
-    engine = make_engine()
-    listener = started(engine)
-    Sender(engine).store(1)
-    until(lambda: engine.states() == {"New": 1}, 60, "the row writer is at work")
-    for pid in (listener.pid, *engine.pids(listener.pid)):
-        proc = Path(f"/proc/{pid}")
-        assert "Umask:\t0077\n" in (proc / "status").read_text()
-        assert re.search(r"Max core file size +0 +0 ", (proc / "limits").read_text())
-
-
-@pytest.mark.integration
-def test_a_listener_without_its_row_writer_ends_so_that_a_whole_one_takes_its_place(make_engine: MakeEngine) -> None:
-    engine = make_engine()
-    listener = started(engine)
-    (writer,) = engine.pids(listener.pid)
-    kill(writer)
-    assert listener.wait(60) == 1
-    assert "the row writer has ended" in engine.said()
-
-
-@pytest.mark.integration
-def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_engine: MakeEngine) -> None:
-    engine = make_engine()
-    listener = started(engine)
-    sender = Sender(engine)
-    with engine.database_locked():
-        assert [sender.store(number) for number in range(20)] == [0] * 20
-        kill_with_its_row_writer(engine, listener)
-    sender.lose()
-    assert engine.states() == {}
-    engine.python(ADOPT)
-    assert engine.states() == {"New": 20}
-    assert engine.rows("SELECT count(DISTINCT sop_instance_uid) FROM routing_queueitem") == [(20,)]
-
-
-@pytest.mark.integration
-def test_a_killed_listeners_images_are_adopted_by_housekeeping(make_engine: MakeEngine) -> None:
-    engine = make_engine()
-    listener = started(engine)
-    sender = Sender(engine)
-    with engine.database_locked():
-        assert sender.store() == 0
-        kill_with_its_row_writer(engine, listener)
-    sender.lose()
-    worker = engine.worker("housekeep")
-    until(lambda: engine.states() == {"New": 1}, 60, "adopted")
-    assert engine.rows("SELECT count(*) FROM routing_historyentry WHERE actor = 'recovery'") == [(1,)]
-    assert [path for path in (engine.folder / "run").glob("*.presence") if f":{listener.pid}:" in path.name] == []
-    assert stop(worker) == 0
 
 
 @pytest.mark.integration

@@ -1,27 +1,19 @@
-"""Preparing in trouble: lost files, leases and databases, power cuts and faults of our own cost no other item."""
+"""Preparing in trouble: lost files, power cuts and faults of our own cost no other item."""
 
-import contextlib
 import re
-from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError
 from django.utils import timezone
 
 from routing.claims import claim_unprepared, give_back
 from routing.engine import batch as batches
 from routing.engine import prepare as preparing
 from routing.models import (
-    AuditRecord,
-    HistoryEntry,
-    ItemLogLine,
-    Lane,
     PrepareReport,
     QueueItem,
-    ScopedState,
 )
 from tests.builders import ct_image, lua_entry, node
 from tests.routing.engine.preparation import OWNER, Preparation, copies_of, item, log_lines, study_table
@@ -155,106 +147,6 @@ def test_an_image_that_its_script_puts_off_is_no_suspect_when_it_comes_again(wor
     assert {item(i).prepare_starts for i in images} == {0}
 
 
-@contextlib.contextmanager
-def taken_over(identifier: int) -> Iterator[None]:
-    """While scripts run another worker gets the item."""
-    really = preparing.run_entries
-
-    def slow(*arguments: Any) -> Any:
-        QueueItem.objects.filter(id=identifier).update(lease_owner="host:2:other")
-        return really(*arguments)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(preparing, "run_entries", slow)
-        yield
-
-
-def test_a_lost_lease_leaves_nothing_of_the_batch_behind(work: Preparation) -> None:
-    node("AI")
-    lua_entry("study.n = (study.n or 0) + 1 route:Add('AI') print('x') dataset:Set('PatientID', 'X')")
-    first, second = work.image(), work.image()
-    with taken_over(second):
-        work.step()
-    assert [item(i).state for i in (first, second)] == ["New", "New"]
-    assert not ScopedState.objects.exists()
-    assert not PrepareReport.objects.exists()
-    assert not ItemLogLine.objects.exists()
-    assert not AuditRecord.objects.exists()
-    assert HistoryEntry.objects.filter(event="received").count() == HistoryEntry.objects.count() == 2
-    work.step()
-    assert (item(first).state, item(first).prepare_starts) == ("Prepared", 0)
-    assert (item(second).state, item(second).lease_owner) == ("New", "host:2:other")
-    assert study_table() == {"n": 1}
-
-
-def test_a_lost_study_leaves_nothing_of_the_batch_behind(work: Preparation, monkeypatch: Any) -> None:
-    lua_entry("study.n = (study.n or 0) + 1")
-    identifier = work.image()
-    really = preparing.run_entries
-
-    def slow(*arguments: Any) -> Any:
-        Lane.objects.update(owner="host:2:other")
-        return really(*arguments)
-
-    monkeypatch.setattr(preparing, "run_entries", slow)
-    work.step()
-    assert item(identifier).state == "New"
-    assert not ScopedState.objects.exists()
-
-
-def test_a_table_that_somebody_wrote_meanwhile_is_read_again(work: Preparation, monkeypatch: Any) -> None:
-    lua_entry("study.n = (study.n or 0) + 1")
-    work.prepared()
-    identifier = work.image()
-    really = preparing.run_entries
-
-    def slow(*arguments: Any) -> Any:
-        outcome = really(*arguments)
-        ScopedState.objects.update(values={"n": 10}, version=7)
-        return outcome
-
-    with monkeypatch.context() as patched:
-        patched.setattr(preparing, "run_entries", slow)
-        work.step()
-    assert item(identifier).state == "New"
-    work.step()
-    assert item(identifier).state == "Prepared"
-    assert study_table() == {"n": 11}
-
-
-def test_a_database_that_goes_away_costs_no_item_a_try(work: Preparation, monkeypatch: Any) -> None:
-    lua_entry("study.n = (study.n or 0) + 1")
-    items = [work.image() for _ in range(3)]
-
-    def away(*_: Any, **__: Any) -> Any:
-        raise OperationalError("database is locked")
-
-    for _ in range(7):
-        with monkeypatch.context() as patched:
-            patched.setattr(batches, "record", away)
-            with pytest.raises(OperationalError):
-                work.step()
-    assert work.step() == 3
-    assert [item(i).state for i in items] == ["Prepared"] * 3
-    assert study_table() == {"n": 3}
-
-
-def test_a_database_that_goes_away_under_a_script_fails_no_item(work: Preparation, monkeypatch: Any) -> None:
-    lua_entry("print(queue:total())")
-    identifier = work.image()
-
-    def away(*_: Any) -> int:
-        raise OperationalError("database is locked")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(preparing.QueueDatabaseFacts, "total", away)
-        with pytest.raises(OperationalError):
-            work.step()
-    assert item(identifier).state == "New"
-    work.step()
-    assert item(identifier).state == "Prepared"
-
-
 def test_one_item_that_cannot_be_recorded_is_found_and_given_up_and_the_others_go_on(
     work: Preparation, monkeypatch: Any, caplog: Any
 ) -> None:
@@ -277,15 +169,6 @@ def test_one_item_that_cannot_be_recorded_is_found_and_given_up_and_the_others_g
     assert "DOE" not in caplog.text
 
 
-def test_a_lost_lease_that_shows_at_a_scripts_question_is_no_fault_of_the_script(work: Preparation) -> None:
-    lua_entry("print(queue:total())")
-    first, second = work.image(), work.image()
-    with taken_over(first):
-        work.step()
-    assert [item(i).state for i in (first, second)] == ["New", "New"]
-    assert not ItemLogLine.objects.exists()
-
-
 def test_hostile_values_of_scripts_hold_up_nobody(work: Preparation) -> None:
     lua_entry(
         "print('a\\0b\\xff') dataset:Set('AccessionNumber', string.rep('x', 16)) study.x = 0/0 study.y = '\\xff\\0'"
@@ -294,17 +177,6 @@ def test_hostile_values_of_scripts_hold_up_nobody(work: Preparation) -> None:
     assert done.state == "Prepared"
     assert log_lines(done)[0][2].startswith("ab")
     assert item(done.id).patient_name == "X" * 300
-
-
-def test_a_stop_leaves_the_rest_of_the_batch_untouched(tmp_path: Path) -> None:
-    node("PACS")
-    lua_entry("print('x')")
-    told = iter([False, True, True, True])
-    work = Preparation(tmp_path, stopping=lambda: next(told, True))
-    items = [work.image() for _ in range(3)]
-    work.step()
-    assert [item(i).state for i in items] == ["Prepared", "New", "New"]
-    assert [item(i).lease_owner for i in items] == ["", OWNER, OWNER]
 
 
 def test_the_watchdog_sees_which_item_is_in_hand(work: Preparation, monkeypatch: Any) -> None:
@@ -321,25 +193,3 @@ def test_the_watchdog_sees_which_item_is_in_hand(work: Preparation, monkeypatch:
     work.step()
     assert seen == [(identifier, False)]
     assert work.watch.item_id is None
-
-
-def test_a_lease_outlasts_the_longest_script_and_is_renewed_between_images(work: Preparation, monkeypatch: Any) -> None:
-    lua_entry("print('x')")
-    seconds = work.preparer._settings.limits.seconds
-    for _ in range(3):
-        work.image()
-    leases = []
-    renewed = []
-    really = preparing.run_entries
-    clock = iter(range(0, 10_000, 25))
-
-    def watched(*arguments: Any) -> Any:
-        leases.append(QueueItem.objects.filter(lease_owner=OWNER).first().lease_until - timezone.now())  # type: ignore
-        return really(*arguments)
-
-    monkeypatch.setattr(preparing, "run_entries", watched)
-    monkeypatch.setattr(preparing, "renew", lambda owner, lease: renewed.append((owner, lease)))
-    monkeypatch.setattr(preparing.time, "monotonic", lambda: next(clock))
-    work.step()
-    assert min(leases) > timedelta(seconds=seconds + 50)
-    assert renewed[0] == (OWNER, timedelta(seconds=60 + seconds))

@@ -1,0 +1,176 @@
+"""What is wrong or odd in a directory is told with its place, and nothing is changed by it."""
+
+from pathlib import Path
+
+import pytest
+
+from routing.models import Node
+from scripts_app.loader import current
+from tests.routing.configuration.importing import FILES, directory, refuse, run
+
+pytestmark = pytest.mark.django_db
+
+
+def test_every_mistake_is_told_at_once_with_file_line_and_nearest_value(tmp_path: Path) -> None:
+    nodes = "- AeTitel: PACS\n- AeTitle: PACS\n  Port: 0\n- AeTitle: PACS\n  TransferSyntax: JPEG2000Losless\n"
+    lua = (
+        "- Scrip: print(1)\n"
+        "- Script: scripts/rout.lua\n"
+        "  OnError: skipp\n"
+        "- Script: print(1)\n"
+        "  AeTitles:\n"
+        "    - PACS\n"
+        "    - PASC\n"
+        "  Conditions:\n"
+        "    - Tag: Modalty\n"
+        "      MatchExpression: CT\n"
+        "    - Tag: 0008,0060\n"
+        "      MatchExpression: '[CT'\n"
+    )
+    files = {"nodes.yml": nodes, "lua.yml": lua, "scripts/route.lua": "", "config.yml": "filter: lua\nfilters: luaa\n"}
+    lines = refuse(directory(tmp_path, files))
+    expected = [
+        "config.yml:1: config.yml has no key 'filter'; did you mean 'filters'?",
+        "config.yml:2: filters names 'luaa', which is no filter; did you mean 'lua'?",
+        "lua.yml:1: an entry has no key 'Scrip'; did you mean 'Script'?",
+        "lua.yml:1: an entry needs a Script",
+        "lua.yml:2: Script 'scripts/rout.lua' is not in the configuration directory; did you mean 'scripts/route.lua'?",
+        "lua.yml:3: OnError is 'skipp'; it must be one of skip, fail; did you mean 'skip'?",
+        "lua.yml:7: AeTitles names 'PASC', which is no Storage node; did you mean 'PACS'?",
+        "lua.yml:9: Condition ",
+        "lua.yml:11: Condition ",
+        "nodes.yml:1: a node has no key 'AeTitel'; did you mean 'AeTitle'?",
+        "nodes.yml:3: Port is 0; it must be from 1 to 65535, the nearest is 1",
+        "nodes.yml:4: AeTitle 'PACS' with NodeRole Storage is on line 2 already",
+        "nodes.yml:5: TransferSyntax 'JPEG2000Losless' is not a transfer syntax; did you mean JPEG2000Lossless?",
+    ]
+    assert len(lines) == len(expected), lines
+    for line, start in zip(lines, expected, strict=True):
+        assert line.startswith(start)
+    assert "'Modality'" in lines[7] or "Modality" in lines[7]
+
+
+WRONG = {
+    "tab": ("nodes.yml", "- AeTitle: A\n\tPort: 1\n", "nodes.yml:2: not valid YAML"),
+    "two documents": ("lua.yml", "- Script: print(1)\n---\n- Script: print(2)\n", "lua.yml:2: not valid YAML"),
+    "not a list": ("nodes.yml", "AeTitle: A\n", "nodes.yml:1: nodes.yml must be a list"),
+    "twice": ("nodes.yml", "- AeTitle: A\n  AeTitle: B\n", "nodes.yml:2: AeTitle is given twice in a node; the first"),
+    "endless": ("lua.yml", "- &a\n  Conditions: [*a]\n", "lua.yml: not valid YAML: an anchor contains itself"),
+    "text for a list": ("lua.yml", "- Script: print(1)\n  AeTitles: PACS\n", "lua.yml:2: AeTitles must be a list"),
+    "flag": ("nodes.yml", "- AeTitle: A\n  Tls: maybe\n", "nodes.yml:2: Tls is 'maybe'; it must be true or false"),
+    "number": ("nodes.yml", "- AeTitle: A\n  Port: 1e3\n", "nodes.yml:2: Port is '1e3'; it must be a whole number"),
+    "AE title": ("nodes.yml", "- AeTitle: A\\B\n", "nodes.yml:1: AeTitle AE title 'A"),
+    "endless AE title": ("nodes.yml", f"- AeTitle: {'A' * 65}\n", "nodes.yml:1: AeTitle AE title 'AAA"),
+    "alias of odd characters": ("nodes.yml", f"- AeTitle: A\n  Aliases: [{'é' * 17}]\n", "nodes.yml:2: Aliases AE"),
+    "schedule": ("nodes.yml", "- AeTitle: A\n  ProcessSchedule: [25:00 - 26:00]\n", "nodes.yml:2: ProcessSchedule"),
+    "network": ("nodes.yml", "- AeTitle: A\n  ProcessNetworks: [x]\n", "nodes.yml:2: ProcessNetworks 'x' is not a"),
+    "SOP class": ("nodes.yml", "- AeTitle: A\n  SopClassPriorities: [CTImageStorage]\n", "nodes.yml:2: SopClassPrior"),
+    "half a certificate": ("nodes.yml", "- AeTitle: A\n  TlsCertificate: a.pem\n", "nodes.yml:1: TlsKey a client cert"),
+    "alias": ("nodes.yml", "- AeTitle: A\n- AeTitle: B\n  Aliases: [A]\n", "nodes.yml:2: alias 'A' already means"),
+    "own title": ("nodes.yml", "- AeTitle: CAPACITOR\n", "nodes.yml:1: AeTitle 'CAPACITOR' is the router's own"),
+    "own title as alias": (
+        "nodes.yml",
+        "- AeTitle: A\n  Aliases: [CAPACITOR]\n",
+        "nodes.yml:1: alias 'CAPACITOR' is the router's",
+    ),
+    "escape": ("lua.yml", "- Script: ../x.lua\n", "lua.yml:1: Script '../x.lua' must not contain '..'"),
+    "absolute": ("lua.yml", "- Script: /etc/x.lua\n", "lua.yml:1: Script '/etc/x.lua' must be relative"),
+    "two phases": (
+        "lua.yml",
+        "- Script: x()\n  Affects: [storage, worklist_query]\n",
+        "lua.yml:2: Affects names several",
+    ),
+    "no Lua in a block": (
+        "lua.yml",
+        "- Description: d\n  Script: |\n    a = 1\n    b = = 2\n",
+        "lua.yml:4: unexpected symbol near '='",
+    ),
+    "no Lua in a line": ("lua.yml", "-\n  Script: print(\n", "lua.yml:2: "),
+    "search in items": (
+        "lua.yml",
+        "- Script: x()\n  Conditions:\n  - Tag: 0008,1140\n    Search: true\n    SequenceItems: [{Tag: '0008,1150'}]\n",
+        "lua.yml:3: Condition ",
+    ),
+    "no tag": ("lua.yml", "- Script: x()\n  Conditions:\n  - MatchExpression: CT\n", "lua.yml:3: Condition "),
+    "long description": ("lua.yml", f"- Script: x()\n  Description: {'x' * 201}\n", "lua.yml:1: description: Ensure"),
+    "list of filters": ("config.yml", "filters:\n- lua\n", "config.yml:2: filters must be one text with commas"),
+    "not UTF-8": ("lua.yml", "- Script: x()\n  Description: \udce4\n", "lua.yml:2: is not UTF-8: byte 0xE4"),
+}
+
+
+@pytest.mark.parametrize(("name", "text", "start"), WRONG.values(), ids=WRONG)
+def test_a_mistake_is_told_and_nothing_is_changed(tmp_path: Path, name: str, text: str, start: str) -> None:
+    (tmp_path / name).write_bytes(text.encode("utf-8", "surrogateescape"))
+    lines = refuse(tmp_path)
+    assert len(lines) >= 1
+    assert lines[0].startswith(start), lines
+
+
+def test_a_file_that_is_no_lua_is_a_mistake_as_a_script_and_a_remark_as_a_library(tmp_path: Path) -> None:
+    directory(tmp_path, {**FILES, "libs/broken.lua": "x = 1\nfunction (\n"})
+    assert "note    libs/broken.lua:2: " in run(tmp_path, "--plan")
+    directory(tmp_path, {"scripts/route.lua": "x = 1\n\nfunction (\n"})
+    assert refuse(tmp_path)[0].startswith("scripts/route.lua:3: ")
+
+
+def test_route_targets_that_no_node_answers_to_are_remarked_as_far_as_the_text_shows_them(tmp_path: Path) -> None:
+    script = """\
+        -- route:Add('COMMENT')
+        route:Add('PASC', function(ds) end)
+        route:Add("DCP_PACS"); route:Add('000000'); route:Add(name)
+        route:Add('AI_SERVER')
+"""
+    out = run(directory(tmp_path, {**FILES, "lua.yml": f"- Script: |\n{script}"}), "--plan")
+    remarks = [line for line in out.splitlines() if line.startswith("note") and "route:Add" in line]
+    assert remarks[0].startswith("note    lua.yml:3: route:Add('PASC') names no Storage node; did you mean 'PACS'?")
+    assert remarks[1].startswith("note    lua.yml:5: route:Add('AI_SERVER') names a disabled node")
+    assert len(remarks) == 2
+
+
+def test_a_title_too_long_for_the_network_is_cut_and_scripts_keep_the_long_one(tmp_path: Path) -> None:
+    """Example 6 of the Lua filter page routes to LARGE_STUDY_ARCHIVE, which has 19 characters."""
+    files = {
+        "nodes.yml": "- AeTitle: LARGE_STUDY_ARCHIVE\n",
+        "lua.yml": "- Script: route:Add('LARGE_STUDY_ARCHIVE')\n  AeTitles: [LARGE_STUDY_ARCHIVE]\n",
+    }
+    out = run(directory(tmp_path, files))
+    row = Node.objects.get()
+    assert (row.ae_title, row.aliases) == ("LARGE_STUDY_ARCH", ["LARGE_STUDY_ARCHIVE"])
+    assert current().entries[0].ae_titles == ("LARGE_STUDY_ARCH",)
+    assert "the node is called 'LARGE_STUDY_ARCH', scripts may go on using the long name" in out
+    assert "names no Storage node" not in out
+    assert "nothing to change" in run(tmp_path)
+
+
+def test_a_link_out_of_the_directory_is_refused_wherever_it_is(tmp_path: Path) -> None:
+    outside = directory(tmp_path / "outside", {"secret.lua": "x = 1", "lua.yml": "[]"})
+    inside = directory(tmp_path / "inside", FILES)
+    (inside / "libs/link.lua").symlink_to(outside / "secret.lua")
+    (inside / "folder").symlink_to(outside)
+    (inside / "lua.yml").unlink()
+    (inside / "lua.yml").symlink_to(outside / "lua.yml")
+    assert refuse(inside) == [
+        f"{name}: is a link to outside of the configuration directory"
+        for name in ("folder", "libs/link.lua", "lua.yml")
+    ]
+
+
+def test_links_that_stay_inside_work_and_may_go_in_circles(tmp_path: Path) -> None:
+    directory(tmp_path, FILES)
+    (tmp_path / "libs/same.lua").symlink_to(tmp_path / "libs/phi.lua")
+    (tmp_path / "libs/round").symlink_to(tmp_path)
+    run(tmp_path)
+    assert set(current().libraries) == {"libs/phi.lua", "libs/same.lua", "scripts/route.lua"}
+
+
+def test_entries_for_queries_and_filters_other_than_lua_are_reported_and_left_out(tmp_path: Path) -> None:
+    files = {
+        "config.yml": "filters: route, lua\n",
+        "lua.yml": "- Script: print(1)\n- Description: W\n  Script: print(2)\n  Affects:\n  - worklist_result\n",
+        "routings.yml": "[]",
+    }
+    out = run(directory(tmp_path, files))
+    assert "lua.yml:2: the entry 'W' affects queries, which are not handled: left out" in out
+    assert "config.yml:1: filters: route are not handled; only lua runs here" in out
+    assert "routings.yml is not handled: left out" in out
+    assert [entry.script for entry in current().entries] == ["print(1)"]

@@ -1,0 +1,138 @@
+"""Deliveries whose association is refused, cut off or silent: what counts as an attempt, and what goes on."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing.models import Attempt, QueueItem
+from tests.routing.dicom.nodes import ScriptedNode, scripted_node
+from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
+
+pytestmark = [pytest.mark.django_db, pytest.mark.integration]
+
+
+def rejecting(result: int, source: int, reason: int):
+    def script(peer: ScriptedNode) -> None:
+        peer.receive()
+        peer.send(bytes((3, 0, 0, 0, 0, 4, 0, result, source, reason)))
+
+    return script
+
+
+def aborting(peer: ScriptedNode) -> None:
+    peer.receive()
+    peer.send(bytes((7, 0, 0, 0, 0, 4, 0, 0, 0, 0)))
+
+
+def silent(peer: ScriptedNode) -> None:
+    peer.receive()
+    peer.is_closed()
+
+
+def talking_nonsense(peer: ScriptedNode) -> None:
+    peer.send(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+
+
+@pytest.mark.fault(99)
+@pytest.mark.parametrize(
+    ("script", "state", "words"),
+    [
+        (rejecting(2, 3, 2), "Prepared", "local limit exceeded"),
+        (rejecting(1, 1, 7), "Rejected", "called AE title not recognized"),
+        (aborting, "Prepared", "aborted the association request"),
+        (silent, "Prepared", "did not answer the association request"),
+        (talking_nonsense, "Prepared", "no DICOM node"),
+    ],
+)
+def test_without_an_association_the_node_has_failed_and_is_left_alone(tmp_path, script, state, words):
+    with scripted_node(script) as port, delivery(tmp_path, acse_timeout=0.2) as running:
+        pacs = node(port)
+        items = [running.image(pacs), running.image(pacs)]
+        running.rest()
+    assert states(*items) == [state, state]
+    for item in items:
+        item.refresh_from_db()
+        assert words in item.last_error
+        assert item.attempt_count == 1
+        assert Attempt.objects.get(item=item).status is None
+    assert status(pacs).failures_in_a_row == 1
+    assert status(pacs).not_before > timezone.now() + timedelta(seconds=8)
+    assert words in status(pacs).last_error
+    assert status(pacs).timed_out == (script is silent)
+
+
+@pytest.mark.fault(101)
+def test_an_image_that_is_not_answered_in_time_is_deferred_as_timed_out(tmp_path):
+    def script(peer: ScriptedNode) -> None:
+        peer.accept()
+        peer.receive_store()
+        peer.receive()
+
+    with scripted_node(script) as port, delivery(tmp_path, stall_threshold=0.2) as running:
+        item = running.image(node(port))
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.attempt_count, item.last_status) == ("Prepared", 1, None)
+    assert "no answer" in item.last_error
+    assert (status(item.node).timed_out, status(item.node).failures_in_a_row) == (1, 1)
+
+
+@pytest.mark.fault(101)
+def test_after_an_abort_the_image_in_flight_counts_and_the_rest_goes_on(tmp_path):
+    def answer(event, number):
+        if number == 2:
+            event.assoc.abort()
+        return 0x0000
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        items = [running.image(pacs_node) for _ in range(4)]
+        running.rest()
+        assert states(*items) == ["Delivered", "Prepared", "Delivered", "Delivered"]
+        assert [QueueItem.objects.get(pk=item.pk).attempt_count for item in items] == [1, 1, 1, 1]
+        assert status(pacs_node).failures_in_a_row == 0
+        back_off_is_over(pacs_node)
+        running.rest()
+    assert states(*items) == ["Delivered"] * 4
+    assert Attempt.objects.filter(item=items[1]).count() == 2
+
+
+@pytest.mark.fault(101)
+def test_an_image_that_ends_every_association_does_not_hold_up_the_others(tmp_path):
+    poison: list[str] = []
+
+    def answer(event, number):
+        if event.request.AffectedSOPInstanceUID in poison:
+            event.assoc.abort()
+        return 0x0000
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        bad = running.image(pacs_node)
+        poison.append(bad.sop_instance_uid)
+        running.rest()
+        assert status(pacs_node).failures_in_a_row == 1
+        back_off_is_over(pacs_node)
+        running.rest()
+        good = running.image(pacs_node)
+        running.rest()
+    bad.refresh_from_db()
+    assert (bad.state, bad.attempt_count) == ("Prepared", 2)
+    assert states(good) == ["Delivered"]
+
+
+@pytest.mark.fault(102)
+def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_path):
+    def answer(event, number):
+        if number == 1:
+            event.assoc.abort()
+        return 0x0111
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        item = running.image(node(pacs.port))
+        running.rest()
+        assert states(item) == ["Prepared"]
+        back_off_is_over(item.node)
+        running.rest()
+    assert states(item) == ["Delivered"]

@@ -14,12 +14,13 @@ from routing.audit_store import keep
 from routing.claims import Unprepared, holds_lanes, release_lanes
 from routing.core.plan import Plan
 from routing.core.states import QueueEvent, QueueState
+from routing.engine import story
 from routing.engine.directory import Directory
 from routing.engine.state_book import StateBook, StateConflict
 from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.record import Move, record
 from routing.rows import insert
-from scripts_app.core.outcome import Change, EntryReport, Identity, Outcome, Output, RouteCall, Verdict
+from scripts_app.core.outcome import Identity, Outcome, Output
 
 
 class LeaseLost(Exception):
@@ -92,7 +93,8 @@ class Batch:
         elif plan.event is QueueEvent.GAVE_UP:
             columns["last_error"] = plan.note
         elif plan.original is not None:
-            columns |= self._output_columns(item, plan.original, received, item.node_id, files.get(None, ""), now)
+            columns |= self._output_columns(plan.original, item.node_id, files.get(None, ""), now)
+            columns |= _changed(item, _identity(item, plan.original, received))
         copies = [
             self._copy(item, copy, received, version, files.get(copy.destination, ""), now) for copy in plan.copies
         ]
@@ -138,20 +140,12 @@ class Batch:
         finally:
             self.clear()
 
-    def _output_columns(
-        self, item: Unprepared, output: Output, received: Identity, node_id: int | None, file: str, now: datetime
-    ) -> dict[str, Any]:
-        identity = {
-            # What no script changed stays as the sender's C-STORE said, also where its data set says otherwise.
-            name: getattr(item if getattr(output.identity, name) == getattr(received, name) else output.identity, name)
-            for name in Identity.__slots__
-        }
+    def _output_columns(self, output: Output, node_id: int | None, file: str, now: datetime) -> dict[str, Any]:
         return {
             "recipe": output.recipe.dumps() if output.recipe and not file else None,
             "prepared_file": file,
             "prepared_at": now,
             "not_before": now + self._process_delay_for(node_id),
-            **identity,
         }
 
     def _process_delay_for(self, node_id: int | None) -> timedelta:
@@ -186,7 +180,8 @@ class Batch:
             "warning": False,
             "created_at": now,
             "updated_at": now,
-            **self._output_columns(item, copy, received, node_id, file, now),
+            **self._output_columns(copy, node_id, file, now),
+            **_identity(item, copy, received),
         }
 
     def _add_story(
@@ -194,31 +189,7 @@ class Batch:
     ) -> None:
         if not outcome.entries:
             return
-        routes = [_route(call) for call in outcome.routes]
-        self._reports.append(
-            {
-                "item_id": item.id,
-                "at": now,
-                "script_version_id": version,
-                "verdict": outcome.verdict,
-                "message": outcome.message,
-                "entries": [_entry(entry) for entry in outcome.entries],
-                "routes": routes,
-                "outputs": [
-                    {
-                        "destination": output.destination,
-                        "original": output.original,
-                        "changes": [_change(change) for change in output.changes],
-                    }
-                    for output in outcome.outputs
-                ],
-                "milliseconds": milliseconds,
-                # PostgreSQL takes no truth for a number.
-                "errors": max(
-                    sum(entry.status == "error" for entry in outcome.entries), int(outcome.verdict is Verdict.FAILED)
-                ),
-            }
-        )
+        self._reports.append(story.report(item.id, outcome, version, milliseconds, now))
         for line in outcome.item_log:
             self._note(item.id, line.level, line.message, now, "script", line.entry, line.line)
         for entry in outcome.entries:
@@ -227,19 +198,7 @@ class Batch:
                 self._note(
                     item.id, "warning", f"entry {entry.number}: {where}{entry.reason}", now, "router", entry.number
                 )
-        # The image's own edits once, however many outputs carry them, and also when nothing is sent.
-        own = [change for output in outcome.outputs for change in output.changes if change.destination]
-        changes = [_change(change) for change in (*outcome.changes, *own)]
-        if changes or routes:
-            self._audit.append(
-                {
-                    "at": now,
-                    "actor": f"script version {version}",
-                    "action": "run scripts",
-                    "object": f"item {item.id}",
-                    "detail": {"verdict": outcome.verdict, "changes": changes, "routes": routes},
-                }
-            )
+        self._audit += story.audit(item.id, outcome, version, now)
 
     def _note(
         self,
@@ -267,29 +226,17 @@ def _copied(item: Unprepared, row: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _route(call: RouteCall) -> dict[str, Any]:
-    return {"operation": call.operation, "destination": call.destination, "entry": call.entry, "line": call.line}
-
-
-def _entry(entry: EntryReport) -> dict[str, Any]:
+def _identity(item: Unprepared, output: Output, received: Identity) -> dict[str, Any]:
+    """What no script changed stays as the sender's C-STORE said, also where its data set says otherwise."""
     return {
-        "number": entry.number,
-        "description": entry.description,
-        "status": entry.status,
-        "reason": entry.reason,
-        "file": entry.file,
-        "line": entry.line,
+        name: getattr(item if getattr(output.identity, name) == getattr(received, name) else output.identity, name)
+        for name in Identity.__slots__
     }
 
 
-def _change(change: Change) -> dict[str, Any]:
-    return {
-        "operation": change.operation,
-        "path": change.path,
-        "keyword": change.keyword,
-        "old": change.old,
-        "new": change.new,
-        "entry": change.entry,
-        "line": change.line,
-        "destination": change.destination,
-    }
+def _changed(item: Unprepared, identity: dict[str, Any]) -> dict[str, Any]:
+    """What differs from the item's row: a database moves each entry of an index that is written, changed or not."""
+    if item.script_version_id is not None:
+        # The row has what an earlier preparation made of it.
+        return identity
+    return {name: value for name, value in identity.items() if value != getattr(item, name)}

@@ -27,6 +27,7 @@ from routing.application_log import first_line, place_of
 from routing.claims import give_back
 from routing.core.identifiers import TAGS, Identifiers
 from routing.core.states import QueueEvent, QueueState
+from routing.engine import sqlite_hot_path
 from routing.engine.watch import Casualty
 from routing.models import PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
@@ -95,6 +96,7 @@ def enter_role(role: str) -> None:
     os.umask(0o077)
     # What is loaded by now stays: no collection has to go through it again, or unshare its memory from the parent.
     gc.freeze()
+    sqlite_hot_path.tune(role)
     application_log.start(role, Path(service.data_dir) / "logs", service.log_level)
 
 

@@ -1,0 +1,81 @@
+"""What a run of the scripts leaves behind to be read: the item's report, and the record of the audit log."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from scripts_app.core.outcome import Change, EntryReport, Outcome, RouteCall, Verdict
+
+
+def report(item_id: int, outcome: Outcome, version: int | None, milliseconds: float, now: datetime) -> dict[str, Any]:
+    """A row of PrepareReport."""
+    return {
+        "item_id": item_id,
+        "at": now,
+        "script_version_id": version,
+        "verdict": outcome.verdict,
+        "message": outcome.message,
+        "entries": [_entry(entry) for entry in outcome.entries],
+        "routes": [_route(call) for call in outcome.routes],
+        "outputs": [
+            {
+                "destination": output.destination,
+                "original": output.original,
+                "changes": [_change(change) for change in output.changes],
+            }
+            for output in outcome.outputs
+        ],
+        "milliseconds": milliseconds,
+        # PostgreSQL takes no truth for a number.
+        "errors": max(
+            sum(entry.status == "error" for entry in outcome.entries), int(outcome.verdict is Verdict.FAILED)
+        ),
+    }
+
+
+def audit(item_id: int, outcome: Outcome, version: int | None, now: datetime) -> list[dict[str, Any]]:
+    """A row of AuditRecord; none where nothing was changed or routed."""
+    # The image's own edits once, however many outputs carry them, and also when nothing is sent.
+    own = [change for output in outcome.outputs for change in output.changes if change.destination]
+    changes = [_change(change) for change in (*outcome.changes, *own)]
+    if not changes and not outcome.routes:
+        return []
+    routes = [_route(call) for call in outcome.routes]
+    return [
+        {
+            "at": now,
+            "actor": f"script version {version}",
+            "action": "run scripts",
+            "object": f"item {item_id}",
+            "detail": {"verdict": outcome.verdict, "changes": changes, "routes": routes},
+        }
+    ]
+
+
+def _route(call: RouteCall) -> dict[str, Any]:
+    return {"operation": call.operation, "destination": call.destination, "entry": call.entry, "line": call.line}
+
+
+def _entry(entry: EntryReport) -> dict[str, Any]:
+    return {
+        "number": entry.number,
+        "description": entry.description,
+        "status": entry.status,
+        "reason": entry.reason,
+        "file": entry.file,
+        "line": entry.line,
+    }
+
+
+def _change(change: Change) -> dict[str, Any]:
+    return {
+        "operation": change.operation,
+        "path": change.path,
+        "keyword": change.keyword,
+        "old": change.old,
+        "new": change.new,
+        "entry": change.entry,
+        "line": change.line,
+        "destination": change.destination,
+    }

@@ -16,18 +16,13 @@ def untuned() -> Any:
     connection_created.disconnect(sqlite_hot_path._tune, sender=sqlite_hot_path.DatabaseWrapper)
 
 
-def asked(*pragmas: str) -> list[Any]:
-    """Their values for a connection that is made now."""
+@pytest.mark.django_db
+@pytest.mark.parametrize(("role", "store"), [("prepare", 2), ("rows", 2), ("housekeep", 0)])
+def test_only_who_writes_for_each_image_keeps_journals_of_statements_in_memory(role: str, store: int) -> None:
+    tune(role)
     fresh = connections.create_connection("default")
     try:
         with fresh.cursor() as cursor:
-            return [cursor.execute(f"PRAGMA {pragma}").fetchone()[0] for pragma in pragmas]
+            assert cursor.execute("PRAGMA temp_store").fetchone()[0] == store
     finally:
         fresh.close()
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(("role", "values"), [("prepare", [2, 4000]), ("rows", [2, 4000]), ("housekeep", [0, 1000])])
-def test_only_who_writes_for_each_image_keeps_journals_of_statements_in_memory(role: str, values: list[int]) -> None:
-    tune(role)
-    assert asked("temp_store", "wal_autocheckpoint") == values

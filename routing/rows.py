@@ -1,4 +1,4 @@
-"""Many rows in one statement, for the hot path: bulk_create without the model instances."""
+"""Many rows at once, for the hot path: bulk_create without the model instances."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from datetime import datetime
 from functools import cache, lru_cache, partial
 from typing import Any
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
-_MOST_PARAMETERS = 30000
-"""SQLite takes 32766 in one statement, PostgreSQL 65535."""
+_AT_ONCE = (64, 8, 1)
+"""Rows of one statement that tells what it did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,30 +36,49 @@ def columns(model: type[models.Model]) -> Mapping[str, Column]:
     return {field.attname: Column(field.column, _adapted_to(field)) for field in fields}
 
 
-def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]], *, unless_there: bool = False) -> set[Any]:
+def insert(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> None:
     """
-    Insert rows that all have the same attribute names; returns their primary keys.
+    Insert rows that all have the same attribute names: all of them or, with an error, none.
 
-    With ``unless_there`` a row whose key exists is left as it is, and its key is
-    not among those returned.  Texts are cut to their columns.  Run it inside a
-    transaction: many rows take several statements.
+    Texts are cut to their columns.
+    """
+    if not rows:
+        return
+    into = {name: columns(model)[name] for name in rows[0]}
+    values = [[column.value(row[name]) for name, column in into.items()] for row in rows]
+    # One short statement for any number: SQLite keeps what it has prepared, and one for each number took 10 MB.
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.executemany(f"{_head(model, into)} {_one(into)}", values)
+
+
+def insert_missing(model: type[models.Model], rows: Sequence[Mapping[str, Any]]) -> set[Any]:
+    """
+    The same, but a row whose key exists is left as it is; returns the primary keys of those inserted.
     """
     if not rows:
         return set()
     into = {name: columns(model)[name] for name in rows[0]}
     key = model._meta.pk.column
-    head = f"INSERT INTO {model._meta.db_table} ({', '.join(column.name for column in into.values())}) VALUES "  # noqa: S608
-    tail = f"{f' ON CONFLICT ({key}) DO NOTHING' if unless_there else ''} RETURNING {key}"
-    one = f"({', '.join(['%s'] * len(into))})"
-    at_once = max(1, _MOST_PARAMETERS // len(into))
+    tail = f"ON CONFLICT ({key}) DO NOTHING RETURNING {key}"
     inserted: set[Any] = set()
-    with connection.cursor() as cursor:
-        for at in range(0, len(rows), at_once):
-            part = rows[at : at + at_once]
-            values = [column.value(row[name]) for row in part for name, column in into.items()]
-            cursor.execute(f"{head}{', '.join([one] * len(part))}{tail}", values)
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        at = 0
+        while at < len(rows):
+            # So few lengths that their statements stay prepared.
+            length = next(length for length in _AT_ONCE if at + length <= len(rows))
+            values = [column.value(row[name]) for row in rows[at : at + length] for name, column in into.items()]
+            cursor.execute(f"{_head(model, into)} {', '.join([_one(into)] * length)} {tail}", values)
             inserted.update(row[0] for row in cursor.fetchall())
+            at += length
     return inserted
+
+
+def _head(model: type[models.Model], into: Mapping[str, Column]) -> str:
+    return f"INSERT INTO {model._meta.db_table} ({', '.join(column.name for column in into.values())}) VALUES"
+
+
+def _one(into: Mapping[str, Column]) -> str:
+    return f"({', '.join(['%s'] * len(into))})"
 
 
 def _adapted_to(field: Any) -> Callable[[Any], Any]:

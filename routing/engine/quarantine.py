@@ -20,7 +20,7 @@ from routing.engine.directory import Directory
 from routing.engine.receive import enqueue, instance_in
 from routing.models import QuarantinedInstance
 from routing.quarantine_files import quarantined, quarantined_ids, take_back
-from routing.rows import insert
+from routing.rows import insert_missing
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10
 
@@ -105,8 +105,7 @@ def note(batch: Sequence[RefusedInstance]) -> None:
         }
         for refused in batch
     ]
-    with transaction.atomic():
-        insert(QuarantinedInstance, rows, unless_there=True)
+    insert_missing(QuarantinedInstance, rows)
 
 
 def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: str) -> int:

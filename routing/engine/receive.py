@@ -20,7 +20,7 @@ from routing.core.states import QueueEvent, QueueState, next_state
 from routing.engine.directory import Directory
 from routing.engine.repeats import note_repeats, words_for
 from routing.models import HistoryEntry, QueueItem
-from routing.rows import insert
+from routing.rows import insert, insert_missing
 from routing.spool import Spool
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
@@ -147,7 +147,7 @@ def enqueue(
     rows = [row_for(instance, spool, directory, now, ready) for instance in instances]
     note_repeats(rows, spool)
     with transaction.atomic():
-        fresh = insert(QueueItem, rows, unless_there=True)
+        fresh = insert_missing(QueueItem, rows)
         insert(HistoryEntry, [line for row in rows if row["id"] in fresh for line in _history(row, actor, note)])
     return len(fresh)
 

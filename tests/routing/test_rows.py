@@ -1,13 +1,15 @@
-"""Many rows in one statement; texts that a database would refuse are made to fit."""
+"""Many rows at once; texts that a database would refuse are made to fit."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import DatabaseError, transaction
+from django.db import DatabaseError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.models import AuditRecord, HistoryEntry, ItemLogLine, QueueItem
-from routing.rows import insert
+from routing.rows import insert, insert_missing
 from tests.builders import queue_item
 
 pytestmark = pytest.mark.django_db
@@ -17,31 +19,42 @@ def row_of(item: QueueItem, **columns: Any) -> dict[str, Any]:
     return {field.attname: getattr(item, field.attname) for field in item._meta.concrete_fields} | columns
 
 
-def test_rows_are_inserted_and_their_keys_returned() -> None:
+@pytest.mark.parametrize("put", [insert, insert_missing])
+def test_rows_are_inserted_with_their_values(put: Callable[..., Any]) -> None:
     pattern = queue_item()
-    assert insert(QueueItem, [row_of(pattern, id=pattern.id + n, patient_id=f"P-{n}") for n in (1000, 2000)]) == {
-        pattern.id + 1000,
-        pattern.id + 2000,
-    }
+    put(QueueItem, [row_of(pattern, id=pattern.id + n, patient_id=f"P-{n}") for n in (1000, 2000)])
     assert QueueItem.objects.get(id=pattern.id + 2000).patient_id == "P-2000"
 
 
 def test_a_row_whose_key_exists_stays_as_it_is_and_is_not_returned() -> None:
     item = queue_item(patient_id="FIRST")
     rows = [row_of(item, patient_id="SECOND"), row_of(item, id=item.id + 500, patient_id="NEW")]
-    assert insert(QueueItem, rows, unless_there=True) == {item.id + 500}
+    assert insert_missing(QueueItem, rows) == {item.id + 500}
     item.refresh_from_db()
     assert item.patient_id == "FIRST"
 
 
-def test_no_rows_are_no_statement() -> None:
-    assert insert(QueueItem, []) == set()
+def test_no_rows_are_no_statement(django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        insert(QueueItem, [])
+        assert insert_missing(QueueItem, []) == set()
 
 
-def test_more_rows_than_one_statement_can_carry_take_several() -> None:
+def test_any_number_of_rows_takes_the_same_few_statements() -> None:
     item = queue_item()
     line = {"item_id": item.id, "at": timezone.now(), "level": "info", "source": "script", "text": "line"}
-    assert len(insert(ItemLogLine, [line] * 7000)) == 7000
+    numbers = (1, 7, 64, 150, 7000)
+    with CaptureQueriesContext(connection) as queries:
+        for number in numbers:
+            insert(ItemLogLine, [line] * number)
+    assert ItemLogLine.objects.count() == sum(numbers)
+    # Django tells "7 times: INSERT ...".
+    assert len({query["sql"].partition(" times: ")[2] for query in queries if "INSERT" in query["sql"]}) == 1
+    with CaptureQueriesContext(connection) as queries:
+        keys = [item.id + n for n in range(1, 1000)]
+        assert insert_missing(QueueItem, [row_of(item, id=key) for key in keys]) == set(keys)
+    lengths = {query["sql"].count(" (") for query in queries if "INSERT" in query["sql"]}
+    assert len(lengths) == 3
 
 
 def test_texts_are_cut_to_their_column_and_lose_what_no_database_takes() -> None:

@@ -2,7 +2,8 @@
 A file that says "this process lives": held under a lock that the kernel drops when the process dies.
 
 It is also the sent journal: the ids of items whose destination has answered are
-appended before their rows are recorded, so that a kill in between does not send twice.
+appended before their rows are recorded, so that a kill in between does not send twice,
+and once more with a minus behind it, so that nothing that is sent again later is taken for sent.
 """
 
 from __future__ import annotations
@@ -12,11 +13,14 @@ import fcntl
 import os
 import secrets
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 _SUFFIX = ".presence"
+_LONGEST = 1 << 18
+"""Bytes of the journal behind which it is written anew, with what is still to be recorded."""
 
 
 class Presence:
@@ -31,11 +35,25 @@ class Presence:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.owner = f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._path = folder / f"{self.owner}{_SUFFIX}"
+        self._lock = threading.Lock()
+        self._noted: set[int] = set()
+        """Sent and not recorded yet: what a reader of the file comes to, too."""
+        self._length = 0
+        self._fd = self._begin(b"")
+
+    def _begin(self, content: bytes) -> int:
         # Locked before it gets its name: nobody may find it unlocked and take the process for dead.
-        draft = folder / f".{self.owner}"
-        self._fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._fd, fcntl.LOCK_EX)
-        os.rename(draft, self._path)
+        draft = _draft(self._path.parent, self.owner)
+        fd = os.open(draft, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            while content:
+                content = content[os.write(fd, content) :]
+            os.rename(draft, self._path)
+        except OSError:
+            os.close(fd)
+            raise
+        return fd
 
     def journal(self, item_id: int) -> None:
         """
@@ -44,16 +62,35 @@ class Presence:
         One write(2) without fsync: it outlives the process, which is the case
         that matters; after a power cut a second sending cannot be excluded.
         """
-        os.write(self._fd, b"%d\n" % item_id)
+        with self._lock:
+            self._length += os.write(self._fd, b"%d\n" % item_id)
+            self._noted.add(item_id)
 
-    def clear_journal(self) -> None:
-        """Forget the noted items: all are recorded."""
-        os.ftruncate(self._fd, 0)
+    def forget(self, item_ids: Iterable[int]) -> None:
+        """These are recorded.  The file stays short, also where something is always on its way."""
+        with self._lock:
+            gone = self._noted.intersection(item_ids)
+            self._noted -= gone
+            try:
+                if not self._noted:
+                    os.ftruncate(self._fd, 0)
+                    self._length = 0
+                elif self._length > _LONGEST:
+                    noted = b"".join(b"%d\n" % item_id for item_id in self._noted)
+                    before, self._fd = self._fd, self._begin(noted)
+                    os.close(before)
+                    self._length = len(noted)
+                else:
+                    self._length += os.write(self._fd, b"".join(b"-%d\n" % item_id for item_id in gone))
+            except OSError:
+                # A full disk: the next time it is written anew, whatever its length.
+                self._length = _LONGEST + 1
 
     def end(self) -> None:
         """Leave in good order: everything is recorded and given back."""
         if self._fd >= 0:
             self._path.unlink(missing_ok=True)
+            _draft(self._path.parent, self.owner).unlink(missing_ok=True)
             os.close(self._fd)
             self._fd = -1
 
@@ -96,10 +133,21 @@ def departed(folder: Path, owner: str) -> Iterator[Departed | None]:
         if fd is None:
             yield None
             return
-        noted = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\n")
+        lines = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\n")
+        sent: dict[int, None] = {}
         # A line that the kill cut short has no newline behind it and is the last part.
-        yield Departed(owner, tuple(int(line) for line in noted[:-1] if line.isdigit()))
+        for line in lines[:-1]:
+            if line.isdigit():
+                sent[int(line)] = None
+            elif line[:1] == b"-" and line[1:].isdigit():
+                sent.pop(int(line[1:]), None)
+        yield Departed(owner, tuple(sent))
         path.unlink(missing_ok=True)
+        _draft(folder, owner).unlink(missing_ok=True)
+
+
+def _draft(folder: Path, owner: str) -> Path:
+    return folder / f".{owner}"
 
 
 def owners(folder: Path) -> list[str]:

@@ -9,7 +9,7 @@ import os
 import queue
 import select
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -48,11 +48,22 @@ class Deliverer:
     always from the same thread; ``stop()`` ends it in good order.
     """
 
-    def __init__(self, owner: str, spool: Spool, settings: DeliverySettings, journal: Callable[[int], None]) -> None:
-        """``journal`` notes an item that a node has taken; called by senders, before its row is recorded."""
+    def __init__(
+        self,
+        owner: str,
+        spool: Spool,
+        settings: DeliverySettings,
+        journal: Callable[[int], None],
+        recorded: Callable[[Iterable[int]], object] = list,
+    ) -> None:
+        """
+        ``journal`` notes an item that a node has taken; called by senders, before its row is recorded.
+
+        ``recorded`` is told which items need no note any more.
+        """
         self._owner = owner
         self._settings = settings
-        self._journal = journal
+        self._journal, self._recorded = journal, recorded
         self._outgoing = Outgoing(spool)
         self._zone = ZoneInfo(settings.time_zone)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
@@ -100,7 +111,7 @@ class Deliverer:
 
     @property
     def busy(self) -> bool:
-        """Whether anything is on its way or unrecorded; if not, the sent journal may be cleared."""
+        """Whether anything is on its way or unrecorded."""
         return bool(self._unrecorded) or not self._reports.empty() or any(s.busy for s in self._senders.values())
 
     def stop(self, drain_seconds: float) -> None:
@@ -156,6 +167,7 @@ class Deliverer:
             done = settle(self._unrecorded, now, _unanswered_before)
             moved = record(done.moves, actor=_ACTOR, owner=self._owner)
             self._write(done, moved, now)
+        self._recorded(move.item_id for move in done.moves)
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
             self._senders[node_id].calm()

@@ -34,15 +34,11 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
     """Deliver until told to stop."""
     with EngineProcess("deliver") as process, contextlib.closing(Wakeup(run_folder(), "deliver")) as wakeup:
         watch.owner = process.owner
-        deliverer = Deliverer(process.owner, open_spool(), delivery_settings(), process.presence.journal)
-
-        def turn() -> bool:
-            did = deliverer.step()
-            if not did and not deliverer.busy:
-                process.presence.clear_journal()
-            return did
-
+        presence = process.presence
+        deliverer = Deliverer(process.owner, open_spool(), delivery_settings(), presence.journal, presence.forget)
         try:
-            process.work(turn, lambda: deliverer.idle(IDLE, wakeup.fileno()), wakeup=wakeup, casualty=casualty)
+            process.work(
+                deliverer.step, lambda: deliverer.idle(IDLE, wakeup.fileno()), wakeup=wakeup, casualty=casualty
+            )
         finally:
             deliverer.stop(_DRAIN)

@@ -75,7 +75,7 @@ class Process:
             prepared=lambda: None,
         )
         quick = DeliverySettings(connect_timeout=5, acse_timeout=5, idle_association=0.05, node_list_age=0)
-        self.deliverer = Deliverer(self.presence.owner, self.spool, quick, self.presence.journal)
+        self.deliverer = Deliverer(self.presence.owner, self.spool, quick, self.presence.journal, self.presence.forget)
 
     def receive(self, uid: str, syntax: str, content: bytes) -> bool:
         """One C-STORE and the row behind it, by the pipe; whether it was acknowledged before anything went wrong."""

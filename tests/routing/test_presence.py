@@ -1,5 +1,6 @@
 """A process is alive as long as it holds its file, and dead the moment it does not."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from routing.presence import Presence, departed, owners
+from routing import presence as presences
+from routing.presence import Presence, departed, living, owners
 
 
 def died(folder: Path, journal: bytes = b"") -> str:
@@ -56,7 +58,18 @@ def test_a_killed_process_is_departed_with_what_it_had_sent(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("journal", "sent"), [(b"", ()), (b"11\n1", (11,)), (b"11\n12\n", (11, 12)), (b"x\n13\n", (13,)), (b"1", ())]
+    ("journal", "sent"),
+    [
+        (b"", ()),
+        (b"11\n1", (11,)),
+        (b"11\n12\n", (11, 12)),
+        (b"x\n-\n-x\n13\n", (13,)),
+        (b"1", ()),
+        (b"11\n12\n-11\n", (12,)),
+        (b"11\n-11\n11\n", (11,)),
+        (b"11\n-1", (11,)),
+        (b"-11\n12\n", (12,)),
+    ],
 )
 def test_a_line_that_the_kill_cut_short_does_not_count(tmp_path: Path, journal: bytes, sent: tuple[int, ...]) -> None:
     with departed(tmp_path, died(tmp_path, journal)) as found:
@@ -96,12 +109,65 @@ def test_who_opened_the_file_before_it_went_settles_nothing(tmp_path: Path, monk
         assert found is None
 
 
-def test_a_cleared_journal_is_empty_and_goes_on(tmp_path: Path) -> None:
+def left_by(presence: Presence) -> tuple[int, ...]:
+    """What would be taken for sent if the process were killed now."""
+    content = (presence._path).read_bytes()
+    folder = presence._path.parent / "as if killed"
+    folder.mkdir(exist_ok=True)
+    with departed(folder, died(folder, content)) as found:
+        assert found is not None
+        return found.sent
+
+
+def test_what_is_recorded_is_taken_for_sent_no_longer_and_an_empty_journal_is_an_empty_file(tmp_path: Path) -> None:
+    presence = Presence(tmp_path)
+    for item_id in (11, 12, 13):
+        presence.journal(item_id)
+    presence.forget([12, 99])
+    assert left_by(presence) == (11, 13)
+    presence.forget([11])
+    # The same item, sent again and answered again.
+    presence.journal(12)
+    assert left_by(presence) == (13, 12)
+    presence.forget(iter([12, 13]))
+    assert presence._path.read_bytes() == b""
+    presence.end()
+
+
+def test_a_journal_that_is_never_empty_stays_short_and_its_owner_alive(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(presences, "_LONGEST", 200)
+    presence = Presence(tmp_path)
+    presence.journal(1)
+    for item_id in range(2, 1000):
+        presence.journal(item_id)
+        presence.forget([item_id])
+        assert presence._path.stat().st_size < 220
+        assert living(tmp_path) == [presence.owner]
+    assert left_by(presence) == (1,)
+    presence.end()
+    assert [path for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_a_full_disk_makes_the_journal_no_wrong_witness_for_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     presence = Presence(tmp_path)
     presence.journal(11)
-    presence.clear_journal()
     presence.journal(12)
-    assert (tmp_path / f"{presence.owner}.presence").read_bytes() == b"12\n"
+
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(presences.os, "write", full)
+        presence.forget([11])
+        presence.forget([])
+    assert left_by(presence) == (11, 12)
+    presence.forget([])
+    assert left_by(presence) == (12,)
+    assert living(tmp_path) == [presence.owner]
     presence.end()
 
 

@@ -29,6 +29,8 @@ class Delivery:
     spool: Spool
     deliverer: Deliverer
     journal: list[int] = field(default_factory=list)
+    recorded: list[int] = field(default_factory=list)
+    """What the journal may forget."""
     stopped: bool = False
     new_id: Identifiers = field(default_factory=lambda: Identifiers(tag=2))
 
@@ -84,8 +86,9 @@ def delivery(folder: Path, owner: str = OWNER, **settings: Any) -> Iterator[Deli
     spool = Spool(folder / "waiting", durable="none")
     journal: list[int] = []
     quick = {"connect_timeout": 5, "acse_timeout": 5, "idle_association": 0.05, "node_list_age": 0}
-    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), journal.append)
-    running = Delivery(spool, deliverer, journal)
+    recorded: list[int] = []
+    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), journal.append, recorded.extend)
+    running = Delivery(spool, deliverer, journal, recorded)
     try:
         yield running
     finally:

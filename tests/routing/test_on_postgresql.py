@@ -16,6 +16,7 @@ FILES = [
     AREA / "test_rows.py",
     AREA / "test_record.py",
     AREA / "test_claims.py",
+    AREA / "test_giving_back.py",
     AREA / "test_version_counts.py",
     AREA / "test_replay.py",
     AREA / "test_operator_actions.py",

@@ -97,17 +97,8 @@ class Spool:
         """Every identifier that has a committed file, in order, from ``since`` on."""
         first_hour = "" if since is None else _hour(since)
         for hour in self._hours():
-            if hour < first_hour:
-                continue
-            names = _names(self.root / hour)
-            if since is not None:
-                # Numbers are made of those that may be asked for alone: an hour may have a million others.
-                first = f"{since}{_FINAL}"
-                names = [name for name in names if name >= first or len(name) != len(first)]
-            numbers = (name.removesuffix(_FINAL) for name in names if name.endswith(_FINAL))
-            for identifier in sorted(int(number) for number in numbers if number.isdecimal()):
-                if since is None or identifier >= since:
-                    yield identifier
+            if hour >= first_hour:
+                yield from _identifiers(self.root / hour, since or 0)
 
     def sweep_parts(self, older_than: timedelta) -> int:
         """Remove what unfinished writers left behind and nobody touched for this long; answer how many."""
@@ -284,6 +275,20 @@ def _names(folder: Path) -> list[str]:
         return os.listdir(folder)
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def _identifiers(folder: Path, since: int) -> list[int]:
+    """Those of the committed files in order; an hour may have a million, of which few are asked for."""
+    first = f"{since}{_FINAL}"
+    try:
+        with os.scandir(folder) as entries:
+            # Texts first: numbers are made of those that may be asked for alone.
+            names = (entry.name for entry in entries if entry.name >= first or len(entry.name) != len(first))
+            numbers = (name.removesuffix(_FINAL) for name in names if name.endswith(_FINAL))
+            found = [int(number) for number in numbers if number.isdecimal()]
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    return sorted(identifier for identifier in found if identifier >= since)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -185,6 +185,14 @@ def test_identifiers_come_in_order_and_from_a_given_one_on(tmp_path: Path) -> No
     assert list(spool.ids(since=expected[4])) == expected[4:]
 
 
+def test_identifiers_are_compared_as_numbers_whatever_their_length(tmp_path: Path) -> None:
+    spool = Spool(tmp_path)
+    for identifier in (9, 80, 99, 100, 101, 1000):
+        stored(spool, identifier)
+    assert list(spool.ids(since=100)) == [100, 101, 1000]
+    assert list(spool.ids(since=80)) == [80, 99, 100, 101, 1000]
+
+
 def test_strange_names_in_the_tree_are_passed_over(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     stored(spool, 7)

@@ -1,6 +1,6 @@
 """What the connections of the hot path are told, and those of others are not."""
 
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 from django.db import connections
@@ -11,7 +11,9 @@ from routing.engine.sqlite_hot_path import tune
 
 
 @pytest.fixture(autouse=True)
-def untuned() -> Any:
+def untuned() -> Iterator[None]:
+    """Another test of this process may have been a process that tunes."""
+    connection_created.disconnect(sqlite_hot_path._tune, sender=sqlite_hot_path.DatabaseWrapper)
     yield
     connection_created.disconnect(sqlite_hot_path._tune, sender=sqlite_hot_path.DatabaseWrapper)
 

@@ -9,6 +9,7 @@ and once more with a minus behind it, so that nothing that is sent again later i
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -39,6 +40,8 @@ class Presence:
         self._noted: set[int] = set()
         """Sent and not recorded yet: what a reader of the file comes to, too."""
         self._length = 0
+        self._stale = False
+        """The file could not be told what is recorded: the disk was full.  It is written anew the next time."""
         self._fd = self._begin(b"")
 
     def _begin(self, content: bytes) -> int:
@@ -63,8 +66,15 @@ class Presence:
         that matters; after a power cut a second sending cannot be excluded.
         """
         with self._lock:
-            self._length += os.write(self._fd, b"%d\n" % item_id)
+            self._append(b"%d\n" % item_id)
             self._noted.add(item_id)
+
+    def _append(self, lines: bytes) -> None:
+        """All of it or, with an OSError, nothing: behind half a line the next one would be lost."""
+        if os.write(self._fd, lines) < len(lines):
+            os.ftruncate(self._fd, self._length)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        self._length += len(lines)
 
     def forget(self, item_ids: Iterable[int]) -> None:
         """These are recorded.  The file stays short, also where something is always on its way."""
@@ -75,16 +85,16 @@ class Presence:
                 if not self._noted:
                     os.ftruncate(self._fd, 0)
                     self._length = 0
-                elif self._length > _LONGEST:
+                elif self._stale or self._length > _LONGEST:
                     noted = b"".join(b"%d\n" % item_id for item_id in self._noted)
                     before, self._fd = self._fd, self._begin(noted)
                     os.close(before)
                     self._length = len(noted)
                 else:
-                    self._length += os.write(self._fd, b"".join(b"-%d\n" % item_id for item_id in gone))
+                    self._append(b"".join(b"-%d\n" % item_id for item_id in gone))
+                self._stale = False
             except OSError:
-                # A full disk: the next time it is written anew, whatever its length.
-                self._length = _LONGEST + 1
+                self._stale = True
 
     def end(self) -> None:
         """Leave in good order: everything is recorded and given back."""

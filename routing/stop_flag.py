@@ -14,16 +14,16 @@ class StopFlag:
     def __init__(self) -> None:
         self._set = False
         # Never read: once written, everyone who waits for it goes on, now and later.
-        self._pipe = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._descriptor = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
 
     def __del__(self) -> None:
-        os.close(self._pipe)
+        os.close(self._descriptor)
 
     def set(self) -> None:
         """May be called by a signal handler, again and again."""
         if not self._set:
             self._set = True
-            os.eventfd_write(self._pipe, 1)
+            os.eventfd_write(self._descriptor, 1)
 
     def is_set(self) -> bool:
         return self._set
@@ -33,6 +33,6 @@ class StopFlag:
         if not self._set:
             # Where it is set from here on, the descriptor is readable: nothing is missed.
             poll = select.poll()
-            poll.register(self._pipe, select.POLLIN)
+            poll.register(self._descriptor, select.POLLIN)
             poll.poll(max(0.0, seconds) * 1000)
         return self._set

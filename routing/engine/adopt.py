@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-from collections.abc import Set
 from datetime import UTC, datetime, timedelta
 
 from routing.core.identifiers import first_at
@@ -43,16 +42,16 @@ def adopt(
     told -= {item for item in told if _is_gone(spool, item)}
     before = first_at(datetime.now(UTC) - settled)
     ids = spool.ids(None if since is None else first_at(since))
-    earlier: Set[int] = queued or frozenset()
-    met: set[int] = set()
+    earlier, met = queued or set[int](), set[int]()
     adopted = 0
     while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
-        asked = [item for item in chunk if item not in earlier]
-        known = set(QueueItem.objects.filter(id__in=asked).values_list("id", flat=True)) if asked else set()
-        found = [instance for item in asked if item not in known for instance in _read(spool, item, told)]
+        known = earlier.intersection(chunk)
+        # An empty set costs no query.
+        known |= set(QueueItem.objects.filter(id__in=set(chunk) - known).values_list("id", flat=True))
+        found = [instance for item in chunk if item not in known for instance in _read(spool, item, told)]
         told -= known.union(instance.id for instance in found)
         adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
-        met |= known | (earlier & set(chunk))
+        met |= known
     if queued is not None:
         queued.clear()
         queued |= met

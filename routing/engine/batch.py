@@ -189,7 +189,8 @@ class Batch:
     ) -> None:
         if not outcome.entries:
             return
-        self._reports.append(story.report(item.id, outcome, version, milliseconds, now))
+        report = story.report(item.id, outcome, version, milliseconds, now)
+        self._reports.append(report)
         for line in outcome.item_log:
             self._note(item.id, line.level, line.message, now, "script", line.entry, line.line)
         for entry in outcome.entries:
@@ -198,7 +199,7 @@ class Batch:
                 self._note(
                     item.id, "warning", f"entry {entry.number}: {where}{entry.reason}", now, "router", entry.number
                 )
-        self._audit += story.audit(item.id, outcome, version, now)
+        self._audit += story.audit(item.id, outcome, version, report["routes"], now)
 
     def _note(
         self,

@@ -54,7 +54,7 @@ class Deliverer:
         spool: Spool,
         settings: DeliverySettings,
         journal: Callable[[int], None],
-        recorded: Callable[[Iterable[int]], object] = list,
+        recorded: Callable[[Iterable[int]], None],
     ) -> None:
         """
         ``journal`` notes an item that a node has taken; called by senders, before its row is recorded.

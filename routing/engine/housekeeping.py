@@ -141,21 +141,19 @@ class Housekeeper:
 
     def _adopt(self, now: datetime, *, everything: bool) -> int:
         began = time.monotonic()
-        if everything or self._looked_until is None:
-            adopted = adopt(self._spool, self._directory, since=None, settled=_SETTLED, unreadable=self._unreadable)
-        elif began < self._look_at:
+        if not everything and began < self._look_at:
             return 0
-        else:
-            adopted = adopt(
-                *(self._spool, self._directory),
-                since=self._looked_until - _OVERLAP,
-                settled=_SETTLED,
-                unreadable=self._unreadable,
-                queued=self._queued,
-            )
+        adopted = adopt(
+            *(self._spool, self._directory),
+            since=None if everything or self._looked_until is None else self._looked_until - _OVERLAP,
+            settled=_SETTLED,
+            unreadable=self._unreadable,
+            queued=None if everything else self._queued,
+        )
+        self._looked_until = now
+        if not everything:
             # A round's own pause is long enough for a tenth of a second.
             self._look_at = began + _LOOK_SHARE * (time.monotonic() - began) - _ROUND
-        self._looked_until = now
         return adopted
 
     def detail(self) -> dict[str, Any]:

@@ -34,14 +34,15 @@ def report(item_id: int, outcome: Outcome, version: int | None, milliseconds: fl
     }
 
 
-def audit(item_id: int, outcome: Outcome, version: int | None, now: datetime) -> list[dict[str, Any]]:
-    """A row of AuditRecord; none where nothing was changed or routed."""
+def audit(
+    item_id: int, outcome: Outcome, version: int | None, routes: list[dict[str, Any]], now: datetime
+) -> list[dict[str, Any]]:
+    """A row of AuditRecord, with the routes of the report; none where nothing was changed or routed."""
     # The image's own edits once, however many outputs carry them, and also when nothing is sent.
     own = [change for output in outcome.outputs for change in output.changes if change.destination]
     changes = [_change(change) for change in (*outcome.changes, *own)]
-    if not changes and not outcome.routes:
+    if not changes and not routes:
         return []
-    routes = [_route(call) for call in outcome.routes]
     return [
         {
             "at": now,

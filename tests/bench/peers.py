@@ -6,7 +6,6 @@ import contextlib
 import os
 import select
 import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -48,8 +47,8 @@ def sink(folder: Path, arrivals: Path) -> Iterator[int]:
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
-        ended = threading.Event()
-        signal.signal(signal.SIGTERM, lambda *_: ended.set())
+        # Before there are threads, which would take it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
         spool = Spool(folder, "none")
         with arrivals.open("w", buffering=1) as lines:
 
@@ -59,7 +58,7 @@ def sink(folder: Path, arrivals: Path) -> Iterator[int]:
 
             taking = scp(spool, Identifiers(1), stored)
             os.write(writer, b"%d\n" % taking.start())
-            ended.wait()
+            signal.sigwait({signal.SIGTERM})
             taking.stop(0)
         os._exit(0)
     os.close(writer)

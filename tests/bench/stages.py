@@ -102,7 +102,7 @@ class _Bench:
             new_id=self.new_id,
             prepared=lambda: None,
         )
-        self.deliverer = Deliverer(presence.owner, self.spool, delivery_settings(), presence.journal)
+        self.deliverer = Deliverer(presence.owner, self.spool, delivery_settings(), presence.journal, presence.forget)
         self.sender = sender
         self.figures: dict[str, list[float]] = {}
 

@@ -171,6 +171,25 @@ def test_a_full_disk_makes_the_journal_no_wrong_witness_for_long(
     presence.end()
 
 
+def test_half_a_line_on_a_disk_that_gets_full_swallows_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence = Presence(tmp_path)
+    presence.journal(11)
+    presence.journal(12)
+    really_write = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr(presences.os, "write", lambda fd, lines: really_write(fd, lines[:-2]))
+        with pytest.raises(OSError, match="No space"):
+            presence.journal(13)
+        presence.forget([11])
+    presence.journal(14)
+    assert left_by(presence) == (11, 12, 14)
+    presence.forget([14])
+    assert left_by(presence) == (12,)
+    presence.end()
+
+
 def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
     presence = Presence(tmp_path / "run")
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700

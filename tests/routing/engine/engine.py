@@ -11,7 +11,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +153,10 @@ class Engine:
                     if mark in (entry / "environ").read_bytes().split(b"\0"):
                         found.append(int(entry.name))
         return found
+
+
+MakeEngine = Callable[..., Engine]
+"""The fixture: an engine with settings of its own."""
 
 
 def stop(process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:

@@ -3,16 +3,14 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from random import Random
 
 import pytest
 
 from tests.acceptance.router import kill, until
 from tests.builders import ct_image
-from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, ROOT, Engine, stop
+from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, ROOT, Engine, MakeEngine, stop
 
-MakeEngine = Callable[..., Engine]
 pytestmark = pytest.mark.integration
 
 COUNT = "study.n = (study.n or 0) + 1 dataset:Set('InstanceNumber', study.n)"

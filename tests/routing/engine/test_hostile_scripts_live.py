@@ -15,7 +15,7 @@ from capacitor_web.environment import Environment
 from routing.engine.secrets import SECRETS
 from tests.acceptance.router import until
 from tests.builders import ct_image
-from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, stop
+from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, MakeEngine, stop
 from tests.routing.engine.hostile_scripts import (
     CORRUPTS,
     CRASHED,
@@ -30,7 +30,6 @@ from tests.routing.engine.hostile_scripts import (
 
 pytestmark = pytest.mark.integration
 
-MakeEngine = Callable[..., Engine]
 COUNT = "study.n = (study.n or 0) + 1"
 CONTAINED = (TIME, MEMORY, CRASHED)
 SEGFAULT = "the script crashed (signal 11) the process that ran it"

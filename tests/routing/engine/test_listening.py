@@ -2,7 +2,6 @@
 
 import socket
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,8 @@ import pytest
 from routing.engine.listening import Room, WrongTlsFiles, _tls
 from routing.spool import Spool
 from tests.acceptance.router import dcmtk, until
-from tests.routing.engine.engine import Engine, stop
+from tests.routing.engine.engine import MakeEngine, stop
 from tests.routing.engine.modality import Sender, image, started
-
-MakeEngine = Callable[..., Engine]
 
 SCRIPTS = """
 from scripts_app.models import LuaEntry

@@ -2,16 +2,13 @@
 
 import re
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.router import kill, until
-from tests.routing.engine.engine import ADOPT, Engine, stop
+from tests.routing.engine.engine import ADOPT, Engine, MakeEngine, stop
 from tests.routing.engine.modality import Sender, started
-
-MakeEngine = Callable[..., Engine]
 
 
 def kill_with_its_row_writer(engine: Engine, listener: subprocess.Popen[bytes]) -> None:

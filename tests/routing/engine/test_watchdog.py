@@ -3,7 +3,6 @@
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +12,8 @@ from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
 from tests.acceptance.router import kill, until
 from tests.builders import ct_image
-from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, stop
+from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, MakeEngine, stop
 
-MakeEngine = Callable[..., Engine]
 PREPARE = ("prepare", "housekeep")
 
 

@@ -34,6 +34,7 @@ FILES = [
             "receive",
             "rehearse",
             "retention",
+            "settling",
             "traffic",
         )
     ),

@@ -1,63 +1,30 @@
-"""The start and end of an engine process, and how one puts right what a dead one left."""
+"""The start, the work and the end of an engine process."""
 
 import contextlib
-import dataclasses
-import logging
 import os
 import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from datetime import timedelta
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.db import InterfaceError, OperationalError
-from django.utils import timezone
 
 from routing.engine import process as processes
-from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder, settle_departed
+from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder
 from routing.engine.watch import Casualty
-from routing.models import HistoryEntry, Lane, PrepareReport, QueueItem, Rehearsal, ServiceProcess
+from routing.models import ServiceProcess
 from routing.presence import owners
 from routing.wakeup import Wakeup
-from tests.builders import node, queue_item
+from tests.builders import queue_item
+from tests.routing.engine.dead_process import DEAD, fresh, held
 from tests.routing.engine.engine import ROOT
 
-pytestmark = pytest.mark.django_db
-
-DEAD = "host:7:dead"
-
-
-@pytest.fixture(autouse=True)
-def folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    monkeypatch.setattr(settings, "CAPACITOR", dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path))
-    monkeypatch.setattr(processes.application_log, "start", lambda *_: None)
-    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    umask = os.umask(0o022)
-    yield tmp_path
-    os.umask(umask)
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
-
-
-def died(journal: bytes = b"") -> None:
-    """The presence file of a process that was killed."""
-    run_folder().mkdir(exist_ok=True)
-    (run_folder() / f"{DEAD}.presence").write_bytes(journal)
-
-
-def held(state: str = "New", owner: str = DEAD, **columns: Any) -> QueueItem:
-    return queue_item(state, lease_owner=owner, lease_until=timezone.now() + timedelta(minutes=1), **columns)
-
-
-def fresh(item: QueueItem) -> QueueItem:
-    return QueueItem.objects.get(id=item.id)
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("process_folder")]
 
 
 def test_a_process_shows_a_sign_of_life_and_leaves_nothing_behind(monkeypatch: Any) -> None:
@@ -154,101 +121,10 @@ def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matte
     assert "DOE" not in caplog.text
 
 
-def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> None:
-    pacs = node()
-    sent, waiting = held("Prepared", node=pacs), held("Prepared", node=pacs)
-    new = held(prepare_starts=2)
-    Lane.objects.create(key="1.2.3", owner=DEAD, until=timezone.now() + timedelta(minutes=1))
-    ServiceProcess.objects.create(
-        owner=DEAD, role="deliver", host="host", pid=7, started_at=timezone.now(), seen_at=timezone.now()
-    )
-    died(b"%d\n%d\n%d" % (sent.id, sent.id, waiting.id))
-    settle_departed()
-    assert [(fresh(item).state, fresh(item).lease_owner) for item in (sent, waiting, new)] == [
-        ("Delivered", ""),
-        ("Prepared", ""),
-        ("New", ""),
-    ]
-    entry = HistoryEntry.objects.get()
-    assert (entry.item_id, entry.event, entry.actor) == (sent.id, "delivered", "recovery")
-    # Nobody knows which of them ended the process.
-    assert fresh(new).prepare_starts == 2
-    assert not Lane.objects.exists()
-    assert not ServiceProcess.objects.exists()
-    assert owners(run_folder()) == []
-    settle_departed()
-    assert HistoryEntry.objects.count() == 1
-
-
-def test_a_living_process_is_left_alone() -> None:
-    with EngineProcess("prepare") as process:
-        item = held(owner=process.owner)
-        settle_departed()
-        assert fresh(item).lease_owner == process.owner
-
-
-def test_settling_that_fails_is_tried_again_by_the_next(monkeypatch: Any) -> None:
-    item = held()
-    died()
-
-    def away(*_: Any, **__: Any) -> int:
-        raise OperationalError("away")
-
-    with monkeypatch.context() as patched:
-        patched.setattr(processes, "give_back", away)
-        with pytest.raises(OperationalError):
-            settle_departed()
-    assert fresh(item).lease_owner == DEAD
-    settle_departed()
-    assert fresh(item).lease_owner == ""
-
-
-def test_a_casualty_fails_its_item_alone_and_its_batch_mates_go_back_uncounted() -> None:
-    guilty, mate = held(prepare_starts=1), held(prepare_starts=1)
-    died()
-    settle_departed(Casualty(DEAD, guilty.id, "script exceeded its limit of 10 s"))
-    assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "script exceeded its limit of 10 s")
-    assert (fresh(mate).state, fresh(mate).prepare_starts, fresh(mate).lease_owner) == ("New", 0, "")
-    entry = HistoryEntry.objects.get()
-    assert (entry.item_id, entry.actor, entry.note) == (guilty.id, "watchdog", "script exceeded its limit of 10 s")
-    # Nobody else would report the run, and its version would look better than it is.
-    report = PrepareReport.objects.get()
-    assert (report.item_id, report.verdict, report.errors) == (guilty.id, "failed", 1)
-    assert report.script_version is not None
-
-
-def test_a_casualty_that_was_killed_from_outside_stays_new_and_counted() -> None:
-    hurt, mate = held(prepare_starts=1), held(prepare_starts=1)
-    died()
-    settle_departed(Casualty(DEAD, hurt.id, ""))
-    assert [(fresh(i).state, fresh(i).prepare_starts) for i in (hurt, mate)] == [("New", 1), ("New", 0)]
-    assert not HistoryEntry.objects.exists()
-
-
-def test_a_casualty_whose_worker_another_process_has_settled_fails_all_the_same() -> None:
-    guilty = queue_item("New", prepare_starts=1)
-    settle_departed(Casualty(DEAD, guilty.id, "it ended the process"))
-    assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "it ended the process")
-
-
-def test_a_casualty_whose_result_was_recorded_keeps_it() -> None:
-    done = queue_item("Prepared")
-    settle_departed(Casualty(DEAD, done.id, "it ended the process"))
-    assert (fresh(done).state, fresh(done).last_error) == ("Prepared", "")
-
-
-def test_spool_and_identifiers_belong_to_the_data_folder(folder: Path) -> None:
-    assert open_spool().root == folder / "spool"
+def test_spool_and_identifiers_belong_to_the_data_folder(process_folder: Path) -> None:
+    assert open_spool().root == process_folder / "spool"
     identifiers = new_identifiers()
     assert identifiers() < identifiers()
-
-
-def test_the_log_tells_who_was_settled(caplog: pytest.LogCaptureFixture) -> None:
-    held()
-    died()
-    with caplog.at_level(logging.WARNING):
-        settle_departed()
-    assert f"process {DEAD} had ended: 0 items it had sent are recorded, 1 given back" in caplog.text
 
 
 # The loop closes connections, and PostgreSQL ends a transaction with its connection.
@@ -328,14 +204,3 @@ def test_an_unexpected_error_in_any_thread_ends_the_process_and_is_said(make_eng
     assert said in engine.logs()
     assert "DOE^JANE" not in engine.logs()
     seen("exit code 1, said as critical with place and thread; watchdog or supervisor start another")
-
-
-def test_a_rehearsal_in_the_hands_of_a_dead_process_is_free_at_once() -> None:
-    until = timezone.now() + timedelta(minutes=3)
-    values = {"kind": "past", "state": "running", "content": {}, "created_by": "anna", "until": until}
-    taken = Rehearsal.objects.create(owner=DEAD, **values)
-    other = Rehearsal.objects.create(owner="another", **values)
-    died()
-    settle_departed()
-    assert list(Rehearsal.objects.order_by("pk").values_list("owner", flat=True)) == ["", "another"]
-    assert {taken.pk, other.pk} == set(Rehearsal.objects.values_list("pk", flat=True))

@@ -1,0 +1,121 @@
+"""How a process puts right what a dead one left."""
+
+import logging
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.utils import timezone
+
+from routing.engine import process as processes
+from routing.engine.process import EngineProcess, run_folder, settle_departed
+from routing.engine.watch import Casualty
+from routing.models import HistoryEntry, Lane, PrepareReport, Rehearsal, ServiceProcess
+from routing.presence import owners
+from tests.builders import node, queue_item
+from tests.routing.engine.dead_process import DEAD, died, fresh, held
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("process_folder")]
+
+
+def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> None:
+    pacs = node()
+    sent, waiting = held("Prepared", node=pacs), held("Prepared", node=pacs)
+    new = held(prepare_starts=2)
+    Lane.objects.create(key="1.2.3", owner=DEAD, until=timezone.now() + timedelta(minutes=1))
+    ServiceProcess.objects.create(
+        owner=DEAD, role="deliver", host="host", pid=7, started_at=timezone.now(), seen_at=timezone.now()
+    )
+    died(b"%d\n%d\n%d" % (sent.id, sent.id, waiting.id))
+    settle_departed()
+    assert [(fresh(item).state, fresh(item).lease_owner) for item in (sent, waiting, new)] == [
+        ("Delivered", ""),
+        ("Prepared", ""),
+        ("New", ""),
+    ]
+    entry = HistoryEntry.objects.get()
+    assert (entry.item_id, entry.event, entry.actor) == (sent.id, "delivered", "recovery")
+    # Nobody knows which of them ended the process.
+    assert fresh(new).prepare_starts == 2
+    assert not Lane.objects.exists()
+    assert not ServiceProcess.objects.exists()
+    assert owners(run_folder()) == []
+    settle_departed()
+    assert HistoryEntry.objects.count() == 1
+
+
+def test_a_living_process_is_left_alone() -> None:
+    with EngineProcess("prepare") as process:
+        item = held(owner=process.owner)
+        settle_departed()
+        assert fresh(item).lease_owner == process.owner
+
+
+def test_settling_that_fails_is_tried_again_by_the_next(monkeypatch: Any) -> None:
+    item = held()
+    died()
+
+    def away(*_: Any, **__: Any) -> int:
+        raise OperationalError("away")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(processes, "give_back", away)
+        with pytest.raises(OperationalError):
+            settle_departed()
+    assert fresh(item).lease_owner == DEAD
+    settle_departed()
+    assert fresh(item).lease_owner == ""
+
+
+def test_a_casualty_fails_its_item_alone_and_its_batch_mates_go_back_uncounted() -> None:
+    guilty, mate = held(prepare_starts=1), held(prepare_starts=1)
+    died()
+    settle_departed(Casualty(DEAD, guilty.id, "script exceeded its limit of 10 s"))
+    assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "script exceeded its limit of 10 s")
+    assert (fresh(mate).state, fresh(mate).prepare_starts, fresh(mate).lease_owner) == ("New", 0, "")
+    entry = HistoryEntry.objects.get()
+    assert (entry.item_id, entry.actor, entry.note) == (guilty.id, "watchdog", "script exceeded its limit of 10 s")
+    # Nobody else would report the run, and its version would look better than it is.
+    report = PrepareReport.objects.get()
+    assert (report.item_id, report.verdict, report.errors) == (guilty.id, "failed", 1)
+    assert report.script_version is not None
+
+
+def test_a_casualty_that_was_killed_from_outside_stays_new_and_counted() -> None:
+    hurt, mate = held(prepare_starts=1), held(prepare_starts=1)
+    died()
+    settle_departed(Casualty(DEAD, hurt.id, ""))
+    assert [(fresh(i).state, fresh(i).prepare_starts) for i in (hurt, mate)] == [("New", 1), ("New", 0)]
+    assert not HistoryEntry.objects.exists()
+
+
+def test_a_casualty_whose_worker_another_process_has_settled_fails_all_the_same() -> None:
+    guilty = queue_item("New", prepare_starts=1)
+    settle_departed(Casualty(DEAD, guilty.id, "it ended the process"))
+    assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "it ended the process")
+
+
+def test_a_casualty_whose_result_was_recorded_keeps_it() -> None:
+    done = queue_item("Prepared")
+    settle_departed(Casualty(DEAD, done.id, "it ended the process"))
+    assert (fresh(done).state, fresh(done).last_error) == ("Prepared", "")
+
+
+def test_the_log_tells_who_was_settled(caplog: pytest.LogCaptureFixture) -> None:
+    held()
+    died()
+    with caplog.at_level(logging.WARNING):
+        settle_departed()
+    assert f"process {DEAD} had ended: 0 items it had sent are recorded, 1 given back" in caplog.text
+
+
+def test_a_rehearsal_in_the_hands_of_a_dead_process_is_free_at_once() -> None:
+    until = timezone.now() + timedelta(minutes=3)
+    values = {"kind": "past", "state": "running", "content": {}, "created_by": "anna", "until": until}
+    taken = Rehearsal.objects.create(owner=DEAD, **values)
+    other = Rehearsal.objects.create(owner="another", **values)
+    died()
+    settle_departed()
+    assert list(Rehearsal.objects.order_by("pk").values_list("owner", flat=True)) == ["", "another"]
+    assert {taken.pk, other.pk} == set(Rehearsal.objects.values_list("pk", flat=True))

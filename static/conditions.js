@@ -19,7 +19,9 @@
     waiting.set(row, setTimeout(() => check(row), 300));
   });
   conditions?.addEventListener("click", (event) => {
-    if (event.target.matches("[data-remove-row]")) event.target.closest(".condition-row").remove();
+    if (!event.target.matches("[data-remove-row]")) return;
+    event.target.closest(".condition-row").remove();
+    conditions.closest("fieldset").dispatchEvent(new Event("input", {bubbles: true}));
   });
 
   const library = document.querySelector("[data-library]");

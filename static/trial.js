@@ -21,10 +21,13 @@
   let timer = 0;
 
   // The button drops the answer that it still waits for (hx-sync), and the server stops working on it.
-  function run() {
-    clearTimeout(timer);
-    document.getElementById("try").click();
-  }
+  const run = () => document.getElementById("try").click();
+
+  // By hand, too: what is waited for would be the same once more.
+  document.getElementById("try").addEventListener("click", () => clearTimeout(timer));
+
+  // What was kept was what stood here before; the result of one that was asked for earlier may still come.
+  const forgetKept = () => document.getElementById("kept").replaceChildren();
 
   function later() {
     clearTimeout(timer);
@@ -40,7 +43,9 @@
 
   const counts = (field) => field.form === form && field.type !== "file" && !["test_name", "description"].includes(field.name);
   document.addEventListener("input", (event) => {
-    if (counts(event.target)) later();
+    if (!counts(event.target)) return;
+    forgetKept();
+    later();
   });
   document.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.closest("#script-form, .trial")) {
@@ -58,9 +63,8 @@
   });
   // An error while it ran is marked at its line, of the entry or of the file that stands in the editor.
   document.addEventListener("htmx:afterSwap", ({target}) => {
+    if (target.id === "sample") forgetKept();
     if (target.id !== "result") return;
-    // What was kept was the result before.
-    document.getElementById("kept").replaceChildren();
     const area = document.querySelector("textarea[data-editor]");
     const wrong = [...target.querySelectorAll("[data-failed]")].map((row) => ({
       here: row.matches(".here"),

@@ -178,6 +178,32 @@ def test_a_dry_run_that_comes_while_a_test_is_named_leaves_the_name_alone(visit,
     expect(opened.locator("#test-name")).to_have_value("half a na")
 
 
+def test_what_is_said_of_a_kept_test_stays_until_something_is_changed(site, visit, ct):
+    opened = visit("administrator", "/scripts/entries/new/")
+    held, printed = [], opened.locator("#result .log .text")
+    take(opened, ct)
+    write_script(opened, "print(dataset:Get('Modality'), uid())")
+    expect(printed).to_contain_text("CT")
+    before = printed.inner_text()
+    opened.route("**/scripts/dry-run/", lambda request: held.append(request))
+    opened.locator("#try").click()
+    opened.locator("#test-name").fill("kept meanwhile")
+    opened.get_by_role("button", name="Keep this result").click()
+    expect(opened.locator("#kept")).to_contain_text("Kept as “kept meanwhile”")
+    assert len(held) == 1
+    held.pop().continue_()
+    expect(printed).not_to_have_text(before)
+    expect(opened.locator("#kept")).to_contain_text("Kept as “kept meanwhile”")
+    opened.get_by_role("button", name="Remove").first.click()
+    expect(opened.locator("#kept")).to_be_empty()
+    opened.get_by_role("button", name="Keep this result").click()
+    expect(opened.locator("#kept")).to_contain_text("Kept as")
+    opened.get_by_text("Choose an image").click()
+    take(opened, ct)
+    expect(opened.locator("#kept")).to_be_empty()
+    site.elsewhere("from scripts_app.models import ScriptTest\nScriptTest.objects.all().delete()")
+
+
 def test_a_dry_run_given_up_for_an_older_one_that_came_late_is_asked_for_again(visit, ct):
     opened = visit("script-author", "/scripts/entries/new/")
     given_up = []

@@ -83,8 +83,10 @@ class _Run:
         self.host = Host(self.workspace, self.facts, self.log, identity.study_instance_uid, self.limits.memory_bytes)
 
     def _loader(self, scope: str, uid: str) -> Callable[[], Mapping[str, Any]]:
-        # Without a UID nobody shares the table: it lives as long as this image.
-        return lambda: self.facts.state(scope, uid) if uid else {}
+        # Without a UID nobody shares the table: it lives as long as this image.  And it must not hold the run, which
+        # holds it: all of the image would stay until a garbage collection.
+        facts = self.facts
+        return lambda: facts.state(scope, uid) if uid else {}
 
     def close(self) -> None:
         # The functions hold the VM, which has to end now and not at some later garbage collection.

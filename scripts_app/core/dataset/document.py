@@ -34,16 +34,15 @@ class Document:
     always.  Clones share map and index; either sees only its own edits.
     """
 
-    __slots__ = ("_dataset", "_identity", "_map", "_meta_dataset", "file_meta", "root")
+    __slots__ = ("_dataset", "_identity", "_map", "file_meta", "root")
 
     def __init__(self, mapped: mmap.mmap, file_meta: FileMeta, dataset: Dataset) -> None:
         self._map = mapped
         self._dataset = dataset
-        self._meta_dataset: Dataset | None = None
         self._identity: Identity | None = None
         """As the file says it, once somebody has asked."""
         self.file_meta = file_meta
-        self.root = View(dataset, self._file_meta_dataset)
+        self.root = View(dataset, _FileMetaElements(mapped, file_meta.dataset_offset))
         """The top-level data set."""
 
     @classmethod
@@ -139,12 +138,28 @@ class Document:
             self._identity = identity_of(self._dataset)
         return self._identity
 
-    def _file_meta_dataset(self) -> Dataset:
-        if self._meta_dataset is None:
-            start, end = PREAMBLE_LENGTH + 4, self.file_meta.dataset_offset
+
+class _FileMetaElements:
+    """
+    Group 0002, read when somebody asks for it.
+
+    Knows nothing of the document that holds it: in a cycle every image would
+    stay, with its map, until a garbage collection.
+    """
+
+    __slots__ = ("_end", "_map", "_read")
+
+    def __init__(self, mapped: mmap.mmap, end: int) -> None:
+        self._map = mapped
+        self._end = end
+        self._read: Dataset | None = None
+
+    def __call__(self) -> Dataset:
+        if self._read is None:
+            start = PREAMBLE_LENGTH + 4
             try:
-                index, _ = scan(self._map, start, end, EXPLICIT_LITTLE, ordered=False)
+                index, _ = scan(self._map, start, self._end, EXPLICIT_LITTLE, ordered=False)
             except NotIndexable as error:
                 raise DatasetError(f"file meta information (group 0002) cannot be read: {error}") from None
-            self._meta_dataset = Dataset(self._map, Journal(), EXPLICIT_LITTLE, index, start, end)
-        return self._meta_dataset
+            self._read = Dataset(self._map, Journal(), EXPLICIT_LITTLE, index, start, self._end)
+        return self._read

@@ -99,8 +99,14 @@ class Session:
             self._call(function, self._dataset(handle))
 
     def close(self) -> None:
-        """Close the VM now: finalisers run here, under the caller's watchdog, and child processes end."""
+        """
+        Close the VM now: finalisers run here, under the caller's watchdog, and child processes end.
+
+        The image is let go, too: binding and session hold each other, and both
+        would keep it until a garbage collection.
+        """
         self._run = self._name = self._enter = self._dataset = None
+        del self._binding
         self._host.runtime = None
         self._runtime = None
         self._processes.finish()

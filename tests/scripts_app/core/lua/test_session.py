@@ -56,6 +56,27 @@ def test_the_vm_is_closed_before_the_outcome_is_returned(tmp_path: Path) -> None
         gc.enable()
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "dataset:Set('StationName', 'A') dataset:Remove('MilitaryRank')",
+        "study.images = (study.images or 0) + 1 print(dataset:Get('0002,0010'))",
+        "route:Add('ARCHIVE', function(ds) ds:Set('PatientID', '0') end)",
+        "error('no')",
+        "node = queue:count('New') log:info(node)",
+    ],
+)
+def test_nothing_of_an_image_waits_for_a_garbage_collection(script: str) -> None:
+    run(script)
+    gc.collect()
+    gc.disable()
+    try:
+        run(script)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
 def test_the_vm_is_closed_when_a_script_failed_or_the_facts_did(tmp_path: Path) -> None:
     class Broken(PlainFacts):
         def total(self) -> int:

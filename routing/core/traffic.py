@@ -14,15 +14,17 @@ RECEIVED = "received"
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One history entry, with what the counting needs of its item."""
+    """What happened alike in one minute to items of one destination."""
 
-    at: datetime
+    minute: int
     event: str
+    """As the history calls it."""
     from_state: str
     ae_title: str
-    """Destination of the item."""
+    """Destination of the items."""
+    times: int
     size: int
-    """Bytes of the received file."""
+    """Bytes of the received files, all together."""
 
 
 @dataclass(slots=True)
@@ -41,20 +43,20 @@ class Tally:
         return Tally(*(mine + others for mine, others in zip(astuple(self), astuple(other), strict=True)))
 
     def note(self, happening: Happening) -> bool:
-        """Count one entry; whether it was one that counts."""
+        """Count what happened; whether it was something that counts."""
         match happening.event:
             case "received":
-                self.received += 1
+                self.received += happening.times
                 self.bytes_received += happening.size
             case QueueEvent.DELIVERED:
-                self.delivered += 1
+                self.delivered += happening.times
                 self.bytes_delivered += happening.size
             case QueueEvent.DEFERRED if happening.from_state == QueueState.PREPARED:
-                self.deferred += 1
+                self.deferred += happening.times
             case QueueEvent.REFUSED:
-                self.refused += 1
+                self.refused += happening.times
             case QueueEvent.GAVE_UP:
-                self.failed += 1
+                self.failed += happening.times
             case _:
                 return False
         return True
@@ -70,13 +72,12 @@ def moment_of(minute: int) -> datetime:
 
 
 def tallies(happenings: Iterable[Happening], since: int) -> dict[tuple[int, str], Tally]:
-    """What happened for each minute (from ``since`` on) and destination; entries that do not count leave no row."""
+    """What happened for each minute (from ``since`` on) and destination; what does not count leaves no row."""
     found: dict[tuple[int, str], Tally] = {}
     for happening in happenings:
-        minute = minute_of(happening.at)
-        if minute < since:
+        if happening.minute < since:
             continue
-        key = minute, happening.ae_title
+        key = happening.minute, happening.ae_title
         tally = found.get(key, Tally())
         if tally.note(happening):
             found[key] = tally

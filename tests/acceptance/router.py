@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.fresh_database import put_fresh_database
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -109,8 +110,10 @@ class Router:
         (folder / "config.yml").write_text("filters: lua\n")
         for name, text in files.items():
             (folder / f"{name}.yml").write_text(text)
-        if not (self.data / "capacitor.sqlite3").exists():
+        if "DATABASE_URL" in self.environment:
             self.manage("migrate", "--noinput")
+        elif not (self.data / "capacitor.sqlite3").exists():
+            put_fresh_database(self.data)
         done = self.manage("import_config", str(folder), check=False)
         assert not done.returncode, done.stdout + done.stderr
 

@@ -21,11 +21,11 @@ from pydicom.errors import InvalidDicomError
 from tests.acceptance.peers import Receiver
 from tests.acceptance.router import Router, Sink, storage_node, until
 from tests.images import SOP_CLASSES, image, write
-from tests.pages import test_in_the_browser
+from tests.pages import browser
 from tests.pages.screenshots import keep
 
 pytestmark = [pytest.mark.integration, pytest.mark.browser]
-chromium = test_in_the_browser.chromium
+chromium = browser.chromium
 PASSWORD = "correct-horse-battery"
 IMPLICIT, EXPLICIT = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1"
 VERIFICATION = "1.2.840.10008.1.1"
@@ -56,19 +56,16 @@ def operator(chromium) -> Iterator[Callable[[Router], Page]]:
     def open_dashboard(router: Router) -> Page:
         contexts.append(chromium.new_context(viewport={"width": 1280, "height": 800}))
         page = contexts[0].new_page()
-        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
+        browser.listen(page, complaints)
         page.goto(f"http://127.0.0.1:{router.web_port}/login/")
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill(PASSWORD)
-        page.get_by_role("button", name="Log in").click()
+        browser.log_in(page, "admin", PASSWORD)
         expect(page.locator("#live")).to_have_text("live")
         return page
 
     yield open_dashboard
     for context in contexts:
         context.close()
-    assert [said for said in complaints if not any(part in said for part in test_in_the_browser.MEANT)] == []
+    assert complaints == []
 
 
 class Flow:

@@ -17,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.acceptance.router import Router, Sink, storage_node, until
+from tests.fresh_database import put_fresh_database
 from tests.images import differences, image, write
 
 pytestmark = [
@@ -50,7 +51,7 @@ def started(
         folder = shutil.copytree(PAGE / project, router.folder / "page")
         nodes = [storage_node(title, sink.port, *QUICKLY) for title, sink in sinks.items()]
         (folder / "nodes.yml").write_text("".join(nodes))
-        router.manage("migrate", "--noinput")
+        put_fresh_database(router.data)
         router.manage("import_config", str(folder))
         for title, sink in sinks.items():
             if title != away:

@@ -17,6 +17,7 @@ from routing.spool import Spool
 from tests.acceptance.router import Router, kill, until
 from tests.builders import ct_image, received
 from tests.faults.load import all_arrived, configure, node, samples, sending
+from tests.fresh_database import put_fresh_database
 
 pytestmark = pytest.mark.integration
 
@@ -109,7 +110,7 @@ def test_migrations_back_and_up_again_keep_every_item(
 ) -> None:
     count = effort(300, 10_000)
     router: Router = make_router()
-    router.manage("migrate", "--noinput")
+    put_fresh_database(router.data)
     spool, new_id = Spool(router.data / "spool", "none"), Identifiers(tag=5)
     for number in range(count):
         received(spool, identifier=new_id(), sop_instance_uid=f"1.2.3.4.{number}")

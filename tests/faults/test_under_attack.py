@@ -28,11 +28,9 @@ MOST_MIB = 60
 
 
 @pytest.fixture(scope="module")
-def listening(tmp_path_factory, migrated_database) -> Iterator[tuple[Engine, int]]:
+def listening(tmp_path_factory) -> Iterator[tuple[Engine, int]]:
     """One listening process for all attacks, warm; its engine and its pid."""
-    engine = Engine(
-        tmp_path_factory.mktemp("attacked") / "engine", migrated_database, CAPACITOR_ACCEPT_UNKNOWN_SENDERS="1"
-    )
+    engine = Engine(tmp_path_factory.mktemp("attacked") / "engine", CAPACITOR_ACCEPT_UNKNOWN_SENDERS="1")
     process = engine.listener()
     served(engine.port, 20)
     yield engine, process.pid

@@ -10,11 +10,11 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
-from tests.pages.site import PASSWORD, ROOT, running_site
+from tests.pages.browser import log_in, running_chromium
+from tests.pages.site import ROOT, running_site
 
-CHROMIUM = "/usr/bin/chromium"
 PAGES = {
     "dashboard": "/",
     "traffic": "/traffic/",
@@ -113,7 +113,7 @@ def take(folder: Path, wanted: Collection[str]) -> None:
     with (
         tempfile.TemporaryDirectory() as data,
         running_site(Path(data) / "data") as site,
-        sync_playwright() as playwright,
+        running_chromium() as browser,
     ):
         # The processes of the pictures are synthetic: they must not look dead while pictures are taken.
         alive = "timezone.now() + timedelta(hours=1)"
@@ -122,16 +122,13 @@ def take(folder: Path, wanted: Collection[str]) -> None:
             "give_file(busy_router())\nrehearsed()\n"
             f"ServiceProcess.objects.filter(pid__lt=4715).update(seen_at={alive})"
         )
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
         for width in WIDTHS:
             for scheme in SCHEMES:
                 page = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
                 page.goto(f"{site.url}/login/")
                 if not wanted or "login" in wanted:
                     keep(page, folder / f"login-{width}-{scheme}.png")
-                page.get_by_label("Username").fill("administrator")
-                page.get_by_label("Password").fill(PASSWORD)
-                page.get_by_role("button", name="Log in").click()
+                log_in(page, "administrator")
                 for name, address in PAGES.items():
                     if wanted and name not in wanted:
                         continue

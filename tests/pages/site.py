@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from routing.spool import Spool
+from tests.fresh_database import put_fresh_database
+from tests.pages.elsewhere import Elsewhere
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +31,7 @@ class Site:
     url: str
     environment: dict[str, str]
     daphne: "subprocess.Popen[bytes]"
+    others: Elsewhere
 
     @property
     def pid(self) -> int:
@@ -45,8 +48,7 @@ class Site:
 
     def elsewhere(self, code: str) -> None:
         """Run code in another process, as listener and workers are."""
-        start = "import django; django.setup()\nfrom routing.models import *\nfrom tests.pages.busy_router import *\n"
-        subprocess.run([sys.executable, "-c", start + code], cwd=ROOT, env=self.environment, check=True, timeout=60)
+        self.others.run(code)
 
 
 @contextlib.contextmanager
@@ -60,15 +62,15 @@ def running_site(folder: Path) -> Iterator[Site]:
         "DJANGO_SETTINGS_MODULE": "capacitor_web.settings",
         "PYTHONUNBUFFERED": "1",
     }
-    migrate = [sys.executable, "manage.py", "migrate", "--noinput", "-v0"]
-    subprocess.run(migrate, cwd=ROOT, env=environment, check=True, timeout=120)
+    put_fresh_database(folder)
     port = free_port()
     daphne = _serve(environment, port)
-    site = Site(f"http://127.0.0.1:{port}", environment, daphne)
+    site = Site(f"http://127.0.0.1:{port}", environment, daphne, Elsewhere(environment))
     try:
         site.elsewhere(PEOPLE)
         yield site
     finally:
+        site.others.end()
         site.daphne.terminate()
         site.daphne.wait(timeout=20)
 

@@ -5,11 +5,9 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages import test_in_the_browser
 from tests.pages.site import PASSWORD, running_site
 
 pytestmark = pytest.mark.browser
-chromium = test_in_the_browser.chromium
 NEW = "another synthetic phrase"
 
 

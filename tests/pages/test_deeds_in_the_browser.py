@@ -8,13 +8,12 @@ from django.urls import resolve
 from playwright.sync_api import expect
 
 from tests.pages import permission_table as table
-from tests.pages import test_in_the_browser
+from tests.pages.browser import log_in
 from tests.pages.deed import LADDER
 from tests.pages.deeds import DEEDS
-from tests.pages.site import PASSWORD, running_site
+from tests.pages.site import running_site
 
 browser_only = pytest.mark.browser
-chromium = test_in_the_browser.chromium
 NO_BUTTON = {
     "login": "nobody is logged in there",
     **dict.fromkeys(("logout", "password_change"), "whoever is logged in may; test_account_in_the_browser.py"),
@@ -29,7 +28,7 @@ NO_BUTTON = {
         "a story of its own; test_rehearsals_in_the_browser.py",
     ),
     **dict.fromkeys(("script_output", "script_sample_picture"), "drawn beside a dry run"),
-    "script_test": "the page of one test; test_workshop_in_the_browser.py",
+    "script_test": "the page of one test; test_dry_runs_in_the_browser.py",
     "script_entry_place": "by dragging; test_workshop_in_the_browser.py",
     **dict.fromkeys(
         ("script_sample_keep", "script_sample_use", "script_sample_delete", "script_capture", "script_capture_delete"),
@@ -67,7 +66,7 @@ for r in range(1, 5):
     LuaLibrary.objects.create(path=f"lib{r}.lua", source="return {}")
 """
 """For each role the things that its deeds are done to, numbered by the role."""
-MEANT = (*test_in_the_browser.MEANT, "403 (Forbidden)")
+MEANT = ("404 (Not Found)", "403 (Forbidden)")
 
 
 def posted_name(response):
@@ -88,9 +87,7 @@ class Person:
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on("dialog", lambda dialog: dialog.accept())
         self.page.goto(f"{site.url}/login/")
-        self.page.get_by_label("Username").fill(role)
-        self.page.get_by_label("Password").fill(PASSWORD)
-        self.page.get_by_role("button", name="Log in").click()
+        log_in(self.page, role)
         expect(self.page.locator("#live")).to_have_text("live")
 
     def _note(self, response):

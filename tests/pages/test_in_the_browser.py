@@ -1,16 +1,14 @@
 """The site as a person meets it: in Chromium, while other processes change the database."""
 
 import re
-from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.pages.site import PASSWORD, running_site
+from tests.pages.browser import SCHEMES, SIZES, assert_readable, log_in
+from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
 PAGES = {
     "/": "RESEARCH",
     "/queue/": "PACS",
@@ -31,7 +29,6 @@ MEANT = (
 )
 HARMLESS = ("Filter", "Find", "copy", "Close", "?")
 """Buttons that only look for something, copy what is shown, or close a list of keys."""
-SIZES = {"wide": (1280, 800), "phone": (390, 844)}
 
 
 @pytest.fixture(scope="module")
@@ -46,65 +43,14 @@ def site(tmp_path_factory):
         yield running
 
 
-@pytest.fixture(scope="module")
-def chromium():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(site, chromium):
-    """Open a page as somebody; whatever the browser complains about fails the test."""
-    contexts, complaints = [], []
-
-    def answer(dialog):
-        if dialog.type == "alert":
-            complaints.append(dialog.message)
-        dialog.accept()
-
-    def open_page(role, address="/", *, size="wide", scheme="light"):
-        width, height = SIZES[size]
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-        contexts.append(context)
-        opened = context.new_page()
-        opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.on("dialog", answer)
-        opened.goto(f"{site.url}/login/?next={quote(address)}")
-        opened.get_by_label("Username").fill(role)
-        opened.get_by_label("Password").fill(PASSWORD)
-        opened.get_by_role("button", name="Log in").click()
-        expect(opened.locator("#live")).to_have_text("live")
-        return opened
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert [said for said in complaints if not any(part in said for part in MEANT)] == []
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", list(SIZES))
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_readable_fits_and_breaks_no_rule(site, visit, size, scheme):
     opened = visit("administrator", size=size, scheme=scheme)
     for address, told in PAGES.items():
         opened.goto(site.url + address)
         expect(opened.locator("main")).to_contain_text(told)
-        assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"
-        contrast = opened.evaluate(Path(__file__).with_name("contrast.js").read_text())
-        assert contrast == [], address
-        clipped = opened.evaluate(
-            "[...document.querySelectorAll('.panel:not(.scroll, .log), .clip')].filter(part => part.scrollWidth >"
-            " part.clientWidth + 1).map(part => part.textContent.trim().slice(0, 60))"
-        )
-        assert clipped == [], address
-        unnamed = opened.evaluate(
-            "[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]"
-            ".filter(field => !field.labels.length).map(field => field.name)"
-        )
-        assert unnamed == [], address
+        assert_readable(opened, address)
 
 
 def test_the_dashboard_tells_of_a_dead_destination_without_a_reload(site, visit):
@@ -209,9 +155,7 @@ def test_times_are_in_the_browsers_zone_with_the_zone_on_hover(site, chromium):
     context = chromium.new_context(timezone_id="Asia/Tokyo")
     opened = context.new_page()
     opened.goto(f"{site.url}/login/?next=/queue/200/")
-    opened.get_by_label("Username").fill("viewer")
-    opened.get_by_label("Password").fill(PASSWORD)
-    opened.get_by_role("button", name="Log in").click()
+    log_in(opened, "viewer")
     shown = opened.locator(".timeline time").first
     expect(shown).to_have_attribute("title", re.compile(r"GMT\+9|JST"))
     hour = int(shown.get_attribute("datetime")[11:13])

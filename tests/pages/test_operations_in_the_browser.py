@@ -1,17 +1,14 @@
 """Dashboard charts, nodes and logs in Chromium."""
 
 import re
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages import test_in_the_browser
+from tests.pages.browser import SCHEMES, SIZES, assert_readable
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
-chromium, visit = test_in_the_browser.chromium, test_in_the_browser.visit
-"""Fixtures: the browser, and a page opened as somebody."""
 PAGES = {
     "/": "delivered in the last hour",
     "/traffic/?span=7d": "Totals over 7 days",
@@ -31,15 +28,14 @@ def site(tmp_path_factory):
         yield running
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("size", ["wide", "phone"])
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("size", SIZES)
 def test_every_page_is_readable_and_fits(site, visit, size, scheme):
     opened = visit("administrator", size=size, scheme=scheme)
     for address, told in PAGES.items():
         opened.goto(site.url + address)
         expect(opened.locator("main")).to_contain_text(told)
-        assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{address} scrolls sideways"
-        assert opened.evaluate(Path(__file__).with_name("contrast.js").read_text()) == [], address
+        assert_readable(opened, address)
 
 
 def test_keys_lead_to_every_page_through_its_rows_and_tell_what_they_do(site, visit):

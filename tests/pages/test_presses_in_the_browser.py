@@ -3,12 +3,9 @@
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages import test_in_the_browser
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
-chromium, visit = test_in_the_browser.chromium, test_in_the_browser.visit
-"""Fixtures: the browser, and a page opened as somebody."""
 PRESSES = {
     "an item": ("/queue/{n}1/", "#do-failed-by-operator", "{n}1 is now Failed."),
     "a row": ("/queue/?state=Failed", "#row-{n}2 button", "{n}2 is now Prepared."),

@@ -8,12 +8,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages import test_in_the_browser
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
-chromium, visit = test_in_the_browser.chromium, test_in_the_browser.visit
-"""Fixtures: the browser, and a page opened as somebody."""
 
 
 @pytest.fixture(scope="module")

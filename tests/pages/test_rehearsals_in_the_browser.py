@@ -2,15 +2,14 @@
 
 import subprocess
 import sys
-from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
-from tests.pages.site import PASSWORD, ROOT, running_site
+from tests.pages.site import ROOT, running_site
+from tests.pages.workshop import write_script
 
 pytestmark = pytest.mark.browser
-CHROMIUM = "/usr/bin/chromium"
 PATIENCE = 60_000
 """Milliseconds for what other processes do."""
 RECEIVE = """
@@ -55,29 +54,8 @@ def site(tmp_path_factory):
 
 
 @pytest.fixture
-def author(site):
-    """The script author's browser; whatever it complains about fails the test."""
-    complaints = []
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
-        opened = browser.new_page(viewport={"width": 1280, "height": 800})
-        opened.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
-        opened.on("pageerror", lambda error: complaints.append(str(error)))
-        opened.goto(f"{site.url}/login/?next={quote('/scripts/')}")
-        opened.get_by_label("Username").fill("administrator")
-        opened.get_by_label("Password").fill(PASSWORD)
-        opened.get_by_role("button", name="Log in").click()
-        expect(opened).to_have_url(site.url + "/scripts/")
-        yield opened
-        browser.close()
-    assert complaints == []
-
-
-def write_script(opened, text):
-    opened.locator(".cm-content").click()
-    opened.keyboard.press("Control+a")
-    opened.keyboard.press("Delete")
-    opened.keyboard.insert_text(text)
+def author(visit):
+    return visit("administrator", "/scripts/")
 
 
 def reloaded_until(opened, place, text):

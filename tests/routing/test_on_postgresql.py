@@ -35,6 +35,7 @@ FILES = [
             "rehearse",
             "retention",
             "settling",
+            "shadow",
             "traffic",
         )
     ),

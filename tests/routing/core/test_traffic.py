@@ -11,7 +11,7 @@ MINUTE = minute_of(AT)
 
 
 def happening(event: str, *, at: datetime = AT, from_state: str = "Prepared", to: str = "PACS") -> Happening:
-    return Happening(at, event, from_state, to, 1000)
+    return Happening(minute_of(at), event, from_state, to, 1, 1000)
 
 
 def test_each_event_is_counted_where_it_belongs() -> None:
@@ -19,6 +19,12 @@ def test_each_event_is_counted_where_it_belongs() -> None:
     assert tallies(map(happening, events), 0) == {
         (MINUTE, "PACS"): Tally(1, 2, 1, 1, 1, bytes_received=1000, bytes_delivered=2000)
     }
+
+
+def test_what_happened_several_times_counts_so_often() -> None:
+    events = ["received", "delivered", "deferred", "refused", "gave up"]
+    thrice = [Happening(MINUTE, event, "Prepared", "PACS", 3, 7000) for event in events]
+    assert tallies(thrice, 0) == {(MINUTE, "PACS"): Tally(3, 3, 3, 3, 3, bytes_received=7000, bytes_delivered=7000)}
 
 
 def test_a_script_that_asks_for_another_try_puts_off_no_delivery() -> None:

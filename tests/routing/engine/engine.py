@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import signal
 import socket
 import sqlite3
@@ -20,6 +19,7 @@ from routing.core.instance import ReceivedInstance
 from routing.spool import Spool
 from tests import builders
 from tests.acceptance.router import accepts, kill, until
+from tests.fresh_database import put_fresh_database
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -41,11 +41,9 @@ adopt(open_spool(), Directory("CAPACITOR", "DCP_"), since=None)
 class Engine:
     """A migrated database and a spool; processes of the engine that work on them."""
 
-    def __init__(self, folder: Path, database: Path | None, **environment: str) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         self.folder = folder
-        folder.mkdir(exist_ok=True)
-        if database is not None:
-            shutil.copy(database, folder / "capacitor.sqlite3")
+        put_fresh_database(folder)
         self.port = free_port()
         self.environment = {
             **{k: v for k, v in os.environ.items() if not k.startswith(("CAPACITOR_", "DATABASE_URL", "DJANGO_"))},

@@ -1,10 +1,12 @@
 """A modality of the tests, by pynetdicom: one association with a listener that knows its nodes and senders."""
 
 import subprocess
+from typing import Any
 
 from pydicom.dataset import Dataset
 from pydicom.uid import UID
-from pynetdicom import AE
+from pynetdicom import AE, evt
+from pynetdicom.pdu import A_ASSOCIATE_RJ
 
 from tests.builders import CT_IMAGE
 from tests.routing.engine.engine import Engine
@@ -41,8 +43,20 @@ class Sender:
         modality = AE(ae_title=calling)
         modality.add_requested_context(CT_IMAGE, "1.2.840.10008.1.2.1")
         modality.acse_timeout = modality.dimse_timeout = modality.network_timeout = 60
-        self.association = modality.associate("127.0.0.1", engine.port, ae_title=called)
+        self._rejected: A_ASSOCIATE_RJ | None = None
+        heard: list[Any] = [(evt.EVT_PDU_RECV, self._hear)]
+        self.association = modality.associate("127.0.0.1", engine.port, ae_title=called, evt_handlers=heard)
         self._leave_answers_to_those_who_asked()
+
+    def _hear(self, event: evt.Event) -> None:
+        """
+        Keep a rejection as it comes.
+
+        pynetdicom looks whether it is connected before it looks for an answer: after a quick one that has closed the
+        connection, on a busy machine, it takes the connection for one that never was, and the answer is lost.
+        """
+        if isinstance(event.pdu, A_ASSOCIATE_RJ):
+            self._rejected = event.pdu
 
     def _leave_answers_to_those_who_asked(self) -> None:
         """
@@ -59,9 +73,8 @@ class Sender:
     def answer(self) -> str:
         if self.association.is_established:
             return "accepted"
-        primitive = self.association.acceptor.primitive
-        assert primitive is not None
-        return f"{primitive.result} {primitive.result_source} {primitive.diagnostic}"
+        assert self._rejected is not None
+        return f"{self._rejected.result} {self._rejected.source} {self._rejected.reason_diagnostic}"
 
     def store(self, number: int = 1) -> int:
         return int(self.association.send_c_store(image(number)).Status)

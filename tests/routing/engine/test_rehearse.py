@@ -3,73 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
-from routing.core.identifiers import first_at
 from routing.engine.rehearse import MOST_KEPT, Rehearser
 from routing.models import AuditRecord, HistoryEntry, QueueItem, Rehearsal, RehearsedImage, ScopedState
-from routing.rehearsal import Unbegun, begin, begin_shadow, end, newest, received_of
-from scripts_app.activation import activate
-from scripts_app.core.collection import Collection
+from routing.rehearsal import Unbegun, begin, end, newest, received_of
 from scripts_app.dry_run_process import Unanswered
-from tests.builders import lua_entry, node, queue_item
+from tests.builders import lua_entry, node
+from tests.routing.engine import rehearsing
 from tests.routing.engine.preparation import Preparation
+from tests.routing.engine.rehearsing import DRAFT, FAILS, SAME, Asked, images, rehearsed, sent
 
 pytestmark = pytest.mark.django_db
-DRAFT: Collection = {"entries": [], "libraries": {"the": "draft"}}
-SAME = {"result": "prepared", "message": "", "entries": [], "item_log": [], "outputs": []}
-FAILS = {**SAME, "result": "failed", "message": "no"}
-
-
-def sent(**changes: str) -> dict[str, Any]:
-    told = [{"tag": tag, "keyword": "", "old": "received", "new": new} for tag, new in changes.items()]
-    return {**SAME, "outputs": [{"destination": "PACS", "original": True, "changes": told}]}
-
-
-class Asked:
-    """Dry runs that come out as the test says: for the draft, and in turn for what ran."""
-
-    def __init__(self, draft: Any, *ran: Any) -> None:
-        self.draft, self.ran = draft, list(ran) or [SAME]
-        self.questions: list[dict[str, Any]] = []
-
-    def __call__(self, question: dict[str, Any]) -> dict[str, Any]:
-        return {"answers": [self.answer(question, trial) for trial in question["trials"]]}
-
-    def answer(self, question: dict[str, Any], trial: dict[str, Any]) -> dict[str, Any]:
-        content = question["contents"][trial["content"]]
-        self.questions.append({**trial, "content": content, "with_queue": question["with_queue"]})
-        found: Any = self.draft if content == DRAFT else self.ran[0]
-        if content != DRAFT and len(self.ran) > 1:
-            self.ran.pop(0)
-        if isinstance(found, Exception):
-            raise found
-        return found if "refused" in found else {"result": found}
-
-
-@pytest.fixture
-def work(tmp_path: Path) -> Preparation:
-    node("PACS")
-    return Preparation(tmp_path)
-
-
-def images(work: Preparation, count: int = 1) -> list[int]:
-    found = [work.image() for _ in range(count)]
-    while work.step():
-        pass
-    return found
-
-
-def rehearsed(work: Preparation, asked: Asked, rehearsal: Rehearsal) -> Rehearsal:
-    rehearser = Rehearser("host:1:rehearse", work.spool, asked)
-    while rehearser.step():
-        pass
-    rehearsal.refresh_from_db()
-    return rehearsal
+work = rehearsing.work
 
 
 def test_every_image_is_tried_and_counted_by_what_the_draft_means_for_it(work: Preparation) -> None:
@@ -197,56 +146,6 @@ def test_the_images_of_copies_are_those_that_they_were_made_from_and_waiting_one
     assert received_of(QueueItem.objects.filter(pk=waiting)) == []
     with pytest.raises(Unbegun):
         begin(DRAFT, [], "none", "anna")
-
-
-def old_enough(ids: list[int]) -> int:
-    """An id from before these, which a shadow begins behind; they are long since prepared then."""
-    moment = timezone.now() - timedelta(hours=1)
-    for number, item_id in enumerate(ids):
-        QueueItem.objects.filter(pk=item_id).delete()
-        identifier = first_at(moment) + number + 1
-        queue_item("Delivered", id=identifier, received_id=identifier, prepared_at=moment)
-    return first_at(moment)
-
-
-def test_a_shadow_follows_what_comes_in_and_goes_on_until_it_is_dropped(work: Preparation) -> None:
-    shadow = begin_shadow(DRAFT, "anna")
-    with pytest.raises(Unbegun):
-        begin_shadow(DRAFT, "bert")
-    assert rehearsed(work, Asked(FAILS), shadow).tried == 0
-    start = old_enough(images(work, 3))
-    Rehearsal.objects.filter(pk=shadow.pk).update(position=start)
-    followed = rehearsed(work, Asked(FAILS), shadow)
-    # The builders' items have no files; that they were looked at is what counts here.
-    assert (followed.state, followed.tried, followed.passed_over) == ("running", 3, 0)
-    end(shadow.pk, "anna")
-    begin_shadow(DRAFT, "bert")
-
-
-def test_a_shadow_that_is_too_slow_tries_the_newest_and_counts_the_others(work: Preparation) -> None:
-    shadow = begin_shadow(DRAFT, "anna")
-    start = old_enough(images(work, 30))
-    Rehearsal.objects.filter(pk=shadow.pk).update(position=start)
-    followed = rehearsed(work, Asked(SAME), shadow)
-    assert (followed.tried, followed.passed_over) == (20, 10)
-
-
-def test_an_image_that_has_just_come_in_is_left_to_its_scripts_first(work: Preparation) -> None:
-    shadow = begin_shadow(DRAFT, "anna")
-    Rehearsal.objects.filter(pk=shadow.pk).update(position=0)
-    images(work, 2)
-    assert rehearsed(work, Asked(SAME), shadow).tried == 0
-
-
-def test_a_shadow_ends_when_what_it_tries_becomes_active(work: Preparation) -> None:
-    entry = {"key": "new", "description": "", "enabled": True, "script": "print(1)", "conditions": []}
-    content = {"entries": [{**entry, "ae_titles": [], "on_error": "skip"}], "libraries": {}}
-    shadow = begin_shadow(content, "anna")
-    rehearsed(work, Asked(SAME), shadow)
-    activate({"entries": [], "libraries": {"a.lua": ""}}, "anna", "another")
-    assert rehearsed(work, Asked(SAME), shadow).state == "running"
-    activate(content, "anna", "as rehearsed")
-    assert rehearsed(work, Asked(SAME), shadow).state == "done"
 
 
 def test_a_study_that_would_fall_apart_is_told_for_the_rehearsal_as_a_whole(work: Preparation) -> None:

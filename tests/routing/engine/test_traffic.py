@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from routing.core.traffic import minute_of
+from routing.core.traffic import minute_of, moment_of
 from routing.engine import traffic
 from routing.engine.traffic import KEPT, TrafficCounter, forget_traffic
 from routing.models import HistoryEntry, QueueItem, TrafficMinute
@@ -72,6 +72,24 @@ def test_much_history_is_counted_in_chunks(monkeypatch: Any) -> None:
     counter.look()
     assert [counter.step(), counter.step(), counter.step()] == [True, True, False]
     assert counted() == (0, 5, 5000)
+
+
+def test_the_database_finds_the_same_minute_and_adds_up_what_is_alike() -> None:
+    full = moment_of(minute_of(timezone.now()) - 5)
+    here, there = queue_item("Delivered", size=5 << 30), queue_item("Delivered", destination_ae_title="AI", size=7)
+    for moment in (full - timedelta(microseconds=1), full, full + timedelta(seconds=59, microseconds=999_999)):
+        happens("delivered", here, at=moment)
+        happens("received", there, at=moment.astimezone(timezone.get_fixed_timezone(345)))
+    counter = TrafficCounter()
+    counter.look()
+    counter.step()
+    columns = ("minute", "ae_title", "delivered", "bytes_delivered", "received", "bytes_received")
+    assert sorted(TrafficMinute.objects.values_list(*columns)) == [
+        (minute_of(full) - 1, "AI", 0, 0, 1, 7),
+        (minute_of(full) - 1, here.destination_ae_title, 1, 5 << 30, 0, 0),
+        (minute_of(full), "AI", 0, 0, 2, 14),
+        (minute_of(full), here.destination_ae_title, 2, 10 << 30, 0, 0),
+    ]
 
 
 def test_what_is_older_than_any_chart_is_neither_counted_nor_kept() -> None:

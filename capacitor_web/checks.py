@@ -18,6 +18,7 @@ from capacitor_web.environment import Environment, given_variables, unknown_vari
 from capacitor_web.exposure import LOCAL, exposed_site
 from routing import database_file
 from routing.application_log import first_line
+from routing.capabilities import missing_for_another_user
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 
@@ -161,26 +162,8 @@ def script_user(environment: Environment) -> Iterator[CheckMessage]:
             pwd.getpwnam(name)
         except KeyError:
             what = "is no user of this machine"
-        else:
-            if missing := missing_capabilities():
-                what = f"cannot be used: the router has not the right to ({', '.join(missing)})"
     if what:
-        yield Error(
-            f"CAPACITOR_SCRIPT_USER={name!r} {what}.",
-            hint="See docs/systemd/capacitor-worker.service, which grants what is needed.",
-            id="capacitor.E014",
-        )
-
-
-def missing_capabilities() -> list[str]:
-    """Of those that starting and ending processes of another user takes (capabilities 7); empty for root."""
-    wanted = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
-    try:
-        status = Path("/proc/self/status").read_text(encoding="ascii", errors="replace")
-        held = int(status.partition("CapEff:")[2].split()[0], 16)
-    except (OSError, IndexError, ValueError):
-        return list(wanted)
-    return [name for name, bit in wanted.items() if not held >> bit & 1]
+        yield Error(f"CAPACITOR_SCRIPT_USER={name!r} {what}.", id="capacitor.E014")
 
 
 CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (
@@ -201,6 +184,17 @@ CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (
 @register("settings")
 def settings_make_sense(**_: Any) -> list[CheckMessage]:
     return [message for check in CHECKS for message in check(settings.CAPACITOR)]
+
+
+def rights_of_workers(environment: Environment) -> Iterator[CheckMessage]:
+    """Asked before a start that brings workers along: listener, site and commands need no right to run scripts."""
+    if environment.script_user and (missing := missing_for_another_user()):
+        yield Error(
+            f"CAPACITOR_SCRIPT_USER={environment.script_user!r}: the router has not the right to become another user "
+            f"({', '.join(missing)}).",
+            hint="See docs/systemd/capacitor-worker.service, which grants what is needed.",
+            id="capacitor.E015",
+        )
 
 
 def taken_ports(environment: Environment) -> Iterator[CheckMessage]:

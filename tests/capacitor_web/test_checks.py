@@ -88,11 +88,14 @@ def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):
 
 def test_becoming_another_user_takes_rights_that_are_named(tmp_path, monkeypatch):
     asked = settings_with(tmp_path, script_user="nobody", script_process="image")
-    monkeypatch.setattr(checks, "missing_capabilities", list)
+    monkeypatch.setattr(checks, "missing_for_another_user", list)
+    assert list(checks.rights_of_workers(asked)) == []
+    monkeypatch.setattr(checks, "missing_for_another_user", lambda: ["CAP_SETUID"])
+    (message,) = checks.rights_of_workers(asked)
+    assert "the router has not the right to become another user (CAP_SETUID)" in message.msg
+    assert list(checks.rights_of_workers(settings_with(tmp_path))) == []
+    # A listener, the site or a command runs no scripts: it starts without that right.
     assert found(asked) == []
-    monkeypatch.setattr(checks, "missing_capabilities", lambda: ["CAP_SETUID"])
-    (message,) = checks.script_user(asked)
-    assert "the router has not the right to (CAP_SETUID)" in message.msg
 
 
 def test_a_mistyped_variable_is_a_warning_that_names_the_setting(tmp_path, monkeypatch, settings):

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.management.base import BaseCommand
 
-from capacitor_web.checks import database_in_danger, taken_ports, unusable_database
+from capacitor_web.checks import database_in_danger, rights_of_workers, taken_ports, unusable_database
 
 
 class Command(BaseCommand):
@@ -16,7 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         service = settings.CAPACITOR
-        found = [*run_checks(tags=["settings"]), *taken_ports(service)]
+        found = [*run_checks(tags=["settings"]), *taken_ports(service), *rights_of_workers(service)]
         # A damaged file does not open either; what helps is said once.
         found += [*database_in_danger(service)] or [*unusable_database(service)]
         for message in found:

@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing import application_log, database_file
 from routing.backup.kept import keep_configuration
+from routing.capabilities import missing_for_another_user
 from routing.engine import delivering, housekeeping, preparing, rehearsing
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
@@ -36,6 +37,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         service = settings.CAPACITOR
+        roles = options["role"] or ROLES
+        if "prepare" in roles and service.script_user and (missing := missing_for_another_user()):
+            # Each image would fail otherwise.
+            raise CommandError(
+                f"CAPACITOR_SCRIPT_USER={service.script_user!r}: this worker has not the right to become another user "
+                f"({', '.join(missing)}); see docs/systemd/capacitor-worker.service, which grants what is needed."
+            )
         try:
             database_file.look_where_it_answers()
         except database_file.DatabaseInDanger as danger:
@@ -43,7 +51,7 @@ class Command(BaseCommand):
         # No database handler: its thread and connection must not be there when children are forked.
         application_log.start("watchdog", service.data_dir / "logs", service.log_level, database=False)
         Watchdog(
-            [Role(name, ROLES[name]) for name in options["role"] or ROLES],
+            [Role(name, ROLES[name]) for name in roles],
             time_message=preparing.prepare_settings().limits.time_message,
             drain_seconds=options["drain"],
         ).run()

@@ -4,7 +4,6 @@ import contextlib
 import random
 import subprocess
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -14,6 +13,7 @@ from tests.acceptance.peers import Sample, bundled_samples
 from tests.acceptance.router import until
 from tests.faults.attackers import Attacker, Memory, served, threads
 from tests.faults.mutations import mutated
+from tests.files_below import files_below
 from tests.routing.dicom.peers import RawPeer, pdata, pdv, store_command
 from tests.routing.engine.engine import Engine
 
@@ -113,7 +113,7 @@ def test_mutated_pdus_end_their_own_connection_at_most(running, seen, effort) ->
     until(lambda: threads(listener.pid) <= before, 60, "no thread is left")
     assert listener.poll() is None
     assert "Traceback" not in engine.said()
-    assert not list(Path(engine.spool.root).rglob("*.part"))
+    assert not files_below(engine.spool.root, ".part")
     grown = memory.grown()
     seen(
         f"{count} mutated connections: 0 crashes, no thread and no unfinished file left; listener grew by"

@@ -17,6 +17,7 @@ from routing.spool import Spool
 from tests.acceptance.router import Router, kill, until
 from tests.builders import ct_image, received
 from tests.faults.load import all_arrived, configure, node, samples, sending
+from tests.files_below import files_below
 from tests.fresh_database import put_fresh_database
 
 pytestmark = pytest.mark.integration
@@ -38,7 +39,7 @@ def test_a_stop_under_load_ends_in_good_order_and_loses_nothing(
             for turn in range(stops):
                 modality.wait_for((turn + 1) * len(images) // (stops + 1))
                 assert router.stop() == 0
-                parts = list((router.data / "spool").rglob("*.part"))
+                parts = files_below(router.data / "spool", ".part")
                 assert not parts, "what was not acknowledged leaves nothing"
                 assert not router.rows("SELECT id FROM routing_queueitem WHERE lease_owner <> ''")
                 router.start()

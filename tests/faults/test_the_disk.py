@@ -12,6 +12,7 @@ from tests.acceptance.peers import send
 from tests.acceptance.router import Router, until
 from tests.faults.load import all_arrived, configure, node, samples, sending
 from tests.faults.mounts import fill, memory, mount, unmount
+from tests.files_below import files_below
 
 pytestmark = pytest.mark.integration
 
@@ -42,11 +43,11 @@ def test_below_the_mark_images_are_refused_while_deliveries_go_on_and_make_room(
         filler = router.data / "filler"
         fill(filler, leave=31 << 20)
         until(lambda: take(router, images[20:21]) == [NO_ROOM], 30, "an image is refused")
-        assert not list((router.data / "spool").rglob("*.part"))
+        assert not files_below(router.data / "spool", ".part")
         paused(router, False)
         until(lambda: len(receiver.received) >= 20, 60, "deliveries go on")
         # Files of delivered items go at once while room is scarce (they were kept for a day otherwise).
-        until(lambda: not list((router.data / "spool").rglob("*.dcm")), 60, "their files have made room")
+        until(lambda: not files_below(router.data / "spool", ".dcm"), 60, "their files have made room")
         filler.unlink()
         with sending(router, images[20:]) as modality:
             pass
@@ -142,7 +143,7 @@ def test_a_spool_that_cannot_be_written_or_is_gone_comes_back_without_a_restart(
                 errors = "SELECT count(*) FROM routing_queueitem WHERE last_error LIKE '%file system mounted%'"
                 until(lambda: router.rows(errors) > [(0,)], 60, "the reason is told")
                 assert set(router.states()) <= {"New", "Prepared"}
-                assert not list(spool.rglob("*.dcm")), "nothing is written where it is hidden later"
+                assert not files_below(spool, ".dcm"), "nothing is written where it is hidden later"
                 mount("--bind", real, spool)
             with sending(router, images[6:]) as modality:
                 pass

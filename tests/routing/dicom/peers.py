@@ -26,6 +26,7 @@ from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.dicom.wire import Inbound
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
+from tests.files_below import files_below
 
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
 MR_IMAGE = "1.2.840.10008.5.1.4.1.1.4"
@@ -53,8 +54,7 @@ class RunningScp:
 
     def files(self) -> list[str]:
         """Names of the files that are received or half received, without the quarantine."""
-        files = (path for path in self.spool.root.rglob("*") if path.is_file())
-        return [path.name for path in files if path.parent.name != "quarantine"]
+        return [path.name for path in files_below(self.spool.root) if path.parent.name != "quarantine"]
 
 
 @contextlib.contextmanager

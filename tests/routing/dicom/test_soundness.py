@@ -13,6 +13,7 @@ from routing.dicom.soundness import fault_in, is_sound_at_a_glance
 from routing.quarantine_files import quarantined
 from tests.builders import ct_image
 from tests.faults.mutations import mutated
+from tests.files_below import files_below
 from tests.routing.dicom.peers import (
     CT_IMAGE,
     EXPLICIT,
@@ -107,7 +108,7 @@ def test_an_empty_data_set_and_a_bad_command_are_told_though_there_is_no_file(tm
             peer.send(store_command("../../x"))
             assert peer.response().status == 0x0117
     assert [(refused.status, refused.kept) for refused in scp.refused] == [(0xC000, False), (0x0117, False)]
-    assert [path for path in scp.spool.root.rglob("*") if path.is_file()] == []
+    assert files_below(scp.spool.root) == []
 
 
 @pytest.mark.integration

@@ -9,6 +9,7 @@ import pytest
 from routing.engine.listening import Room, WrongTlsFiles, _tls
 from routing.spool import Spool
 from tests.acceptance.router import dcmtk, until
+from tests.files_below import files_below
 from tests.routing.engine.engine import MakeEngine, stop
 from tests.routing.engine.modality import Sender, image, started
 
@@ -83,7 +84,7 @@ def test_below_the_free_space_mark_images_are_refused_and_nothing_is_left(make_e
     assert sender.store() == 0xA700
     sender.end()
     assert "spool has no room: images are refused with 0xA700" in engine.said()
-    assert [path.name for path in engine.spool.root.rglob("*") if path.is_file()] == [".spool"]
+    assert [path.name for path in files_below(engine.spool.root)] == [".spool"]
 
 
 @pytest.mark.integration

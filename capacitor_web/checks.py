@@ -16,9 +16,8 @@ from django.db import connection
 
 from capacitor_web.environment import Environment, given_variables, unknown_variables
 from capacitor_web.exposure import LOCAL, exposed_site
-from routing import database_file
+from routing import capabilities, database_file
 from routing.application_log import first_line
-from routing.capabilities import missing_for_another_user
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 
@@ -188,13 +187,8 @@ def settings_make_sense(**_: Any) -> list[CheckMessage]:
 
 def rights_of_workers(environment: Environment) -> Iterator[CheckMessage]:
     """Asked before a start that brings workers along: listener, site and commands need no right to run scripts."""
-    if environment.script_user and (missing := missing_for_another_user()):
-        yield Error(
-            f"CAPACITOR_SCRIPT_USER={environment.script_user!r}: the router has not the right to become another user "
-            f"({', '.join(missing)}).",
-            hint="See docs/systemd/capacitor-worker.service, which grants what is needed.",
-            id="capacitor.E015",
-        )
+    if why := capabilities.not_as(environment.script_user):
+        yield Error(why, hint=f"See {capabilities.WHO_GRANTS}.", id="capacitor.E015")
 
 
 def taken_ports(environment: Environment) -> Iterator[CheckMessage]:

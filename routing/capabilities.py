@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+WHO_GRANTS = "docs/systemd/capacitor-worker.service, which grants what is needed"
 _WANTED = {"CAP_KILL": 5, "CAP_SETGID": 6, "CAP_SETUID": 7}
+
+
+def not_as(user: str) -> str:
+    """Why this process cannot run scripts as the user, in a sentence; empty when it can, or need not (no user)."""
+    missing = missing_for_another_user() if user else []
+    if not missing:
+        return ""
+    return (
+        f"CAPACITOR_SCRIPT_USER={user!r}: the router has not the right to become another user ({', '.join(missing)})."
+    )
 
 
 def missing_for_another_user() -> list[str]:

@@ -9,6 +9,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from tests.clean_environment import without_settings
+
 _ROOT = Path(__file__).resolve().parents[1]
 _NAME = "capacitor.sqlite3"
 
@@ -25,12 +27,11 @@ def put_fresh_database(data: Path) -> None:
 
 @cache
 def _migrated() -> bytes:
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("CAPACITOR_", "DATABASE_URL", "DJANGO_"))}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
             [sys.executable, "manage.py", "migrate", "--noinput", "-v0"],
             cwd=_ROOT,
-            env={**kept, "CAPACITOR_DATA_DIR": folder},
+            env={**without_settings(), "CAPACITOR_DATA_DIR": folder},
             check=True,
             timeout=120,
         )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.clean_environment import without_settings
 from tests.fresh_database import put_fresh_database
 from tests.ports import free_port
 
@@ -81,7 +82,7 @@ class Router:
         self.dicom_port, self.web_port = free_port(), free_port()
         self.log = folder / "router.log"
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("CAPACITOR_", "DATABASE_URL", "DJANGO_"))},
+            **without_settings(),
             "CAPACITOR_DATA_DIR": str(self.data),
             "CAPACITOR_DICOM_PORT": str(self.dicom_port),
             "CAPACITOR_WEB_PORT": str(self.web_port),

@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.acceptance.router import Router, accepts, storage_node, until
 from tests.images import image, write
+from tests.pages.browser import log_in, running_chromium
+from tests.pages.workshop import dataset_of, write_script
 
 pytestmark = [pytest.mark.browser, pytest.mark.integration]
-CHROMIUM = "/usr/bin/chromium"
 NODES = ("PACS", "RESEARCH", "ARCHIVE")
 PATIENCE = 30_000
 """Milliseconds; two cores may be busy with something else."""
@@ -22,31 +22,16 @@ PATIENCE = 30_000
 
 @pytest.fixture
 def opened() -> Iterator[Page]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+    with running_chromium() as browser:
         page = browser.new_page(viewport={"width": 1280, "height": 900})
         page.set_default_timeout(PATIENCE)
         expect.set_options(timeout=PATIENCE)
         yield page
-        browser.close()
-
-
-def dataset_of(path: Path) -> bytes:
-    content = path.read_bytes()
-    return content[read_file_meta(content).dataset_offset :]
-
-
-def write_script(opened: Page, text: str) -> None:
-    opened.locator(".cm-content").click()
-    opened.keyboard.press("Control+a")
-    opened.keyboard.insert_text(text)
 
 
 def begin(opened: Page, router: Router) -> None:
     opened.goto(f"http://127.0.0.1:{router.web_port}/login/?next=/scripts/")
-    opened.get_by_label("Username").fill("admin")
-    opened.get_by_label("Password").fill("correct-horse-battery")
-    opened.get_by_role("button", name="Log in").click()
+    log_in(opened, "admin", "correct-horse-battery")
     opened.get_by_role("link", name="New entry").click()
 
 

@@ -12,6 +12,7 @@ from django.core.management import call_command
 
 from capacitor_web import checks
 from capacitor_web.environment import Environment
+from routing import capabilities
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -88,9 +89,9 @@ def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):
 
 def test_becoming_another_user_takes_rights_that_are_named(tmp_path, monkeypatch):
     asked = settings_with(tmp_path, script_user="nobody", script_process="image")
-    monkeypatch.setattr(checks, "missing_for_another_user", list)
+    monkeypatch.setattr(capabilities, "missing_for_another_user", list)
     assert list(checks.rights_of_workers(asked)) == []
-    monkeypatch.setattr(checks, "missing_for_another_user", lambda: ["CAP_SETUID"])
+    monkeypatch.setattr(capabilities, "missing_for_another_user", lambda: ["CAP_SETUID"])
     (message,) = checks.rights_of_workers(asked)
     assert "the router has not the right to become another user (CAP_SETUID)" in message.msg
     assert list(checks.rights_of_workers(settings_with(tmp_path))) == []

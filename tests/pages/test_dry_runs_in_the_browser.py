@@ -1,29 +1,13 @@
 """Dry runs of the script workshop in Chromium: they follow what is typed, keep nothing, and can be kept as tests."""
 
-from pathlib import Path
-
 import pytest
 from playwright.sync_api import expect
 
-from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.pages import workshop
-from tests.pages.site import running_site
-from tests.pages.workshop import THREE, take, write_script
+from tests.pages.workshop import THREE, dataset_of, take, write_script
 
 pytestmark = pytest.mark.browser
-MEANT, ct = workshop.MEANT, workshop.ct
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with running_site(tmp_path_factory.mktemp("site") / "data") as running:
-        running.elsewhere(workshop.BEGIN)
-        yield running
-
-
-def dataset_of(path):
-    content = Path(path).read_bytes()
-    return content[read_file_meta(content).dataset_offset :]
+MEANT, ct, site = workshop.MEANT, workshop.ct, workshop.site
 
 
 def test_a_dry_run_kept_as_a_test_blocks_the_activation_that_breaks_it(site, visit, ct):
@@ -63,7 +47,7 @@ def test_a_dry_run_that_comes_while_a_test_is_named_leaves_the_name_alone(visit,
 
 def test_what_is_said_of_a_kept_test_stays_until_something_is_changed(site, visit, ct):
     opened = visit("administrator", "/scripts/entries/new/")
-    held, printed = [], opened.locator("#result .log .text")
+    held, printed = [], opened.locator("#result .log .text", has_text="2.25.")
     take(opened, ct)
     write_script(opened, "print(dataset:Get('Modality'), uid())")
     expect(printed).to_contain_text("CT")

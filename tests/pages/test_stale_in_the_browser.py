@@ -5,7 +5,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.site import PASSWORD, running_site
+from tests.pages.browser import log_in
+from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
 SOCKET = re.compile("/ws/live/")
@@ -31,10 +32,8 @@ def open_page(site, chromium):
         page.set_default_timeout(ENOUGH)
         page.clock.install()
         page.goto(f"{site.url}/login/?next={address}")
-        page.get_by_label("Username").fill("operator")
-        page.get_by_label("Password").fill(PASSWORD)
         before(page)
-        page.get_by_role("button", name="Log in").click()
+        log_in(page, "operator")
         page.evaluate("window.sameDocument = true")
         return page
 

@@ -7,18 +7,10 @@ from playwright.sync_api import expect
 
 from tests.pages import workshop
 from tests.pages.browser import SCHEMES, SIZES, assert_readable
-from tests.pages.site import running_site
 from tests.pages.workshop import THREE, take, write_script
 
 pytestmark = pytest.mark.browser
-MEANT, ct = workshop.MEANT, workshop.ct
-
-
-@pytest.fixture(scope="module")
-def site(tmp_path_factory):
-    with running_site(tmp_path_factory.mktemp("site") / "data") as running:
-        running.elsewhere(workshop.BEGIN)
-        yield running
+MEANT, ct, site = workshop.MEANT, workshop.ct, workshop.site
 
 
 def test_from_a_new_entry_over_a_dry_run_to_activation_and_back(site, visit, ct):

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.images import image, write
+from tests.pages.site import Site, running_site
 
-BEGIN = """
+_BEGIN = """
 from tests.builders import *
 for title in ('PACS', 'AI', 'ARCHIVE'): node(title)
 lua_entry("log:info('always')", description='always')
@@ -24,8 +27,21 @@ study.images = 1"""
 
 
 @pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with running_site(tmp_path_factory.mktemp("site") / "data") as running:
+        running.elsewhere(_BEGIN)
+        yield running
+
+
+@pytest.fixture(scope="module")
 def ct(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(image("CT"), tmp_path_factory.mktemp("images") / "ct.dcm")
+
+
+def dataset_of(file: Path) -> bytes:
+    """What stands behind the file's meta information."""
+    content = file.read_bytes()
+    return content[read_file_meta(content).dataset_offset :]
 
 
 def write_script(opened: Page, text: str) -> None:

@@ -48,13 +48,16 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     monkeypatch.setattr(queue_worker, "Watchdog", Noted)
     monkeypatch.setattr(queue_worker.database_file, "look_where_it_answers", lambda: None)
     monkeypatch.setattr(queue_worker.application_log, "start", lambda *_, **__: None)
-    monkeypatch.setattr(queue_worker, "missing_for_another_user", lambda: ["CAP_SETUID"])
+    monkeypatch.setattr(capabilities, "missing_for_another_user", lambda: ["CAP_SETUID"])
     return found
 
 
 @pytest.mark.parametrize("roles", [(), ("prepare",), ("deliver", "prepare")])
 def test_a_worker_that_prepares_is_refused_with_what_it_lacks(begun: list[list[str]], roles: tuple[str, ...]) -> None:
-    with pytest.raises(CommandError, match=r"'nobody': this worker has not the right .*\(CAP_SETUID\)"):
+    with pytest.raises(
+        CommandError,
+        match=r"'nobody': the router has not the right to become another user \(CAP_SETUID\)\. See docs/systemd",
+    ):
         call_command("queue_worker", role=list(roles) or None, skip_checks=True)
     assert begun == []
 

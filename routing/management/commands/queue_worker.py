@@ -8,9 +8,8 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from routing import application_log, database_file
+from routing import application_log, capabilities, database_file
 from routing.backup.kept import keep_configuration
-from routing.capabilities import missing_for_another_user
 from routing.engine import delivering, housekeeping, preparing, rehearsing
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
@@ -38,12 +37,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         service = settings.CAPACITOR
         roles = options["role"] or ROLES
-        if "prepare" in roles and service.script_user and (missing := missing_for_another_user()):
-            # Each image would fail otherwise.
-            raise CommandError(
-                f"CAPACITOR_SCRIPT_USER={service.script_user!r}: this worker has not the right to become another user "
-                f"({', '.join(missing)}); see docs/systemd/capacitor-worker.service, which grants what is needed."
-            )
+        # Each image would fail otherwise.
+        if "prepare" in roles and (why := capabilities.not_as(service.script_user)):
+            raise CommandError(f"{why} See {capabilities.WHO_GRANTS}.")
         try:
             database_file.look_where_it_answers()
         except database_file.DatabaseInDanger as danger:

@@ -19,6 +19,7 @@ from routing.core.instance import ReceivedInstance
 from routing.spool import Spool
 from tests import builders
 from tests.acceptance.router import accepts, kill, until
+from tests.clean_environment import without_settings
 from tests.fresh_database import put_fresh_database
 from tests.ports import free_port
 
@@ -46,7 +47,7 @@ class Engine:
         put_fresh_database(folder)
         self.port = free_port()
         self.environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("CAPACITOR_", "DATABASE_URL", "DJANGO_"))},
+            **without_settings(),
             "CAPACITOR_DATA_DIR": str(folder),
             "CAPACITOR_DICOM_PORT": str(self.port),
             "CAPACITOR_MIN_FREE_MIB": "0",

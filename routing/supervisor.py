@@ -11,11 +11,15 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from routing.sd_notify import Ear
+
 log = logging.getLogger("capacitor.supervisor")
 
 _PR_SET_PDEATHSIG = 1
 _LOOK = 0.5
 """Seconds between two looks; a child that dies is noticed at once, by its signal."""
+_PAUSED = 10.0
+"""So long between two looks: this process did not run either."""
 _CALM = 30.0
 """A process that ran so long is started again at once, else after a growing pause."""
 _SLOWEST = 30.0
@@ -31,9 +35,12 @@ class Service:
     """Services are stopped in the order of this number: whoever takes images first, whoever shows them last."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """In addition to that of the supervisor, which goes before."""
+    alive_within: float = 0.0
+    """Seconds; one that has said that it lives (sd_notify), and says so no more, is killed.  0: it is not asked."""
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     start_at: float = 0.0
+    heard_at: float | None = None
     pause: float = field(default=0.0)
 
 
@@ -44,6 +51,8 @@ class Supervisor:
         self._services = services
         self._drain_seconds = drain_seconds
         self._stopping = False
+        self._ear = Ear()
+        self._heard_at = time.monotonic()
 
     def run(self) -> None:
         signals = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
@@ -52,6 +61,7 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         while not self._stopping:
+            self._hear()
             for service in self._services:
                 self._tend(service)
             caught = signal.sigtimedwait(signals, _LOOK)
@@ -60,12 +70,27 @@ class Supervisor:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         self._stop_all()
+        self._ear.close()
+
+    def _hear(self) -> None:
+        now = time.monotonic()
+        paused, self._heard_at = now - self._heard_at > _PAUSED, now
+        speakers = {service.process.pid: service for service in self._services if service.process}
+        said = {pid for pid, _ in self._ear.heard()}
+        for pid, service in speakers.items():
+            # When all of them were stopped together, this one must not be the first to judge.
+            if pid in said or (paused and service.heard_at is not None):
+                service.heard_at = now
 
     def _tend(self, service: Service) -> None:
         now = time.monotonic()
         if service.process is not None:
             status = service.process.poll()
             if status is None:
+                if service.heard_at is not None and now - service.heard_at > service.alive_within:
+                    log.error("%s has given no sign of life for %g s and is killed", service.name, service.alive_within)
+                    service.heard_at = None
+                    service.process.kill()
                 return
             service.process = None
             calm = now - service.started_at > _CALM
@@ -91,9 +116,11 @@ class Supervisor:
                 os._exit(1)
 
         # A session of its own, so that Ctrl-C reaches the supervisor alone, which knows the order.
+        asked = self._ear.environment(service.alive_within) if service.alive_within else {}
+        service.heard_at = None
         service.process = subprocess.Popen(
             service.command,
-            env={**service.environment, **os.environ},
+            env={**service.environment, **os.environ, **asked},
             preexec_fn=prepare_child,
             start_new_session=True,
             stdin=subprocess.DEVNULL,

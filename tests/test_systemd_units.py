@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.management.commands.up import KEPT_CHUNKS
+from routing.management.commands.up import ALIVE_WITHIN, KEPT_CHUNKS, SERVED
 
 ROOT = Path(__file__).resolve().parents[1]
 UNITS = sorted((ROOT / "docs/systemd").iterdir())
@@ -28,6 +28,20 @@ def test_there_is_a_unit_for_each_kind_of_process() -> None:
 def test_a_worker_of_systemd_keeps_the_same_memory_at_hand_as_that_of_run() -> None:
     lines = (ROOT / "docs/systemd/capacitor-worker.service").read_text(encoding="utf-8").splitlines()
     assert [f"Environment={name}={value}" in lines for name, value in KEPT_CHUNKS.items()] == [True]
+
+
+def test_the_site_of_systemd_is_that_of_run_with_a_log_for_the_log_page() -> None:
+    (command,) = (
+        line for line in SERVICES[1].read_text(encoding="utf-8").splitlines() if line.startswith("ExecStart=")
+    )
+    assert command.split()[-1] == SERVED
+
+
+@pytest.mark.parametrize("name", ["listener", "worker"])
+def test_systemd_looks_for_a_sign_of_life_as_often_as_run_does(name: str) -> None:
+    lines = (ROOT / f"docs/systemd/capacitor-{name}.service").read_text(encoding="utf-8").splitlines()
+    assert "Type=notify" in lines
+    assert f"WatchdogSec={ALIVE_WITHIN:g}" in lines
 
 
 @pytest.mark.parametrize("unit", SERVICES, ids=lambda unit: unit.stem)

@@ -28,6 +28,8 @@ LOCAL_LIMIT_EXCEEDED = Refusal(3, 2, "too many associations", transient=True)
 _MOST_REJECTING = 64
 _BACKLOG = 128
 _KILLED_SECONDS = 5
+TURN = 5.0
+"""Seconds in which the accepting thread turns at least once, also when nobody comes."""
 
 
 class CannotListen(Exception):
@@ -72,6 +74,7 @@ class StorageScp:
     ``refused`` hears of each instance that cannot be taken, before its sender does.
     ``has_room`` false refuses instances, not associations.  ``fatal`` is called
     when no more associations can be accepted; the process has to end then.
+    ``turned`` is called at least every few seconds while they can (``TURN``).
     """
 
     def __init__(
@@ -85,8 +88,10 @@ class StorageScp:
         has_room: Callable[[], bool],
         fatal: Callable[[BaseException], None],
         refused: Callable[[RefusedInstance], None] = lambda _: None,
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
         self._config = config
+        self._turned = turned
         self._admit = admit
         self._ports = StorePorts(spool, new_id, stored, has_room, refused, config.max_object_bytes, config.checks)
         self._fatal = fatal
@@ -154,8 +159,9 @@ class StorageScp:
                 selector.register(self._listener, selectors.EVENT_READ)
                 selector.register(self._wake_reader, selectors.EVENT_READ)
                 while not self._stopping.is_set():
-                    selector.select()
-                    self._accept_one()
+                    self._turned()
+                    if selector.select(TURN):
+                        self._accept_one()
         except BaseException as error:
             log.exception("no more associations can be accepted")
             self._fatal(error)

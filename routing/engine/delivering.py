@@ -38,7 +38,11 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
         deliverer = Deliverer(process.owner, open_spool(), delivery_settings(), presence.journal, presence.forget)
         try:
             process.work(
-                deliverer.step, lambda: deliverer.idle(IDLE, wakeup.fileno()), wakeup=wakeup, casualty=casualty
+                deliverer.step,
+                lambda: deliverer.idle(IDLE, wakeup.fileno()),
+                wakeup=wakeup,
+                casualty=casualty,
+                turned=watch.turned,
             )
         finally:
             deliverer.stop(_DRAIN)

@@ -8,6 +8,7 @@ import ssl
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
@@ -15,7 +16,7 @@ from django.db import connection
 
 from routing.application_log import first_line
 from routing.dicom.associate import AssociationRequest, Refusal
-from routing.dicom.storage_scp import ScpConfig, StorageScp
+from routing.dicom.storage_scp import TURN, ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
 from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.engine.process import HEARTBEAT, EngineProcess, enter_role, new_identifiers, open_spool, run_folder
@@ -23,6 +24,7 @@ from routing.engine.quarantine import QuarantineWriter
 from routing.engine.row_pipe import Inbox
 from routing.engine.row_process import RowProcess
 from routing.engine.row_writer import RowWriter
+from routing.sd_notify import Notifier, Pulse
 from routing.spool import Spool
 from routing.wakeup import Waker
 
@@ -115,6 +117,9 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
         spool = open_spool()
         directory = Directory(service.ae_title, service.ae_title_prefix)
         quarantine = QuarantineWriter()
+        configs, notifier = _configs(port, share_port), Notifier()
+        # Not this thread's turns: it waits for the database, and images are taken without one.
+        pulse = Pulse(notifier, len(configs), within=4 * TURN)
         scps = [
             StorageScp(
                 config,
@@ -125,8 +130,9 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 has_room=Room(spool, service.min_free_mib << 20),
                 fatal=_end_now,
                 refused=quarantine.add,
+                turned=partial(pulse.turned, number),
             )
-            for config in _configs(port, share_port)
+            for number, config in enumerate(configs)
         ]
         listening: list[StorageScp] = []
         quarantine.start()
@@ -136,6 +142,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
             for scp in scps:
                 ports.append(scp.start())
                 listening.append(scp)
+            notifier.ready(f"listens on port {' and '.join(map(str, ports))}")
             try:
                 process.settle_departed()
             except DatabaseProblem as error:
@@ -145,6 +152,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 rows.push()
                 process.stopping.wait(HEARTBEAT)
         finally:
+            notifier.stopping()
             for scp in listening:
                 scp.stop(drain_seconds)
             # Always reached: its thread would keep a listener alive that listens to nobody.

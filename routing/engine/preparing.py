@@ -66,4 +66,4 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                 time.sleep(pace.left)
             return claimed > 0
 
-        process.work(turn, lambda: wakeup.wait(IDLE), wakeup=wakeup, casualty=casualty)
+        process.work(turn, lambda: wakeup.wait(IDLE), wakeup=wakeup, casualty=casualty, turned=watch.turned)

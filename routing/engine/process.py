@@ -160,19 +160,22 @@ class EngineProcess:
         wakeup: Wakeup,
         casualty: Casualty | None = None,
         detail: Callable[[], dict[str, Any]] = dict,
+        turned: Callable[[], None] = lambda: None,
     ) -> None:
         """
         Take turn after turn until told to stop; after one that did nothing (False), ``wait``.
 
         What dead processes left, ``casualty`` among them, is settled before the first.
         A database that cannot be used (django.db.Error), or a spool that is gone, costs a
-        rest and a line in the log, and then the turn is taken again.  ``detail`` goes with each sign of life.
+        rest and a line in the log, and then the turn is taken again.  ``detail`` goes with each sign of life in the
+        database; ``turned`` is called before each turn.
         """
         self.on_stop(wakeup.nudge)
         settled = False
         while not self.stopping.is_set():
             # Before the look for work: a nudge that comes during the turn ends the wait after it.
             wakeup.clear()
+            turned()
             try:
                 close_old_connections()
                 if not settled:

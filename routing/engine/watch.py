@@ -1,4 +1,4 @@
-"""What a preparing process works on right now, in memory that its watchdog sees, and what became of a killed one."""
+"""What a process works on right now, in memory that its watchdog sees, and what became of a killed one."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 _SLOT = struct.Struct("<Qd")
 _NOTHING = _SLOT.pack(0, math.inf)
+_TURNED = struct.Struct("<d")
+_OWNER_AT = _SLOT.size + _TURNED.size
 
 
 class Watch:
@@ -26,16 +28,31 @@ class Watch:
     @property
     def owner(self) -> str:
         """Owner of the child's leases; empty while it has none."""
-        return self._memory[_SLOT.size :].split(b"\0", 1)[0].decode()
+        return self._memory[_OWNER_AT:].split(b"\0", 1)[0].decode()
 
     @owner.setter
     def owner(self, owner: str) -> None:
-        self._memory[_SLOT.size : _SLOT.size + len(owner) + 1] = owner.encode() + b"\0"
+        self._memory[_OWNER_AT : _OWNER_AT + len(owner) + 1] = owner.encode() + b"\0"
+
+    def turned(self) -> None:
+        """The child's loop has come round; so has it where it begins an item."""
+        self._memory[_SLOT.size : _OWNER_AT] = _TURNED.pack(time.monotonic())
+
+    def forget_turns(self) -> None:
+        """There is no child, or none that can be judged by when it turned."""
+        self._memory[_SLOT.size : _OWNER_AT] = bytes(_TURNED.size)
+
+    @property
+    def still_for(self) -> float:
+        """Seconds since the child's loop came round; 0 for one that never said so."""
+        turned_at: float = _TURNED.unpack_from(self._memory, _SLOT.size)[0]
+        return time.monotonic() - turned_at if turned_at else 0.0
 
     def begin(self, item_id: int, seconds: float) -> None:
         """The child is about to run what might never end, over this item."""
-        # A reader may see half of these 16 bytes: between two items the deadline is never one that has passed.
-        self._memory[: _SLOT.size] = _SLOT.pack(item_id, time.monotonic() + seconds)
+        now = time.monotonic()
+        # A reader may see half of these bytes: between two items the deadline is never one that has passed.
+        self._memory[:_OWNER_AT] = _SLOT.pack(item_id, now + seconds) + _TURNED.pack(now)
 
     def end(self) -> None:
         """The child came through."""

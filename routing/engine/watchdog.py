@@ -21,11 +21,14 @@ from django.db import connections
 from routing.engine.process import die_with_parent
 from routing.engine.strays import end_strays, take_in_orphans
 from routing.engine.watch import Casualty, Watch
+from routing.sd_notify import Notifier
 
 log = logging.getLogger("capacitor.watchdog")
 
 _LOOK = 0.1
 """Seconds between two looks at the children."""
+_STILL = 900.0
+"""Seconds after which a child that has said when it turns, and does not any more, is taken for stuck."""
 _CALM = 5.0
 """A child that lived so long may be replaced at once; one that dies sooner waits a little."""
 _SLOWEST = 10.0
@@ -52,11 +55,14 @@ class Role:
 class Watchdog:
     """Keeps one process of each role running until it is told to stop."""
 
-    def __init__(self, roles: list[Role], *, time_message: str, drain_seconds: float) -> None:
-        """``time_message`` is what an item says whose script had to be ended."""
+    def __init__(
+        self, roles: list[Role], *, time_message: str, drain_seconds: float, notifier: Notifier, still: float = _STILL
+    ) -> None:
+        """``time_message`` is what an item says whose script had to be ended; ``still``: seconds."""
         self._roles = roles
         self._time_message = time_message
         self._drain_seconds = drain_seconds
+        self._notifier, self._still = notifier, still
         self._stopping = False
 
     def run(self) -> None:
@@ -68,11 +74,14 @@ class Watchdog:
         signal.signal(signal.SIGCHLD, lambda *_: None)
         # Blocked but for sigtimedwait(): a signal between two looks is not lost, and none interrupts a fork.
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+        self._notifier.ready(f"watches {', '.join(role.name for role in self._roles)}")
         while not self._stopping:
             for role in self._roles:
                 if not role.pid and time.monotonic() >= role.start_at:
                     self._start(role, signals)
+            self._notifier.alive()
             self._look(signals)
+        self._notifier.stopping()
         self._end(signals)
         end_strays()
 
@@ -110,10 +119,16 @@ class Watchdog:
         if caught is not None and caught.si_signo in (signal.SIGTERM, signal.SIGINT):
             self._stopping = True
         for role in self._roles:
-            if role.pid and role.watch.overdue and not role.killed_for:
-                role.killed_for = self._time_message
+            if role.pid and not role.killed_for and (why := self._stuck(role.watch)):
+                role.killed_for = why
                 os.kill(role.pid, signal.SIGKILL)
         self._reap()
+
+    def _stuck(self, watch: Watch) -> str:
+        if watch.item_id is not None:
+            # A script has its own deadline, which may be longer.
+            return self._time_message if watch.overdue else ""
+        return f"had not moved for {self._still:g} s and was killed" if watch.still_for > self._still else ""
 
     def _reap(self) -> None:
         for role in self._roles:
@@ -130,13 +145,16 @@ class Watchdog:
         item_id = role.watch.item_id
         words = role.killed_for or _in_words(status)
         if item_id is not None:
-            message = role.killed_for or (
-                "" if _from_outside(status) else f"the script {words} the process that ran it"
-            )
+            if role.killed_for != self._time_message:
+                # Also one that stood still and then took up an item after all: its script is not to blame.
+                message = "" if _from_outside(status) else f"the script {words} the process that ran it"
+            else:
+                message = self._time_message
             role.casualty = Casualty(role.watch.owner, item_id, message)
         else:
             role.casualty = None
         role.watch.end()
+        role.watch.forget_turns()
         role.watch.owner = ""
         if self._stopping and item_id is None and os.WIFEXITED(status) and not os.WEXITSTATUS(status):
             return

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -26,6 +26,9 @@ signal.signal(signal.SIGTERM, signal.SIG_IGN if behaviour == "deaf" else end)
 signal.signal(signal.SIGINT, lambda *_: note("interrupted"))
 (folder / f"{name}.pid").write_text(str(os.getpid()))
 note("began")
+if behaviour == "freezes":
+    from routing.sd_notify import Notifier
+    Notifier().alive()
 if behaviour == "dies":
     sys.exit(3)
 while True:
@@ -37,7 +40,12 @@ from routing.supervisor import Service, Supervisor
 logging.basicConfig(level="INFO", format="%(message)s")
 folder, child, services = sys.argv[1], sys.argv[2], sys.argv[3:]
 Supervisor([
-    Service(name, [sys.executable, "-c", child, folder, name, behaviour], stop_after=int(turn))
+    Service(
+        name,
+        [sys.executable, "-c", child, folder, name, behaviour],
+        stop_after=int(turn),
+        alive_within=0.3 if behaviour == "freezes" else 0,
+    )
     for name, behaviour, turn in (service.split(",") for service in services)
 ], drain_seconds=2).run()
 """
@@ -84,6 +92,20 @@ def running(tmp_path: Path) -> Iterator[list[Running]]:
         one.end()
 
 
+@pytest.fixture
+def tending() -> Iterator[Callable[..., Supervisor]]:
+    """A supervisor that does not run, for one step of it."""
+    made: list[Supervisor] = []
+
+    def make(*services: Service) -> Supervisor:
+        made.append(Supervisor(services))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one._ear.close()
+
+
 def alive(pid: int) -> bool:
     try:
         return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
@@ -115,6 +137,36 @@ def test_what_dies_at_once_each_time_is_started_more_and_more_slowly(running: li
     until(lambda: "started again in 2 s" in supervisor.output.read_text(), 30)
     said = [line for line in supervisor.output.read_text().splitlines() if "ended" in line]
     assert said[:3] == [f"worker ended (exit code 3) and is started again in {pause} s" for pause in ("0.5", "1", "2")]
+
+
+@pytest.mark.integration
+def test_what_lives_and_does_not_move_is_killed_and_started_again(running: list[Running], tmp_path: Path) -> None:
+    supervisor = started(running, tmp_path, "listener,freezes,1", "web,stays,2")
+    stuck, web = supervisor.began("listener"), supervisor.began("web")
+    assert supervisor.began("listener", 2) != stuck
+    assert alive(web)
+    told = supervisor.output.read_text()
+    assert "listener has given no sign of life for 0.3 s and is killed" in told
+    assert "listener ended (signal 9) and is started again in 0.5 s" in told
+
+
+def test_a_pause_of_the_supervisors_own_is_nobodys_fault(
+    tending: Callable[..., Supervisor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [1000.0]
+    monkeypatch.setattr("routing.supervisor.time.monotonic", lambda: now[0])
+    frozen = Service("listener", ["sleep", "60"], alive_within=120, heard_at=990.0)
+    supervisor = tending(frozen)
+    with subprocess.Popen(["sleep", "60"]) as frozen.process:
+        now[0] += 3600
+        supervisor._hear()
+        supervisor._tend(frozen)
+        assert frozen.process.poll() is None
+        for _ in range(121):
+            now[0] += 1
+            supervisor._hear()
+        supervisor._tend(frozen)
+        assert frozen.process.wait() == -signal.SIGKILL
 
 
 @pytest.mark.integration
@@ -168,9 +220,11 @@ def test_an_interrupt_at_the_keyboard_reaches_the_supervisor_alone(running: list
     assert os.getpgid(supervisor.began("web")) != os.getpgid(supervisor.process.pid)
 
 
-def test_a_service_that_ran_long_enough_is_started_again_at_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_service_that_ran_long_enough_is_started_again_at_once(
+    tending: Callable[..., Supervisor], caplog: pytest.LogCaptureFixture
+) -> None:
     service = Service("worker", [sys.executable, "-c", "pass"])
-    supervisor = Supervisor([service])
+    supervisor = tending(service)
     supervisor._start(service)
     assert service.process is not None
     service.process.wait()
@@ -189,7 +243,7 @@ def test_how_a_process_ended_in_words(status: int, words: str) -> None:
 
 
 def test_a_service_gets_the_environment_that_it_needs_unless_somebody_has_set_another(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tending: Callable[..., Supervisor], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SET_BY_SOMEBODY", "theirs")
     tell = "import os, sys; open(sys.argv[1], 'w').write(os.environ['NEEDED'] + ' ' + os.environ['SET_BY_SOMEBODY'])"
@@ -198,7 +252,7 @@ def test_a_service_gets_the_environment_that_it_needs_unless_somebody_has_set_an
         [sys.executable, "-c", tell, str(tmp_path / "told")],
         environment={"NEEDED": "ours", "SET_BY_SOMEBODY": "ours"},
     )
-    Supervisor([service])._start(service)
+    tending(service)._start(service)
     assert service.process is not None
     assert service.process.wait() == 0
     assert (tmp_path / "told").read_text() == "ours theirs"

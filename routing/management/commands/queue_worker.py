@@ -13,6 +13,7 @@ from routing.backup.kept import keep_configuration
 from routing.engine import delivering, housekeeping, preparing, rehearsing
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
+from routing.sd_notify import Notifier
 
 ROLES: dict[str, Callable[[Watch, Casualty | None], None]] = {
     "prepare": preparing.run,
@@ -50,4 +51,5 @@ class Command(BaseCommand):
             [Role(name, ROLES[name]) for name in roles],
             time_message=preparing.prepare_settings().limits.time_message,
             drain_seconds=options["drain"],
+            notifier=Notifier(),
         ).run()

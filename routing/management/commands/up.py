@@ -19,6 +19,11 @@ Only the small ones: as many of every size up to a kilobyte, glibc's own bound, 
 """
 
 
+SERVED = "capacitor_web.served:application"
+ALIVE_WITHIN = 120.0
+"""Seconds; the units of docs/systemd say the same (WatchdogSec)."""
+
+
 class Command(BaseCommand):
     help = __doc__ or ""
 
@@ -59,15 +64,26 @@ class Command(BaseCommand):
             str(service.web_port),
             "--verbosity",
             "0",
-            "capacitor_web.served:application",
+            SERVED,
         ]
         return [
             *(
-                Service(f"listener {number}", self._command("dicom_listener", *share), stop_after=1)
+                Service(
+                    f"listener {number}",
+                    self._command("dicom_listener", *share),
+                    stop_after=1,
+                    alive_within=ALIVE_WITHIN,
+                )
                 for number in range(1, service.listeners + 1)
             ),
             *(
-                Service(f"worker {number}", self._command("queue_worker"), stop_after=2, environment=KEPT_CHUNKS)
+                Service(
+                    f"worker {number}",
+                    self._command("queue_worker"),
+                    stop_after=2,
+                    environment=KEPT_CHUNKS,
+                    alive_within=ALIVE_WITHIN,
+                )
                 for number in range(1, service.workers + 1)
             ),
             Service("web site", web, stop_after=4),

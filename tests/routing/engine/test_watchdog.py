@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -10,9 +12,10 @@ import pytest
 
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
+from routing.sd_notify import Notifier
 from tests.acceptance.router import kill, until
 from tests.builders import ct_image
-from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, MakeEngine, stop
+from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, ROOT, Engine, MakeEngine, stop
 
 PREPARE = ("prepare", "housekeep")
 
@@ -169,7 +172,7 @@ def buried(status: int, *, killed_for: str = "", item: int | None = 7, stopping:
     role.watch.owner = "host:1:dead"
     if item is not None:
         role.watch.begin(item, 60)
-    watchdog = Watchdog([role], time_message="too long", drain_seconds=1)
+    watchdog = Watchdog([role], time_message="too long", drain_seconds=1, notifier=Notifier({}))
     watchdog._stopping = stopping
     watchdog._bury(role, status)
     return role
@@ -184,6 +187,7 @@ def buried(status: int, *, killed_for: str = "", item: int | None = 7, stopping:
         (0, "", "the script ended (exit code 0) the process that ran it"),
         (3 << 8, "", "the script ended (exit code 3) the process that ran it"),
         (signal.SIGKILL, "", ""),
+        (signal.SIGKILL, "had not moved for 900 s and was killed", ""),
         (signal.SIGTERM, "", ""),
     ],
 )
@@ -213,7 +217,40 @@ def test_a_child_that_ends_by_an_error_tells_it_and_leaves_by_itself(tmp_path: P
         raise ZeroDivisionError
 
     role = Role("prepare", fails)
-    Watchdog([role], time_message="", drain_seconds=1)._start(role, set())
+    Watchdog([role], time_message="", drain_seconds=1, notifier=Notifier({}))._start(role, set())
     _, status = os.waitpid(role.pid, 0)
     assert os.WEXITSTATUS(status) == 1
     assert role.watch.owner == "host:1:child"
+
+
+STUCK = """
+import logging, os, pathlib, signal, sys
+import django; django.setup()
+from routing.engine.watchdog import Role, Watchdog
+from routing.sd_notify import Notifier
+logging.disable(logging.NOTSET)
+logging.basicConfig(level="INFO", format="%(message)s", force=True)
+def begins(watch, casualty):
+    watch.turned()
+    with open(sys.argv[1], "a") as began:
+        began.write(f"{os.getpid()} {casualty}\\n")
+    signal.pause()
+Watchdog([Role("deliver", begins)], time_message="", drain_seconds=1, notifier=Notifier({}), still=0.3).run()
+"""
+
+
+@pytest.mark.integration
+def test_a_child_whose_loop_does_not_come_round_is_replaced(make_engine: MakeEngine) -> None:
+    engine = make_engine()
+    began = engine.folder / "began"
+    environment = {**engine.environment, "DJANGO_SETTINGS_MODULE": "capacitor_web.settings"}
+    with subprocess.Popen(
+        [sys.executable, "-c", STUCK, str(began)], env=environment, cwd=ROOT, stderr=subprocess.PIPE, text=True
+    ) as watchdog:
+        until(lambda: began.exists() and len(began.read_text().splitlines()) >= 2, 30, "another one has begun")
+        watchdog.terminate()
+        _, told = watchdog.communicate()
+    pids, casualties = zip(*(line.split() for line in began.read_text().splitlines()), strict=True)
+    assert len(set(pids)) == len(pids)
+    assert set(casualties) == {"None"}
+    assert "process deliver: had not moved for 0.3 s and was killed; it is started again" in told

@@ -139,6 +139,17 @@ else
     return chunk, path
   end
 
+  -- The binding is built without POSIX: it hands on what wait(2) says instead of taking it apart.
+  local execute = os.execute
+  function os.execute(command)
+    if command == nil then return execute() end
+    local ok, how, status = execute(command)
+    if how ~= 'exit' or type(status) ~= 'number' then return ok, how, status end
+    local signal = status & 0x7f
+    if signal ~= 0 then return nil, 'signal', signal end
+    return ok, 'exit', status >> 8
+  end
+
   -- The locale is the process's, not the VM's: it is put back for the next image.
   local setlocale = os.setlocale
   function os.setlocale(locale, category)

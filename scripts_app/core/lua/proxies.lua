@@ -263,6 +263,7 @@ function sh_quote(...)
 end
 
 local included = {} -- canonical path -> {result}, also while the file runs
+local fresh = {}    -- paths that the entry in hand was the first to include
 
 function include(path)
   local ok, name, chunk = library(path)
@@ -271,6 +272,7 @@ function include(path)
   if known then return known[1] end
   local running = {}
   included[name] = running
+  fresh[#fresh + 1] = name
   -- A file that fails has not been loaded: the next entry may try again.
   local undo <close> = setmetatable({}, {__close = function(_, problem)
     if problem ~= nil then included[name] = nil end
@@ -286,4 +288,11 @@ function next(t, key)
   return rawnext(t, key)
 end
 
-return function(source) current = source end, function(handle) return object('dataset', handle) end
+local function enter(source) current, fresh = source, {} end
+
+-- What a failed entry has included never ran: its edits are taken back, so the next entry loads it again.
+local function undone()
+  for _, name in ipairs(fresh) do included[name] = nil end
+end
+
+return enter, function(handle) return object('dataset', handle) end, undone

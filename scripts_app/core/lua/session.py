@@ -66,7 +66,7 @@ class Session:
         host.runtime = self._runtime
         self._binding = Binding(host, libraries, self._learn)
         # First the proxies: they keep what the library may close to scripts.
-        self._enter, self._dataset = self._load(PROXIES)(*self._binding.arguments())
+        self._enter, self._dataset, self._undone = self._load(PROXIES)(*self._binding.arguments())
         self._run, self._name = self._load(_LIBRARY)(
             limits.restricted,
             lambda: time.monotonic() > self._deadline,
@@ -82,7 +82,11 @@ class Session:
         return chunk
 
     def run(self, source: str, chunk: str) -> None:
-        """Compile and run one script; ScriptError tells what it came to, with the author's line."""
+        """
+        Compile and run one script; ScriptError tells what it came to, with the author's line.
+
+        What one that failed has included counts as never loaded (Lua filter page, include and rollback).
+        """
         with self._limited():
             try:
                 function = compiled(self._runtime, source, chunk)
@@ -90,7 +94,11 @@ class Session:
                 raise ScriptFailed(error.problem.message, chunk, error.problem.line) from None
             self._learn(function, chunk)
             self._enter(b"@" + chunk.encode(errors="replace"))
-            self._call(function)
+            try:
+                self._call(function)
+            except ScriptFailed:
+                self._undone()
+                raise
 
     def run_function(self, function: Any, handle: int, chunk: str) -> None:
         """Run a route function on the data set behind ``handle``."""
@@ -105,7 +113,7 @@ class Session:
         The image is let go, too: binding and session hold each other, and both
         would keep it until a garbage collection.
         """
-        self._run = self._name = self._enter = self._dataset = None
+        self._run = self._name = self._enter = self._dataset = self._undone = None
         del self._binding
         self._host.runtime = None
         self._runtime = None

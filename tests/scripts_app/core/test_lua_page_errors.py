@@ -54,6 +54,19 @@ def test_the_name_of_the_script_is_no_keyword() -> None:
     assert outcome.verdict is Verdict.PREPARED
 
 
+def test_a_library_that_a_failed_entry_was_the_first_to_include_runs_again_for_the_next() -> None:
+    libraries = {"libs/anon.lua": "dataset:Set('PatientName', 'ANON') return 'module'"}
+    outcome = run(
+        "include('libs/anon.lua') route:Add('NOWHERE')",
+        "print(include('libs/anon.lua'), dataset:Get('PatientName'))",
+        "error('x')",
+        "dataset:Set('PatientName', 'LATER') include('libs/anon.lua')",
+        libraries=libraries,
+    )
+    assert [line.message for line in outcome.item_log] == ["module\tANON"]
+    assert outcome.outputs[0].identity.patient_name == "LATER", "what came through is loaded once"
+
+
 def test_skip_continues_with_the_next_entry() -> None:
     outcome = run("error('x')", "print('next')")
     assert outcome.verdict is Verdict.PREPARED

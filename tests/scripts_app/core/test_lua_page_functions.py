@@ -274,3 +274,16 @@ def test_file_scripts_are_named_by_their_path() -> None:
 
 def test_a_script_may_begin_with_a_byte_order_mark_or_an_interpreter_line() -> None:
     assert printed("\ufeffprint('bom')", "#!/usr/bin/lua\nprint('line')") == ["bom", "line"]
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [("exit 0", "true\texit\t0"), ("exit 2", "nil\texit\t2"), ("kill -9 $$", "nil\tsignal\t9")],
+)
+def test_a_command_tells_how_it_ended_as_the_lua_manual_says(command: str, told: str) -> None:
+    assert printed(f"print(os.execute('{command}'))") == [told]
+    assert printed(f"print(io.popen('{command}'):close())") == [told]
+
+
+def test_there_is_a_shell() -> None:
+    assert printed("print(os.execute())") == ["true"]

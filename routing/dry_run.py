@@ -39,8 +39,11 @@ class Setting:
 
     scripts: ScriptSet
     titles: TitleBook
-    queue: Callable[[], QueueDatabaseFacts | None]
-    """Called in the process of the trial; None: the queue is empty but for the image, and no state is kept."""
+    queue: Callable[[int | None], QueueDatabaseFacts | None]
+    """
+    Called in the process of the trial, with the item that the image is already; None: the queue is empty but for the
+    image, and no state is kept.
+    """
     deidentified: frozenset[str]
     """AE titles of the nodes that take de-identified images only."""
 
@@ -52,7 +55,7 @@ def active() -> Setting:
 
 def of_scripts(scripts: ScriptSet, *, with_queue: bool) -> Setting:
     """Scripts that are not active, among the nodes of the database and, if wanted, its queue."""
-    queue = _database_facts if with_queue else lambda: None
+    queue = _database_facts if with_queue else lambda _: None
     return Setting(scripts, title_book(None, *_own()), queue, _deidentified(None))
 
 
@@ -69,7 +72,7 @@ def of_directory(root: Path) -> Setting:
         if desired.entries is None
         else ScriptFiles(desired.entries, desired.libraries or {}, (), ()).script_set()
     )
-    return Setting(scripts, title_book(desired.nodes, *_own()), lambda: None, _deidentified(desired.nodes))
+    return Setting(scripts, title_book(desired.nodes, *_own()), lambda _: None, _deidentified(desired.nodes))
 
 
 def try_file(
@@ -122,13 +125,21 @@ def _trial(path: Path, source: str, destination: str, setting: Setting, given: G
     title, unaddressed = _destination(setting.titles, destination)
     source = _checked("--source", source)
     service = settings.CAPACITOR
+    # One that waits in the queue is not counted twice: the image in hand is New, as it would be.
+    queued = _item_of(path.absolute())
 
     def facts(identity: Identity) -> Facts:
-        return TrialFacts(setting.titles, _item(identity, source, title), setting.queue(), given)
+        return TrialFacts(setting.titles, _item(identity, source, title), setting.queue(queued), given)
 
     limits = Limits(seconds=service.lua_seconds, memory_bytes=service.lua_memory << 20, restricted=True)
     scripts, marked = setting.scripts, setting.deidentified
     return Trial(path, source, title, unaddressed, scripts, facts, limits, deidentified=marked)
+
+
+def _item_of(path: Path) -> int | None:
+    """The item whose received file this is (spool/YYYYMMDD/HH/<id>.dcm); None for any other file."""
+    in_spool = list(path.parents[2:3]) == [Path(settings.CAPACITOR.data_dir) / "spool"]
+    return int(path.stem) if in_spool and path.stem.isdecimal() else None
 
 
 def _deidentified(nodes: Iterable[WrittenNode] | None) -> frozenset[str]:
@@ -143,7 +154,7 @@ def _own() -> tuple[str, str]:
     return settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix
 
 
-def _database_facts() -> QueueDatabaseFacts:
+def _database_facts(without: int | None) -> QueueDatabaseFacts:
     # These bring the network, which takes a while to load and is not needed with a directory.
     from routing.engine.directory import Directory
     from routing.engine.facts import QueueDatabaseFacts
@@ -152,7 +163,7 @@ def _database_facts() -> QueueDatabaseFacts:
     with connection.cursor() as cursor:
         read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
         cursor.execute(read_only[connection.vendor])
-    return QueueDatabaseFacts(Directory(*_own()), StateBook(), _own()[0], lambda: None)
+    return QueueDatabaseFacts(Directory(*_own()), StateBook(), _own()[0], lambda: None, without)
 
 
 def _destination(titles: TitleBook, ae_title: str) -> tuple[str, bool]:

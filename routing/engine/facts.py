@@ -36,11 +36,19 @@ class QueueDatabaseFacts:
 
     ``settle`` is called before every question about the queue: it writes down
     what the worker has finished but not yet recorded, so that a script never
-    counts an item in a state that it has already left.
+    counts an item in a state that it has already left.  ``without``: an item that is not counted.
     """
 
-    def __init__(self, directory: Directory, states: StateBook, own_ae_title: str, settle: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        directory: Directory,
+        states: StateBook,
+        own_ae_title: str,
+        settle: Callable[[], None],
+        without: int | None = None,
+    ) -> None:
         self._directory, self._states, self._own, self._settle = directory, states, own_ae_title, settle
+        self._without = without
 
     def resolve(self, ae_title: str) -> str:
         return storage_node(self._directory.current().titles, ae_title)
@@ -131,6 +139,8 @@ class QueueDatabaseFacts:
     def _queued(self, state: str | None = None, study: str | None = None, destination: str | None = None) -> Any:
         self._settle()
         items = QueueItem.objects.queued().order_by()
+        if self._without is not None:
+            items = items.exclude(id=self._without)
         if state is not None:
             items = items.filter(state=state)
         if study is not None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pydicom
 import pytest
+from django.conf import settings
 
 from routing.models import Attempt, NodeStatus, QueueItem, ScopedState
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
@@ -151,6 +153,20 @@ def test_without_a_directory_the_active_entries_see_the_database_and_leave_it_al
     assert result["state"]["study"] == {"n": 7}
     assert ScopedState.objects.get().values == {"n": 6}
     assert [model.objects.count() for model in (QueueItem, ScriptVersion, NodeStatus, Attempt)] == before
+
+
+@pytest.mark.parametrize("state", ["New", "Failed", "Delivered"])
+def test_an_image_that_waits_in_the_queue_is_counted_once_and_as_new(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str
+) -> None:
+    monkeypatch.setattr(settings, "CAPACITOR", replace(settings.CAPACITOR, data_dir=tmp_path))
+    item = queue_item(state, node=node("PACS"))
+    path = tmp_path / "spool/20261129/20" / f"{item.pk}.dcm"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(CT.read_bytes())
+    queue_item("Prepared")
+    lua_entry("print(queue:total(), queue:count('New'), queue:count('Failed'))")
+    assert tried(None, path=path)["item_log"] == ["2\t1\t0"]
 
 
 @pytest.mark.fault(76, "it writes to the database")

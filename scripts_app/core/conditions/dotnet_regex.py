@@ -37,12 +37,16 @@ class _Translation:
         # Flag groups opened inside each open parenthesis: "(?i)" in the middle of a
         # .NET pattern holds up to the end of the enclosing group, in all later branches.
         self.open_flags: list[list[str]] = [[]]
+        self.named = self.unnamed = self.by_number = False
 
     def run(self) -> str:
         while self.at < len(self.source):
             self._step()
         if len(self.open_flags) > 1:
             raise ConfigurationError(f"regular expression {self.source!r}: a parenthesis is not closed")
+        if self.named and self.unnamed and self.by_number:
+            # .NET counts named groups last, Python from left to right.
+            raise self._unsupported("the number of a group beside named ones (\\k<name> can)")
         self.out.append(")" * len(self.open_flags[0]))
         return "".join(self.out)
 
@@ -86,6 +90,7 @@ class _Translation:
             return
         if name := _GROUP_NAME.match(self.source, self.at):
             self._take(name)
+            self.named = True
             self.out.append(f"(?P<{name[1] or name[2]}>")
         elif (flags := _INLINE_FLAGS.match(self.source, self.at)) and (flags[1] or flags[2]):
             self._take(flags)
@@ -97,11 +102,13 @@ class _Translation:
             self.at += len(rest[:end])
             if rest.startswith("(?("):
                 closing = rest.find(")")
+                self.by_number |= rest[3:closing].isdecimal()
                 self.out.append(rest[3 : closing + 1])
                 self.at += closing + 1 - 3
         else:
             self.out.append("(")
             self.at += 1
+            self.unnamed = True
         self.open_flags.append([])
 
     def _flags(self, on: str, off: str, end: str) -> bool:
@@ -134,6 +141,7 @@ class _Translation:
             self._take(control)
             self.out.append(f"\\x{ord(control[1].upper()) - 64:02x}")
         else:
+            self.by_number |= two[1:] in "123456789" and len(two) == 2
             self.out.append(two)
             self.at += 2
 

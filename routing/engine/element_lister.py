@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from routing.engine.page_program import Refusal, answer_one
-from scripts_app.core.dataset.errors import DatasetError, NotIndexable
+from scripts_app.core.dataset.errors import DatasetError, ElementTwice, NotIndexable
 from scripts_app.core.dataset.file_meta import NotPart10, encode_file_meta
 from scripts_app.core.dataset.listing import Listing, listed
 from scripts_app.core.dataset.recipe import Recipe
@@ -33,6 +33,9 @@ def elements(request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     note = ""
     try:
         found = listed(path, **options)
+    except ElementTwice as error:
+        # Rewritten, one of the two would be missing, and nobody would see it.
+        raise Refusal(f"The elements cannot be read: {error}.") from None
     except (NotIndexable, NotPart10) as reason:
         found, note = _after_rewriting(path, draft.with_suffix(".again.part"), str(reason), options)
     rows = [asdict(row) for row in found.rows]

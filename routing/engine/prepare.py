@@ -29,8 +29,8 @@ from routing.prepared_files import PreparedFiles
 from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.lua.limits import Limits
-from scripts_app.core.outcome import Identity, Outcome, Output, Verdict
-from scripts_app.core.pipeline import run_entries
+from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
+from scripts_app.core.pipeline import reports_without_image, run_entries
 from scripts_app.core.ports import ScriptSet
 from scripts_app.core.workspace import Image
 from scripts_app.loader import ScriptCache
@@ -192,8 +192,10 @@ class Preparer:
         unaddressed = item.destination_ae_title == self._settings.own_ae_title
         if item.node_id is None and not unaddressed:
             self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
-        elif not scripts.entries and not unaddressed:
-            outcome = _as_it_came(item)
+        elif not unaddressed and (
+            (skipped := reports_without_image(scripts.entries, item.destination_ae_title)) is not None
+        ):
+            outcome = _as_it_came(item, skipped)
             self._add(item, outcome, plan_for(outcome), scripts, started, {}, outcome.outputs[0].identity, lane)
         else:
             with open_image(self._spool, self._files, item) as opened:
@@ -255,8 +257,8 @@ def _as_received(spool: Spool, item: Unprepared) -> Unprepared:
     return replace(item, **{name: getattr(seen, name) for name in Identity.__slots__} | named)
 
 
-def _as_it_came(item: Unprepared) -> Outcome:
-    """Without any entry there is nothing to ask: the file need not even be opened."""
+def _as_it_came(item: Unprepared, skipped: tuple[EntryReport, ...]) -> Outcome:
+    """Without an entry for its destination there is nothing to ask: the file need not even be opened."""
     identity = Identity(
         item.sop_class_uid,
         item.sop_instance_uid,
@@ -268,4 +270,4 @@ def _as_it_came(item: Unprepared) -> Outcome:
         item.accession_number,
     )
     original = Output(item.destination_ae_title, True, None, identity, ())
-    return Outcome(Verdict.PREPARED, "", (), (original,))
+    return Outcome(Verdict.PREPARED, "", skipped, (original,))

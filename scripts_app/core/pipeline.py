@@ -158,11 +158,8 @@ class _Run:
 
     def _why_not(self, entry: Entry) -> str | None:
         """Why an entry does not apply; None when it does.  Conditions read the values edited so far."""
-        titles = [title.strip() for title in entry.ae_titles]
-        destination = self.image.destination_ae_title.strip()
-        if titles and destination not in titles:
-            return f"destination is '{destination}', wanted {' or '.join(titles)}"
-        return first_failure(entry.conditions, self.image.document.root)
+        wrong = _wrong_destination(entry, self.image.destination_ae_title)
+        return wrong if wrong is not None else first_failure(entry.conditions, self.image.document.root)
 
     def _vm(self) -> Session:
         """The image's VM; an image that no entry applies to gets none."""
@@ -221,6 +218,28 @@ class _Run:
         """An entry that ran has failed after all, by its route function."""
         at = next(at for at, report in enumerate(self.reports) if report.number == entry.number)
         self.reports[at] = _error_report(entry, reason, error)
+
+
+def reports_without_image(entries: Sequence[Entry], destination_ae_title: str) -> tuple[EntryReport, ...] | None:
+    """
+    The reports of entries none of which concerns this destination (Lua filter page, AeTitles); None when one does.
+
+    The image leaves as it came and need not even be one that scripts could read.
+    """
+    reports = []
+    for entry in entries:
+        reason = _wrong_destination(entry, destination_ae_title)
+        if reason is None:
+            return None
+        reports.append(_skipped(entry, reason))
+    return tuple(reports)
+
+
+def _wrong_destination(entry: Entry, destination_ae_title: str) -> str | None:
+    titles, destination = [title.strip() for title in entry.ae_titles], destination_ae_title.strip()
+    if titles and destination not in titles:
+        return f"destination is '{destination}', wanted {' or '.join(titles)}"
+    return None
 
 
 def _skipped(entry: Entry, reason: str) -> EntryReport:

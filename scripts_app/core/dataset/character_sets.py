@@ -42,6 +42,11 @@ def codecs_of(character_sets: str) -> tuple[str, ...]:
         return tuple(charset.convert_encodings(names))
 
 
+def is_default(character_sets: str) -> bool:
+    """Whether these declare nothing but ASCII: what else stands there is text of nobody knows which set."""
+    return codecs_of(character_sets) == (_DEFAULT,)
+
+
 def check_character_sets(value: Any) -> None:
     """DatasetError when a script asks for a character set that the standard does not define."""
     for name in value if isinstance(value, (list, tuple)) else str(value).split("\\"):
@@ -57,8 +62,12 @@ def decoded(value: bytes, codecs: Sequence[str], *, name: bool = False, errors: 
     """
     Text of a value; ``name`` for VR PN, where ^ and = end an escape sequence too.
 
-    With errors="strict" a value that its character set cannot explain raises UnicodeError.
+    With errors="strict" a value that its character set cannot explain raises
+    UnicodeError; so does what is not ASCII in the default repertoire, which is
+    read as Latin-1 otherwise.
     """
+    if errors == "strict":
+        codecs = ["ascii" if codec == _DEFAULT else codec for codec in codecs]
     if _ESCAPE not in value:
         return value.decode(codecs[0], errors)
     delimiters = _NAME_DELIMITERS if name else _TEXT_DELIMITERS

@@ -12,7 +12,7 @@ from scripts_app.core.dataset.edits import EditRecord
 from scripts_app.core.dataset.encoding import EXPLICIT_LITTLE, encoding_of
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
 from scripts_app.core.dataset.file_meta import PREAMBLE_LENGTH, FileMeta, NotPart10, read_file_meta
-from scripts_app.core.dataset.index import scan
+from scripts_app.core.dataset.index import Buffer, scan
 from scripts_app.core.dataset.journal import Journal, Mark
 from scripts_app.core.dataset.overlay import Dataset
 from scripts_app.core.dataset.recipe import Recipe, joined
@@ -34,20 +34,25 @@ class Document:
     always.  Clones share map and index; either sees only its own edits.
     """
 
-    __slots__ = ("_dataset", "_identity", "_map", "file_meta", "root")
+    __slots__ = ("_dataset", "_group_2", "_identity", "_map", "file_meta", "root")
 
-    def __init__(self, mapped: mmap.mmap, file_meta: FileMeta, dataset: Dataset) -> None:
+    def __init__(self, mapped: mmap.mmap, file_meta: FileMeta, dataset: Dataset, group_2: _FileMetaElements) -> None:
         self._map = mapped
+        self._group_2 = group_2
         self._dataset = dataset
         self._identity: Identity | None = None
         """As the file says it, once somebody has asked."""
         self.file_meta = file_meta
-        self.root = View(dataset, _FileMetaElements(mapped, file_meta.dataset_offset))
+        self.root = View(dataset, group_2)
         """The top-level data set."""
 
     @classmethod
-    def open(cls, path: Path) -> Document:
-        """Map and index a file; NotIndexable says why the slow path must do it.  OSError when it is not there."""
+    def open(cls, path: Path, received: bytes = b"") -> Document:
+        """
+        Map and index a file; NotIndexable says why the slow path must do it.  OSError when it is not there.
+
+        ``received``: the head of the file that this one stands for, whose file meta information scripts read.
+        """
         with open(path, "rb", buffering=0) as file:
             try:
                 mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -56,14 +61,18 @@ class Document:
         try:
             file_meta = read_file_meta(mapped)
             encoding = encoding_of(file_meta.transfer_syntax_uid)
-            index, end = scan(mapped, file_meta.dataset_offset, len(mapped), encoding)
+            # In whatever order: as it stands it leaves, but for what a script changes.
+            index, end = scan(mapped, file_meta.dataset_offset, len(mapped), encoding, ordered=False)
         except NotPart10 as error:
             mapped.close()
             raise NotIndexable(str(error)) from None
         except NotIndexable:
             mapped.close()
             raise
-        return cls(mapped, file_meta, Dataset(mapped, Journal(), encoding, index, file_meta.dataset_offset, end))
+        dataset = Dataset(mapped, Journal(), encoding, index, file_meta.dataset_offset, end)
+        if received:
+            return cls(mapped, file_meta, dataset, _FileMetaElements(received, read_file_meta(received).dataset_offset))
+        return cls(mapped, file_meta, dataset, _FileMetaElements(mapped, file_meta.dataset_offset))
 
     def __enter__(self) -> Document:
         return self
@@ -96,7 +105,7 @@ class Document:
 
     def clone(self) -> Document:
         """The same with an overlay of its own, in about a microsecond per edit."""
-        return Document(self._map, self.file_meta, self._dataset.copied(Journal(), None))
+        return Document(self._map, self.file_meta, self._dataset.copied(Journal(), None), self._group_2)
 
     def recipe(self) -> Recipe | None:
         """The edited data set as ranges of the file and literals; None when no byte changes."""
@@ -147,10 +156,10 @@ class _FileMetaElements:
     stay, with its map, until a garbage collection.
     """
 
-    __slots__ = ("_end", "_map", "_read")
+    __slots__ = ("_end", "_file", "_read")
 
-    def __init__(self, mapped: mmap.mmap, end: int) -> None:
-        self._map = mapped
+    def __init__(self, file: Buffer, end: int) -> None:
+        self._file = file
         self._end = end
         self._read: Dataset | None = None
 
@@ -158,8 +167,8 @@ class _FileMetaElements:
         if self._read is None:
             start = PREAMBLE_LENGTH + 4
             try:
-                index, _ = scan(self._map, start, self._end, EXPLICIT_LITTLE, ordered=False)
+                index, _ = scan(self._file, start, self._end, EXPLICIT_LITTLE, ordered=False)
             except NotIndexable as error:
                 raise DatasetError(f"file meta information (group 0002) cannot be read: {error}") from None
-            self._read = Dataset(self._map, Journal(), EXPLICIT_LITTLE, index, start, self._end)
+            self._read = Dataset(self._file, Journal(), EXPLICIT_LITTLE, index, start, self._end)
         return self._read

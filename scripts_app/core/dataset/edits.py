@@ -13,6 +13,7 @@ from scripts_app.core.dataset.character_sets import (
     codecs_of,
     decoded,
     encoded,
+    is_default,
 )
 from scripts_app.core.dataset.dictionary import keyword_of, named, written
 from scripts_app.core.dataset.errors import DatasetError
@@ -23,6 +24,8 @@ from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadab
 from scripts_app.core.dataset.vr import vr_here
 
 _LONGEST_SHOWN = 1024
+_MOST_LISTED = 8
+_LONGEST_BINARY = 16 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,47 +65,81 @@ def text_at(dataset: Dataset, tag: int) -> str | None:
         raise DatasetError(f"{named(tag)} {error}") from None
 
 
+def is_binary(dataset: Dataset, tag: int) -> bool:
+    """Whether the element is there with a value that is no text: OB and its kind, and UN that cannot be read as text."""
+    if tag not in dataset:
+        return False
+    vr = vr_here(dataset, tag)
+    if vr != b"UN":
+        return vr in BINARY_VRS
+    try:
+        text_at(dataset, tag)
+    except DatasetError:
+        return True
+    return False
+
+
+def binary_at(dataset: Dataset, tag: int) -> bytes:
+    """The bytes of a binary value as they stand in the file."""
+    length = dataset.length(tag)
+    if length > _LONGEST_BINARY:
+        raise DatasetError(
+            f"{named(tag)} is binary, {length} bytes: more than the {_LONGEST_BINARY} that a script can read"
+        )
+    return dataset.value(tag) or b""
+
+
 def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     """
     Set one element, creating it when it is absent.
 
-    Text that the character set in force cannot hold raises that set to
-    ISO_IR 192 wherever it holds, all other text re-encoded; so does setting
-    (0008,0005) itself to whatever is asked.
+    A value that is the one that was read leaves the bytes as they are.  Text
+    that the character set in force cannot hold raises that set to ISO_IR 192
+    wherever it holds, all other text re-encoded; so does setting (0008,0005)
+    itself to whatever is asked.
     """
     vr = vr_here(dataset, tag)
     where = named(tag)
     _refuse(dataset, tag, vr)
     old = shown_at(dataset, tag)
+    before = "" if old is None or vr == b"SQ" or vr in BINARY_VRS else _readable(dataset, tag)
+    if old is not None and value == before and isinstance(value, str):
+        return EditRecord(path_of(dataset, tag), keyword_of(tag), old, old)
     if tag == SPECIFIC_CHARACTER_SET:
         check_character_sets(value)
-    text = text_for(vr, value, where)
+    text = text_for(vr, value, where, before)
     also: tuple[EditRecord, ...] = ()
+    note = too_long(vr, text)
     if tag == SPECIFIC_CHARACTER_SET:
-        _recode(dataset, dataset.character_sets(), text)
+        note = _listed(_recode(dataset, dataset.character_sets(), text))
     if vr in NUMBER_FORMATS or vr == b"AT":
         value_bytes = packed(vr, text, dataset.encoding, where)
     elif vr in TEXT_VRS or vr == b"UN":
-        value_bytes, also = _text_bytes(dataset, text, where)
+        value_bytes, also = _text_bytes(dataset, text, where, before)
     else:
         try:
             value_bytes = text.encode("ascii")
         except UnicodeError:
             raise DatasetError(f"{where} ({vr.decode()}) takes ASCII only, not {text[:80]!r}") from None
     dataset.put(tag, Literal(vr, padded(vr, value_bytes, dataset.encoding, where)))
-    return EditRecord(path_of(dataset, tag), keyword_of(tag), old, shown_at(dataset, tag), too_long(vr, text), also)
+    return EditRecord(path_of(dataset, tag), keyword_of(tag), old, shown_at(dataset, tag), note, also)
 
 
 def remove_value(dataset: Dataset, tag: int) -> EditRecord | None:
-    """Remove one element; None when there is none."""
+    """
+    Remove one element; None when there is none.
+
+    Without (0008,0005) the bytes of all text stay as they are, so that a wrong
+    one can be put right; in an item they are carried over to the set that
+    holds around it.
+    """
     if tag not in dataset:
         return None
-    old = shown_at(dataset, tag)
-    if tag == SPECIFIC_CHARACTER_SET:
-        inherited = dataset.owner.parent.character_sets() if dataset.owner else ""
-        _recode(dataset, dataset.character_sets(), inherited)
+    old, note = shown_at(dataset, tag), ""
+    if tag == SPECIFIC_CHARACTER_SET and dataset.owner:
+        note = _listed(_recode(dataset, dataset.character_sets(), dataset.owner.parent.character_sets()))
     dataset.put(tag, None)
-    return EditRecord(path_of(dataset, tag), keyword_of(tag), old, None)
+    return EditRecord(path_of(dataset, tag), keyword_of(tag), old, None, note)
 
 
 def path_of(dataset: Dataset, tag: int | None = None) -> str:
@@ -165,11 +202,22 @@ def refuse_group(tag: int) -> None:
         raise DatasetError(f"{named(tag)} is not part of a data set")
 
 
-def _text_bytes(dataset: Dataset, text: str, where: str) -> tuple[bytes, tuple[EditRecord, ...]]:
+def _readable(dataset: Dataset, tag: int) -> str:
     try:
-        return encoded(text, dataset.character_sets()), ()
+        return text_at(dataset, tag) or ""
+    except DatasetError:
+        return ""
+
+
+def _text_bytes(dataset: Dataset, text: str, where: str, before: str) -> tuple[bytes, tuple[EditRecord, ...]]:
+    character_sets = dataset.character_sets()
+    try:
+        return encoded(text, character_sets), ()
     except UnicodeError:
         pass
+    if is_default(character_sets) and all(character.isascii() or character in before for character in text):
+        # Read as Latin-1 for want of a declaration: they go back as the bytes that they were.
+        return text.encode("latin-1"), ()
     try:
         value = encoded(text, UNICODE)
     except UnicodeError:
@@ -180,26 +228,57 @@ def _text_bytes(dataset: Dataset, text: str, where: str) -> tuple[bytes, tuple[E
     return value, (set_value(holder, SPECIFIC_CHARACTER_SET, UNICODE),)
 
 
-def _recode(dataset: Dataset, old: str, new: str) -> None:
-    """Write all text in another character set, in items that have none of their own too."""
+def _recode(dataset: Dataset, old: str, new: str) -> list[str]:
+    """
+    Write all text in another character set, in items that have none of their own too; which elements changed.
+
+    Nothing says what characters the default repertoire cannot hold: they stay
+    when the new set explains them, and are an error otherwise.  What is
+    Unicode already stays, whatever was declared.
+    """
+    written_anew: list[str] = []
     for tag in dataset.tags():
         vr = vr_here(dataset, tag)
         if vr == b"SQ":
             sequence = dataset.sequence(tag)
             for item in sequence.items if sequence else ():
                 if SPECIFIC_CHARACTER_SET not in item:
-                    _recode(item, old, new)
+                    written_anew += _recode(item, old, new)
         elif vr in TEXT_VRS:
             value = dataset.value(tag) or b""
             if value.isascii() and b"\x1b" not in value:
                 continue
-            where = path_of(dataset, tag)
+            where = f"{path_of(dataset, tag)} {keyword_of(tag)}".rstrip()
+            if (new == UNICODE or is_default(old)) and _explains(new, value, vr):
+                continue
+            if is_default(old):
+                raise DatasetError(
+                    f"{where} holds other characters than ASCII, and no SpecificCharacterSet says which; they are"
+                    f" none of {new!r}: set SpecificCharacterSet to theirs first"
+                )
             try:
                 text = decoded(value, codecs_of(old), name=vr == b"PN", errors="strict")
                 recoded = encoded(text.rstrip("\0 "), new)
             except UnicodeError:
                 raise DatasetError(
-                    f"{where} {keyword_of(tag)} cannot be carried over from character set {old or 'ISO_IR 6'!r} to"
+                    f"{where} cannot be carried over from character set {old!r} to"
                     f" {new or 'ISO_IR 6'!r}: set or remove it first"
                 ) from None
             dataset.put(tag, Literal(vr, padded(vr, recoded, dataset.encoding, where)))
+            written_anew.append(where)
+    return written_anew
+
+
+def _explains(character_sets: str, value: bytes, vr: bytes) -> bool:
+    try:
+        decoded(value, codecs_of(character_sets), name=vr == b"PN", errors="strict")
+    except UnicodeError:
+        return False
+    return True
+
+
+def _listed(elements: list[str]) -> str:
+    if not elements:
+        return ""
+    more = f" and {len(elements) - _MOST_LISTED} more" if len(elements) > _MOST_LISTED else ""
+    return f"written in it: {', '.join(elements[:_MOST_LISTED])}{more}"

@@ -9,5 +9,9 @@ class NestedTooDeep(NotIndexable):
     """Sequences inside sequences, deeper than any image needs: no path can do it."""
 
 
+class ElementTwice(NotIndexable):
+    """An element stands there twice: whichever is taken for it, the other would be lost."""
+
+
 class DatasetError(Exception):
     """An author's mistake, or a value that cannot be read: names the tag, the value and what would do."""

@@ -17,7 +17,7 @@ from scripts_app.core.dataset.encoding import (
     UNDEFINED_LENGTH,
     Encoding,
 )
-from scripts_app.core.dataset.errors import NestedTooDeep, NotIndexable
+from scripts_app.core.dataset.errors import ElementTwice, NestedTooDeep, NotIndexable
 
 Buffer = bytes | memoryview | mmap
 
@@ -59,8 +59,8 @@ def scan(
     Answers the index, in the order of the bytes, and where the elements end.
     Elements behind ``last_tag`` are not looked at.  An ``index`` to fill holds
     what was read even when the rest makes no sense.
-    NotIndexable when the bytes make no sense; elements that appear twice, or
-    (when ``ordered``) before a smaller tag, are taken for such.
+    NotIndexable when the bytes make no sense, or when ``ordered`` is asked for
+    and an element stands behind a greater tag; ElementTwice when one appears again.
     """
     if depth > DEEPEST:
         raise NestedTooDeep(f"sequences are nested deeper than {DEEPEST} levels")
@@ -96,7 +96,9 @@ def _scan_explicit(
             if tag > last_tag:
                 return at
             last = tag
-        elif ordered or tag in index:
+        elif tag in index:
+            raise ElementTwice(f"{written(tag)} stands there twice, at byte {at} again")
+        elif ordered:
             raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
         if vr in SHORT_VRS:
             value = at + 8
@@ -146,7 +148,9 @@ def _scan_implicit(
             if tag > last_tag:
                 return at
             last = tag
-        elif ordered or tag in index:
+        elif tag in index:
+            raise ElementTwice(f"{written(tag)} stands there twice, at byte {at} again")
+        elif ordered:
             raise NotIndexable(f"{written(tag)} at byte {at} follows {written(last)}: not in order")
         value = at + 8
         stop = value + length

@@ -62,7 +62,7 @@ def listed(path: Path, *, most: int, wanted: str = "", values: bool = True) -> L
     with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
         meta = read_file_meta(mapped)
         encoding: Encoding = encoding_of(meta.transfer_syntax_uid)
-        index, end = scan(mapped, meta.dataset_offset, len(mapped), encoding)
+        index, end = scan(mapped, meta.dataset_offset, len(mapped), encoding, ordered=False)
         dataset = Dataset(mapped, Journal(), encoding, index, meta.dataset_offset, end)
         # A search has to look beyond what it tells; not for ever, for a file may be made to keep somebody busy.
         rows = list(islice(_rows(dataset, 0, "", values), _MOST_LOOKED_AT if wanted else most + 1))

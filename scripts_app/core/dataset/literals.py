@@ -33,11 +33,12 @@ _LINES_ALLOWED = frozenset(b"LT ST UT UN".split())
 _NUL_PADDED = frozenset(b"UI OB UN".split())
 
 
-def text_for(vr: bytes, value: Any, where: str) -> str:
+def text_for(vr: bytes, value: Any, where: str, before: str = "") -> str:
     """
     The text of a value, several joined by backslashes; every one checked.
 
-    ``where`` names the element in messages.  DatasetError names VR, value,
+    ``where`` names the element in messages; control characters that stand in
+    it ``before`` are not this value's fault.  DatasetError names VR, value,
     the form wanted and, when it is plain, the nearest valid value.
     """
     if vr == b"SQ":
@@ -59,7 +60,7 @@ def text_for(vr: bytes, value: Any, where: str) -> str:
         values = [check(part, where) if part else part for part in values]
     joined = "\\".join(values)
     if vr not in CHECKS and vr not in NUMBER_FORMATS:
-        _refuse_control(vr, joined, where)
+        _refuse_control(vr, joined, where, before)
     return joined
 
 
@@ -128,7 +129,7 @@ def _text(vr: bytes, value: Any, where: str) -> str:
     raise DatasetError(f"{where} takes a string or a number, not a {type(value).__name__}")
 
 
-def _refuse_control(vr: bytes, text: str, where: str) -> None:
-    found = (_CONTROL_IN_TEXT if vr in _LINES_ALLOWED else _CONTROL).search(text)
-    if found:
-        raise DatasetError(f"{where} ({vr.decode()}) cannot hold the control character {found[0]!r}")
+def _refuse_control(vr: bytes, text: str, where: str, before: str) -> None:
+    for found in (_CONTROL_IN_TEXT if vr in _LINES_ALLOWED else _CONTROL).findall(text):
+        if found not in before:
+            raise DatasetError(f"{where} ({vr.decode()}) cannot hold the control character {found!r}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts_app.core.dataset.document import Document
-from scripts_app.core.dataset.errors import DatasetError, NestedTooDeep, NotIndexable
+from scripts_app.core.dataset.errors import DatasetError, ElementTwice, NestedTooDeep, NotIndexable
 from scripts_app.core.dataset.file_meta import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, NotPart10, read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
 from scripts_app.core.dataset.slow_path import normalised, write_part10
@@ -33,12 +33,8 @@ class Opened:
 
     def transfer_syntax_uid(self) -> str:
         """That of the received file; of the normalised one where the received file names none."""
-        with open(self.path, "rb") as file:
-            try:
-                named = read_file_meta(file.read(_LONGEST_META)).transfer_syntax_uid
-            except NotPart10:
-                named = ""
-        return named or self.document.transfer_syntax_uid
+        head = _head(self.path)
+        return (head and read_file_meta(head).transfer_syntax_uid) or self.document.transfer_syntax_uid
 
     def write(self, recipe: Recipe | None, identity: Identity, transfer_syntax_uid: str, target: Path) -> None:
         """Write one output as a Part 10 file; without a recipe its data set is the received one, byte for byte."""
@@ -63,12 +59,23 @@ def opened(path: Path, draft: Draft) -> Iterator[Opened]:
         base: Path | None = None
         try:
             document = Document.open(path)
-        except NestedTooDeep as error:
-            # Another toolkit would go down level by level, too, until its stack or its memory ends.
+        except (NestedTooDeep, ElementTwice) as error:
+            # Another toolkit would go down level by level, too, until its stack or its memory ends; and of an element
+            # that stands there twice it would keep one.
             raise DatasetError(f"the file cannot be edited: {error}") from None
         except NotIndexable:
             base = stack.enter_context(draft())
             normalised(path, base, limit=_MOST_INFLATED)
-            document = Document.open(base)
+            document = Document.open(base, _head(path))
         stack.callback(document.close)
         yield Opened(document, path, base)
+
+
+def _head(path: Path) -> bytes:
+    """What holds the file meta information; empty when there is none."""
+    with open(path, "rb") as file:
+        head = file.read(_LONGEST_META)
+    try:
+        return head[: read_file_meta(head).dataset_offset]
+    except NotPart10:
+        return b""

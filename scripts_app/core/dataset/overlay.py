@@ -104,27 +104,31 @@ class Dataset:
         """
         Lay an edit over an element.
 
-        A literal equal to the received bytes is no edit.  The group's length
-        (gggg,0000) would be wrong from now on; it is retired and dropped.
+        A literal equal to the received bytes is no edit, nor is the removal of
+        what was not received.  The group's length (gggg,0000) is wrong as long
+        as something in it is edited; it is retired and dropped then.
         """
-        if isinstance(edited, Literal) and self._as_received(tag, edited):
+        group_length = tag & 0xFFFF0000
+        if self._as_received(tag, edited):
             self.refuse_removed()
             self.journal.forget(self.edits, tag)
+            if not any(tag & 0xFFFF0000 == group_length for tag in self.edits if tag != group_length):
+                self.journal.forget(self.edits, group_length)
             return
         self.touch()
         self.journal.assign(self.edits, tag, edited)
-        group_length = tag & 0xFFFF0000
         if group_length in self.index and self.edits.get(group_length, _NOTHING) is not None:
             self.journal.assign(self.edits, group_length, None)
 
-    def _as_received(self, tag: int, literal: Literal) -> bool:
+    def _as_received(self, tag: int, edited: Edited) -> bool:
         raw = self.index.get(tag)
+        if raw is None or not isinstance(edited, Literal):
+            return raw is None and edited is None
         return (
-            raw is not None
-            and raw[0] in (literal.vr, b"")
+            raw[0] in (edited.vr, b"")
             and raw[3] == raw[4]
-            and raw[3] - raw[2] == len(literal.value)
-            and bytes(self.buffer[raw[2] : raw[3]]) == literal.value
+            and raw[3] - raw[2] == len(edited.value)
+            and bytes(self.buffer[raw[2] : raw[3]]) == edited.value
         )
 
     def touch(self) -> None:

@@ -107,15 +107,19 @@ def _rewrite(path: Path, target: Path) -> None:
                 )
                 if cut:
                     raise DatasetError(f"the file cannot be edited: it ends inside {tag}")
-            # Elements whose VR had to be found out are written well only when they were looked at.
-            for _ in dataset.iterall():
-                pass
             meta = dataset.file_meta
+            implicit, little = dataset.original_encoding
             if not meta.get("TransferSyntaxUID"):
-                implicit, little = dataset.original_encoding
                 meta.TransferSyntaxUID = (
                     ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
                 )
+            unknown = any(isinstance(element, RawDataElement) and element.VR is None for element in dataset.values())
+            wanted = meta.TransferSyntaxUID
+            if little != wanted.is_little_endian or (unknown and not wanted.is_implicit_VR):
+                # Elements whose VR has to be found out are written well only when they were looked at; others keep
+                # their bytes, padding included.
+                for _ in dataset.iterall():
+                    pass
             meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "") or meta.get("MediaStorageSOPClassUID", "")
             meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "") or meta.get(
                 "MediaStorageSOPInstanceUID", ""

@@ -7,6 +7,8 @@ from typing import Any
 
 from scripts_app.core.dataset.edits import (
     EditRecord,
+    binary_at,
+    is_binary,
     path_of,
     refuse_group,
     remove_value,
@@ -39,20 +41,33 @@ class View:
         """
         The value as a string, several joined by backslashes; None when absent, '' when empty.
 
-        DatasetError for a sequence and for binary values: neither has a string,
+        DatasetError for a sequence and for binary values: neither has a text,
         and None would say that they are absent.
         """
+        dataset, tag = self._element(path)
+        return None if dataset is None else text_at(dataset, tag)
+
+    def read(self, path: str) -> str | bytes | None:
+        """As get(), but a binary value comes as its bytes; DatasetError for those of more than 16 MiB."""
+        dataset, tag = self._element(path)
+        if dataset is None:
+            return None
+        try:
+            return text_at(dataset, tag)
+        except DatasetError:
+            if not is_binary(dataset, tag):
+                raise
+        return binary_at(dataset, tag)
+
+    def _element(self, path: str) -> tuple[Dataset | None, int]:
         steps = parsed(path)
         last = steps[-1]
         if last.chooses_items:
             raise DatasetError(f"path {path!r} ends at a sequence item: add .Tag, or use Select or ToTable")
         dataset = self._start(steps[0].tag)
         if len(steps) > 1:
-            found = find(dataset, steps[:-1])
-            if found is None:
-                return None
-            dataset = found
-        return text_at(dataset, last.tag)
+            return find(dataset, steps[:-1]), last.tag
+        return dataset, last.tag
 
     def exists(self, path: str) -> bool:
         """Whether the element, or the item when the path ends at one, is there; empty elements are."""

@@ -12,10 +12,10 @@ _BAD_PATH = "a path that cannot be read or a selector that fits several items"
 _READING = (
     Member(
         "Get",
-        "The value as a string, several joined by backslashes; nil if the tag is absent.",
+        "The value as a string, several joined by backslashes; nil if the tag is absent. Binary values come as their bytes.",
         (_PATH,),
         "string",
-        _BAD_PATH + "; a sequence, whose items Items and ToTable read",
+        _BAD_PATH + "; a sequence, whose items Items and ToTable read; a binary value of more than 16 MiB",
         "local name = dataset:Get('PatientName')",
     ),
     Member(

@@ -10,7 +10,7 @@ from scripts_app.core.lua.host import Call, Host
 
 
 def _get(host: Host, handle: int, line: int | None, path: Any, _: Any) -> Any:
-    return host.view(handle).get(text(path, "Get", "the tag"))
+    return host.view(handle).read(text(path, "Get", "the tag"))
 
 
 def _exists(host: Host, handle: int, line: int | None, path: Any, _: Any) -> Any:

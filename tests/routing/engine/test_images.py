@@ -1,4 +1,4 @@
-"""Files that the index refuses: edited all the same, by files of their own (deflated and disordered ones)."""
+"""Files that are not as they should be: disordered ones edited as they are, deflated ones by files of their own."""
 
 import io
 import zlib
@@ -9,7 +9,7 @@ import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
-from routing.models import QueueItem
+from routing.models import PrepareReport, QueueItem
 from scripts_app.core.dataset import opening
 from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.builders import ct_image, lua_entry, node
@@ -36,8 +36,8 @@ def work(tmp_path: Path) -> Preparation:
     return Preparation(tmp_path)
 
 
-def prepared_dataset(work: Preparation, of: QueueItem) -> pydicom.Dataset:
-    return pydicom.dcmread(work.files.path(of.prepared_file))
+def prepared_patient(work: Preparation, of: QueueItem) -> str:
+    return str(pydicom.dcmread(work.files.path(of.prepared_file)).PatientID)
 
 
 def test_a_deflated_image_is_edited_into_a_deflated_file_of_its_own(work: Preparation) -> None:
@@ -54,12 +54,36 @@ def test_a_deflated_image_is_edited_into_a_deflated_file_of_its_own(work: Prepar
     assert [path.name for path in work.files.folder.iterdir()] == [done.prepared_file]
 
 
-def test_a_disordered_image_is_edited_all_the_same(work: Preparation) -> None:
+def test_a_disordered_image_is_edited_by_a_recipe_like_any_other(work: Preparation) -> None:
     lua_entry(SET_PATIENT)
     done = work.prepared(disordered())
-    assert (done.state, done.recipe) == ("Prepared", None)
-    sent = prepared_dataset(work, done)
-    assert (sent.PatientID, sent.PatientName, sent.PixelData) == ("P-9", "TEST^ANNA", bytes(range(64)))
+    assert (done.state, done.prepared_file, done.patient_id) == ("Prepared", "", "P-9")
+    assert done.recipe is not None
+    assert list(work.files.folder.iterdir()) == []
+
+
+def with_name_twice() -> bytes:
+    """Nobody can say whose image this is."""
+    return ct_image() + bytes.fromhex("10001000") + b"PN\x06\x00OTHER "
+
+
+def test_an_image_in_which_an_element_stands_twice_is_not_edited_and_loses_neither(work: Preparation) -> None:
+    lua_entry("dataset:Set('StationName', 'CT1')")
+    done = work.prepared(with_name_twice())
+    assert done.state == "Failed"
+    assert "0010,0010 stands there twice" in done.last_error
+
+
+def test_an_image_that_scripts_could_not_read_is_forwarded_where_no_entry_is_for_its_destination(
+    work: Preparation,
+) -> None:
+    lua_entry("dataset:Set('StationName', 'CT1')", ae_titles=["AI"])
+    done = work.prepared(with_name_twice())
+    assert (done.state, done.recipe, done.prepared_file) == ("Prepared", None, "")
+    report = PrepareReport.objects.get(item_id=done.id)
+    assert [(entry["status"], entry["reason"]) for entry in report.entries] == [
+        ("skipped", "destination is 'PACS', wanted AI")
+    ]
 
 
 @pytest.mark.parametrize(
@@ -81,9 +105,9 @@ def test_each_changed_copy_has_a_file_of_its_own_also_for_a_destination_called_o
         "dataset:Set('PatientID', 'OWN')\n"
         "route:Add('original', function(ds) ds:Set('PatientID', 'COPY') end)\nroute:Add('AI')"
     )
-    done = work.prepared(disordered())
+    done = work.prepared(deflated(ct_image()), syntax=DEFLATED)
     copies = copies_of(done)
-    found = {title: prepared_dataset(work, one).PatientID for title, one in {"PACS": done, **copies}.items()}
+    found = {title: prepared_patient(work, one) for title, one in {"PACS": done, **copies}.items()}
     assert found == {"PACS": "OWN", "original": "COPY", "AI": "OWN"}
     assert len(list(work.files.folder.iterdir())) == 3
 
@@ -91,7 +115,7 @@ def test_each_changed_copy_has_a_file_of_its_own_also_for_a_destination_called_o
 @pytest.mark.parametrize("script", ["error('fail: no')", "error('retry: no')", "route:Drop()"])
 def test_an_image_that_is_not_sent_leaves_no_file(work: Preparation, script: str) -> None:
     lua_entry(f"{SET_PATIENT} {script}")
-    work.prepared(disordered())
+    work.prepared(deflated(ct_image()), syntax=DEFLATED)
     assert list(work.files.folder.iterdir()) == []
 
 
@@ -110,4 +134,4 @@ def test_pydicoms_deflated_sample_comes_through(work: Preparation) -> None:
     assert work.step() == 1
     done = item(identifier)
     assert (done.state, done.patient_id) == ("Prepared", "P-9")
-    assert prepared_dataset(work, done).PatientID == "P-9"
+    assert prepared_patient(work, done) == "P-9"

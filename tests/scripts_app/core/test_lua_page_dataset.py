@@ -212,3 +212,16 @@ def test_a_value_longer_than_its_vr_allows_is_set_with_a_warning_in_the_item_log
     (line,) = run("\ndataset:Set('AccessionNumber', ('x'):rep(30))").item_log
     assert (line.level, line.line) == ("warning", 2)
     assert line.message.startswith("0008,0050 AccessionNumber: ")
+
+
+def test_get_answers_binary_values_as_strings_so_that_every_tag_can_be_looked_for() -> None:
+    script = """
+        for _, tag in ipairs {'PatientID', 'PixelData'} do
+            if dataset:Get(tag) == nil then error('fail: missing ' .. tag) end
+        end
+        print(#dataset:Get('PixelData'), type(dataset:Get('PixelData')))
+    """
+    (line,) = printed(script)
+    length, kind = line.split("\t")
+    assert int(length) > 0
+    assert kind == "string"

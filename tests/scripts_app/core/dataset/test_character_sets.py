@@ -102,14 +102,86 @@ def test_setting_the_character_set_writes_all_text_anew(tmp_path):
     assert "Jérôme".encode() in edited_bytes(doc)
 
 
-@pytest.mark.parametrize(
-    "change", [lambda root: root.set("0008,0005", "ISO_IR 100"), lambda root: root.remove("0008,0005")]
-)
-def test_a_character_set_that_cannot_hold_the_text_is_refused(tmp_path, change):
+def test_a_character_set_that_cannot_hold_the_text_is_refused(tmp_path):
     doc = document(tmp_path, *charset("ISO_IR 192"), element(0x00100010, "PN", "山".encode()))
     with pytest.raises(DatasetError, match="0010,0010 PatientName cannot be carried over"):
-        change(doc.root)
+        doc.root.set("0008,0005", "ISO_IR 100")
     assert doc.recipe() is None
+
+
+def test_what_was_written_anew_with_the_character_set_is_told(tmp_path):
+    doc = document(tmp_path, *charset("ISO_IR 100"), element(0x00100010, "PN", b"J\xe9r\xf4me"))
+    record = doc.root.set("StudyDescription", "胸部")
+    assert [each.note for each in record.also] == ["written in it: 0010,0010 PatientName"]
+
+
+GB_NAME, GB_STUDY = "王^小东".encode("gb18030"), "胸部 ct".encode("gb18030")
+
+
+def undeclared(tmp_path, *, sets=""):
+    return document(
+        tmp_path,
+        *(charset(sets) if sets else ()),
+        element(0x00081030, "LO", GB_STUDY),
+        element(0x00100010, "PN", GB_NAME),
+    )
+
+
+def test_text_of_which_nobody_knows_the_character_set_is_not_touched_for_the_sake_of_another(tmp_path):
+    doc = undeclared(tmp_path)
+    with pytest.raises(DatasetError, match=r"0008,1030 StudyDescription holds other characters than ASCII, and no"):
+        doc.root.set("InstitutionName", "Zürich")
+    assert doc.recipe() is None
+
+
+def test_characters_that_no_set_explains_go_back_as_the_bytes_that_they_were(tmp_path):
+    doc = undeclared(tmp_path)
+    doc.root.set("StudyDescription", doc.root.get("StudyDescription").replace("ct", "CT"))
+    assert GB_STUDY.replace(b"ct", b"CT") in edited_bytes(doc)
+    assert GB_NAME in edited_bytes(doc)
+    assert doc.root.get("SpecificCharacterSet") is None
+
+
+def test_a_character_set_that_was_missing_is_declared_and_no_text_changes(tmp_path):
+    doc = undeclared(tmp_path)
+    record = doc.root.set("SpecificCharacterSet", "GB18030")
+    assert doc.root.get("PatientName") == "王^小东"
+    assert GB_NAME in edited_bytes(doc)
+    assert GB_STUDY in edited_bytes(doc)
+    assert record.note == ""
+
+
+def test_a_wrong_character_set_is_put_right_by_removing_it_first(tmp_path):
+    doc = undeclared(tmp_path, sets="ISO_IR 100")
+    doc.root.remove("SpecificCharacterSet")
+    assert GB_NAME in edited_bytes(doc)
+    doc.root.set("SpecificCharacterSet", "GB18030")
+    assert doc.root.get("PatientName") == "王^小东"
+    assert GB_STUDY in edited_bytes(doc)
+
+
+def test_a_set_that_does_not_explain_what_is_there_cannot_be_declared(tmp_path):
+    doc = undeclared(tmp_path)
+    with pytest.raises(DatasetError, match="they are none of 'ISO_IR 192'"):
+        doc.root.set("SpecificCharacterSet", "ISO_IR 192")
+
+
+@pytest.mark.parametrize("sets", ["", "ISO_IR 100"])
+def test_unicode_under_another_name_is_not_written_twice(tmp_path, sets):
+    name = "Zoë".encode()
+    doc = document(tmp_path, *(charset(sets) if sets else ()), element(0x00100010, "PN", name))
+    doc.root.set("SpecificCharacterSet", "ISO_IR 192")
+    assert doc.root.get("PatientName") == "Zoë"
+    doc.root.set("StudyDescription", "胸部")
+    assert name in edited_bytes(doc)
+
+
+def test_the_character_set_of_an_item_goes_and_its_text_is_carried_over_to_the_one_around(tmp_path):
+    own = element(0x00080005, "CS", "ISO_IR 144") + element(0x00400007, "LO", b"\xbb\xee")
+    doc = document(tmp_path, *charset("ISO_IR 192"), sequence(0x00400275, [item(own)]))
+    doc.root.remove("0040,0275[1].0008,0005")
+    assert doc.root.get("0040,0275[1].0040,0007") == "Лю"
+    assert "Лю".encode() in edited_bytes(doc)
 
 
 def test_an_unknown_character_set_is_refused(tmp_path):

@@ -200,3 +200,14 @@ def test_no_more_than_64_levels_can_be_created(tmp_path):
         root, _records = root.append("0008,1140")
     with pytest.raises(DatasetError, match="nested deeper than 64"):
         root.append("0008,1140")
+
+
+def test_what_is_put_back_as_it_was_is_no_edit_and_its_group_length_is_right_again(tmp_path):
+    doc = ct(tmp_path)
+    doc.root.set("AccessionNumber", "ACC22")
+    doc.root.set("StationName", "CT1")
+    doc.root.set("AccessionNumber", "ACC1")
+    assert not doc.root.exists("0008,0000"), "the station is still new"
+    doc.root.remove("StationName")
+    assert doc.recipe() is None
+    assert doc.root.get("0008,0000") == "999"

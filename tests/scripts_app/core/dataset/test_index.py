@@ -11,6 +11,7 @@ from tests.scripts_app.core.dataset.builders import (
     IMPLICIT,
     JPEG,
     SYNTAXES,
+    edited_bytes,
     UNDEFINED,
     ct_elements,
     document,
@@ -73,8 +74,11 @@ def test_hidden_depth_is_an_error_when_it_is_entered(tmp_path):
 @pytest.mark.parametrize(
     "elements, words",
     [
-        ([element(0x00100010, "PN", "A"), element(0x00080060, "CS", "CT")], "not in order"),
-        ([element(0x00100010, "PN", "A")] * 2, "not in order"),
+        ([element(0x00100010, "PN", "A")] * 2, "0010,0010 stands there twice"),
+        (
+            [element(0x00100010, "PN", "A"), element(0x00080060, "CS", "CT"), element(0x00100010, "PN", "A")],
+            "0010,0010 stands there twice",
+        ),
         ([element(0x00100010, "PN", "A", length=400)], "claims 400 bytes"),
         ([element(0x00100010, "UT", "A", length=0xFFFFFFFE)], "claims 4294967294 bytes"),
         ([element(0x00080060, "CS", "CT")[:-1]], "claims"),
@@ -90,6 +94,16 @@ def test_hidden_depth_is_an_error_when_it_is_entered(tmp_path):
 def test_bytes_that_make_no_sense_are_not_indexed(tmp_path, elements, words):
     with pytest.raises(NotIndexable, match=words):
         document(tmp_path, *elements)
+
+
+@pytest.mark.parametrize("syntax", SYNTAXES)
+def test_what_is_out_of_order_stays_so_and_an_edit_changes_its_element_alone(tmp_path, syntax):
+    number, name = element(0x00100020, "LO", "P1", syntax), element(0x00100010, "PN", "  Doe^J   ", syntax)
+    modality, pixels = element(0x00080060, "CS", "CT", syntax), element(0x7FE00010, "OW", b"1234", syntax)
+    doc = document(tmp_path, number, name, pixels, modality, syntax=syntax)
+    doc.root.set("PatientID", "P22")
+    assert edited_bytes(doc) == element(0x00100020, "LO", "P22 ", syntax) + name + pixels + modality
+    assert doc.root.to_table() == {"PatientID": "P22", "PatientName": "  Doe^J", "Modality": "CT"}
 
 
 def test_a_stray_delimiter_in_implicit_vr_is_not_indexed(tmp_path):
@@ -117,7 +131,7 @@ def test_elements_out_of_order_inside_items_are_read_and_repeated_ones_are_not(t
     root = document(tmp_path, sequence(0x00081140, [item(a + b)])).root
     assert root.get("0008,1140[1].0008,1150") == "1.3"
     repeated = document(tmp_path, sequence(0x00081140, [item(a + b + a)])).root
-    with pytest.raises(DatasetError, match="not in order"):
+    with pytest.raises(DatasetError, match="0008,1155 stands there twice"):
         repeated.count("0008,1140")
 
 

@@ -3,6 +3,7 @@ import struct
 
 import pytest
 
+from scripts_app.core.dataset import edits
 from scripts_app.core.dataset.document import DatasetError
 from tests.scripts_app.core.dataset.builders import (
     BIG,
@@ -190,6 +191,8 @@ def test_private_elements_that_are_there_can_be_read_changed_and_removed(tmp_pat
     assert doc.root.get("00091002") == "text"
     with pytest.raises(DatasetError, match="is binary"):
         doc.root.get("0009,1003")
+    assert doc.root.read("0009,1003") == b"\x00\x01\xff\xfe"
+    assert doc.root.read("0009,1002") == "text"
     doc.root.set("0009,1001", "after")
     doc.root.set("0009,1002", "more text")
     doc.root.remove("0009,1003")
@@ -208,10 +211,17 @@ def test_implicit_private_elements_of_known_creators_have_their_vr(tmp_path):
     assert doc.root.get("0019,1002") == "-5"
 
 
-def test_binary_values_have_no_string(tmp_path):
+def test_binary_values_have_no_text_and_are_read_as_bytes_unless_they_are_long(tmp_path, monkeypatch):
     root = ct(tmp_path).root
     with pytest.raises(DatasetError, match="7FE0,0010 PixelData is binary"):
         root.get("PixelData")
+    assert len(root.read("PixelData")) == 16
+    assert root.read("RescaleSlope") is None
+    monkeypatch.setattr(edits, "_LONGEST_BINARY", 15)
+    with pytest.raises(DatasetError, match="7FE0,0010 PixelData is binary, 16 bytes: more than the 15"):
+        root.read("PixelData")
+    with pytest.raises(DatasetError, match="is a sequence"):
+        root.read("ReferencedImageSequence")
     with pytest.raises(DatasetError, match=r"is a sequence: read a path such as ReferencedImageSequence\[1\].Tag"):
         root.get("ReferencedImageSequence")
     assert root.remove("PixelData").old == "<16 bytes>"
@@ -239,3 +249,31 @@ def test_numbers_of_a_wrong_length_are_an_error_not_a_guess(tmp_path):
 )
 def test_padding_is_taken_off_when_read(tmp_path, vr, value, read):
     assert document(tmp_path, element(0x00091001, vr, value)).root.get("0009,1001") == read
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00080020, "DA", b"2026.01.01"),
+        (0x00080060, "CS", b"Chest "),
+        (0x0020000D, "UI", b"1.2.03.4"),
+        (0x00101010, "AS", b"42"),
+        (0x00281053, "DS", b"1.000000000000000000001 "),
+        (0x00081030, "LO", b"CT\tHEAD "),
+        (0x00081030, "LO", b"caf\xff"),
+    ],
+)
+def test_a_value_that_was_read_can_be_set_again_and_its_bytes_stay(tmp_path, tag, vr, value):
+    doc = document(tmp_path, element(tag, vr, value), element(0x00100020, "LO", "P1"))
+    path = f"{tag:08x}"
+    record = doc.root.set(path, doc.root.get(path))
+    assert doc.recipe() is None
+    assert record.old == record.new == doc.root.get(path)
+
+
+def test_a_control_character_that_came_with_the_value_is_not_the_scripts_fault(tmp_path):
+    doc = document(tmp_path, element(0x00081030, "LO", b"ct\thead "))
+    doc.root.set("StudyDescription", "CT\tHEAD")
+    with pytest.raises(DatasetError, match="cannot hold the control character"):
+        doc.root.set("StudyDescription", "CT\nHEAD")
+    assert doc.root.get("StudyDescription") == "CT\tHEAD"

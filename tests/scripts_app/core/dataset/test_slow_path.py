@@ -177,3 +177,19 @@ def test_sequences_too_deep_for_any_reader_are_told_as_that(tmp_path):
         pass
     with pytest.raises(DatasetError, match="nested too deep"):
         normalised(path, tmp_path / "normal.dcm", limit=LIMIT)
+
+
+def test_scripts_see_the_transfer_syntax_that_an_image_came_in(tmp_path):
+    path = tmp_path / "received.dcm"
+    path.write_bytes(part10(deflated(b"".join(ct_elements())), syntax=DEFLATED))
+    with opened(path, lambda: contextlib.nullcontext(tmp_path / "normal.dcm")) as received:
+        assert received.document.root.get("0002,0010") == DEFLATED
+        assert received.document.clone().root.get("0002,0010") == DEFLATED
+        assert received.document.transfer_syntax_uid == EXPLICIT
+
+
+def test_values_that_had_to_be_rewritten_keep_their_padding(tmp_path):
+    """No Transfer Syntax UID: the file is written anew, the values are not."""
+    name, number = element(0x00100010, "PN", "  Doe^J   "), element(0x00100020, "LO", " 007")
+    doc = normal(tmp_path, name + number + element(0x00100030, "DA", "20260101"))
+    assert name + number in edited_bytes(doc)

@@ -66,7 +66,7 @@ def text_at(dataset: Dataset, tag: int) -> str | None:
 
 
 def is_binary(dataset: Dataset, tag: int) -> bool:
-    """Whether the element is there with a value that is no text: OB and its kind, and UN that cannot be read as text."""
+    """Whether an element is there with a value that is no text: OB and its kind, and UN that cannot be read as one."""
     if tag not in dataset:
         return False
     vr = vr_here(dataset, tag)
@@ -281,4 +281,4 @@ def _listed(elements: list[str]) -> str:
     if not elements:
         return ""
     more = f" and {len(elements) - _MOST_LISTED} more" if len(elements) > _MOST_LISTED else ""
-    return f"written in it: {', '.join(elements[:_MOST_LISTED])}{more}"
+    return f"text written in it: {', '.join(elements[:_MOST_LISTED])}{more}"

@@ -12,7 +12,7 @@ _BAD_PATH = "a path that cannot be read or a selector that fits several items"
 _READING = (
     Member(
         "Get",
-        "The value as a string, several joined by backslashes; nil if the tag is absent. Binary values come as their bytes.",
+        "The value as a string, several joined by backslashes; nil if the tag is absent. Binary ones are their bytes.",
         (_PATH,),
         "string",
         _BAD_PATH + "; a sequence, whose items Items and ToTable read; a binary value of more than 16 MiB",

@@ -112,7 +112,7 @@ def test_a_character_set_that_cannot_hold_the_text_is_refused(tmp_path):
 def test_what_was_written_anew_with_the_character_set_is_told(tmp_path):
     doc = document(tmp_path, *charset("ISO_IR 100"), element(0x00100010, "PN", b"J\xe9r\xf4me"))
     record = doc.root.set("StudyDescription", "胸部")
-    assert [each.note for each in record.also] == ["written in it: 0010,0010 PatientName"]
+    assert [each.note for each in record.also] == ["text written in it: 0010,0010 PatientName"]
 
 
 GB_NAME, GB_STUDY = "王^小东".encode("gb18030"), "胸部 ct".encode("gb18030")

@@ -36,7 +36,8 @@ def codecs_of(character_sets: str) -> tuple[str, ...]:
 
     Misspelt and unknown names read as pydicom reads them: the nearest known one, or the default repertoire.
     """
-    names = [name.strip() for name in character_sets.split("\\")]
+    # Python's own search for a codec stumbles over control characters.
+    names = [name.strip() if name.isprintable() else "" for name in character_sets.split("\\")]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return tuple(charset.convert_encodings(names))

@@ -209,3 +209,9 @@ def test_never_a_question_mark_in_place_of_a_character(sets):
 def test_kanji_are_not_in_the_single_byte_set_of_japan():
     with pytest.raises(UnicodeError):
         encoded("山", "ISO_IR 13")
+
+
+@pytest.mark.parametrize("sets", ["ISO\0IR 100", "\x01", "ISO_IR 192\\\0x", "no such set"])
+def test_a_character_set_of_nonsense_reads_as_the_default(tmp_path, sets):
+    doc = document(tmp_path, *charset(sets), element(0x00100010, "PN", b"J\xe9r"))
+    assert doc.root.get("PatientName") in ("Jér", "J\ufffdr")

@@ -13,6 +13,7 @@ from django.utils import timezone
 from pydicom import Dataset, dcmwrite
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage
 
+from routing.core.identifiers import FILE_TAGS
 from routing.core.instance import ReceivedInstance
 from routing.core.states import QueueState
 from routing.engine.directory import Directory
@@ -35,7 +36,7 @@ def send_probe_image(node: Node, actor: str) -> int:
     """
     service, at = settings.CAPACITOR, datetime.now(UTC)
     image = probe_image(at)
-    identifier = new_identifiers()()
+    identifier = new_identifiers(FILE_TAGS)()
     said = {"calling": service.ae_title, "called": node.ae_title, "peer": "", "association": f"test image by {actor}"}
     head = encode_file_meta(
         image.SOPClassUID,

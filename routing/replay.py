@@ -9,6 +9,7 @@ from django.db import models, transaction
 from django.utils import timezone
 
 from routing.core.ae_title import Meaning
+from routing.core.identifiers import ROW_TAGS
 from routing.core.states import QueueEvent, QueueState, sources
 from routing.engine.directory import Directory
 from routing.engine.process import new_identifiers
@@ -51,7 +52,7 @@ def replay_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "")
     # Locked, so that retention does not remove the file meanwhile.
     columns = ("pk", "state", "received_id", "destination_ae_title", "node_id", *_AS_RECEIVED)
     found = list(able.select_for_update().values(*columns))
-    new_id, directory = new_identifiers(), Directory(service.ae_title, service.ae_title_prefix)
+    new_id, directory = new_identifiers(ROW_TAGS), Directory(service.ae_title, service.ae_title_prefix)
     rows: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     for item in found:

@@ -16,7 +16,7 @@ from routing.checksum import crc32
 from routing.core.identifiers import EPOCH, hour_of
 from routing.spool_mark import is_gone, is_marked, mark
 from routing.spread import make_apart, spread_folders_in, sweep_drawn
-from routing.write_out import start_writing_out
+from routing.write_out import start_writing_out, sync_folder
 
 Durability = Literal["full", "none"]
 Bytes = bytes | bytearray | memoryview
@@ -174,10 +174,15 @@ class Part:
         self._written_out = 0
         self._name = f"{identifier}{_PART}"
         self._final = f"{identifier}{_FINAL}"
-        if folder.holds(self._final):
-            raise FileExistsError(f"identifier {identifier} already has a file")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self.fd = os.open(self._name, flags, 0o600, dir_fd=folder.fd)
+        try:
+            # Only now: nobody can commit this identifier while its passing name is taken.
+            if folder.holds(self._final):
+                raise FileExistsError(f"identifier {identifier} already has a file")
+        except OSError:
+            self.discard()
+            raise
 
     def write(self, pieces: Iterable[Bytes]) -> None:
         """Append pieces in order.  OSError as the file system gives it, for instance when it is full."""
@@ -248,7 +253,7 @@ class _Folder:
         if durable:
             # Also when they existed: another process may have made them and not have synced them yet.
             for folder in (root, path.parent):
-                _sync_folder(folder)
+                sync_folder(folder)
         self.fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         # A Part may still use the descriptor after the cache let go of the folder.
         weakref.finalize(self, os.close, self.fd)
@@ -289,11 +294,3 @@ def _identifiers(folder: Path, since: int) -> list[int]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return sorted(identifier for identifier in found if identifier >= since)
-
-
-def _sync_folder(folder: Path) -> None:
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

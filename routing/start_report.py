@@ -23,7 +23,7 @@ class StartReport:
     recorded: int
     """Items that dead processes had sent without recording it."""
     unreadable: int
-    """Files of the spool that no row can be made for, as of now: nothing can be read in them."""
+    """Files of the spool that no row can be made for, as of now: unreadable, or their number is taken."""
     unreadable_files: tuple[str, ...]
     """The names of the first of them."""
 
@@ -55,7 +55,7 @@ class StartReport:
         return ", ".join(f"{count} {what}" for count, what in parts if count) + self._now()
 
     def _now(self) -> str:
-        return f"; now {self.unreadable} in no queue (the file cannot be read)" if self.unreadable else ""
+        return f"; now {self.unreadable} in no queue (the log says why)" if self.unreadable else ""
 
 
 def start_report() -> StartReport:

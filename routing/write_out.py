@@ -1,7 +1,9 @@
-"""Start to write a file out to its disk while more of it comes in (Linux: sync_file_range)."""
+"""Out to the disk: a file while more of it comes in (Linux: sync_file_range), and a folder with its names."""
 
 import ctypes
+import os
 from collections.abc import Callable
+from pathlib import Path
 
 _START = 2
 """SYNC_FILE_RANGE_WRITE: begin with the dirty pages of the range, and wait for nothing."""
@@ -21,3 +23,12 @@ start_writing_out = _of_this_system()
 ``start_writing_out(descriptor, start, length)`` waits for no disk unless its queue is full; where there is no such call
 it does nothing.
 """
+
+
+def sync_folder(folder: Path) -> None:
+    """Make durable which names are in it."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -9,6 +9,13 @@ EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 TAG_BITS = 10
 TAGS = 1 << TAG_BITS
 """How many processes can make identifiers at the same time: each needs a tag of its own below this."""
+FILE_TAGS, ROW_TAGS = range(TAGS // 2), range(TAGS // 2, TAGS)
+"""
+Of who makes a file, and of who makes a row over the file of another item.
+
+A file's name refuses a second file, but not the row of a copy; that row would
+stand where the row of an acknowledged image has to be.
+"""
 
 _EPOCH_MICROSECONDS = int(EPOCH.timestamp()) * 1_000_000
 _MICROSECOND = timedelta(microseconds=1)

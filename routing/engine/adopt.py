@@ -33,9 +33,9 @@ def adopt(
 
     Looks at files received from ``since`` on (None: all), and not at those of
     the last ``settled``, whose rows are probably on their way.  A file that
-    can't be read as DICOM stays where it is and is told in the log, once for
-    everybody who brings the same set ``unreadable``; what has been put right
-    or removed leaves that set.  The database is not asked again for what is in
+    can't be read as DICOM, or whose number another item has, stays where it is
+    and is told in the log, once for everybody who brings the same set
+    ``unreadable``; what has been put right or removed leaves that set.  The database is not asked again for what is in
     ``queued``, which holds all that this look has met with a row afterwards.
     """
     told = set() if unreadable is None else unreadable
@@ -47,8 +47,13 @@ def adopt(
     while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
         known = earlier.intersection(chunk)
         # An empty set costs no query.
-        known |= set(QueueItem.objects.filter(id__in=set(chunk) - known).values_list("id", flat=True))
-        found = [instance for item in chunk if item not in known for instance in _read(spool, item, told)]
+        rows = dict(QueueItem.objects.filter(id__in=set(chunk) - known).values_list("id", "received_id"))
+        known |= {item for item, received in rows.items() if received == item}
+        for item in rows.keys() - known:
+            # The row of a copy or replay, which has the file of another item.
+            _tell(spool, item, told, "its number is that of another image's item; give the file one of its own")
+        unknown = (item for item in chunk if item not in known and item not in rows)
+        found = [instance for item in unknown for instance in _read(spool, item, told)]
         told -= known.union(instance.id for instance in found)
         adopted += enqueue(found, spool, directory, actor="recovery", note="adopted: the file was there without a row")
         met |= known
@@ -75,7 +80,11 @@ def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
     except FileNotFoundError:
         return []
     except (NotPart10, OSError) as error:
-        if item not in told:
-            told.add(item)
-            log.error("spool file %s cannot be adopted: %s", spool.path(item).name, error)
+        _tell(spool, item, told, error)
         return []
+
+
+def _tell(spool: Spool, item: int, told: set[int], why: object) -> None:
+    if item not in told:
+        told.add(item)
+        log.error("spool file %s cannot be adopted: %s", spool.path(item).name, why)

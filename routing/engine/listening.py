@@ -15,6 +15,7 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from routing.application_log import first_line
+from routing.core.identifiers import FILE_TAGS
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import TURN, ScpConfig, StorageScp
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
@@ -125,7 +126,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 config,
                 admit=Admission(directory, anybody=service.accept_unknown_senders),
                 spool=spool,
-                new_id=new_identifiers(),
+                new_id=new_identifiers(FILE_TAGS),
                 stored=rows.add,
                 has_room=Room(spool, service.min_free_mib << 20),
                 fatal=_end_now,

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 from django.conf import settings
 
+from routing.core.identifiers import ROW_TAGS
 from routing.engine import secrets, strays
 from routing.engine.directory import Directory
 from routing.engine.pace import Pace
@@ -51,7 +52,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
             Directory(service.ae_title, service.ae_title_prefix),
             prepare_settings(),
             watch=watch,
-            new_id=new_identifiers(),
+            new_id=new_identifiers(ROW_TAGS),
             prepared=Waker(run_folder(), "deliver").wake,
             stopping=process.stopping.is_set,
             tidy=strays.end_strays,

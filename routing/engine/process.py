@@ -25,7 +25,7 @@ from django.utils import timezone
 from routing import application_log
 from routing.application_log import first_line, place_of
 from routing.claims import give_back
-from routing.core.identifiers import TAGS, Identifiers
+from routing.core.identifiers import Identifiers
 from routing.core.states import QueueEvent, QueueState
 from routing.engine import sqlite_hot_path
 from routing.engine.watch import Casualty
@@ -76,9 +76,13 @@ def _images_wait() -> bool:
         return False
 
 
-def new_identifiers() -> Identifiers:
-    """Each process takes a tag at random; what collides all the same is refused by the file's or row's key."""
-    return Identifiers(secrets.randbelow(TAGS))
+def new_identifiers(tags: range) -> Identifiers:
+    """
+    For FILE_TAGS or ROW_TAGS.
+
+    Each process takes a tag at random; what collides all the same is refused by the file's name or the row's key.
+    """
+    return Identifiers(secrets.choice(tags))
 
 
 def die_with_parent(parent: int) -> None:

@@ -88,11 +88,12 @@ def _unreadable(found: StartReport) -> Iterator[Problem]:
         yield Problem(
             "critical",
             f"{count} received {'file' if one else 'files'}",
-            "cannot be read as DICOM",
+            "cannot be adopted",
             f"{reverse('application_log')}?{urlencode({'q': 'cannot be adopted'})}",
             cause=", ".join(found.unreadable_files) + (" and more" if count > len(found.unreadable_files) else ""),
-            effect=f"{'it is' if one else 'they are'} in no queue; put {'a whole copy' if one else 'whole copies'}"
-            f" in place, or remove {'it' if one else 'them'} from the spool",
+            effect=f"{'it is' if one else 'they are'} in no queue, and the log says why; put"
+            f" {'a whole copy' if one else 'whole copies'} in place, rename what has the number of another image,"
+            f" or remove {'it' if one else 'them'} from the spool",
         )
 
 

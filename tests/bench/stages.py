@@ -25,6 +25,7 @@ from typing import Any
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
+from routing.core.identifiers import FILE_TAGS
 from routing.core.instance import ReceivedInstance
 from tests.bench import peers
 from tests.bench.peers import Sender, sink
@@ -84,7 +85,7 @@ class _Bench:
         from scripts_app.models import LuaEntry
 
         self.options = options
-        self.new_id = new_identifiers()
+        self.new_id = new_identifiers(FILE_TAGS)
         for name in ("ROUTER", "COPY1", "COPY2"):
             Node.objects.create(ae_title=name, host="127.0.0.1", port=port)
         if script := SCRIPTS[options.work]:

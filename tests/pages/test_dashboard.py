@@ -221,7 +221,7 @@ def test_the_last_echo_of_a_destination_is_told():
         ({"adopted": 0, "missing": 2, "freed": 7}, "2 failed (the file is missing), 7 given back"),
         (
             {"adopted": 0, "unreadable": 1, "unreadable_files": ["7.dcm"]},
-            "nobody held anything; now 1 in no queue (the file cannot be read)",
+            "nobody held anything; now 1 in no queue (the log says why)",
         ),
     ],
 )
@@ -233,8 +233,8 @@ def test_the_service_says_what_it_found_at_its_start(detail, said):
 @pytest.mark.parametrize(
     ("count", "said"),
     [
-        (1, "1 received file cannot be read as DICOM: 7.dcm; it is in no queue"),
-        (9, "9 received files cannot be read as DICOM: 7.dcm and more; they are in no queue"),
+        (1, "1 received file cannot be adopted: 7.dcm; it is in no queue"),
+        (9, "9 received files cannot be adopted: 7.dcm and more; they are in no queue"),
     ],
 )
 def test_a_received_file_that_can_be_in_no_queue_is_told(count, said):

@@ -52,7 +52,7 @@ def test_it_tells_what_the_last_start_found_and_put_right() -> None:
     assert said == (
         "at the last start: 3 adopted (a file without a row), 1 failed (the file is missing),"
         " 5 given back (their process had died), 2 recorded as sent by a process that had died;"
-        " now 2 in no queue (the file cannot be read)"
+        " now 2 in no queue (the log says why)"
     )
 
 

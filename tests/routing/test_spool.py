@@ -5,6 +5,7 @@ import os
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -118,6 +119,25 @@ def test_an_identifier_that_is_being_written_is_refused(tmp_path: Path) -> None:
     spool.begin(7)
     with pytest.raises(FileExistsError):
         Spool(tmp_path).begin(7)
+
+
+def test_what_another_process_commits_while_its_identifier_is_asked_for_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spool, other, really = Spool(tmp_path, "none"), Spool(tmp_path, "none"), os.open
+    part = other.begin(7)
+    part.write([b"first"])
+
+    def slow(path: str, *arguments: Any, **options: Any) -> int:
+        if str(path).endswith(".part"):
+            part.commit()
+        return really(path, *arguments, **options)
+
+    with monkeypatch.context() as patched, pytest.raises(FileExistsError):
+        patched.setattr(os, "open", slow)
+        stored(spool, 7, b"second")
+    assert files(spool) == [str(spool.path(7).relative_to(tmp_path))]
+    assert spool.path(7).read_bytes() == b"first"
 
 
 def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_commit_ends(

@@ -14,7 +14,7 @@ from routing.engine.directory import Directory
 from routing.engine.receive import enqueue
 from routing.models import HistoryEntry, QueueItem
 from routing.spool import Spool
-from tests.builders import ct_image, node, received
+from tests.builders import ct_image, node, queue_item, received
 
 pytestmark = pytest.mark.django_db
 
@@ -119,6 +119,25 @@ def test_a_file_that_is_no_dicom_stays_and_is_told_once(spool: Spool, caplog: py
     assert spool.path(wrong.id).exists()
     assert QueueItem.objects.get().id == good.id
     assert unreadable == {wrong.id}
+
+
+def test_a_file_whose_number_a_copy_has_is_told_until_it_has_one_of_its_own(
+    spool: Spool, caplog: pytest.LogCaptureFixture
+) -> None:
+    node("PACS")
+    other, taken = received(spool), received(spool, sop_instance_uid="1.7.7")
+    enqueue([other], spool, directory(), actor="listener")
+    queue_item("Prepared", id=taken.id, received_id=other.id, copied_from=other.id)
+    assert enqueue([taken], spool, directory(), actor="listener") == 0
+    unreadable: set[int] = set()
+    for _ in range(2):
+        assert adopted(spool, unreadable=unreadable) == 0
+        assert unreadable == {taken.id}
+    assert caplog.text.count(f"{taken.id}.dcm cannot be adopted: its number is that of another image's item") == 1
+    spool.path(taken.id).rename(spool.path(taken.id + 1))
+    assert adopted(spool, unreadable=unreadable) == 1
+    assert unreadable == set()
+    assert QueueItem.objects.get(id=taken.id + 1).sop_instance_uid == "1.7.7"
 
 
 @pytest.mark.parametrize("remedy", ["a whole copy", "removed"])

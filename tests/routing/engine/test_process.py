@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
+from routing.core.identifiers import FILE_TAGS, ROW_TAGS
 from routing.engine import process as processes
 from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder
 from routing.engine.watch import Casualty
@@ -123,8 +125,15 @@ def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matte
 
 def test_spool_and_identifiers_belong_to_the_data_folder(process_folder: Path) -> None:
     assert open_spool().root == process_folder / "spool"
-    identifiers = new_identifiers()
+    identifiers = new_identifiers(FILE_TAGS)
     assert identifiers() < identifiers()
+
+
+def test_who_makes_a_row_without_a_file_never_takes_the_number_of_a_file(monkeypatch: Any) -> None:
+    """At the same moment, whichever tags chance gives: what collided with a file's row was lost without a word."""
+    monkeypatch.setattr(time, "time_ns", lambda: 1_800_000_000_000_000_000)
+    made = [{new_identifiers(tags)() for _ in range(2000)} for tags in (FILE_TAGS, ROW_TAGS)]
+    assert not made[0] & made[1]
 
 
 # The loop closes connections, and PostgreSQL ends a transaction with its connection.

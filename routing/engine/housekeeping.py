@@ -114,14 +114,12 @@ class Housekeeper:
                 rejected, QueueEvent.SEND_AGAIN, actor="service start", note="rejected items are tried once more"
             )
         age, kept = timedelta(seconds=service.expiry), timedelta(seconds=service.keep_delivered)
+        # Before the listener has to refuse images.
         scarce = self._spool.free_bytes() < 2 * (service.min_free_mib << 20)
-        if scarce:
-            # Sooner under disk pressure (D5), before the listener has to refuse images.
-            kept = timedelta(0)
         look_for_captures(self._spool)
         _repeat(lambda: expire(age).moved)
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
-            purged = _repeat(lambda: purge_files(self._spool, self._files, kept))
+            purged = _repeat(lambda: purge_files(self._spool, self._files, kept, scarce=scarce))
             forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
             self._purging = purged or forgotten
             end_impossible_waits()

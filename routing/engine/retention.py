@@ -44,17 +44,20 @@ def expire(age: timedelta) -> Moved:
     )
 
 
-def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta) -> int:
+def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta, *, scarce: bool = False) -> int:
     """
     Remove the files of items that left the queue longer ago than ``kept``; returns how many received files.
 
     A received file stays as long as any item made from it may still need it:
     it is removed when all are Delivered or Dropped, or Expired for as long.
+    Where room is ``scarce``, what left the queue goes at once (D5), but not what
+    expired: nobody has received that, and the clock may be wrong that expired it.
     Rows and files go in one transaction, so that nobody sends an item again
     whose file is about to go.
     """
-    over = timezone.now() - kept
-    gone = Q(state__in=FINAL_STATES, finished_at__lt=over) | Q(state=QueueState.EXPIRED, updated_at__lt=over)
+    now = timezone.now()
+    finished = Q(state__in=FINAL_STATES, finished_at__lt=now if scarce else now - kept)
+    gone = finished | Q(state=QueueState.EXPIRED, updated_at__lt=now - kept)
     in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
     originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
     # To look through a long queue takes long; nobody has to wait for that.

@@ -149,12 +149,20 @@ def test_files_go_sooner_when_the_disk_is_short_of_room(
     monkeypatch.setattr(Spool, "free_bytes", lambda self: free)
     spool = Spool(tmp_path / "spool", "none")
     identifier = received(spool).id
-    waiting = received(spool).id
-    queue_item("Delivered", id=identifier, finished_at=timezone.now())
+    waiting, expired, long_expired = (received(spool).id for _ in range(3))
+    now = timezone.now()
+    too_long = received(spool, identifier=first_at(now - 240 * HOUR)).id
+    queue_item("Delivered", id=identifier, finished_at=now)
     queue_item("Prepared", id=waiting)
+    # Nobody has received these: the shortage makes them go no sooner.
+    queue_item("Prepared", id=too_long, created_at=now - 240 * HOUR)
+    queue_item("Expired", id=expired, updated_at=now - 23 * HOUR)
+    queue_item("Expired", id=long_expired, updated_at=now - 25 * HOUR)
     Housekeeper("host:1:me").step()
+    assert state(too_long) == "Expired"
     assert spool.path(identifier).exists() is not goes
-    assert spool.path(waiting).exists()
+    assert all(spool.path(item).exists() for item in (waiting, too_long, expired))
+    assert not spool.path(long_expired).exists()
 
 
 @pytest.mark.usefixtures("configure")
@@ -182,7 +190,7 @@ def test_finished_items_are_looked_through_once_a_minute_and_on_while_there_is_m
     keeper = Housekeeper("host:1:me")
     left = iter([0, *[1] * 25])
 
-    def purge(*_: Any) -> int:
+    def purge(*_: Any, scarce: bool) -> int:
         looks.append(keeper._round)
         return next(left, 0)
 

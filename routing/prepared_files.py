@@ -59,9 +59,6 @@ class PreparedFiles:
         told = _TOLD.search(name)
         return int(told[1], 16) if told else None
 
-    def discard(self, name: str) -> None:
-        self.path(name).unlink(missing_ok=True)
-
     def names(self, older_than: float) -> list[str]:
         """Kept files that nobody has touched for so many seconds."""
         return [entry.name for entry in self._old(older_than) if not entry.name.endswith(_PART)]
@@ -69,16 +66,18 @@ class PreparedFiles:
     def sweep_parts(self, older_than: float) -> int:
         """Remove the drafts of processes that were killed; how many."""
         drafts = [entry for entry in self._old(older_than) if entry.name.endswith(_PART)]
-        for entry in drafts:
-            Path(entry.path).unlink(missing_ok=True)
-        return len(drafts)
+        return sum(self._swept(Path(draft.path)) for draft in drafts)
 
     def discard_unnamed(self, names: Collection[str], named: Collection[str]) -> int:
         """Remove those of ``names`` that no row names; how many."""
-        lost = set(names) - set(named)
-        for name in lost:
-            self.discard(name)
-        return len(lost)
+        return sum(self._swept(self.path(name)) for name in set(names) - set(named))
+
+    def _swept(self, path: Path) -> bool:
+        # What the disk does not let go is no reason to leave the others.
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+            return True
+        return False
 
     def _old(self, older_than: float) -> list[os.DirEntry[str]]:
         limit = time.time() - older_than

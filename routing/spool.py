@@ -108,8 +108,8 @@ class Spool:
             folder = self.root / hour
             for name in _names(folder):
                 if name.endswith(_PART):
-                    # Another process may finish or sweep the same file meanwhile.
-                    with contextlib.suppress(FileNotFoundError):
+                    # Another process may finish or sweep the same file meanwhile, or the disk does not let it go.
+                    with contextlib.suppress(OSError):
                         if (folder / name).stat().st_mtime <= limit:
                             (folder / name).unlink()
                             swept += 1

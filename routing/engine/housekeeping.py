@@ -24,6 +24,7 @@ from routing.engine.lease_watch import LeaseWatch
 from routing.engine.process import EngineProcess, open_spool, run_folder
 from routing.engine.quarantine import keep_order
 from routing.engine.reconcile import fail_missing
+from routing.engine.removal import Removal
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.samples import look_for_captures
 from routing.engine.traffic import TrafficCounter, forget_traffic
@@ -87,6 +88,7 @@ class Housekeeper:
         """Who else keeps house, until when, and since when that has stood there by this process's steady clock."""
         self._versions = VersionCounter()
         self._audit = AuditKeeper()
+        self._remove = Removal()
 
     def step(self) -> int:
         """One round; returns how many files were adopted.  Does nothing while another one keeps house."""
@@ -118,8 +120,10 @@ class Housekeeper:
         scarce = self._spool.free_bytes() < 2 * (service.min_free_mib << 20)
         look_for_captures(self._spool)
         _repeat(lambda: expire(age).moved)
+        if sweeping:
+            self._remove.try_again()
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
-            purged = _repeat(lambda: purge_files(self._spool, self._files, kept, scarce=scarce))
+            purged = _repeat(lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove))
             forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
             self._purging = purged or forgotten
             end_impossible_waits()
@@ -133,6 +137,7 @@ class Housekeeper:
                 self._spool,
                 timedelta(seconds=service.keep_quarantine),
                 0 if scarce else service.quarantine_mib << 20,
+                self._remove,
             )
         self._round += 1
         return adopted

@@ -18,6 +18,7 @@ from routing.core.instance import RefusedInstance
 from routing.dicom import status
 from routing.engine.directory import Directory
 from routing.engine.receive import enqueue, instance_in
+from routing.engine.removal import Removal
 from routing.models import QuarantinedInstance
 from routing.quarantine_files import quarantined, quarantined_ids, take_back
 from routing.rows import insert_missing
@@ -130,32 +131,32 @@ def discard(row: QuarantinedInstance, spool: Spool) -> None:
     QuarantinedInstance.objects.filter(pk=row.pk).delete()
 
 
-def keep_order(spool: Spool, kept: timedelta, most_bytes: int) -> int:
+def keep_order(spool: Spool, kept: timedelta, most_bytes: int, remove: Removal | None = None) -> int:
     """
     Remove what is older than ``kept`` or beyond MOST_ROWS, then the oldest files beyond ``most_bytes``.
 
-    Files without a row get one.  Returns how many files were removed.
+    Files without a row get one.  Returns how many files were removed; the row
+    of one that ``remove`` has to leave there stays.
     """
-    _adopt(spool)
+    remove = remove or Removal()
+    _adopt(spool, remove)
     rows = QuarantinedInstance.objects.order_by("-id")
     beyond = rows.values_list("id", flat=True)[MOST_ROWS : MOST_ROWS + 1]
     over = Q(received_at__lt=timezone.now() - kept) | Q(id__lte=beyond[0] if beyond else -1)
-    removed = 0
-    for identifier in rows.filter(over, size__gt=0).values_list("id", flat=True):
-        quarantined(spool, identifier).unlink(missing_ok=True)
-        removed += 1
-    rows.filter(over).delete()
+    old = list(rows.filter(over, size__gt=0).values_list("id", flat=True))
+    left = [identifier for identifier in old if not remove(quarantined(spool, identifier))]
+    removed = len(old) - len(left)
+    rows.filter(over).exclude(pk__in=left).delete()
     total = 0
     for identifier, size in rows.filter(size__gt=0).values_list("id", "size"):
         total += size
-        if total > most_bytes:
-            quarantined(spool, identifier).unlink(missing_ok=True)
+        if total > most_bytes and remove(quarantined(spool, identifier)):
             rows.filter(pk=identifier).update(size=0)
             removed += 1
     return removed
 
 
-def _adopt(spool: Spool) -> None:
+def _adopt(spool: Spool, remove: Removal) -> None:
     """A kill between a file and its row leaves the file: it is shown, too."""
     found = quarantined_ids(spool)
     known = set(QuarantinedInstance.objects.filter(id__in=found).values_list("id", flat=True)) if found else set()
@@ -168,7 +169,7 @@ def _adopt(spool: Spool) -> None:
         except FileNotFoundError:
             continue
         except (NotPart10, OSError):
-            path.unlink(missing_ok=True)
+            remove(path)
             continue
         if timezone.now() - instance.received_at > _SETTLED:
             note([RefusedInstance(instance, status.CANNOT_UNDERSTAND, _UNTOLD, kept=True)])

@@ -26,7 +26,8 @@ def note_repeats(rows: Sequence[dict[str, Any]], spool: Spool) -> None:
     Set ``repeat_of`` or ``collides_with`` of each row to the newest earlier item of the same SOP instance.
 
     Both are None where there is none.  Files are only read where the sizes
-    agree; where the earlier file is gone, sizes have to do.
+    agree; where the earlier file is gone, sizes have to do, and where it cannot
+    be read, it is not taken for the same.
     """
     text = columns(QueueItem)["sop_instance_uid"].value
     known = _newest([text(row["sop_instance_uid"]) for row in rows], before=min(row["id"] for row in rows))
@@ -69,6 +70,9 @@ def _same(earlier: _Known, this: _Known, spool: Spool) -> bool:
         return _equal(spool.path(earlier.id), earlier.dataset_offset, spool.path(this.id), this.dataset_offset)
     except FileNotFoundError:
         return True
+    except OSError:
+        # Nobody knows; a disk that fails under one file must not keep all that comes from the queue.
+        return False
 
 
 def _equal(left: Path, left_offset: int, right: Path, right_offset: int) -> bool:

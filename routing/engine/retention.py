@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
@@ -12,6 +13,7 @@ from django.utils import timezone
 
 from routing.core.identifiers import first_at
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
+from routing.engine.removal import Removal
 from routing.engine.state_book import IDLE
 from routing.models import ApplicationLogLine, HistoryEntry, OperatorAction, QueueItem, ScopedState, ServiceProcess
 from routing.prepared_files import PreparedFiles
@@ -44,7 +46,9 @@ def expire(age: timedelta) -> Moved:
     )
 
 
-def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta, *, scarce: bool = False) -> int:
+def purge_files(
+    spool: Spool, files: PreparedFiles, kept: timedelta, *, scarce: bool = False, remove: Removal | None = None
+) -> int:
     """
     Remove the files of items that left the queue longer ago than ``kept``; returns how many received files.
 
@@ -53,29 +57,32 @@ def purge_files(spool: Spool, files: PreparedFiles, kept: timedelta, *, scarce: 
     Where room is ``scarce``, what left the queue goes at once (D5), but not what
     expired: nobody has received that, and the clock may be wrong that expired it.
     Rows and files go in one transaction, so that nobody sends an item again
-    whose file is about to go.
+    whose file is about to go.  One that ``remove`` has to leave there stays in
+    its row, too: without a row it would be adopted, and sent again.
     """
+    remove = remove or Removal()
     now = timezone.now()
     finished = Q(state__in=FINAL_STATES, finished_at__lt=now if scarce else now - kept)
     gone = finished | Q(state=QueueState.EXPIRED, updated_at__lt=now - kept)
     in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
     originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
     # To look through a long queue takes long; nobody has to wait for that.
-    found = list(originals.order_by("id").values_list("received_id", flat=True)[:_CHUNK])
+    oldest = originals.order_by("id").values_list("received_id", flat=True)[: _CHUNK + len(remove.passed_over)]
+    found = [identifier for identifier in oldest if spool.path(identifier) not in remove.passed_over][:_CHUNK]
     if not found:
         return 0
     with transaction.atomic():
         list(QueueItem.objects.filter(received_id__in=found).select_for_update().values_list("id"))
         # Asked again under the lock.
         received = sorted(set(originals.filter(received_id__in=found).values_list("received_id", flat=True)))
-        made = QueueItem.objects.filter(received_id__in=received)
-        for name in made.exclude(prepared_file="").values_list("prepared_file", flat=True):
-            files.discard(name)
-        for identifier in received:
-            spool.discard(identifier)
+        prepared: dict[int, list[Path]] = {identifier: [] for identifier in received}
+        made = QueueItem.objects.filter(received_id__in=received).exclude(prepared_file="")
+        for identifier, name in made.values_list("received_id", "prepared_file"):
+            prepared[identifier].append(files.path(name))
+        purged = [identifier for identifier in received if remove(spool.path(identifier), *prepared[identifier])]
         # A kill before the commit leaves rows that say "kept" for files that are gone; the next round rights them.
-        made.update(purged_at=timezone.now())
-    return len(received)
+        QueueItem.objects.filter(received_id__in=purged).update(purged_at=timezone.now())
+    return len(purged)
 
 
 def forget_history(kept: timedelta) -> int:

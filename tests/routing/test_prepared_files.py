@@ -58,7 +58,7 @@ def test_the_bytes_are_durable_before_the_name_and_the_name_before_it_is_told(
 
 
 def test_discarding_what_is_gone_is_no_error(tmp_path: Path) -> None:
-    PreparedFiles(tmp_path).discard("7-0000.dcm")
+    PreparedFiles(tmp_path).discard_unnamed(["7-0000.dcm"], [])
 
 
 def test_reception_never_finds_prepared_files(tmp_path: Path) -> None:

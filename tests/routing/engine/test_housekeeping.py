@@ -190,7 +190,7 @@ def test_finished_items_are_looked_through_once_a_minute_and_on_while_there_is_m
     keeper = Housekeeper("host:1:me")
     left = iter([0, *[1] * 25])
 
-    def purge(*_: Any, scarce: bool) -> int:
+    def purge(*_: Any, **__: Any) -> int:
         looks.append(keeper._round)
         return next(left, 0)
 

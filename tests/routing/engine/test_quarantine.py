@@ -1,5 +1,6 @@
 """What was refused has its row and its file for a while, and becomes an item when a person wants it."""
 
+import errno
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -111,6 +112,24 @@ def test_beyond_the_room_for_them_the_oldest_files_go_and_their_rows_stay(spool:
     assert keep_order(spool, DAY, young.instance.size) == 1
     assert [row.kept for row in QuarantinedInstance.objects.order_by("id")] == [False, True]
     assert not quarantined(spool, old.instance.id).exists()
+
+
+def test_what_cannot_be_removed_keeps_its_row_and_no_other(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = [refused(spool) for _ in range(3)]
+    for one in made:
+        note([one])
+    stuck, really = quarantined(spool, made[1].instance.id), Path.unlink
+
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise PermissionError(errno.EPERM, "Operation not permitted")
+        really(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+    assert keep_order(spool, DAY, 0) == 2
+    assert [row.kept for row in QuarantinedInstance.objects.order_by("id")] == [False, True, False]
+    assert keep_order(spool, -DAY, 0) == 0
+    assert QuarantinedInstance.objects.get().pk == made[1].instance.id
 
 
 def test_of_a_sender_that_is_wrong_for_ever_the_newest_rows_stay(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

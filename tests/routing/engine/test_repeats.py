@@ -1,6 +1,8 @@
 """The same SOP instance again: the same bytes are a repetition, other bytes a collision; both are kept and go on."""
 
+import errno
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,6 +56,22 @@ def test_other_bytes_under_the_same_uid_are_a_collision_and_both_go_on(spool: Sp
 def test_in_one_batch_as_well(spool: Spool) -> None:
     first, second, third = queued(spool, ct_image(), ct_image(), ct_image(PatientID="T-2"))
     assert (second.repeat_of, third.collides_with) == (first.pk, second.pk)
+
+
+def test_an_earlier_file_that_cannot_be_read_keeps_nothing_from_the_queue(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first,) = queued(spool, ct_image())
+    really = Path.open
+
+    def broken(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path == spool.path(first.pk):
+            raise OSError(errno.EIO, "Input/output error")
+        return really(path, *arguments, **options)
+
+    monkeypatch.setattr(Path, "open", broken)
+    (second,) = queued(spool, ct_image())
+    assert (second.state, second.repeat_of, second.collides_with) == ("New", None, first.pk)
 
 
 def test_other_instances_have_nothing_to_do_with_it(spool: Spool) -> None:

@@ -1,5 +1,6 @@
 """What is kept and for how long: files until nobody can need them, rows longer than files."""
 
+import errno
 import os
 from datetime import timedelta
 from pathlib import Path
@@ -10,6 +11,7 @@ from django.utils import timezone
 
 from routing.core.states import QueueEvent
 from routing.engine import retention
+from routing.engine.removal import Removal
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.models import (
     ApplicationLogLine,
@@ -125,19 +127,67 @@ def test_a_file_that_is_gone_already_does_not_matter(kept: Kept) -> None:
     assert kept.purge() == 1
 
 
-def test_a_disk_that_refuses_leaves_the_rows_as_they_are(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    item = kept.item("Delivered")
+def refusing(monkeypatch: pytest.MonkeyPatch, *paths: Path, number: int = errno.EPERM) -> None:
+    """As a disk with an error, or chattr +i."""
+    really = Path.unlink
 
-    def refuses(self: Path, missing_ok: bool = False) -> None:
-        raise PermissionError
+    def unlink(path: Path, missing_ok: bool = False) -> None:
+        if path in paths:
+            raise OSError(number, os.strerror(number))
+        really(path, missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", unlink)
+
+
+@pytest.mark.parametrize("refused", ["received", "prepared"])
+def test_a_file_that_cannot_be_removed_stays_in_its_row_keeps_no_other_and_is_told_once(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, refused: str
+) -> None:
+    monkeypatch.setattr(retention, "_CHUNK", 1)
+    item, other = kept.item("Delivered"), kept.item("Delivered")
+    item.prepared_file = kept.prepared_file(item)
+    item.save()
+    path = kept.spool.path(item.id) if refused == "received" else kept.files.path(item.prepared_file)
+    remove = Removal()
+
+    def purge() -> list[int]:
+        return [purge_files(kept.spool, kept.files, DAY, remove=remove) for _ in range(3)]
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "unlink", refuses)
-        with pytest.raises(PermissionError):
-            kept.purge()
+        refusing(patched, path)
+        assert purge() == [0, 1, 0]
+        remove.try_again()
+        assert purge() == [0, 0, 0]
+    item.refresh_from_db()
+    assert (item.purged_at, path.exists(), kept.has(other)) == (None, True, False)
+    assert caplog.text.count(f"file {path.name} cannot be removed: Operation not permitted") == 1
+    remove.try_again()
+    assert purge() == [1, 0, 0]
+    item.refresh_from_db()
+    assert item.purged_at is not None
+    assert not path.exists()
+
+
+def test_on_a_disk_that_is_read_only_not_every_file_is_told(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = kept.item("Delivered")
+    refusing(monkeypatch, kept.spool.path(item.id), number=errno.EROFS)
+    with pytest.raises(OSError, match="Read-only"):
+        kept.purge()
     item.refresh_from_db()
     assert item.purged_at is None
-    assert kept.purge() == 1
+
+
+def test_leftovers_that_cannot_be_removed_keep_no_others(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    item = kept.item("Prepared")
+    parts = [kept.spool.path(item.id).with_name(f"{number}.dcm.part") for number in (1, 2)]
+    drafts = [kept.files.folder / f"{number}-aaaa.part" for number in (1, 2)]
+    lost = [kept.files.path(kept.prepared_file(item)) for _ in range(2)]
+    for path in (*parts, *drafts, *lost):
+        path.write_bytes(b"x")
+        os.utime(path, (1, 1))
+    refusing(monkeypatch, parts[0], drafts[0], lost[0])
+    assert sweep(kept.spool, kept.files) == 3
+    assert [path for path in (*parts, *drafts, *lost) if path.exists()] == [parts[0], drafts[0], lost[0]]
 
 
 def test_much_is_purged_in_portions(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,6 +9,8 @@ EPOCH = datetime(2025, 1, 1, tzinfo=UTC)
 TAG_BITS = 10
 TAGS = 1 << TAG_BITS
 """How many processes can make identifiers at the same time: each needs a tag of its own below this."""
+LAST = (1 << 63) - 1
+"""The largest number that a database keeps, and so the last identifier."""
 FILE_TAGS, ROW_TAGS = range(TAGS // 2), range(TAGS // 2, TAGS)
 """
 Of who makes a file, and of who makes a row over the file of another item.

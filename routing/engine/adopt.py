@@ -6,7 +6,7 @@ import itertools
 import logging
 from datetime import UTC, datetime, timedelta
 
-from routing.core.identifiers import first_at
+from routing.core.identifiers import LAST, first_at
 from routing.core.instance import ReceivedInstance
 from routing.engine.directory import Directory
 from routing.engine.receive import enqueue, instance_in
@@ -17,6 +17,8 @@ from scripts_app.core.dataset.file_meta import NotPart10
 log = logging.getLogger("capacitor.adopt")
 
 _CHUNK = 500
+_CLOCKS = timedelta(minutes=1)
+"""Clocks of several hosts may differ by so much."""
 
 
 def adopt(
@@ -32,7 +34,8 @@ def adopt(
     Make rows for durable files that have none; returns how many were made.
 
     Looks at files received from ``since`` on (None: all), and not at those of
-    the last ``settled``, whose rows are probably on their way.  A file that
+    the last ``settled``, whose rows are probably on their way; a look at all
+    includes those of the future, for the clock has been set back.  A file that
     can't be read as DICOM, or whose number another item has, stays where it is
     and is told in the log, once for everybody who brings the same set
     ``unreadable``; what has been put right or removed leaves that set.  The database is not asked again for what is in
@@ -40,11 +43,16 @@ def adopt(
     """
     told = set() if unreadable is None else unreadable
     told -= {item for item in told if _is_gone(spool, item)}
-    before = first_at(datetime.now(UTC) - settled)
-    ids = spool.ids(None if since is None else first_at(since))
+    now = datetime.now(UTC)
+    before, ahead = first_at(now - settled), first_at(now + _CLOCKS)
+    ids = (
+        item
+        for item in spool.ids(None if since is None else first_at(since))
+        if item < before or (since is None and ahead < item <= LAST)
+    )
     earlier, met = queued or set[int](), set[int]()
     adopted = 0
-    while chunk := [item for item in itertools.islice(ids, _CHUNK) if item < before]:
+    while chunk := list(itertools.islice(ids, _CHUNK)):
         known = earlier.intersection(chunk)
         # An empty set costs no query.
         rows = dict(QueueItem.objects.filter(id__in=set(chunk) - known).values_list("id", "received_id"))

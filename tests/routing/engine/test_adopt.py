@@ -108,6 +108,20 @@ def test_files_whose_rows_are_on_their_way_are_not_looked_at(spool: Spool) -> No
     assert adopted(spool, settled=timedelta(0)) == 1
 
 
+def test_what_came_while_the_clock_was_ahead_is_adopted_by_a_look_at_all(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(adopting, "_CHUNK", 2)
+    node("PACS")
+    now = datetime.now(UTC)
+    for _ in range(3):
+        received(spool)
+    ahead = [received(spool, identifier=first_at(now + timedelta(days=1)) + number).id for number in range(3)]
+    assert adopted(spool, since=now - timedelta(minutes=1), settled=timedelta(seconds=30)) == 0
+    assert adopted(spool, settled=timedelta(seconds=30)) == 3
+    assert set(QueueItem.objects.values_list("id", flat=True)) == set(ahead)
+
+
 def test_a_file_that_is_no_dicom_stays_and_is_told_once(spool: Spool, caplog: pytest.LogCaptureFixture) -> None:
     node("PACS")
     wrong, good = received(spool), received(spool)

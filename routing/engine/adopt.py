@@ -38,8 +38,9 @@ def adopt(
     includes those of the future, for the clock has been set back.  A file that
     can't be read as DICOM, or whose number another item has, stays where it is
     and is told in the log, once for everybody who brings the same set
-    ``unreadable``; what has been put right or removed leaves that set.  The database is not asked again for what is in
-    ``queued``, which holds all that this look has met with a row afterwards.
+    ``unreadable``; what has been put right or removed leaves that set.  The
+    database is not asked again for what is in ``queued``, which holds all that
+    this look has met with a row afterwards.
     """
     told = set() if unreadable is None else unreadable
     told -= {item for item in told if _is_gone(spool, item)}

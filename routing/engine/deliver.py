@@ -14,6 +14,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from routing.claims import LEASE, claim_deliverable, deliverable_due, give_back, renew
@@ -266,9 +267,11 @@ def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) 
     )
 
 
-def _unanswered_before(item_id: int) -> bool:
+def _unanswered_before(item_id: int, node_id: int) -> bool:
+    # What was sent before it was last prepared may have been another image under the same UID.
+    sent = Attempt.objects.filter(item_id=item_id, node_id=node_id, started_at__gte=F("item__prepared_at"))
     # An attempt that never got as far as sending has no transfer syntax.
-    return Attempt.objects.filter(item_id=item_id, status=None).exclude(transfer_syntax_uid="").exists()
+    return sent.filter(status=None).exclude(transfer_syntax_uid="").exists()
 
 
 def _return(owner: str, items: list[int]) -> None:

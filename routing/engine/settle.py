@@ -29,12 +29,13 @@ class Settlement:
     news: dict[int, News] = field(default_factory=dict)
 
 
-def settle(reports: Iterable[Report], now: datetime, unanswered_before: Callable[[int], bool]) -> Settlement:
+def settle(reports: Iterable[Report], now: datetime, unanswered_before: Callable[[int, int], bool]) -> Settlement:
     """
     Decide what to write; nothing is written here.
 
-    ``unanswered_before`` tells whether an earlier attempt at an item ended
-    without an answer; it is asked only where that matters.
+    ``unanswered_before`` tells of an item and a node whether that may have been
+    sent there before, as it is now, without an answer; it is asked only where
+    that matters.
     """
     settling = _Settling(now, unanswered_before)
     for report in reports:
@@ -53,7 +54,7 @@ def settle(reports: Iterable[Report], now: datetime, unanswered_before: Callable
 
 
 class _Settling:
-    def __init__(self, now: datetime, unanswered_before: Callable[[int], bool]) -> None:
+    def __init__(self, now: datetime, unanswered_before: Callable[[int, int], bool]) -> None:
         self.done = Settlement()
         self._now = now
         self._unanswered_before = unanswered_before
@@ -61,7 +62,7 @@ class _Settling:
     def answered(self, report: Answered) -> None:
         target, item, result = report.target, report.item, report.result
         news = self._news(target)
-        again = result.status == DUPLICATE_SOP_INSTANCE and self._unanswered_before(item.id)
+        again = result.status == DUPLICATE_SOP_INSTANCE and self._unanswered_before(item.id, target.node_id)
         answer = meaning_of(result, maybe_sent_before=again)
         error = ""
         if answer is not Answer.DELIVERED:

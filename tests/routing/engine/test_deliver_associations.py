@@ -5,7 +5,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from routing.core.states import QueueEvent
 from routing.models import Attempt, QueueItem
+from routing.record import record_for
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
@@ -130,9 +132,31 @@ def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_
         return 0x0111
 
     with storage_node(answer) as pacs, delivery(tmp_path) as running:
-        item = running.image(node(pacs.port))
+        item = running.image(node(pacs.port), prepared_at=timezone.now())
         running.rest()
         assert states(item) == ["Prepared"]
         back_off_is_over(item.node)
         running.rest()
     assert states(item) == ["Delivered"]
+
+
+@pytest.mark.parametrize("happening", [QueueEvent.REDIRECTED, QueueEvent.PREPARE_AGAIN])
+def test_duplicate_sop_instance_of_what_was_never_sent_there_is_a_refusal(tmp_path, happening):
+    def answer(event, number):
+        if number == 1:
+            event.assoc.abort()
+        return 0x0111
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        item = running.image(node(pacs.port), prepared_at=timezone.now())
+        running.rest()
+        there = item.node
+        if happening is QueueEvent.REDIRECTED:
+            there = node(pacs.port, ae_title="OTHER")
+        record_for(QueueItem.objects.all(), happening, actor="olga", columns={"node_id": there.pk})
+        # As a preparation leaves it, by other scripts perhaps.
+        if happening is QueueEvent.PREPARE_AGAIN:
+            QueueItem.objects.update(state="Prepared", prepared_at=timezone.now())
+        back_off_is_over(there)
+        running.rest()
+    assert states(item) == ["Rejected"]

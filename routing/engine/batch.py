@@ -156,11 +156,13 @@ class Batch:
         self, item: Unprepared, copy: Output, received: Identity, version: int | None, file: str, now: datetime
     ) -> dict[str, Any]:
         node_id = self._directory.resolve(copy.destination).node_id
+        # The script's call found it; nobody would ever try, or miss, what waits for no node.
+        lost = f"node {copy.destination} has been deleted" if node_id is None else ""
         return {
             "id": self._new_id(),
             "received_id": item.received_id,
             "copied_from": item.id,
-            "state": QueueState.PREPARED,
+            "state": QueueState.FAILED if lost else QueueState.PREPARED,
             "source_ae_title": item.source_ae_title,
             "called_ae_title": item.called_ae_title,
             "peer_address": item.peer_address,
@@ -176,7 +178,7 @@ class Batch:
             "pending_state": "",
             "prepare_starts": 0,
             "attempt_count": 0,
-            "last_error": "",
+            "last_error": lost,
             "warning": False,
             "created_at": now,
             "updated_at": now,
@@ -216,14 +218,15 @@ class Batch:
 
 
 def _copied(item: Unprepared, row: Mapping[str, Any]) -> dict[str, Any]:
+    note, lost = f"copy of item {item.id} for {row['destination_ae_title']}", row["last_error"]
     return {
         "item_id": row["id"],
         "at": row["created_at"],
         "event": "copied",
         "from_state": "",
-        "to_state": QueueState.PREPARED,
+        "to_state": row["state"],
         "actor": "worker",
-        "note": f"copy of item {item.id} for {row['destination_ae_title']}",
+        "note": f"{note}; {lost}" if lost else note,
     }
 
 

@@ -10,18 +10,22 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from routing.core.plan import Plan, plan_for
 from routing.core.states import QueueEvent
+from routing.engine import prepare
 from routing.models import (
     AuditRecord,
     HistoryEntry,
     ItemLogLine,
     Lane,
+    Node,
     PrepareReport,
     QueueItem,
     ScopedState,
 )
 from routing.record import record_for
 from scripts_app.core.dataset.recipe import Recipe
+from scripts_app.core.outcome import Outcome
 from scripts_app.models import LuaLibrary
 from tests.builders import ct_image, lua_entry, node
 from tests.routing.engine.preparation import Preparation, copies_of, item, log_lines, study_table
@@ -114,6 +118,24 @@ def test_a_reroute_drops_the_original_and_sends_the_copy(work: Preparation) -> N
     done = work.prepared()
     assert (done.state, set(copies_of(done))) == ("Dropped", {"AI"})
     assert HistoryEntry.objects.get(item=done, event="dropped").note == "the original is not sent; copies for AI"
+
+
+def test_a_copy_whose_node_is_deleted_while_the_script_runs_fails_with_its_name(
+    work: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node("AI")
+    lua_entry("route:Add('AI') route:Drop()")
+
+    def plan(outcome: Outcome) -> Plan:
+        Node.objects.filter(ae_title="AI").delete()
+        return plan_for(outcome)
+
+    monkeypatch.setattr(prepare, "plan_for", plan)
+    done = work.prepared()
+    (copy,) = copies_of(done).values()
+    assert (done.state, copy.state, copy.last_error) == ("Dropped", "Failed", "node AI has been deleted")
+    history = HistoryEntry.objects.get(item=copy)
+    assert (history.to_state, history.note) == ("Failed", f"copy of item {done.id} for AI; node AI has been deleted")
 
 
 def test_a_retry_comes_back_after_its_delay_and_leaves_no_trace(work: Preparation) -> None:

@@ -6,6 +6,7 @@ import logging
 import queue
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from django.db import Error as DatabaseProblem
@@ -117,7 +118,9 @@ def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: st
     DICOM file.  The file comes first: a kill before the row leaves a file that
     housekeeping adopts.
     """
-    instance = instance_in(quarantined(spool, row.id), row.id, with_checksum=True)
+    read = instance_in(quarantined(spool, row.id), row.id, with_checksum=True)
+    # It may have lain here for longer than anything may wait in the queue.
+    instance = replace(read, received_at=timezone.now())
     take_back(spool, row.id)
     with transaction.atomic():
         enqueue([instance], spool, directory, actor=actor, note=f"taken from quarantine; was refused: {row.reason}")

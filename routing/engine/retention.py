@@ -36,7 +36,7 @@ def expire(age: timedelta) -> Moved:
     old = QueueItem.objects.filter(state__in=sources(QueueEvent.OUTLIVED), created_at__lt=oldest, lease_owner="")
     # Identifiers grow with time: what is younger need not be looked at, however long the queue is.
     old = old.filter(id__lt=first_at(oldest + _CLOCKS))
-    again = (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN)
+    again = (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED)
     revived = HistoryEntry.objects.filter(item=OuterRef("id"), event__in=again, at__gte=oldest)
     old = old.exclude(Exists(revived))
     ids = list(old.order_by("id").values_list("id", flat=True)[:_CHUNK])

@@ -10,9 +10,12 @@ import pytest
 from django.db import DatabaseError
 from django.utils import timezone
 
-from routing.core.instance import RefusedInstance
+from routing.core.identifiers import first_at
+from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.engine.directory import Directory
 from routing.engine.quarantine import QuarantineWriter, keep_order, note, take
+from routing.engine.receive import instance_in
+from routing.engine.retention import expire
 from routing.models import HistoryEntry, QuarantinedInstance, QueueItem
 from routing.quarantine_files import quarantined, quarantined_ids
 from routing.spool import Spool
@@ -92,6 +95,23 @@ def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_
     assert (entry.actor, entry.note) == ("anna", "taken from quarantine; was refused: no Study Instance UID")
     assert not QuarantinedInstance.objects.exists()
     assert not quarantined(spool, item.id).exists()
+
+
+def test_what_is_taken_after_more_than_the_expiry_age_has_all_of_it_before_it(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node("PACS")
+    old = timezone.now() - 8 * DAY
+    one = refused(spool, identifier=first_at(old))
+    note([one])
+
+    def then(path: Path, identifier: int, **options: Any) -> ReceivedInstance:
+        return replace(instance_in(path, identifier, **options), received_at=old)
+
+    monkeypatch.setattr("routing.engine.quarantine.instance_in", then)
+    take(QuarantinedInstance.objects.get(), spool, Directory("CAPACITOR", "DCP_", age=0), "anna")
+    assert expire(7 * DAY).moved == 0
+    assert QueueItem.objects.get().state == "New"
 
 
 def test_what_is_too_old_goes_with_its_file(spool: Spool) -> None:

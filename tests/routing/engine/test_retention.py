@@ -222,9 +222,10 @@ def test_an_item_in_a_workers_hands_does_not_expire_nor_carry_a_wish() -> None:
     assert (item.state, item.pending_state) == ("Prepared", "")
 
 
-def test_what_somebody_put_to_work_again_gets_as_long_once_more() -> None:
+@pytest.mark.parametrize("event", [QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN, QueueEvent.REDIRECTED])
+def test_what_somebody_put_to_work_again_gets_as_long_once_more(event: QueueEvent) -> None:
     item = queue_item("Expired", created_at=timezone.now() - 8 * DAY, prepared_at=timezone.now() - 8 * DAY)
-    record_for(QueueItem.objects.all(), QueueEvent.SEND_AGAIN, actor="anna")
+    assert record_for(QueueItem.objects.all(), event, actor="anna").moved == 1
     assert expire(7 * DAY).moved == 0
     HistoryEntry.objects.update(at=timezone.now() - 8 * DAY)
     assert expire(7 * DAY).moved == 1

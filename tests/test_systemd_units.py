@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from routing import capabilities
 from routing.management.commands.up import ALIVE_WITHIN, KEPT_CHUNKS, SERVED
 
 ROOT = Path(__file__).resolve().parents[1]
-UNITS = sorted((ROOT / "docs/systemd").iterdir())
+FOLDER = ROOT / "docs/systemd"
+UNITS = sorted(path for path in FOLDER.rglob("*") if path.is_file())
 SERVICES = [unit for unit in UNITS if unit.suffix == ".service"]
 
 
@@ -21,12 +23,29 @@ def test_there_is_a_unit_for_each_kind_of_process() -> None:
         "capacitor-listener.service",
         "capacitor-web.service",
         "capacitor-worker.service",
+        "scripts-user.conf",
         "capacitor.target",
     ]
 
 
+def granted(unit: str) -> dict[str, str]:
+    """The lines about capabilities."""
+    lines = (FOLDER / unit).read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if line.startswith(("CapabilityBoundingSet=", "AmbientCap")))
+
+
+def test_a_worker_may_change_users_only_where_scripts_have_one_of_their_own() -> None:
+    assert granted("capacitor-worker.service") == {"CapabilityBoundingSet": ""}
+    rights = "CAP_SETUID CAP_SETGID CAP_KILL"
+    assert granted("capacitor-worker.service.d/scripts-user.conf") == {
+        "CapabilityBoundingSet": rights,
+        "AmbientCapabilities": rights,
+    }
+    assert (ROOT / capabilities.WHO_GRANTS.partition(",")[0]).is_file()
+
+
 def test_a_worker_of_systemd_keeps_the_same_memory_at_hand_as_that_of_run() -> None:
-    lines = (ROOT / "docs/systemd/capacitor-worker.service").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / "capacitor-worker.service").read_text(encoding="utf-8").splitlines()
     assert [f"Environment={name}={value}" in lines for name, value in KEPT_CHUNKS.items()] == [True]
 
 
@@ -39,7 +58,7 @@ def test_the_site_of_systemd_is_that_of_run_with_a_log_for_the_log_page() -> Non
 
 @pytest.mark.parametrize("name", ["listener", "worker"])
 def test_systemd_looks_for_a_sign_of_life_as_often_as_run_does(name: str) -> None:
-    lines = (ROOT / f"docs/systemd/capacitor-{name}.service").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / f"capacitor-{name}.service").read_text(encoding="utf-8").splitlines()
     assert "Type=notify" in lines
     assert f"WatchdogSec={ALIVE_WITHIN:g}" in lines
 
@@ -73,9 +92,11 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     for unit in UNITS:
         # It looks for the program, which is elsewhere on this machine.
         text = unit.read_text(encoding="utf-8").replace("/opt/capacitor/.venv/bin/python", sys.executable)
-        (tmp_path / unit.name).write_text(text)
+        copy = tmp_path / unit.relative_to(FOLDER)
+        copy.parent.mkdir(exist_ok=True)
+        copy.write_text(text)
     done = subprocess.run(
-        [verify, "verify", "--man=no", *map(str, sorted(tmp_path.iterdir()))],
+        [verify, "verify", "--man=no", *map(str, sorted(path for path in tmp_path.iterdir() if path.is_file()))],
         capture_output=True,
         text=True,
         env={"SYSTEMD_UNIT_PATH": f"{tmp_path}:", "PATH": "/usr/bin:/bin:/usr/sbin:/sbin"},

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from routing import capabilities
 from routing.engine.process import die_with_parent
 from routing.engine.script_messages import LONGEST, AskedFacts, NotOurs, answer, decode, encode, outcome_of, told
 from scripts_app.core.lua.limits import Limits
@@ -142,9 +143,7 @@ def _live(work: Callable[[], None], pipe: int, parent: int, user: ScriptUser | N
         _close_all_but(pipe)
         _limit(alone=user is not None)
         if user is not None:
-            os.setgroups([])
-            os.setgid(user.gid)
-            os.setuid(user.uid)
+            capabilities.become(user.uid, user.gid)
             os.environ["HOME"] = user.home
         # After the change of user, which takes this back (prctl 2).
         die_with_parent(parent)

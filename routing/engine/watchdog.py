@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from django.db import connections
 
+from routing import capabilities
 from routing.engine.process import die_with_parent
 from routing.engine.strays import end_strays, take_in_orphans
 from routing.engine.watch import Casualty, Watch
@@ -43,6 +44,8 @@ class Role:
 
     name: str
     run: Callable[[Watch, Casualty | None], None]
+    changes_user: bool = False
+    """Whether it needs the right to run scripts as another user, and to end their processes."""
     watch: Watch = field(default_factory=Watch)
     pid: int = 0
     started_at: float = 0.0
@@ -67,6 +70,9 @@ class Watchdog:
 
     def run(self) -> None:
         """Blocks until SIGTERM or SIGINT, then until the children have ended or had to be ended."""
+        # What a child that changes users leaves behind is this one's to end.
+        if not any(role.changes_user for role in self._roles):
+            capabilities.give_up()
         take_in_orphans()
         signals = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,6 +110,8 @@ class Watchdog:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
             die_with_parent(parent)
+            if not role.changes_user:
+                capabilities.give_up()
             os.nice(_BEHIND_RECEPTION)
             role.run(role.watch, role.casualty)
             code = 0

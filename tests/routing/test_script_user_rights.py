@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -28,6 +29,31 @@ def test_root_has_the_rights_and_who_it_becomes_has_not() -> None:
     os.close(start)
     with os.fdopen(end) as said:
         assert said.read() == "CAP_KILL CAP_SETGID CAP_SETUID"
+    os.waitpid(pid, 0)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may become somebody else")
+@pytest.mark.parametrize("left", [False, True])
+def test_who_becomes_the_scripts_user_has_no_capability_left_or_does_not_go_on(
+    monkeypatch: pytest.MonkeyPatch, left: bool
+) -> None:
+    if left:
+        monkeypatch.setattr(capabilities, "_held", lambda kind: kind == b"CapAmb")
+    end, start = os.pipe()
+    pid = os.fork()
+    if not pid:
+        try:
+            capabilities.become(NOBODY, NOBODY)
+            lines = Path("/proc/self/status").read_bytes().splitlines()
+            os.write(start, b" ".join(line for line in lines if line.startswith(b"Cap")))
+        except PermissionError as error:
+            os.write(start, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(start)
+    with os.fdopen(end) as said:
+        sets = " ".join(f"Cap{name}:\t{'0' * 16}" for name in ("Inh", "Prm", "Eff", "Bnd", "Amb"))
+        assert said.read() == ("a capability is left" if left else sets)
     os.waitpid(pid, 0)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseProblem
 
+from routing import capabilities
 from routing.core.given import Given
 from routing.dry_run import UnknownTitle, of_scripts, try_file, try_many
 from scripts_app.core.collection import script_set
@@ -26,6 +27,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
+        capabilities.give_up()
         # Loaded once here, and not by the child of every trial.
         for module in ("directory", "facts", "state_book"):
             import_module(f"routing.engine.{module}")

@@ -48,7 +48,7 @@ class Command(BaseCommand):
         # No database handler: its thread and connection must not be there when children are forked.
         application_log.start("watchdog", service.data_dir / "logs", service.log_level, database=False)
         Watchdog(
-            [Role(name, ROLES[name]) for name in roles],
+            [Role(name, ROLES[name], changes_user=name == "prepare" and bool(service.script_user)) for name in roles],
             time_message=preparing.prepare_settings().limits.time_message,
             drain_seconds=options["drain"],
             notifier=Notifier(),

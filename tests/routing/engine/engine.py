@@ -10,7 +10,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +74,11 @@ class Engine:
         assert not done.returncode, done.stderr
         return json.loads(done.stdout.splitlines()[-1]) if done.stdout.strip() else None
 
-    def start(self, *command: str) -> subprocess.Popen[bytes]:
-        """Start a management command."""
+    def start(self, *command: str, through: Sequence[str] = ()) -> subprocess.Popen[bytes]:
+        """Start a management command; ``through`` is a program that makes itself ready and becomes it."""
         with self.output.open("ab") as output:
             process = subprocess.Popen(
-                [sys.executable, str(ROOT / "manage.py"), *command],
+                [*through, sys.executable, str(ROOT / "manage.py"), *command],
                 env=self.environment,
                 cwd=ROOT,
                 stdout=output,

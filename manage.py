@@ -6,6 +6,10 @@ import sys
 
 
 def main() -> None:
+    from routing.initial_environment import blank_secrets
+
+    # First of all: until then others may read them.
+    blank_secrets()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "capacitor_web.settings")
     from django.core.exceptions import ImproperlyConfigured
     from django.core.management import execute_from_command_line

@@ -6,21 +6,14 @@ import os
 
 from django.db import connection
 
-SECRETS = (
-    "CAPACITOR_ADMIN_PASSWORD",
-    "CAPACITOR_SECRET_KEY",
-    "DATABASE_URL",
-    "DJANGO_SECRET_KEY",
-    "PGPASSWORD",
-    "REDIS_URL",
-)
+from routing.initial_environment import SECRETS
 
 
 def hide() -> None:
     """
     Take the secrets out of this process's environment.
 
-    Scripts see it by os.getenv, and processes that they start inherit it.
+    Scripts see it by os.getenv, and processes that they start inherit it.  What it was at the start is blank by now.
     Other variables stay: scripts may have their own.
     """
     # The driver would look for it there with each new connection.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from routing.engine.secrets import SECRETS
+from routing.initial_environment import SECRETS
 from tests.scripts_app.core.test_hostile_scripts import ENDLESS, GREEDY
 
 TIME = "script exceeded its limit of 1 s"

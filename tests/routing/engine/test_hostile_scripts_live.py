@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from capacitor_web.environment import Environment
-from routing.engine.secrets import SECRETS
+from routing.initial_environment import SECRETS
 from tests.acceptance.router import until
 from tests.builders import ct_image
 from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, Engine, MakeEngine, stop

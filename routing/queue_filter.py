@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.conf import settings
-from django.core.exceptions import EmptyResultSet
+from django.core.exceptions import EmptyResultSet, ValidationError
 from django.db import connection
 from django.db.models import Q, Subquery, Value
 from django.db.models.functions import Coalesce
@@ -46,6 +46,10 @@ _INDEXED = {"state", "destination", "since", "until"} | _SELECTIVE
 """Fields that an index answers together, however many items there are."""
 
 
+def _hidden(_: str) -> None:
+    raise ValidationError("Your account may not see patient data.")
+
+
 def _text(most: int, label: str | None = None) -> forms.CharField:
     return forms.CharField(required=False, max_length=most, label=label, widget=_TEXT)
 
@@ -57,7 +61,7 @@ def _moment(label: str) -> forms.DateTimeField:
 
 class QueueFilter(forms.Form):
     """
-    Every field narrows; an empty one does not.
+    Every field narrows; an empty one does not, and neither does a wrong one, which the page tells.
 
     Patient data is met only for those who may see it: otherwise the answers
     would tell what the page hides.
@@ -89,12 +93,17 @@ class QueueFilter(forms.Form):
         self.fields["q"].widget.attrs["placeholder"] = looked_in
         if not sight.full:
             for name in _PATIENTS:
-                del self.fields[name]
+                self.fields[name].validators.append(_hidden)
         self.full_clean()
 
     def value(self, name: str) -> str:
         """What was asked for; an unknown state or an overlong text asks for nothing."""
         return str(self.cleaned_data.get(name) or "").strip()
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the address does not narrow, and why not."""
+        return [f"{self[name].label} is left out: {' '.join(map(str, errors))}" for name, errors in self.errors.items()]
 
     @property
     def narrows(self) -> bool:
@@ -115,7 +124,7 @@ class QueueFilter(forms.Form):
     @property
     def _selective(self) -> bool:
         """Whether few items can match: those of a study, a patient, or one number."""
-        return self._whole_values() is not None or any(self.value(name) for name in _SELECTIVE if name in self.fields)
+        return self._whole_values() is not None or any(map(self.value, _SELECTIVE))
 
     def matching(self, items: QueueItemQuerySet, *, bounded: bool = False) -> QueueItemQuerySet:
         """What the address asks for; old items only where an index finds them, and never when ``bounded``."""
@@ -126,6 +135,10 @@ class QueueFilter(forms.Form):
         elif state:
             items = items.filter(state=state)
         return self.narrowed(self.newest(items, state) if bounded or not self.indexed else items)
+
+    def meant(self, items: QueueItemQuerySet) -> QueueItemQuerySet:
+        """What something may be done to: nothing while a part of the address is left out, for more would match."""
+        return items.none() if self.errors else self.matching(items)
 
     def newest(self, items: QueueItemQuerySet, state: str) -> QueueItemQuerySet:
         """``items`` without those that are older than the WINDOW newest of the state, or of all."""

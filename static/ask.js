@@ -8,6 +8,10 @@
     const ask = find("#ask");
     if (event.detail.target === ask && !ask.open) ask.showModal();
   });
+  document.addEventListener("htmx:beforeSwap", ({detail}) => {
+    // What was refused comes back as a question, too, and says why.
+    if (detail.xhr.getResponseHeader("X-Question")) Object.assign(detail, {shouldSwap: true, isError: false});
+  });
   document.addEventListener("htmx:afterRequest", (event) => {
     if (event.target.id !== "question" || !event.detail.successful) return;
     // A question comes back as a question when something is missing, or when the one before asked where to.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django import forms, template
+from django import template
 from django.db import models
 from django.template.context import RequestContext
 from django.urls import reverse
@@ -38,11 +38,6 @@ def deed(done: OperatorAction) -> str:
 def row_ids(page: KeysetPage[models.Model]) -> str:
     """The rows of a page, for a refresh that shows the same ones."""
     return ",".join(str(row.pk) for row in page.rows)
-
-
-@register.filter
-def label_of(form: forms.Form, field: str) -> str:
-    return str(form[field].label)
 
 
 @register.simple_tag(takes_context=True)

@@ -51,6 +51,8 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     if action is None or given.get("scope") not in SCOPES:
         return HttpResponseBadRequest("No such action.")
     meant = Selection.read(operator.GET, given, Sight.of(operator.user), asking=False)
+    if meant.wrong:
+        return _question(operator, given, status=400)
     told = prospect(action, meant.items()) if action is Action.DELETE else without_looking(meant.items())
     node = Node.objects.filter(pk=number(given.get("node")) or 0, role=Node.Role.STORAGE).first()
     wrong = ""
@@ -112,11 +114,11 @@ def _where_to(operator: HtmxHttpRequest) -> HttpResponse:
     """Every state, and another destination, with how many can be brought there."""
     meant = Selection.read(operator.GET, operator.GET, Sight.of(operator.user), asking=True)
     found = chances(meant.items())
-    context = {"meant": meant, "moves": [(where, found[action]) for where, action in MOVES]}
+    context = {"meant": meant, "moves": [(where, found[action]) for where, action in MOVES], "wrong": meant.wrong}
     return draw(operator, "routing/queue_move.html", "routing/_queue_move.html", context)
 
 
-def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "") -> HttpResponse:
+def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "", status: int = 200) -> HttpResponse:
     action = _action(given)
     if action is None:
         return HttpResponseBadRequest("No such action.")
@@ -134,10 +136,10 @@ def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "") -> H
         "most": MOST_AT_ONCE,
         "nodes": Node.objects.filter(role=Node.Role.STORAGE).order_by("ae_title") if action is Action.REDIRECT else [],
         "typed": action is Action.DELETE and told.able > TYPED_FROM,
-        "wrong": wrong,
+        "wrong": wrong or meant.wrong,
         "note": given.get("note", ""),
     }
-    answer = draw(operator, "routing/queue_ask.html", "routing/_queue_ask.html", context)
+    answer = draw(operator, "routing/queue_ask.html", "routing/_queue_ask.html", context, status)
     # The form's answer usually replaces the list; a question that lacks something comes back into its own place.
     answer["X-Question"] = "1"
     if operator.method == "POST":

@@ -46,10 +46,19 @@ def rehearsals(request: HttpRequest) -> HttpResponse:
 def rehearsal_ask(request: HttpRequest) -> HttpResponse:
     """How many images a filter of the queue stands for, before anything is begun."""
     author = cast(HtmxHttpRequest, request)
-    chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
-    ids = received_of(chosen.matching(QueueItem.objects.all()))
-    context = {"count": len(ids), "most": MOST_IMAGES, "query": author.GET.urlencode(), "working": working()}
-    return draw(author, "routing/rehearsal_ask.html", "routing/rehearsal_ask.html", context)
+    return _question(author, QueueFilter(author.GET, sight=Sight.of(author.user)))
+
+
+def _question(author: HtmxHttpRequest, chosen: QueueFilter, status: int = 200) -> HttpResponse:
+    ids = received_of(chosen.meant(QueueItem.objects.all()))
+    context = {
+        "count": len(ids),
+        "most": MOST_IMAGES,
+        "query": author.GET.urlencode(),
+        "working": working(),
+        "left_out": chosen.left_out,
+    }
+    return draw(author, "routing/rehearsal_ask.html", "routing/rehearsal_ask.html", context, status)
 
 
 @require_POST
@@ -57,7 +66,10 @@ def rehearsal_ask(request: HttpRequest) -> HttpResponse:
 def rehearsal_begin(request: HttpRequest) -> HttpResponse:
     """Over the last N images, one item, or what a filter of the queue (in the address) finds."""
     author = cast(HtmxHttpRequest, request)
-    return _begun(author, lambda content: begin(content, *_chosen(author), author.user.get_username()))
+    chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
+    if author.POST.get("scope") == "matching" and chosen.errors:
+        return _question(author, chosen, status=400)
+    return _begun(author, lambda content: begin(content, *_chosen(author, chosen), author.user.get_username()))
 
 
 @require_POST
@@ -79,16 +91,15 @@ def _begun(author: HtmxHttpRequest, beginning: Callable[[Collection], Rehearsal]
     return redirect("rehearsal", made.pk)
 
 
-def _chosen(author: HtmxHttpRequest) -> tuple[list[int], str]:
+def _chosen(author: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], str]:
     """The images, and in words which they are."""
     scope, number = author.POST.get("scope", ""), _number(author.POST.get("number", ""))
     if scope == "item":
         return received_of(QueueItem.objects.filter(pk=number)), f"item {number}"
     if scope == "matching":
-        chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
         # Not the filter's values, for they may name a patient.
         asked = ", ".join(name for name in chosen.fields if chosen.value(name)) or "no filter"
-        return received_of(chosen.matching(QueueItem.objects.all())), f"images of the queue (filter: {asked})"
+        return received_of(chosen.meant(QueueItem.objects.all())), f"images of the queue (filter: {asked})"
     count = min(max(number, 1), MOST_IMAGES)
     ids = newest(count)
     return ids, f"the last {len(ids)} image{'' if len(ids) == 1 else 's'}"

@@ -55,6 +55,13 @@ class Selection:
     def items(self) -> QueueItemQuerySet:
         return scoped(self.scope, self.ticked, self.chosen, self.upto)
 
+    @property
+    def wrong(self) -> str:
+        """Why nothing may be done: more would match than was asked for."""
+        if self.scope != "matching" or not self.chosen.errors:
+            return ""
+        return f"Put the filter right first. {' '.join(self.chosen.left_out)}"
+
     def sizes(self, most: int) -> list[tuple[str, int]]:
         """What can be meant instead, each with its number up to ``most``."""
         names = SCOPES if self.ticked and not self.back else SCOPES[:3] if self.ticked else SCOPES[3:]
@@ -83,7 +90,7 @@ def scoped(scope: str, ticked: Sequence[int], chosen: QueueFilter, upto: int | N
     """
     items = QueueItem.objects.all()
     if scope == "matching":
-        items = chosen.matching(items)
+        items = chosen.meant(items)
         return items if upto is None else items.filter(pk__lte=upto)
     column = {"study": "study_instance_uid", "series": "series_instance_uid"}.get(scope)
     if column is None:

@@ -171,6 +171,33 @@ def test_what_is_no_action_or_no_scope_is_refused(form):
     assert states(item) == ["Failed"]
 
 
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("patient=NOBODY", "Patient ID is left out: Your account may not see patient data."),
+        ("accession=NONE&modality=CT", "Accession number is left out: Your account may not see patient data."),
+        ("since=yesterday", "Received from is left out: Enter a valid date/time."),
+        ("state=Lost", "State is left out: Select a valid choice."),
+        ("modality=" + "C" * 17, "Modality is left out: Ensure this value has at most 16 characters"),
+    ],
+)
+def test_nothing_is_done_to_all_that_match_while_a_part_of_the_filter_is_left_out(query, why):
+    items = [queue_item("Prepared"), queue_item("Failed")]
+    assert "Fail 0 items?" in words(ask(f"action=fail&scope=matching&{query}"))
+    for answer in (
+        act("fail", scope="matching", query=query),
+        act("fail", scope="matching", query=query, headers=HTMX),
+        act("delete", scope="matching", query=query, sure="2"),
+    ):
+        assert answer.status_code == 400
+        assert f"Put the filter right first. {why}" in words(answer)
+    assert why in words(ask(f"action=move&scope=matching&{query}"))
+    assert why in words(ask(f"action=fail&scope=matching&{query}"))
+    assert states(*items) == ["Prepared", "Failed"]
+    act("fail", items[0], query=query)
+    assert states(*items) == ["Failed", "Failed"]
+
+
 @pytest.mark.parametrize("ids", [["x"], ["9" * 30], ["-1"], []])
 def test_mangled_ticks_move_nothing(ids):
     item = queue_item("Failed")

@@ -11,6 +11,7 @@ from playwright.sync_api import expect
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
+MEANT = ("400 (Bad Request)",)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +94,20 @@ def test_the_question_can_be_widened_to_the_study_and_to_all_that_match(visit):
     opened.locator("#do-it").click()
     expect(opened.locator("#messages")).to_contain_text("3 items deleted.")
     assert list(states(opened)) == ["6", "4", "2"]
+
+
+def test_what_is_refused_for_its_filter_says_so_in_the_question(visit):
+    opened = visit("operator", "/queue/?state=Failed")
+    opened.locator("#pick-matching").check()
+    opened.locator("#bulk-reject").click()
+    ask = opened.locator("#ask")
+    expect(ask).to_contain_text("Reject 6 items?")
+    # As if the right to see patients had gone meanwhile.
+    opened.route("**/queue/act/**", lambda going: going.continue_(url=f"{going.request.url}&patient=P"))
+    ask.locator("#do-it").click()
+    expect(ask.get_by_role("alert")).to_contain_text("Put the filter right first. Patient ID is left out")
+    expect(ask.locator("#do-it")).to_be_disabled()
+    expect(opened.locator("#messages")).to_be_empty()
 
 
 def test_another_destination_is_chosen_in_the_question(visit):

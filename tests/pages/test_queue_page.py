@@ -228,7 +228,9 @@ def test_patient_filters_are_for_those_who_may_see_patients():
     queue_item(id=2, patient_id="P-2", accession_number="A-2")
     seeing, blind = visitor("viewer", phi=True), visitor("operator")
     assert shown(seeing.get("/queue/?patient=P-2")) == shown(seeing.get("/queue/?accession=A-2")) == [2]
-    assert shown(blind.get("/queue/?patient=P-2")) == [2, 1]
+    kept = blind.get("/queue/?patient=P-2")
+    assert shown(kept) == [2, 1]
+    assert "Patient ID is left out: Your account may not see patient data." in kept.content.decode()
     assert 'name="patient"' not in blind.get("/queue/").content.decode()
 
 

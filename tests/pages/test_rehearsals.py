@@ -56,6 +56,19 @@ def addresses(of=1, item=1):
     }  # fmt: skip
 
 
+@pytest.mark.parametrize("query", ["patient=NOBODY", "since=yesterday"])
+def test_nothing_is_begun_over_a_filter_of_which_a_part_is_left_out(query):
+    node("PACS")
+    draft()
+    queue_item("Delivered", prepared_at=timezone.now())
+    author = visitor("script author")
+    assert "Put the filter right first." in words(author.get(f"{reverse('rehearsal_ask')}?{query}"))
+    answer = author.post(f"{reverse('rehearsal_begin')}?{query}", {"scope": "matching"})
+    assert answer.status_code == 400
+    assert "is left out: " in words(answer)
+    assert not Rehearsal.objects.exists()
+
+
 @pytest.mark.parametrize("role", ["nobody", "viewer", "operator"])
 def test_only_script_authors_reach_rehearsals(role):
     for name, given in addresses().items():

@@ -1,5 +1,7 @@
 """DIMSE messages out of P-DATA: command sets whole, data sets fragment by fragment (PS3.8 9.3.5, annex E)."""
 
+import math
+import time
 from collections.abc import Iterator
 
 from routing.dicom import command
@@ -31,23 +33,25 @@ class Messages:
     """Read messages of one association, in order."""
 
     def __init__(self, inbound: Inbound, idle_seconds: float) -> None:
-        """``idle_seconds``: how long to wait for each PDU to begin."""
+        """``idle_seconds``: how long to wait for each PDU to begin, and for a command set to be whole."""
         self._inbound = inbound
         self.idle_seconds = idle_seconds
         self._left_in_pdu = 0
 
-    def wait(self) -> None:
+    def wait(self, until: float = math.inf) -> None:
         """Wait for the next message to begin."""
         while not self._left_in_pdu:
-            self._next_pdu(between_messages=True)
+            self._next_pdu(until, between_messages=True)
 
     def command(self) -> tuple[int, command.Command]:
         """Read the next command set: presentation context id and command."""
-        self.wait()
+        # Else fragments and PDUs without content could come for ever.
+        until = time.monotonic() + self.idle_seconds
+        self.wait(until)
         command_set = b""
         first_id = None
         while True:
-            length, context_id, control = self._fragment()
+            length, context_id, control = self._fragment(until)
             if not control & command.COMMAND_FRAGMENT:
                 raise WireError("a data set without a command before it", INVALID_PARAMETER)
             if first_id not in (None, context_id):
@@ -82,8 +86,8 @@ class Messages:
                 length -= len(piece)
                 yield piece
 
-    def _next_pdu(self, between_messages: bool = False) -> None:
-        kind, length = self._inbound.header(self.idle_seconds)
+    def _next_pdu(self, until: float, between_messages: bool = False) -> None:
+        kind, length = self._inbound.header(self.idle_seconds, until)
         if kind == PDU_DATA:
             if length > LARGEST_DATA_PDU:
                 raise WireError(f"a P-DATA PDU of {length} bytes")
@@ -99,10 +103,10 @@ class Messages:
             known = PDU_ASSOCIATE_RQ <= kind < PDU_ABORT
             raise WireError(f"PDU type {kind:02X} out of place", UNEXPECTED_PDU if known else UNRECOGNIZED_PDU)
 
-    def _fragment(self) -> tuple[int, int, int]:
+    def _fragment(self, until: float = math.inf) -> tuple[int, int, int]:
         """Begin the next fragment: length, presentation context id, message control header."""
         while not self._left_in_pdu:
-            self._next_pdu()
+            self._next_pdu(until)
         size = command.PDV_HEADER.size
         if self._left_in_pdu < size:
             raise WireError("a P-DATA PDU ends inside the header of a fragment", INVALID_PARAMETER)

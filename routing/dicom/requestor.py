@@ -27,7 +27,6 @@ from routing.dicom.wire import (
     PDU_ABORT,
     PDU_ASSOCIATE_AC,
     PDU_ASSOCIATE_RJ,
-    PDU_RELEASE_RP,
     UNEXPECTED_PDU,
     Disconnected,
     Inbound,
@@ -199,11 +198,8 @@ class Requestor:
         self.broken = "released"
         with contextlib.suppress(Disconnected, Silence, WireError):
             self._send(RELEASE_RQ)
-            while True:
-                kind, length = self._inbound.header(_RELEASE_SECONDS)
-                if kind in (PDU_RELEASE_RP, PDU_ABORT):
-                    break
-                self._inbound.take(min(length, 4))
+            # Whatever comes is the end: of a peer that goes on talking nothing is wanted any more.
+            self._inbound.header(_RELEASE_SECONDS)
         self._connection.close()
 
     def abort(self) -> None:

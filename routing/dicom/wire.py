@@ -1,6 +1,7 @@
 """Bytes in and out of a socket: PDU by PDU in, each with a deadline, and gathered pieces out."""
 
 import contextlib
+import math
 import socket
 import ssl
 import struct
@@ -78,11 +79,11 @@ class Inbound:
         self._end = 0
         self._until = 0.0
 
-    def header(self, idle_seconds: float) -> tuple[int, int]:
-        """Wait for the next PDU; its type and the length of what follows."""
+    def header(self, idle_seconds: float, until: float = math.inf) -> tuple[int, int]:
+        """Wait for the next PDU; its type and the length of what follows.  All of it has to come ``until`` then."""
         if self._start == self._end:
-            self._fill(time.monotonic() + idle_seconds)
-        self._until = time.monotonic() + self._pdu_seconds
+            self._fill(min(time.monotonic() + idle_seconds, until))
+        self._until = min(time.monotonic() + self._pdu_seconds, until)
         kind, length = PDU_HEADER.unpack(self.take(PDU_HEADER.size))
         return kind, length
 

@@ -1,5 +1,6 @@
 """Whatever a stranger sends or does not send: nothing is stored, nothing is left, and others are served."""
 
+import contextlib
 import os
 import random
 import resource
@@ -165,6 +166,30 @@ def test_a_silent_association_is_ended(tmp_path: Path) -> None:
     with running_scp(tmp_path, network_timeout=0.2) as scp, RawPeer(scp.port) as peer:
         peer.associate()
         assert peer.abort_reason() == 0
+
+
+@pytest.mark.fault(6)
+def test_a_command_that_goes_on_without_end_is_ended(tmp_path: Path) -> None:
+    ended, through = threading.Event(), threading.Event()
+    with running_scp(tmp_path, network_timeout=0.3) as scp, RawPeer(scp.port) as peer:
+        peer.associate()
+
+        def dribble() -> None:
+            with contextlib.suppress(OSError):
+                for _ in range(5000):
+                    if ended.wait(0.001):
+                        return
+                    peer.send(pdata(pdv(b"", control=1)))
+                through.set()
+
+        sending = threading.Thread(target=dribble)
+        sending.start()
+        try:
+            assert peer.abort_reason() == 0
+        finally:
+            ended.set()
+            sending.join()
+    assert not through.is_set()
 
 
 def test_a_data_set_that_does_not_go_on_is_ended_and_removed(tmp_path: Path) -> None:

@@ -194,6 +194,39 @@ def test_a_node_that_never_answers_is_given_up() -> None:
 
 
 @pytest.mark.fault(101)
+@pytest.mark.parametrize(("limits", "deadline"), [({"response_timeout": 0.3}, None), ({}, 0.3)])
+@pytest.mark.parametrize(
+    "drops",
+    [
+        [pdata(pdv(b"", control=1))] * 5000,
+        [pdata()] * 5000,
+        [pdata(pdv(bytes(5000), control=1))[:12], *[b"\0"] * 5000],
+    ],
+    ids=["empty fragments", "empty PDUs", "single bytes"],
+)
+def test_a_node_whose_answer_never_ends_is_given_up(
+    drops: list[bytes], limits: dict[str, float], deadline: float | None
+) -> None:
+    ended = threading.Event()
+
+    def node(peer: ScriptedNode) -> None:
+        peer.accept()
+        request, _ = peer.receive_store()
+        for drop in drops:
+            if ended.wait(0.001):
+                return
+            peer.send(drop)
+        peer.respond(request)
+
+    with scripted_node(node) as port:
+        association = StorageAssociation.open(address(port, **limits), CT)
+        result = association.send(outgoing(dataset()), deadline_seconds=deadline)
+        ended.set()
+        association.abort()
+    assert "no answer after" in result.error
+
+
+@pytest.mark.fault(101)
 def test_a_node_that_stops_reading_is_given_up_and_its_memory_map_can_be_closed(tmp_path: Path) -> None:
     path = tmp_path / "large"
     with path.open("wb") as file:
@@ -248,3 +281,19 @@ def test_a_node_that_does_not_answer_the_release_changes_nothing(monkeypatch: py
         node.socket.recv(1)
 
     assert sent_to(script).status == 0
+
+
+@pytest.mark.fault(104)
+def test_a_node_that_goes_on_talking_after_the_release_is_not_listened_to() -> None:
+    cut_short: list[bool] = []
+
+    def script(node: ScriptedNode) -> None:
+        node.respond(node.receive_store()[0])
+        node.receive()
+        cut_short.append(True)
+        for _ in range(400):
+            node.send(pdata(pdv(bytes(50_000))))
+        cut_short.append(False)
+
+    assert sent_to(script).status == 0
+    assert cut_short == [True]

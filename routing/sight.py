@@ -12,6 +12,8 @@ from routing.core.states import QueueState
 from routing.models import HistoryEntry, QueueItem
 
 MASK = "•••"
+_COMMENT = re.compile(r"(0x[0-9A-F]{4}\b(?: \([^)]*\))?: ).+", re.DOTALL)
+"""What follows a status is the node's Error Comment (0000,0902), as ``routing.engine.settle`` writes it."""
 _SHORTEST = 3
 """Parts of a name that are shorter are not looked for in other text: they would blot out half of it."""
 
@@ -43,10 +45,19 @@ class Sight:
         head = re.split("['\"]", text, maxsplit=1)
         return head[0] + MASK if len(head) > 1 else text
 
+    def by_node(self, text: str) -> str:
+        """
+        A text of the router that ends with what a node answered: the status stays, the comment goes.
+
+        It may quote any element that was sent, also one that a script has changed since.
+        """
+        return text if self.full else _COMMENT.sub(rf"\1{MASK}", text)
+
     def about(self, item: QueueItem, text: str) -> str:
         """A text of the router or of a node about one item, freed of the item's own patient values."""
         if self.full or not text:
             return text
+        text = self.by_node(text)
         known = {item.patient_id, item.patient_name, item.accession_number, *re.split(r"[\^=\s]+", item.patient_name)}
         for value in sorted((v for v in known if len(v) >= _SHORTEST), key=len, reverse=True):
             text = re.sub(re.escape(value), MASK, text, flags=re.IGNORECASE)

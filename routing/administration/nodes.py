@@ -12,11 +12,21 @@ from routing.administration.pages import Audited, Unchangeable
 from routing.core.states import QUEUE_STATES
 from routing.forms import NodeForm
 from routing.models import Node, NodeStatus
+from routing.sight import Sight
+
+_STRANGER = Sight(full=False)
+"""Whoever sets up nodes need not see patients."""
 
 
 class NodeStatusInline(Unchangeable, admin.StackedInline):  # type: ignore[type-arg]
     model = NodeStatus
     can_delete = False
+    exclude = ("last_error",)
+    readonly_fields = ("error",)
+
+    @admin.display(description="last error")
+    def error(self, status: NodeStatus) -> str:
+        return _STRANGER.by_node(status.last_error)
 
 
 @admin.register(Node)
@@ -41,7 +51,7 @@ class NodeAdmin(Audited):
     @admin.display(description="last error")
     def last_error(self, node: Node) -> str:
         status = getattr(node, "status", None)
-        return status.last_error[:80] if status and status.failures_in_a_row else ""
+        return _STRANGER.by_node(status.last_error)[:80] if status and status.failures_in_a_row else ""
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A node that images wait for can't be removed: they would wait for ever."""

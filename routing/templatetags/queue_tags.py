@@ -127,6 +127,11 @@ def by_script(text: str, sight: Sight) -> str:
 
 
 @register.filter
+def by_node(text: str, sight: Sight) -> str:
+    return sight.by_node(text)
+
+
+@register.filter
 def reason(text: str, sight: Sight) -> str:
     return sight.reason(text)
 
@@ -143,7 +148,7 @@ def note_of(entry: HistoryEntry, sight: Sight) -> str:
 
 @register.simple_tag
 def about(sight: Sight, item: QueueItem, text: str) -> str:
-    """What a node said about an item."""
+    """What the router noted about an item."""
     return sight.about(item, text)
 
 

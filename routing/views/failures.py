@@ -131,7 +131,7 @@ def told(found: Sequence[Cause], sight: Sight) -> Sequence[Cause]:
     found = [replace(cause) for cause in found]
     for cause in found:
         item = items.get(cause.newest)
-        held = "" if cause.mark else nodes.get(cause.destination, "")
+        held = "" if cause.mark else sight.by_node(nodes.get(cause.destination, ""))
         cause.text = normalised(held or (sight.last_error(item) if item else ""))
         if not cause.text:
             cause.text = "no reason noted" if cause.state != QueueState.EXPIRED else "waited too long"

@@ -19,6 +19,7 @@ from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
 from routing.forms import title_book
 from routing.models import AuditRecord, Node, NodeStatus
 from routing.probe_image import send_probe_image
+from routing.sight import Sight
 from routing.views.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -34,6 +35,7 @@ def node_page(request: HttpRequest, node_id: int) -> HttpResponse:
     found = next((each for each in destinations() if each.node and each.node.pk == node_id), None)
     titles = [title for title, ae_title in title_book().titles().items() if ae_title == node.ae_title]
     context: dict[str, Any] = {
+        "sight": Sight.of(visitor.user),
         "node": node,
         "destination": found,
         "status": found.status if found else None,

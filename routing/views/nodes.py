@@ -14,6 +14,7 @@ from routing.audit import audit
 from routing.engine.node_status import end_back_off
 from routing.forms import NodeForm, title_book, title_conflicts
 from routing.models import Node, NodeStatus
+from routing.sight import Sight
 from routing.views.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -26,6 +27,7 @@ def nodes(request: HttpRequest) -> HttpResponse:
 
 def draw_nodes(request: HtmxHttpRequest) -> HttpResponse:
     context = {
+        "sight": Sight.of(request.user),
         "rows": rows(),
         "others": Node.objects.exclude(role=Node.Role.STORAGE),
         "conflicts": title_conflicts(),

@@ -53,7 +53,7 @@ def problems(found: Sequence[Destination], disk: Disk, start: StartReport, sight
         *_disk(disk),
         *_unreadable(start),
         *_audit_log(),
-        *_nodes(found),
+        *_nodes(found, sight),
         *_scripts(),
         *_stuck(sight),
     ]
@@ -165,7 +165,7 @@ def _received() -> Iterator[Problem]:
         )
 
 
-def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
+def _nodes(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
     outages = dict(NodeOutage.objects.filter(ended_at=None, node__isnull=False).values_list("ae_title", "began_at"))
     for destination in found:
         status = destination.status
@@ -188,7 +188,7 @@ def _nodes(found: Sequence[Destination]) -> Iterator[Problem]:
             "has taken no image" if status.last_success_at else "has never taken an image",
             queue_link(destination=destination.ae_title, state=QueueState.PREPARED),
             since=outages.get(destination.ae_title, status.last_success_at),
-            cause=status.last_error,
+            cause=sight.by_node(status.last_error),
             effect=images_wait(destination.waiting),
         )
 

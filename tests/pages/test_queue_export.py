@@ -7,6 +7,7 @@ import json
 import pytest
 from asgiref.sync import async_to_sync
 from django.test import AsyncClient
+from django.utils import timezone
 
 from routing.models import AuditRecord
 from routing.views import queue_export
@@ -79,3 +80,12 @@ def test_numbers_stay_numbers():
 
 def test_somebody_without_a_role_gets_no_file():
     assert visitor("nobody").get("/queue/export.csv").status_code == 403
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+def test_a_node_s_comment_is_in_the_file_only_for_those_who_may_see_patients(kind):
+    queue_item("Rejected", last_error="PACS answered 0xC000 (Failure: X): MEIER^A?", prepared_at=timezone.now())
+    blind = fetch(kind, phi=False)[1]
+    assert "PACS answered 0xC000 (Failure: X): " in blind
+    assert "MEIER" not in blind
+    assert "MEIER^A?" in fetch(kind)[1]

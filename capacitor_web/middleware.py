@@ -1,9 +1,10 @@
-"""What every answer of the site carries: a policy that allows nothing inline, no copy in any cache, no stale count."""
+"""What holds for every page: a policy that allows nothing inline, no copy in any cache, no stale count, real numbers."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from routing.counts import forget_all
 
@@ -14,6 +15,8 @@ POLICY = (
 )
 
 METHODS = ("GET", "HEAD", "POST")
+MOST = 2**63 - 1
+"""The largest number that a database takes for a row's."""
 
 
 class ContentSecurityPolicyMiddleware:
@@ -35,6 +38,22 @@ class ContentSecurityPolicyMiddleware:
         response.headers.setdefault("Content-Security-Policy", policy)
         response.headers["Cache-Control"] = "no-store"
         return response
+
+
+class RowsOnly:
+    """A number in an address that no row can have is not found; only some queries find that out by themselves."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_view(
+        self, request: HttpRequest, view: Callable[..., Any], args: Sequence[Any], found: Mapping[str, Any]
+    ) -> None:
+        if any(isinstance(value, int) and value > MOST for value in found.values()):
+            raise Http404("no row has such a number")
 
 
 def seen_at_once(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

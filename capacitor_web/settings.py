@@ -48,6 +48,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "capacitor_web.sessions.sessions_end",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "capacitor_web.middleware.RowsOnly",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

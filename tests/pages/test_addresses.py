@@ -1,10 +1,13 @@
 """Nobody makes the site lead, or write, somewhere else: not by headers, paths or parameters."""
 
+import re
+
 import pytest
 from asgiref.sync import async_to_sync
 from channels.testing import HttpCommunicator
 
 from capacitor_web.asgi import application
+from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor
 
@@ -65,6 +68,25 @@ def test_another_host_is_refused(client, host, settings):
     answer = client.get("/login/", headers={"Host": host})
     assert answer.status_code == 400
     assert b"evil" not in answer.content and "evil" not in str(answer.headers)
+
+
+@pytest.mark.parametrize("number", [2**63, 10**25, "9" * 5000], ids=["2^63", "10^25", "5000 digits"])
+def test_a_number_that_no_row_can_have_is_not_there_at_any_address(number):
+    busy_router()
+    boss = visitor("administrator", phi=True)
+    boss.raise_request_exception = False
+    asked = 0
+    for name, route in table.addresses():
+        if "<" not in route:
+            continue
+        plain = re.sub(r"\^?\(\?P<(\w+)>.*\)", r"<\1>", route).replace("$", "")
+        place = "/" + re.sub(r"<[^>]+>", str(number), plain)
+        for answer in (boss.get(place), boss.post(place)):
+            assert answer.status_code < 500, f"{name}: {answer.status_code}"
+            if "<int:" in route:
+                asked += 1
+                assert answer.status_code == 404, f"{name}: {answer.status_code}"
+    assert asked > 80
 
 
 @pytest.mark.parametrize("path", ["../../../etc/passwd", "/etc/passwd.lua", "a/../../b.lua", "..\\b.lua", "a\x00.lua"])

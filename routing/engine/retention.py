@@ -18,7 +18,7 @@ from routing.engine.state_book import IDLE
 from routing.models import ApplicationLogLine, HistoryEntry, OperatorAction, QueueItem, ScopedState, ServiceProcess
 from routing.prepared_files import PreparedFiles
 from routing.record import Moved, record_for
-from routing.spool import Spool
+from routing.spool import Spool, SpoolGone
 
 _CHUNK = 500
 """Items handled in one transaction, so that no writer has to wait long."""
@@ -80,6 +80,9 @@ def purge_files(
         for identifier, name in made.values_list("received_id", "prepared_file"):
             prepared[identifier].append(files.path(name))
         purged = [identifier for identifier in received if remove(spool.path(identifier), *prepared[identifier])]
+        if spool.gone:
+            # On a volume that is not mounted files seem removed; back on it they would be adopted, and sent again.
+            raise SpoolGone(spool.root)
         # A kill before the commit leaves rows that say "kept" for files that are gone; the next round rights them.
         QueueItem.objects.filter(received_id__in=purged).update(purged_at=timezone.now())
     return len(purged)

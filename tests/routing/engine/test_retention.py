@@ -24,7 +24,7 @@ from routing.models import (
 )
 from routing.prepared_files import PreparedFiles
 from routing.record import record_for
-from routing.spool import Spool
+from routing.spool import Spool, SpoolGone
 from tests.builders import queue_item, received
 
 pytestmark = pytest.mark.django_db
@@ -286,3 +286,21 @@ def test_leftovers_of_killed_writers_are_swept_and_named_files_stay(kept: Kept) 
     assert {path.name for path in kept.files.folder.iterdir()} == {named, young}
     assert kept.has(item)
     assert not part.exists()
+
+
+@pytest.mark.fault(85, "files are to be purged while the spool is unmounted")
+def test_files_of_a_spool_that_is_away_are_not_taken_for_removed(tmp_path: Path) -> None:
+    """Back again they would have no row that knows of them, be adopted, and be sent once more."""
+    kept = Kept(tmp_path)
+    kept.spool.mark()
+    item = kept.item("Delivered")
+    away = tmp_path / "away"
+    kept.spool.root.rename(away)
+    kept.spool.root.mkdir()
+    with pytest.raises(SpoolGone):
+        kept.purge()
+    kept.spool.root.rmdir()
+    away.rename(kept.spool.root)
+    item.refresh_from_db()
+    assert item.purged_at is None
+    assert kept.purge() == 1

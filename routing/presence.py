@@ -41,7 +41,7 @@ class Presence:
         """Sent and not recorded yet: what a reader of the file comes to, too."""
         self._length = 0
         self._stale = False
-        """The file could not be told what is recorded: the disk was full.  It is written anew the next time."""
+        """What is noted does not stand in the file: the disk was full.  It is written anew the next time."""
         self._fd = self._begin(b"")
 
     def _begin(self, content: bytes) -> int:
@@ -66,6 +66,8 @@ class Presence:
         that matters; after a power cut a second sending cannot be excluded.
         """
         with self._lock:
+            if self._stale:
+                self._begin_anew()
             self._append(b"%d\n" % item_id)
             self._noted.add(item_id)
 
@@ -94,7 +96,19 @@ class Presence:
                     self._append(b"".join(b"-%d\n" % item_id for item_id in gone))
                 self._stale = False
             except OSError:
-                self._stale = True
+                self._begin_anew()
+
+    def _begin_anew(self) -> None:
+        """
+        Shorter takes no room.  What is lost by a kill in between may be sent twice.
+
+        What is recorded must not stand there any longer: sent again later, it would be taken for sent.
+        """
+        os.ftruncate(self._fd, 0)
+        self._length, self._stale = 0, True
+        with contextlib.suppress(OSError):
+            self._append(b"".join(b"%d\n" % item_id for item_id in self._noted))
+            self._stale = False
 
     def end(self) -> None:
         """Leave in good order: everything is recorded and given back."""

@@ -1,4 +1,4 @@
-"""What holds for every page: a policy that allows nothing inline, no copy in any cache, no stale count, sane numbers."""
+"""What holds for every page: a policy that allows nothing inline, no copy in a cache, no stale count, sane numbers."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence

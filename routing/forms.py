@@ -14,6 +14,7 @@ from django.core.exceptions import ValidationError
 from routing.core.ae_title import IllegalAETitle, KnownTitle, TitleBook, checked
 from routing.core.title_conflicts import Conflict, conflicts
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+from routing.merging_form import MergingForm
 from routing.models import KnownSender, Node
 
 _SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
@@ -64,7 +65,11 @@ class LinesField(forms.CharField):
     def prepare_value(self, value: Any) -> Any:
         return "\n".join(value) if isinstance(value, list) else value
 
-    def clean(self, value: Any) -> list[str]:
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        # What was imported may be written otherwise, as 22:00-6:00.
+        return super().has_changed(self.to_python(self.prepare_value(initial)), data)
+
+    def to_python(self, value: Any) -> Any:
         values, wrong = [], []
         for line in filter(None, (line.strip() for line in str(value or "").splitlines())):
             try:
@@ -76,7 +81,7 @@ class LinesField(forms.CharField):
         return values
 
 
-class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time
+class NodeForm(MergingForm):
     """One node: what is wrong is said with the nearest valid value, before anything is saved."""
 
     aliases = LinesField(read=_alias, help_text="further called AE titles that mean this node, one a line")
@@ -154,7 +159,7 @@ class NodeForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run
             raise ValidationError(str(error)) from error
 
     def clean(self) -> dict[str, Any]:
-        cleaned = super().clean() or {}
+        cleaned = super().clean()
         if (cleaned.get("retry_limit") or 0) < (cleaned.get("retry_initial") or 0):
             self.add_error("retry_limit", f"must be at least the first delay, {cleaned['retry_initial']} seconds")
         if cleaned.get("ae_title") and cleaned.get("role") == Node.Role.STORAGE:
@@ -193,7 +198,7 @@ def title_conflicts() -> list[Conflict]:
     return conflicts(_known_titles(), settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
 
 
-class KnownSenderForm(forms.ModelForm):  # type: ignore[type-arg]
+class KnownSenderForm(MergingForm):
     """Somebody who may send."""
 
     class Meta:

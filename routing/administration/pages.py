@@ -79,7 +79,6 @@ class Audited(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: models.Model, form: Any, change: bool) -> None:
         pairs = {name: [_plain(form.initial.get(name)), _plain(form.cleaned_data.get(name))] for name in form.fields}
-        # A list that is written one value a line always looks changed to its form.
         changes = {name: pair for name, pair in pairs.items() if name in form.changed_data and pair[0] != pair[1]}
         with transaction.atomic():
             super().save_model(request, obj, form, change)

@@ -1,6 +1,6 @@
 """Nodes: how each is doing, who leads there, and their settings."""
 
-from typing import Any, cast
+from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -131,25 +131,28 @@ def node_create(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @permission_required("routing.change_node", raise_exception=True)
 def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
-    return _edit(cast(HtmxHttpRequest, request), get_object_or_404(Node, pk=node_id))
+    return _edit(cast(HtmxHttpRequest, request), node_id)
 
 
-def _edit(request: HtmxHttpRequest, node: Node | None) -> HttpResponse:
-    form = NodeForm(request.POST or None, instance=node)
-    if request.method == "POST" and form.is_valid():
+def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
+    if request.method == "POST":
         with transaction.atomic():
-            saved = form.save()
-            NodeStatus.objects.get_or_create(node=saved)
-            # What was wrong may be right now; ten minutes of back-off would look like no.
-            end_back_off([saved.pk], timezone.now())
-            action = "create node" if node is None else "change node"
-            audit(request.user.get_username(), action, saved, **_changes(form))
-        messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")
-        return redirect("node", saved.pk) if node else redirect("nodes")
+            node = get_object_or_404(Node.objects.select_for_update(), pk=node_id) if node_id else None
+            form = NodeForm(request.POST, instance=node)
+            if form.is_valid():
+                return _save(request, form, created=node is None)
+    else:
+        node = get_object_or_404(Node, pk=node_id) if node_id else None
+        form = NodeForm(instance=node)
     status = 422 if form.is_bound else 200
     return render(request, "routing/node_form.html", {"form": form, "node": node}, status=status)
 
 
-def _changes(form: NodeForm) -> dict[str, Any]:
-    """Old and new value of every field that changed."""
-    return {name: [form.initial.get(name), form.cleaned_data[name]] for name in form.changed_data}
+def _save(request: HtmxHttpRequest, form: NodeForm, *, created: bool) -> HttpResponse:
+    saved = form.save()
+    NodeStatus.objects.get_or_create(node=saved)
+    # What was wrong may be right now; ten minutes of back-off would look like no.
+    end_back_off([saved.pk], timezone.now())
+    audit(request.user.get_username(), "create node" if created else "change node", saved, **form.changes())
+    messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")
+    return redirect("nodes") if created else redirect("node", saved.pk)

@@ -65,20 +65,29 @@ def sender_create(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @permission_required("routing.operate_nodes", raise_exception=True)
 def sender_edit(request: HttpRequest, sender_id: int) -> HttpResponse:
-    return _edit(request, get_object_or_404(KnownSender, pk=sender_id))
+    return _edit(request, sender_id)
 
 
-def _edit(request: HttpRequest, sender: KnownSender | None) -> HttpResponse:
-    form = KnownSenderForm(request.POST or None, instance=sender)
-    if request.method == "POST" and form.is_valid():
+def _edit(request: HttpRequest, sender_id: int | None) -> HttpResponse:
+    if request.method == "POST":
         with transaction.atomic():
-            saved = form.save()
-            action = "allow sender" if sender is None else "change sender"
-            audit(request.user.get_username(), action, saved.ae_title, network=saved.network, enabled=saved.enabled)
-        messages.success(request, f"{saved} is saved.")
-        return redirect("senders")
+            sender = get_object_or_404(KnownSender.objects.select_for_update(), pk=sender_id) if sender_id else None
+            form = KnownSenderForm(request.POST, instance=sender)
+            if form.is_valid():
+                return _save(request, form, created=sender is None)
+    else:
+        sender = get_object_or_404(KnownSender, pk=sender_id) if sender_id else None
+        form = KnownSenderForm(instance=sender)
     status = 422 if form.is_bound else 200
     return render(request, "routing/sender_form.html", {"form": form, "sender": sender}, status=status)
+
+
+def _save(request: HttpRequest, form: KnownSenderForm, *, created: bool) -> HttpResponse:
+    saved = form.save()
+    action = "allow sender" if created else "change sender"
+    audit(request.user.get_username(), action, saved.ae_title, network=saved.network, enabled=saved.enabled)
+    messages.success(request, f"{saved} is saved.")
+    return redirect("senders")
 
 
 def _back(request: HtmxHttpRequest) -> HttpResponse:

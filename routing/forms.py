@@ -158,6 +158,15 @@ class NodeForm(MergingForm):
         except UnknownTransferSyntax as error:
             raise ValidationError(str(error)) from error
 
+    def clean_role(self) -> str:
+        role = str(self.cleaned_data["role"])
+        gone = self.instance.pk is not None and self.initial["role"] == Node.Role.STORAGE != role
+        if gone and (waiting := self.instance.items.queued().count()):
+            raise ValidationError(
+                f"images are queued for it ({waiting}): let them be sent or move them first, or disable the node"
+            )
+        return role
+
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
         if (cleaned.get("retry_limit") or 0) < (cleaned.get("retry_initial") or 0):

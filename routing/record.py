@@ -24,6 +24,7 @@ from django.utils import timezone
 from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
 from routing.models import HistoryEntry, ItemLogLine, QueueItem
 from routing.possible import possible
+from routing.renamed import TITLE_NOW
 from routing.rows import columns, insert
 
 _COLUMNS = columns(QueueItem)
@@ -228,6 +229,8 @@ def record_for(
     its time) leaves them untouched.
     """
     now = timezone.now()
+    if event in (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN):
+        columns = {"destination_ae_title": TITLE_NOW, **columns}
     total = items.order_by().count()
     able = items.order_by().filter(possible(event))
     moved = pending = 0

@@ -16,6 +16,7 @@ from routing.engine.process import new_identifiers
 from routing.models import HistoryEntry, QueueItem
 from routing.possible import possible
 from routing.record import Moved
+from routing.renamed import TITLE_NOW
 from routing.rows import insert
 
 REPLAY = "replay"
@@ -50,14 +51,14 @@ def replay_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "")
     total = items.order_by().count()
     able = items.order_by("pk").filter(possible(QueueEvent.REPLAYED), state__in=sources(QueueEvent.REPLAYED))
     # Locked, so that retention does not remove the file meanwhile.
-    columns = ("pk", "state", "received_id", "destination_ae_title", "node_id", *_AS_RECEIVED)
-    found = list(able.select_for_update().values(*columns))
+    columns = ("pk", "state", "received_id", "node_id", *_AS_RECEIVED)
+    found = list(able.select_for_update().values(*columns, title=TITLE_NOW))
     new_id, directory = new_identifiers(ROW_TAGS), Directory(service.ae_title, service.ae_title_prefix)
     rows: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     for item in found:
         target = directory.resolve(item["called_ae_title"])
-        destination, node = item["destination_ae_title"], item["node_id"]
+        destination, node = item["title"], item["node_id"]
         if target.meaning in (Meaning.NODE, Meaning.UNADDRESSED):
             destination, node = target.ae_title, target.node_id
         row = {

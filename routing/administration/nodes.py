@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 
@@ -12,6 +13,7 @@ from routing.administration.pages import Audited, Unchangeable
 from routing.core.states import QUEUE_STATES
 from routing.forms import NodeForm
 from routing.models import Node, NodeStatus
+from routing.renamed import readdress
 from routing.sight import Sight
 
 _STRANGER = Sight(full=False)
@@ -52,6 +54,11 @@ class NodeAdmin(Audited):
     def last_error(self, node: Node) -> str:
         status = getattr(node, "status", None)
         return _STRANGER.by_node(status.last_error)[:80] if status and status.failures_in_a_row else ""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        with transaction.atomic():
+            super().save_model(request, obj, form, change)
+            readdress(obj, actor=request.user.get_username())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A node that images wait for can't be removed: they would wait for ever."""

@@ -32,6 +32,7 @@ from routing.engine.watch import Casualty, Watch
 from routing.models import Lane, QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.record import record_for
+from routing.renamed import readdress_late
 from routing.version_counts import VersionCounter
 from routing.wakeup import Waker, Wakeup
 
@@ -127,6 +128,7 @@ class Housekeeper:
             forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
             self._purging = purged or forgotten
             end_impossible_waits()
+            readdress_late(now)
         self._audit.step(sweeping=sweeping)
         if sweeping:
             forget_idle(_LOG_KEPT)

@@ -8,11 +8,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from routing.core.gates import BadGate, in_schedule, opens_at
-from routing.core.states import QueueState
+from routing.core.states import QUEUE_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import Node, NodeStatus, QueueItem
 
@@ -49,6 +50,11 @@ class Destination:
     """Items that a worker holds right now."""
     oldest_at: datetime | None
     """When the oldest waiting item came in."""
+
+    @property
+    def unaddressed(self) -> bool:
+        """The router itself: scripts decide where its images go."""
+        return self.ae_title == settings.CAPACITOR.ae_title
 
     @property
     def waiting(self) -> int:
@@ -139,7 +145,8 @@ def destinations() -> list[Destination]:
     nodes = Node.objects.filter(role=Node.Role.STORAGE).select_related("status")
     found = [destination(node.ae_title, node) for node in nodes]
     known = {node.ae_title for node in nodes}
-    return found + [destination(ae_title, None) for ae_title in counts if ae_title not in known]
+    others = [title for title, states in counts.items() if title not in known and states.keys() & QUEUE_STATES]
+    return found + [destination(ae_title, None) for ae_title in others]
 
 
 def _status(node: Node | None) -> NodeStatus:

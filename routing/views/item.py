@@ -13,6 +13,7 @@ from routing.core.states import QueueEvent
 from routing.dicom.status import describe
 from routing.models import OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operator_actions import last_undoable
+from routing.renamed import RENAMED
 from routing.sight import Sight
 from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
@@ -67,6 +68,7 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     siblings = QueueItem.objects.filter(received_id=item.received_id).order_by("id").defer("recipe")
     outputs = output_changes(report.outputs, item.destination_ae_title) if report else []
     history = list(item.history.select_related("item"))
+    last = next((entry for entry in reversed(history) if entry.event != RENAMED), None)
     before = [item.created_at, *(entry.at for entry in history)]
     lines = list(item.log_lines.order_by("-id")[: LOG_LINES + 1])
     return {
@@ -75,8 +77,8 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "replays": siblings.filter(replay_of=item.pk),
         **(_buttons(item, request) if request.user.has_perm("routing.operate_queue") else {}),
         "history": [(entry, entry.at - earlier) for entry, earlier in zip(history, before, strict=False)],
-        "deed": BY_PEOPLE.get(history[-1].event, "") if history else "",
-        "last": history[-1] if history else None,
+        "deed": BY_PEOPLE.get(last.event, "") if last else "",
+        "last": last,
         "received": bool(history) and not history[0].from_state,
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
         "status_words": describe(item.last_status) if item.last_status is not None else "",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from routing.core.identifiers import first_at
 from routing.engine import housekeeping
 from routing.engine.housekeeping import Housekeeper
-from routing.models import Lane, QueueItem
+from routing.models import HistoryEntry, Lane, Node, QueueItem
 from routing.spool import Spool
 from tests.builders import node, queue_item, received
 
@@ -199,3 +199,15 @@ def test_finished_items_are_looked_through_once_a_minute_and_on_while_there_is_m
     for _ in range(16):
         keeper.step()
     assert sorted(set(looks)) == [0, 12, 13]
+
+
+@pytest.mark.usefixtures("configure")
+def test_what_was_queued_by_the_title_that_a_node_had_a_moment_ago_follows_it(tmp_path: Path) -> None:
+    node("PACS")
+    late = settled(Spool(tmp_path / "spool", "none"))
+    assert Housekeeper("host:1:me").step() == 1
+    Node.objects.update(ae_title="NIGHT")
+    Housekeeper("host:1:me").step()
+    assert QueueItem.objects.get(id=late).destination_ae_title == "NIGHT"
+    told = HistoryEntry.objects.filter(item=late, event="node renamed")
+    assert list(told.values_list("actor", "to_state", "note")) == [("housekeeping", "New", "PACS is NIGHT now")]

@@ -1,0 +1,54 @@
+"""What is queued for a node follows its AE title: pages, filters and scripts ask for items by it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from routing.counts import forget_all
+from routing.models import HistoryEntry, Node, QueueItem
+from routing.rows import insert
+
+RENAMED = "node renamed"
+"""The event in the history; it leaves the state as it is, so no table names it."""
+TITLE_NOW = Coalesce(
+    Subquery(Node.objects.filter(pk=OuterRef("node_id")).values("ae_title")[:1]), F("destination_ae_title")
+)
+"""For what comes back into the queue: the AE title that an item's node has today."""
+_LATE = timedelta(minutes=3)
+_CHUNK = 500
+
+
+@transaction.atomic
+def readdress(node: Node, *, actor: str) -> None:
+    """
+    Give what is queued for the node its AE title of now.
+
+    What has left keeps the title that it left for.  State and lease stay: a
+    worker that holds an item sends it to the node, whatever that is called.
+    """
+    now = timezone.now()
+    stale = node.items.queued().exclude(destination_ae_title=node.ae_title).order_by("id").select_for_update()
+    rows = list(stale.values_list("id", "state", "destination_ae_title"))
+    for at in range(0, len(rows), _CHUNK):
+        chunk = rows[at : at + _CHUNK]
+        QueueItem.objects.filter(id__in=[item for item, *_ in chunk]).update(destination_ae_title=node.ae_title)
+        told = {"at": now, "event": RENAMED, "actor": actor}
+        insert(
+            HistoryEntry,
+            [
+                {**told, "item_id": item, "from_state": state, "to_state": state, "note": f"{old} is {node} now"}
+                for item, state, old in chunk
+            ],
+        )
+    forget_all()
+
+
+def readdress_late(now: datetime) -> None:
+    """The same for what another process queued by the old title, which it knew for a moment longer."""
+    for node in Node.objects.filter(role=Node.Role.STORAGE, updated_at__gt=now - _LATE):
+        readdress(node, actor="housekeeping")

@@ -1,0 +1,89 @@
+"""A node gets another AE title or role while images wait for it: no page loses them."""
+
+import pytest
+from django.utils import timezone
+
+from routing.models import HistoryEntry, Node, QueueItem
+from tests.builders import node, queue_item
+from tests.pages.filled_form import filled_form
+from tests.pages.people import visitor, words
+from tests.routing import administrators
+
+pytestmark = pytest.mark.django_db
+boss = administrators.boss
+PLACES = ["/nodes/{}/", "/admin/routing/node/{}/change/"]
+
+
+def save(client, place, row, **fields):
+    address = place.format(row.pk)
+    return client.post(address, filled_form(client.get(address)) | fields)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_what_waits_for_a_node_follows_its_new_ae_title(boss, place):
+    night = node("NIGHT2", paused=True)
+    waiting = [queue_item("New", node=night), queue_item(node=night, lease_owner="host:1:me")]
+    waiting += [queue_item(state, node=night) for state in ("Failed", "Rejected", "Expired")]
+    gone = [queue_item(state, node=night) for state in ("Delivered", "Dropped")]
+    other = queue_item(node=node("OTHER"))
+    before = waiting[1].updated_at
+    assert save(boss, place, night, ae_title="NIGHT").status_code == 302
+    titles = dict(QueueItem.objects.values_list("pk", "destination_ae_title"))
+    assert {titles[item.pk] for item in waiting} == {"NIGHT"}
+    assert ({titles[item.pk] for item in gone}, titles[other.pk]) == ({"NIGHT2"}, "OTHER")
+    waiting[1].refresh_from_db()
+    assert (waiting[1].state, waiting[1].lease_owner, waiting[1].updated_at) == ("Prepared", "host:1:me", before)
+    told = HistoryEntry.objects.order_by("item").values_list("item", "from_state", "to_state", "actor", "note")
+    assert list(told) == [(i.pk, i.state, i.state, "boss", "NIGHT2 is NIGHT now") for i in waiting]
+    assert "no node" not in words(boss.get("/"))
+    assert "paused; 2 images wait" in words(boss.get("/"))
+    assert "5 items in the queue are for it" in words(boss.get(f"/nodes/{night.pk}/delete/"))
+    assert "All 5" in words(boss.get("/queue/?destination=NIGHT"))
+
+
+def test_a_renaming_hides_nobodys_deed():
+    night = node("NIGHT2")
+    item = queue_item(node=night)
+    operator = visitor("operator")
+    operator.post(f"/queue/{item.pk}/fail/")
+    save(visitor("administrator"), PLACES[0], night, ae_title="NIGHT")
+    told = words(operator.get(f"/queue/{item.pk}/"))
+    assert "the operator said that it has failed" in told
+    assert "Node renamed Failed · the administrator" in told
+
+
+@pytest.mark.parametrize(("press", "state"), [("send-again", "Delivered"), ("prepare-again", "Dropped")])
+def test_what_comes_back_into_the_queue_waits_for_the_title_of_today(press, state):
+    night = node("NIGHT2")
+    item = queue_item(state, node=night, prepared_at=timezone.now(), finished_at=timezone.now())
+    Node.objects.update(ae_title="NIGHT")
+    client = visitor("operator")
+    client.post(f"/queue/{item.pk}/{press}/")
+    item.refresh_from_db()
+    assert (item.destination_ae_title, item.node) == ("NIGHT", night)
+
+
+def test_what_lost_its_node_keeps_the_title_that_it_had():
+    item = queue_item("Delivered", destination_ae_title="GONE", prepared_at=timezone.now())
+    visitor("operator").post(f"/queue/{item.pk}/send-again/")
+    item.refresh_from_db()
+    assert (item.state, item.destination_ae_title) == ("Prepared", "GONE")
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_node_that_images_wait_for_keeps_its_role(boss, place):
+    busy, free = node("BUSY"), node("FREE")
+    queue_item("Failed", node=busy)
+    queue_item("Delivered", node=free)
+    answer = save(boss, place, busy, role="Worklist")
+    assert "images are queued for it (1): let them be sent or move them first, or disable the node" in words(answer)
+    assert save(boss, place, free, role="Worklist").status_code == 302
+    assert set(Node.objects.values_list("ae_title", "role")) == {("BUSY", "Storage"), ("FREE", "Worklist")}
+
+
+def test_only_what_is_addressed_to_the_router_is_told_to_be():
+    queue_item("New", destination_ae_title="CAPACITOR")
+    queue_item("New", destination_ae_title="GONE")
+    told = words(visitor().get("/"))
+    assert told.count("Images addressed to the router itself") == 1
+    assert "Its node has been removed" in told

@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from routing.models import NodeStatus, QueueItem
+from routing.node_gates import held_back, opens_at
 from routing.views.neighbours import filter_of
 
 register = template.Library()
@@ -33,6 +34,10 @@ def held_until(item: QueueItem) -> datetime | None:
     moments = [item.not_before, status.values_list("not_before", flat=True).first()]
     ahead = [moment for moment in moments if moment is not None and moment > timezone.now()]
     return max(ahead, default=None)
+
+
+register.filter("held_back", held_back)
+register.filter("opens_at", opens_at)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from routing.core.gates import BadGate, in_schedule, opens_at
+from routing import node_gates
 from routing.core.states import QUEUE_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import Node, NodeStatus, QueueItem
@@ -77,27 +77,17 @@ class Destination:
 
     @property
     def in_schedule(self) -> bool:
-        if self.node is None:
-            return True
-        try:
-            return in_schedule(self.node.process_schedule, timezone.localtime())
-        except BadGate:
-            # What can't be read holds everything back (routing.core.gates).
-            return False
+        return self.node is None or node_gates.in_schedule(self.node)
 
     @property
     def schedule_set_aside(self) -> bool:
         """Somebody wants it sent to outside its schedule for a while."""
-        until = self.node.ignore_schedule_until if self.node else None
-        return until is not None and until > timezone.now()
+        return self.node is not None and node_gates.schedule_set_aside(self.node)
 
     @property
     def opens_at(self) -> datetime | None:
         """When its next window begins."""
-        try:
-            return opens_at(self.node.process_schedule, timezone.localtime()) if self.node else None
-        except BadGate:
-            return None
+        return node_gates.opens_at(self.node) if self.node else None
 
     @property
     def condition(self) -> Condition:

@@ -1,0 +1,48 @@
+"""Whether a node is sent to at the moment, for pages and buttons; workers ask for the networks of their hosts, too."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.utils import timezone
+
+from routing.core import gates
+from routing.models import Node
+
+
+def held_back(node: Node | None) -> str:
+    """What a node is to which nothing is sent at the moment; empty when it is sent to, or there is none."""
+    if node is None:
+        return ""
+    if not node.enabled:
+        return "disabled"
+    if node.paused:
+        return "paused"
+    return "" if in_schedule(node) or schedule_set_aside(node) else "outside its schedule"
+
+
+def held_nodes() -> dict[int, str]:
+    """The same for all nodes that are held back."""
+    nodes = Node.objects.filter(role=Node.Role.STORAGE)
+    return {node.pk: why for node in nodes if (why := held_back(node))}
+
+
+def in_schedule(node: Node) -> bool:
+    try:
+        return gates.in_schedule(node.process_schedule, timezone.localtime())
+    except gates.BadGate:
+        # What can't be read holds everything back (routing.core.gates).
+        return False
+
+
+def schedule_set_aside(node: Node) -> bool:
+    """Somebody wants it sent to outside its schedule for a while."""
+    return node.ignore_schedule_until is not None and node.ignore_schedule_until > timezone.now()
+
+
+def opens_at(node: Node) -> datetime | None:
+    """When its next window begins."""
+    try:
+        return gates.opens_at(node.process_schedule, timezone.localtime())
+    except gates.BadGate:
+        return None

@@ -21,7 +21,7 @@ def held_back(node: Node | None) -> str:
     return "" if in_schedule(node) or schedule_set_aside(node) else "outside its schedule"
 
 
-def held_nodes() -> dict[int, str]:
+def held_nodes() -> dict[int | None, str]:
     """The same for all nodes that are held back."""
     nodes = Node.objects.filter(role=Node.Role.STORAGE)
     return {node.pk: why for node in nodes if (why := held_back(node))}

@@ -2,7 +2,8 @@
 
 from django.db import models
 
-from routing.core.states import QueueEvent
+from routing.core.states import QueueEvent, QueueState
+from routing.node_gates import held_nodes
 
 
 def possible(event: QueueEvent) -> models.Q:
@@ -22,6 +23,7 @@ def possible(event: QueueEvent) -> models.Q:
             # Its worker may be sending it to the old node this very moment.
             return models.Q(prepared_at__isnull=False, purged_at=None, lease_owner="")
         case QueueEvent.TRY_NOW:
-            # It is being tried.
-            return models.Q(lease_owner="")
+            # It is being tried, or its node is sent nothing; the scripts run whatever the node is.
+            held = models.Q(state=QueueState.PREPARED, node_id__in=held_nodes())
+            return models.Q(lease_owner="") & ~held
     return models.Q()

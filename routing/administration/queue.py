@@ -129,7 +129,8 @@ class QueueItemAdmin(WithPatientData, Kept):
         if done.pending:
             parts.append(f"{done.pending} will be, once their worker is done")
         if done.untouched:
-            parts.append(f"{done.untouched} could not be, in the state they are in")
+            stand = "as they or their nodes stand" if action is Action.TRY_NOW else "in the state they are in"
+            parts.append(f"{done.untouched} could not be, {stand}")
         if done.moved or done.pending:
             parts.append("for a moment the page of the queue offers to undo it")
         level = messages.SUCCESS if done.moved or done.pending else messages.WARNING

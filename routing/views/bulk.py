@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from routing.core.states import QueueEvent, QueueState, sources
 from routing.models import QueueItem
+from routing.node_gates import held_nodes
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action
 from routing.querysets import QueueItemQuerySet
 from routing.queue_filter import STUCK
@@ -127,12 +128,12 @@ def without_looking(items: QueueItemQuerySet) -> Prospect:
 
 def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
     """Look at every item that is meant, and say what would become of it."""
-    rows = _rows(items)
+    rows, held = _rows(items), held_nodes()
     told = Prospect([row.pk for row in rows[:MOST_AT_ONCE]], more=len(rows) > MOST_AT_ONCE)
     sample: list[int] = []
     refusals, destinations = Counter[str](), Counter[str]()
     for row in rows[:MOST_AT_ONCE]:
-        if refusal := _refusal(action, row):
+        if refusal := _refusal(action, row, held):
             refusals[refusal] += 1
             continue
         told.able += 1
@@ -149,10 +150,10 @@ def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
 
 def chances(items: QueueItemQuerySet) -> dict[Action, Chance]:
     """For each action how many of the items it is possible for, and the most frequent reason against the others."""
-    rows = _rows(items)[:MOST_AT_ONCE]
+    rows, held = _rows(items)[:MOST_AT_ONCE], held_nodes()
     found = {}
     for action in Action:
-        refusals = Counter(_refusal(action, row) for row in rows)
+        refusals = Counter(_refusal(action, row, held) for row in rows)
         able = refusals.pop("", 0)
         found[action] = Chance(action, able, next((why for why, _ in refusals.most_common(1)), ""))
     return found
@@ -161,7 +162,7 @@ def chances(items: QueueItemQuerySet) -> dict[Action, Chance]:
 def item_offers(item: QueueItem) -> list[BulkOffer]:
     """What is asked about first, of one item; its other buttons act at once."""
     row = _Row(*(getattr(item, name) for name in _COLUMNS))
-    return [BulkOffer(action, _refusal(action, row)) for action in (Action.REPLAY, Action.REDIRECT, Action.DELETE)]
+    return [BulkOffer(action, _refusal(action, row, {})) for action in (Action.REPLAY, Action.REDIRECT, Action.DELETE)]
 
 
 def study_offers(counts: Mapping[QueueState, int]) -> list[BulkOffer]:
@@ -185,7 +186,7 @@ def _rows(items: QueueItemQuerySet) -> list[_Row]:
 
 _COLUMNS = (
     *("pk", "state", "destination_ae_title", "received_id", "replay_of", "prepared_at", "purged_at"),
-    *("lease_owner", "created_at"),
+    *("lease_owner", "created_at", "node_id"),
 )
 
 
@@ -201,14 +202,15 @@ class _Row(NamedTuple):
     purged_at: datetime | None
     owner: str
     created_at: datetime
+    node_id: int | None
 
     @property
     def is_copy(self) -> bool:
         return self.received_id != self.pk and self.replay_of is None
 
 
-def _refusal(action: Action, row: _Row) -> str:
-    """The same conditions as those of ``routing.record``, in words; empty when it is possible."""
+def _refusal(action: Action, row: _Row, held: Mapping[int | None, str]) -> str:
+    """The same conditions as those of ``routing.record``, in words; empty when it is possible.  ``held``: nodes."""
     state, unprepared = QueueState(row.state), row.prepared_at is None
     if state not in states_of(action):
         return f"already {state}" if _leads_to(action) is state else f"{state}: “{LABELS[action]}” means nothing there"
@@ -222,6 +224,8 @@ def _refusal(action: Action, row: _Row) -> str:
             return "the scripts have not finished it"
     if event in (QueueEvent.REDIRECTED, QueueEvent.TRY_NOW) and row.owner:
         return "in progress"
+    if event is QueueEvent.TRY_NOW and state is QueueState.PREPARED and (why := held.get(row.node_id)):
+        return f"its node is {why}"
     return ""
 
 

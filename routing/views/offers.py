@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from routing.core.states import TRANSITIONS, QueueEvent, QueueState
 from routing.models import QueueItem
+from routing.node_gates import held_back
 
 URL_NAMES = {
     QueueEvent.TRY_NOW: "queue_try_now",
@@ -72,6 +73,8 @@ def _refusal(item: QueueItem, event: QueueEvent) -> str:
     """The same conditions as ``routing.possible``, in words."""
     if event is QueueEvent.TRY_NOW and item.lease_owner:
         return "it is being tried"
+    if event is QueueEvent.TRY_NOW and item.state == QueueState.PREPARED and (why := held_back(item.node)):
+        return f"its node is {why}"
     if event not in (QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN):
         return ""
     if item.purged_at:

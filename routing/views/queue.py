@@ -104,7 +104,7 @@ def chosen_order(visitor: HtmxHttpRequest) -> str:
 
 
 def _page(chosen: QueueFilter, order: str, visitor: HtmxHttpRequest, bounded: bool) -> KeysetPage[QueueItem]:
-    rows = chosen.matching(QueueItem.objects.defer("recipe"), bounded=bounded)
+    rows = chosen.matching(QueueItem.objects.defer("recipe").prefetch_related("node"), bounded=bounded)
     if order == NEWEST_FIRST:
         return keyset_page(rows, visitor.GET, PAGE)
     column = ORDERS[order.removeprefix("-")]
@@ -123,7 +123,7 @@ def _still(
     chosen: QueueFilter, shown: Sequence[int], visitor: HtmxHttpRequest, bounded: bool
 ) -> tuple[KeysetPage[QueueItem], Beyond]:
     """The same rows as they are now, whatever has come and gone around them."""
-    found = QueueItem.objects.defer("recipe").in_bulk(shown)
+    found = QueueItem.objects.defer("recipe").prefetch_related("node").in_bulk(shown)
     rows = [found[pk] for pk in shown if pk in found]
     matching = chosen.matching(QueueItem.objects.all(), bounded=bounded)
     left = len(shown) - matching.filter(pk__in=shown).order_by().count()

@@ -16,7 +16,7 @@ from routing.core.states import WISHES
 from routing.models import Node, OperatorAction
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
 from routing.sight import Sight
-from routing.views.bulk import DONE, EFFECTS, LABELS, chances, prospect, without_looking
+from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospect, without_looking
 from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.selection import SCOPES, Selection, filter_alone, number, way_back
@@ -53,7 +53,8 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     meant = Selection.read(operator.GET, given, Sight.of(operator.user), asking=False)
     if meant.wrong:
         return _question(operator, given, status=400)
-    told = prospect(action, meant.items()) if action is Action.DELETE else without_looking(meant.items())
+    looking = action in (Action.DELETE, Action.TRY_NOW)
+    told = prospect(action, meant.items()) if looking else without_looking(meant.items())
     node = Node.objects.filter(pk=number(given.get("node")) or 0, role=Node.Role.STORAGE).first()
     wrong = ""
     if action is Action.REDIRECT and node is None:
@@ -75,7 +76,7 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     if done.undo_until is None:
         messages.info(operator, f"Begun with {_items(len(told.ids))}: the queue shows how far it is.")
     else:
-        _tell(operator, done, told.total, told.more)
+        _tell(operator, done, told)
     return _back(operator, meant.back)
 
 
@@ -156,13 +157,14 @@ def _back(operator: HtmxHttpRequest, back: str) -> HttpResponse:
     return redirect(f"{reverse('queue')}?{filter_alone(operator.GET).urlencode()}")
 
 
-def _tell(operator: HtmxHttpRequest, done: OperatorAction, total: int, more: bool) -> None:
+def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect) -> None:
     told = [f"{_items(done.moved)} {DONE[Action(done.action)]}."]
     if done.pending:
         told.append(f"{_items(done.pending)} in progress: it follows when their worker is done.")
     if done.untouched:
-        told.append(f"{_items(done.untouched)} could not be, in the state they are in.")
-    if more or done.moved + done.pending + done.untouched < total:
+        why = ": " + "; ".join(meant.refusals) if meant.refusals else ", in the state they are in"
+        told.append(f"{_items(done.untouched)} could not be{why}.")
+    if meant.more or done.moved + done.pending + done.untouched < meant.total:
         told.append("Those were the oldest; more match: do it again to go on.")
     messages.add_message(operator, messages.SUCCESS if done.moved or done.pending else messages.WARNING, " ".join(told))
 

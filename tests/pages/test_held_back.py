@@ -1,10 +1,11 @@
-"""What a node's switches and schedule hold back: the item's page says so."""
+"""What a node's switches and schedule hold back: the item's page says so, and Try now claims nothing."""
 
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from routing.models import AuditRecord, HistoryEntry, NodeStatus
 from tests.builders import node, queue_item
 from tests.pages.people import visitor, words
 
@@ -40,7 +41,47 @@ def test_the_page_tells_what_holds_an_image_back(columns, why):
     assert f"Last error: {ERROR}" in told
 
 
+@pytest.mark.parametrize(("columns", "why"), HELD)
+def test_what_is_held_back_is_not_tried_now_and_the_answer_says_why(columns, why):
+    night = node("NIGHT", **columns)
+    until = timezone.now() + timedelta(minutes=9)
+    NodeStatus.objects.create(node=night, failures_in_a_row=7, not_before=until)
+    item = queue_item(node=night, attempt_count=2, last_error=ERROR, not_before=until)
+    client = visitor("operator")
+    page = client.get(f"/queue/{item.pk}/")
+    assert f'disabled title="Not possible: its node is {why}">Try now' in page.content.decode()
+    assert "Try now" not in words(client.get("/queue/")).partition("TEST^ANNA")[2]
+    client.post(f"/queue/{item.pk}/try-now/")
+    assert f"“Try now” did nothing to item {item.pk}: its node is {why}." in words(client.get(f"/queue/{item.pk}/"))
+    question = words(client.get(f"/queue/ask/?action=try-now&scope=ticked&ids={item.pk}"))
+    assert f"Not 1: its node is {why}." in question
+    client.post("/queue/act/", {"action": "try-now", "scope": "ticked", "ids": item.pk})
+    assert f"0 items tried now. 1 item could not be: its node is {why}." in words(client.get("/queue/"))
+    item.refresh_from_db()
+    assert (item.not_before, NodeStatus.objects.get().not_before) == (until, until)
+    assert not HistoryEntry.objects.exists()
+    assert not AuditRecord.objects.filter(action="try-now").exists()
+
+
+def test_scripts_are_tried_now_whatever_the_node_is():
+    item = queue_item("New", node=node("NIGHT", paused=True), last_error="the script asked to retry")
+    client = visitor("operator")
+    client.post(f"/queue/{item.pk}/try-now/")
+    assert f"Item {item.pk} is tried at once." in words(client.get(f"/queue/{item.pk}/"))
+
+
 def test_a_schedule_that_is_set_aside_holds_nothing_back():
     aside = timezone.now() + timedelta(hours=1)
     item = queue_item(node=node("NIGHT", process_schedule=[later()], ignore_schedule_until=aside))
-    assert "Ready, waits for NIGHT." in words(visitor().get(f"/queue/{item.pk}/"))
+    client = visitor("operator")
+    assert "Ready, waits for NIGHT." in words(client.get(f"/queue/{item.pk}/"))
+    client.post(f"/queue/{item.pk}/try-now/")
+    assert HistoryEntry.objects.get().event == "try now"
+
+
+def test_the_rows_of_the_queue_ask_for_their_nodes_together(django_assert_max_num_queries):
+    for number in range(20):
+        queue_item(node=node(f"N{number}", paused=True), attempt_count=1, last_error=ERROR)
+    client = visitor("operator")
+    with django_assert_max_num_queries(20):
+        client.get("/queue/")

@@ -51,9 +51,9 @@ def apply(plan: Plan) -> None:
         for column, value in wanted.values.items():
             setattr(row, column, value)
         row.save()
-    for node in plan.nodes_to_disable:
-        node.enabled = False
-        node.save(update_fields=["enabled", "updated_at"])
+    for node, aliases in plan.nodes_to_disable:
+        node.enabled, node.aliases = False, aliases
+        node.save(update_fields=["enabled", "aliases", "updated_at"])
     for node in plan.nodes_to_remove:
         node.delete()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,7 +45,8 @@ class Plan:
     steps: list[Step] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     nodes: list[tuple[Node | None, WrittenNode]] = field(default_factory=list)
-    nodes_to_disable: list[Node] = field(default_factory=list)
+    nodes_to_disable: list[tuple[Node, list[str]]] = field(default_factory=list)
+    """Each with the aliases that it keeps."""
     nodes_to_remove: list[Node] = field(default_factory=list)
     senders: list[tuple[KnownSender | None, WrittenSender]] = field(default_factory=list)
     senders_to_remove: list[KnownSender] = field(default_factory=list)
@@ -118,17 +119,33 @@ def _plan_nodes(plan: Plan, wanted: Sequence[WrittenNode]) -> None:
         if changes:
             plan.steps.append(Step("change", what, ", ".join(changes)))
             plan.nodes.append((row, node))
-    for (title, role), row in rows.items():
-        waiting = QueueItem.objects.queued().filter(node=row).count()
-        if not waiting:
-            plan.steps.append(Step("remove", f"node {title} ({role})"))
-            plan.nodes_to_remove.append(row)
-        elif row.enabled:
-            reason = f"not removed: {waiting} images in the queue are for it"
-            plan.steps.append(Step("disable", f"node {title} ({role})", reason))
-            plan.nodes_to_disable.append(row)
-        else:
-            plan.notes.append(f"node {title} ({role}) stays, disabled: {waiting} images in the queue are for it")
+    taken = {title for node in wanted if node.for_storage for title in (node.identity[0], *node.values["aliases"])}
+    for row in rows.values():
+        _plan_gone(plan, row, taken)
+
+
+def _plan_gone(plan: Plan, row: Node, taken: Collection[str]) -> None:
+    """A node that is not wanted; while images are for it, it stays without the titles that lead elsewhere now."""
+    what = f"node {row.ae_title} ({row.role})"
+    waiting = QueueItem.objects.queued().filter(node=row).count()
+    if not waiting:
+        plan.steps.append(Step("remove", what))
+        plan.nodes_to_remove.append(row)
+        return
+    given = [alias for alias in row.aliases if alias.strip(" ") in taken]
+    why = f"{waiting} images in the queue are for it"
+    told = f"{why}; its aliases {', '.join(given)} go to another node" if given else why
+    if row.enabled:
+        plan.steps.append(Step("disable", what, f"not removed: {told}"))
+    elif given:
+        plan.steps.append(Step("change", what, f"stays, disabled: {told}"))
+    else:
+        plan.notes.append(f"{what} stays, disabled: {told}")
+    if row.enabled or given:
+        plan.nodes_to_disable.append((row, [alias for alias in row.aliases if alias not in given]))
+    if row.ae_title in taken:
+        # A node's own title wins over aliases (D1).
+        plan.notes.append(f"{what} keeps its AE title: calls for {row.ae_title} are refused until it is removed")
 
 
 def _plan_senders(plan: Plan, wanted: Sequence[WrittenSender]) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from routing.forms import title_book
 from routing.models import AuditRecord, Node
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.loader import ScriptCache, current
@@ -110,6 +111,27 @@ def test_a_node_that_items_wait_for_is_disabled_instead_of_removed(tmp_path: Pat
     assert "disable node OLD (Storage): not removed: 1 images in the queue are for it" in out
     assert Node.objects.get(ae_title="OLD").enabled is False
     assert "node OLD (Storage) stays, disabled" in run(tmp_path)
+
+
+RENAMED = "- AeTitle: NIGHT3\n  Aliases: [NIGHTLY, NIGHT]\n- AeTitle: WL\n  NodeRole: Worklist\n  Aliases: [MINE]\n"
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_a_node_that_is_disabled_gives_up_the_aliases_that_another_gets(tmp_path: Path, enabled: bool) -> None:
+    queue_item(node=node("NIGHT", aliases=["NIGHTLY", "MINE"], enabled=enabled))
+    out = run(directory(tmp_path, {"nodes.yml": RENAMED}))
+    step = "disable node NIGHT (Storage): not removed: 1 images in the queue are for it"
+    if not enabled:
+        step = "change  node NIGHT (Storage): stays, disabled: 1 images in the queue are for it"
+    assert f"{step}; its aliases NIGHTLY go to another node" in out
+    assert "note    node NIGHT (Storage) keeps its AE title: calls for NIGHT are refused until it is removed" in out
+    assert Node.objects.get(ae_title="NIGHT").aliases == ["MINE"]
+    assert Node.objects.get(ae_title="NIGHT").enabled is False
+    titles = title_book()
+    assert (titles.resolve("NIGHTLY").ae_title, titles.resolve("MINE").ae_title) == ("NIGHT3", "NIGHT")
+    again = run(tmp_path)
+    assert "nothing to change" in again
+    assert "node NIGHT (Storage) stays, disabled: 1 images in the queue are for it" in again
 
 
 def test_a_node_that_only_history_names_is_removed(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ CSRF_TRUSTED_ORIGINS = list(CAPACITOR.trusted_origins)
 
 INSTALLED_APPS = [
     # Its pages are found when somebody asks for a URL: no command pays for them.
-    "django.contrib.admin.apps.SimpleAdminConfig",
+    "capacitor_web.apps.AdministrationConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -22,7 +22,7 @@ from django.contrib.auth.models import Group, User
 PBKDF2PasswordHasher.iterations = 1
 for group in Group.objects.all():
     name = group.name.replace(" ", "-")
-    User.objects.create_user(name, password={PASSWORD!r}, is_staff=name == "administrator").groups.add(group)
+    User.objects.create_user(name, password={PASSWORD!r}).groups.add(group)
 """
 
 

@@ -31,7 +31,6 @@ def quick_hashes(settings):
 
 def somebody(role: str, *, phi: bool = False) -> Client:
     user = person(role, phi=phi)
-    User.objects.filter(pk=user.pk).update(is_staff=role == "administrator")
     client = Client(REMOTE_ADDR=ADDRESS)
     client.force_login(user)
     return client

@@ -46,9 +46,6 @@ def data(tmp_path: Path, settings: SimpleNamespace) -> Iterator[Path]:
 
 
 def administrator() -> Client:
-    user = person("administrator")
-    user.is_staff = True
-    user.save()
     return visitor("administrator")
 
 

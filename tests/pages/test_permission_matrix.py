@@ -6,7 +6,6 @@ from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.test import Client
 
@@ -23,10 +22,7 @@ OTHER_METHODS = ("PUT", "PATCH", "DELETE", "OPTIONS", "TRACE")
 def client_of(role: str) -> Client:
     client = Client(raise_request_exception=False)
     if role != "anonymous":
-        user = person(role)
-        # Only administrators are staff; no right of the others may open the administration.
-        User.objects.filter(pk=user.pk).update(is_staff=role == table.ADMINISTRATOR)
-        client.force_login(User.objects.get(pk=user.pk))
+        client.force_login(person(role))
     return client
 
 

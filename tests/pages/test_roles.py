@@ -7,11 +7,12 @@ import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, User
 from django.db import connection
+from django.test import Client
 from django.urls import reverse
 
 from routing.models import KnownSender, Node, QueueItem, UnknownSender
 from tests.pages.busy_router import busy_router
-from tests.pages.people import visitor
+from tests.pages.people import person, visitor
 
 pytestmark = pytest.mark.django_db
 PAGES = {
@@ -95,6 +96,24 @@ def test_only_an_administrator_edits_nodes():
     assert visitor("operator").get(edit).status_code == 403
     assert visitor("script author").post(edit).status_code == 403
     assert visitor("administrator").get(edit).status_code == 200
+
+
+def test_administrators_are_let_into_the_administration_by_their_role_alone():
+    for role in LADDER:
+        client = visitor(role)
+        expected = 200 if role == "administrator" else 302
+        for page in ("admin:index", "admin:auth_user_changelist", "configuration"):
+            assert client.get(reverse(page)).status_code == expected, page
+        entry = f'<a href="{reverse("admin:index")}">Administration</a>'
+        assert (entry in client.get("/").content.decode()) == (role == "administrator")
+
+
+def test_the_form_of_the_administration_logs_an_administrator_in():
+    user = person("administrator")
+    user.set_password("synthetic password")
+    user.save()
+    form = {"username": user.username, "password": "synthetic password", "next": reverse("admin:index")}
+    assert Client().post(reverse("admin:login"), form, follow=True).redirect_chain == [(reverse("admin:index"), 302)]
 
 
 def test_each_role_holds_what_the_one_before_it_holds():

@@ -29,10 +29,7 @@ def test_an_import_is_an_activation(tmp_path):
 
 @pytest.fixture
 def administrator(client):
-    somebody = person("administrator")
-    somebody.is_staff = True
-    somebody.save()
-    client.force_login(somebody)
+    client.force_login(person("administrator"))
     return client
 
 

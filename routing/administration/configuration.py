@@ -23,13 +23,13 @@ from routing.configuration.archive import MOST_PACKED, MOST_UNPACKED, pack, unpa
 from routing.configuration.export import export_files
 from routing.configuration.plan import Plan
 from routing.configuration.uploads import KEPT_MINUTES, NotKept, forget, keep, kept, sweep
-from routing.models import Node
+from routing.models import KnownSender, Node
 from scripts_app.configuration.problem import ConfigurationError
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptDraft
 
 MOST_SHOWN = 200
 """Mistakes on one page; whoever has more than these has one that repeats."""
-TABLES = (Node, LuaEntry, EntryCondition, LuaLibrary)
+TABLES = (Node, KnownSender, LuaEntry, EntryCondition, LuaLibrary)
 NEEDED = [
     f"{table._meta.app_label}.{action}_{table._meta.model_name}"
     for table in TABLES
@@ -41,7 +41,7 @@ NEEDED = [
 class ArchiveForm(forms.Form):
     archive = forms.FileField(
         label="Configuration (.zip)",
-        help_text=f"nodes.yml, lua.yml and .lua files; at most {MOST_PACKED >> 20} MiB, "
+        help_text=f"nodes.yml, senders.yml, lua.yml and .lua files; at most {MOST_PACKED >> 20} MiB, "
         f"unpacked {MOST_UNPACKED >> 20} MiB",
         widget=forms.FileInput(attrs={"accept": ".zip"}),
     )

@@ -19,7 +19,7 @@ class PlanMoved(Exception):
 
 def mark_of(plan: Plan) -> str:
     """
-    The same as long as the same would be done to the same nodes and scripts.
+    The same as long as the same would be done to the same nodes, senders and scripts.
 
     Call it in the transaction of the plan.  The details of the steps do not
     count: they tell how many images wait, which changes all the time.

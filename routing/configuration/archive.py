@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from pathlib import Path, PurePosixPath
 
-from routing.configuration import config_yml, nodes_yml
+from routing.configuration import config_yml, nodes_yml, senders_yml
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.problem import ConfigurationError, Problem
 
@@ -22,7 +22,7 @@ MOST_FILES = 1000
 LONGEST_NAME = 200
 """Bytes; the tables take as many characters for a .lua file, and a disk rarely more than 255 bytes."""
 
-_READ = (config_yml.FILE, nodes_yml.FILE, lua_yml.FILE)
+_READ = (config_yml.FILE, nodes_yml.FILE, senders_yml.FILE, lua_yml.FILE)
 _ENDINGS = (".yml", ".yaml", ".lua")
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The earliest moment that a .zip file can name."""

@@ -1,4 +1,4 @@
-"""Write nodes and scripts as a configuration directory: stable, so that two exports can be compared line by line."""
+"""Write nodes, senders and scripts as a configuration directory: stable, so that exports can be compared by line."""
 
 from __future__ import annotations
 

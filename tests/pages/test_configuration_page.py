@@ -20,7 +20,7 @@ from routing.administration import configuration
 from routing.configuration import uploads
 from routing.configuration.archive import MOST_PACKED, pack
 from routing.configuration.export import export_files
-from routing.models import AuditRecord, Node
+from routing.models import AuditRecord, KnownSender, Node
 from scripts_app.draft import change
 from scripts_app.models import Activation, LuaEntry, LuaLibrary
 from tests.builders import lua_entry, node, queue_item
@@ -124,7 +124,7 @@ def test_what_changed_since_the_plan_shows_the_plan_again_instead(changed: str) 
     before = export_files()
     again = apply(client, page)
     assert again.status_code == 409
-    assert "Nothing was applied: nodes, scripts or the queue have changed since" in words(again)
+    assert "Nothing was applied: nodes, senders, scripts or the queue have changed since" in words(again)
     assert export_files() == before and not AuditRecord.objects.exists()
     assert fields(again)["mark"] != fields(page)["mark"]
     assert "Applied site.zip" in words(apply(client, again))
@@ -250,6 +250,22 @@ def test_an_export_that_is_imported_and_exported_again_is_the_same_archive() -> 
     apply(client, plan(client, answer.content))
     assert Node.objects.count() == 2 and LuaEntry.objects.count() == 2
     assert client.get(reverse("configuration_export")).content == answer.content
+
+
+def test_the_page_counts_senders_to_the_configuration_as_the_files_do() -> None:
+    KnownSender.objects.create(ae_title="CT_1")
+    client = administrator()
+    told = words(client.get(reverse("configuration")))
+    assert "senders" not in told.partition("Export")[2].partition("not part of it")[0]
+    assert "Nodes, senders, entries and .lua files become what the files say" in told
+    assert "senders.yml" in told
+    page = plan(client, {"senders.yml": "[]\n"})
+    assert "remove sender CT_1" in words(page)
+    KnownSender.objects.create(ae_title="CT_2")
+    page = apply(client, page)
+    assert "nodes, senders, scripts or the queue have changed" in words(page)
+    apply(client, page)
+    assert not KnownSender.objects.exists()
 
 
 def test_a_draft_is_told_of_and_stays() -> None:

@@ -1,4 +1,4 @@
-"""Write nodes and scripts as a configuration directory."""
+"""Write nodes, senders and scripts as a configuration directory."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from scripts_app.configuration.problem import ConfigurationError
 
 
 class Command(BaseCommand):
-    help = "Write config.yml, nodes.yml, lua.yml and the .lua files, as import_config reads them."
+    help = "Write config.yml, nodes.yml, senders.yml, lua.yml and the .lua files, as import_config reads them."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", type=Path, metavar="DIR")

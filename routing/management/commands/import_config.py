@@ -1,4 +1,4 @@
-"""Make nodes and scripts what a configuration directory says."""
+"""Make nodes, senders and scripts what a configuration directory says."""
 
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from scripts_app.configuration.problem import ConfigurationError
 
 
 class Command(BaseCommand):
-    help = "Read nodes.yml, lua.yml and the .lua files of a directory, show what changes, and change it."
+    help = "Read nodes.yml, senders.yml, lua.yml and the .lua files of a directory, show what changes, and change it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("directory", type=Path, metavar="DIR")

@@ -175,6 +175,6 @@ def test_encrypted_and_unusual_compression_are_refused(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["nodes.yaml", "Nodes.yml", "LUA.YML.yml"])
 def test_a_file_that_would_not_be_read_is_told(name: str, tmp_path: Path) -> None:
     problems = refused(zipped((name, "[]")), tmp_path)
-    assert problems[-1] == "the archive: has none of config.yml, nodes.yml and lua.yml at its top"
+    assert problems[-1] == "the archive: has none of config.yml, nodes.yml, senders.yml and lua.yml at its top"
     if name != "LUA.YML.yml":
         assert problems[0] == f"{name}: is not read; did you mean 'nodes.yml'?"

@@ -40,6 +40,8 @@ PLAIN = (
 )
 PATIENTS = ("patient_id", "patient_name", "accession_number")
 COLUMNS = (*PLAIN, *PATIENTS, "last_error")
+_ITEMS = ("id", "copied_from", "replay_of")
+"""Numbers of items, which are above 2^53: JavaScript and jq read another one in their place, but a text as it is."""
 _ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n")
 """What makes a spreadsheet take a text for a formula."""
 
@@ -113,5 +115,6 @@ def _json(rows: Iterable[dict[str, Any]], first: bool) -> str:
 
 def _lines(rows: Iterable[dict[str, Any]], first: bool) -> Iterator[str]:
     for row in rows:
-        yield f"{'[' if first else ','}\n{json.dumps(row)}"
+        items = {name: str(row[name]) for name in _ITEMS if row[name] is not None}
+        yield f"{'[' if first else ','}\n{json.dumps(row | items)}"
         first = False

@@ -44,9 +44,20 @@ def test_the_files_hold_what_the_filter_finds_newest_first(monkeypatch):
     assert answer["Content-Type"] == "text/csv; charset=utf-8"
     assert 'attachment; filename="queue-' in answer["Content-Disposition"]
     rows = json.loads(fetch("json", "state=Failed")[1])
-    assert [row["id"] for row in rows] == [5, 4, 2, 1]
+    assert [row["id"] for row in rows] == ["5", "4", "2", "1"]
     assert rows[0]["size"] == 1000
     assert "recipe" not in rows[0]
+
+
+def test_a_program_that_counts_in_floats_reads_the_number_that_the_page_has():
+    item = queue_item("Failed", id=61741233929101654, copied_from=61741233929101653, replay_of=61741233929101651)
+    queue_item("Failed", id=1)
+    (row, plain) = json.loads(fetch("json")[1], parse_int=float)
+    assert [row[name] for name in ("id", "copied_from", "replay_of")] == [
+        str(number) for number in (item.pk, item.copied_from, item.replay_of)
+    ]
+    assert (plain["id"], plain["copied_from"], plain["replay_of"]) == ("1", None, None)
+    assert visitor().get(f"/queue/{row['id']}/").status_code == 200
 
 
 def test_no_items_are_an_empty_table_and_an_empty_list():

@@ -51,6 +51,17 @@
     if (KEYS[event.key]?.() === true) event.preventDefault();
   });
 
+  // A dialog gives the focus back to what had it, unless that was drawn anew behind it: then to what has its place.
+  let left = "";
+  document.addEventListener("focusin", ({target}) => {
+    if (!target.closest("dialog")) left = target.id;
+  });
+  document.addEventListener("close", ({target}) => {
+    // Until the page is painted a field of the closed dialog still counts as focused.
+    const lost = document.activeElement === document.body || target.contains(document.activeElement);
+    if (lost) document.getElementById(left)?.focus({preventScroll: true});
+  }, {capture: true});
+
   document.addEventListener("click", (event) => {
     if (event.target.matches("[data-show-keys]")) find("#keys")?.showModal();
   });

@@ -168,6 +168,31 @@ def test_keys_move_tick_and_ask(visit):
     expect(opened.get_by_role("searchbox")).to_have_value("j")
 
 
+def test_the_place_in_the_list_outlives_a_question_and_what_is_drawn_anew_behind_it(site, visit):
+    opened = visit("operator", "/queue/")
+    for key in "jjjjjxf":
+        opened.keyboard.press(key)
+    ask = opened.locator("#ask")
+    expect(ask).to_contain_text("Fail 0 items?")
+    site.elsewhere("from tests.builders import *\nqueue_item('Failed', id=7)")
+    expect(opened.locator("#show-new")).to_have_text("1 new: show")
+    opened.keyboard.press("Escape")
+    expect(opened.locator("#name-2")).to_be_focused()
+    opened.keyboard.press("r")
+    expect(ask).to_contain_text("Retry 1 item?")
+    opened.locator("#do-it").press("Enter")
+    expect(ask).to_be_hidden()
+    expect(opened.locator("#row-2 .badge")).to_have_text("Prepared")
+    opened.keyboard.press("j")
+    expect(opened.locator("#name-1")).to_be_focused()
+    opened.keyboard.press("?")
+    site.elsewhere("from tests.builders import *\nqueue_item('Failed', id=8)")
+    expect(opened.locator("#show-new")).to_have_text("1 new: show")
+    opened.keyboard.press("Escape")
+    opened.keyboard.press("k")
+    expect(opened.locator("#name-2")).to_be_focused()
+
+
 def test_the_list_stays_while_others_change_the_queue(site, visit):
     opened = visit("operator", "/queue/?state=Failed")
     tick(opened, 4)

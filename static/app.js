@@ -106,6 +106,17 @@
     }
   });
 
+  // A menu that has no room for all shows where somebody is; once, for then it is theirs to scroll.
+  function showCurrent() {
+    for (const entry of document.querySelectorAll("nav [aria-current]")) {
+      const menu = entry.closest("nav");
+      if (menu.dataset.shown) continue;
+      menu.dataset.shown = "1";
+      const [place, room] = [entry, menu].map((part) => part.getBoundingClientRect());
+      menu.scrollLeft += place.left + place.width / 2 - room.left - room.width / 2;
+    }
+  }
+
   // What a person has opened stays open when the part around it is drawn again.
   let opened = [];
   document.addEventListener("htmx:beforeSwap", () => {
@@ -114,6 +125,7 @@
   document.addEventListener("htmx:afterSwap", () => {
     for (const id of opened) document.getElementById(id)?.setAttribute("open", "");
     freshen();
+    showCurrent();
   });
 
   document.addEventListener("click", (event) => {
@@ -124,6 +136,7 @@
 
   freshen();
   tellLive();
+  showCurrent();
   setInterval(() => {
     freshen();
     tellLive();

@@ -20,6 +20,10 @@ _CLIPPED = """[...document.querySelectorAll('.panel:not(.scroll, .log), .clip')]
     .filter(part => part.scrollWidth > part.clientWidth + 1).map(part => part.textContent.trim().slice(0, 60))"""
 _UNNAMED = """[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
     .filter(field => !field.labels.length && !field.ariaLabel).map(field => field.name)"""
+_OUT_OF_VIEW = """[...document.querySelectorAll('nav [aria-current]')].filter(entry => {
+    const [place, menu] = [entry, entry.closest('nav')].map(part => part.getBoundingClientRect());
+    return place.left < menu.left - 1 || place.right > menu.right + 1;
+}).map(entry => entry.textContent)"""
 
 # A busy machine needs longer than the usual five seconds.
 expect.set_options(timeout=20_000)
@@ -92,8 +96,13 @@ def visit(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> Iter
 
 
 def assert_readable(page: Page, where: str) -> None:
-    """Nothing scrolls sideways or is cut off, all text stands out, and every field has a name."""
+    """
+    Nothing scrolls sideways or is cut off, all text stands out, and every field has a name.
+
+    Menus are short of room on a phone: they show at least where somebody is.
+    """
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), f"{where} scrolls sideways"
     assert page.evaluate(_CONTRAST) == [], where
     assert page.evaluate(_CLIPPED) == [], where
     assert page.evaluate(_UNNAMED) == [], where
+    assert page.evaluate(_OUT_OF_VIEW) == [], where

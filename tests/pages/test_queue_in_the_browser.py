@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.pages.browser import assert_readable
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
@@ -191,6 +192,14 @@ def test_the_place_in_the_list_outlives_a_question_and_what_is_drawn_anew_behind
     opened.keyboard.press("Escape")
     opened.keyboard.press("k")
     expect(opened.locator("#name-2")).to_be_focused()
+
+
+def test_the_current_tab_is_in_view_on_a_phone_also_when_it_is_drawn_anew(site, visit):
+    opened = visit("viewer", "/queue/?state=Dropped", size="phone")
+    assert_readable(opened, "on arrival")
+    site.elsewhere("from tests.builders import *\nqueue_item('Dropped', id=7)")
+    expect(opened.locator("#row-7")).to_be_visible()
+    assert_readable(opened, "after a refresh")
 
 
 def test_the_list_stays_while_others_change_the_queue(site, visit):

@@ -150,9 +150,7 @@ def test_a_journal_that_is_never_empty_stays_short_and_its_owner_alive(
     assert [path for path in tmp_path.iterdir() if path.is_file()] == []
 
 
-def test_a_full_disk_makes_the_journal_no_wrong_witness(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_makes_the_journal_no_wrong_witness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     presence = Presence(tmp_path)
     presence.journal(11)
     presence.journal(12)

@@ -39,7 +39,10 @@ FILES = [
             "traffic",
         )
     ),
-    *(ROOT / "tests" / "pages" / f"test_{name}.py" for name in ("dashboard", "queue_bulk", "studies", "traffic")),
+    *(
+        ROOT / "tests" / "pages" / f"test_{name}.py"
+        for name in ("dashboard", "queue_bulk", "renamed_node", "studies", "traffic")
+    ),
     AREA / "engine" / "test_state_book.py",
     AREA / "test_audit_chain.py",
 ]

@@ -138,12 +138,12 @@ def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
 def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
     if request.method == "POST":
         with transaction.atomic():
-            node = get_object_or_404(Node.objects.select_for_update(), pk=node_id) if node_id else None
+            node = get_object_or_404(Node.objects.select_for_update(), pk=node_id) if node_id is not None else None
             form = NodeForm(request.POST, instance=node)
             if form.is_valid():
                 return _save(request, form, created=node is None)
     else:
-        node = get_object_or_404(Node, pk=node_id) if node_id else None
+        node = get_object_or_404(Node, pk=node_id) if node_id is not None else None
         form = NodeForm(instance=node)
     status = 422 if form.is_bound else 200
     return render(request, "routing/node_form.html", {"form": form, "node": node}, status=status)

@@ -71,12 +71,16 @@ def sender_edit(request: HttpRequest, sender_id: int) -> HttpResponse:
 def _edit(request: HttpRequest, sender_id: int | None) -> HttpResponse:
     if request.method == "POST":
         with transaction.atomic():
-            sender = get_object_or_404(KnownSender.objects.select_for_update(), pk=sender_id) if sender_id else None
+            sender = (
+                get_object_or_404(KnownSender.objects.select_for_update(), pk=sender_id)
+                if sender_id is not None
+                else None
+            )
             form = KnownSenderForm(request.POST, instance=sender)
             if form.is_valid():
                 return _save(request, form, created=sender is None)
     else:
-        sender = get_object_or_404(KnownSender, pk=sender_id) if sender_id else None
+        sender = get_object_or_404(KnownSender, pk=sender_id) if sender_id is not None else None
         form = KnownSenderForm(instance=sender)
     status = 422 if form.is_bound else 200
     return render(request, "routing/sender_form.html", {"form": form, "sender": sender}, status=status)

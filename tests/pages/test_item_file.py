@@ -2,6 +2,7 @@
 
 import io
 import re
+import zlib
 
 import pydicom
 import pytest
@@ -13,7 +14,7 @@ from routing.models import AuditRecord, QueueItem
 from routing.spool import Spool
 from routing.templatetags.study_tags import study_address
 from scripts_app.core.dataset.document import Document
-from tests.builders import ct_image, queue_item, received
+from tests.builders import EXPLICIT, ct_image, queue_item, received
 from tests.images import image, write
 from tests.pages.people import HTMX, visitor, words
 from tests.pages.test_hostile_values import ATTRIBUTE, MARKUP, SCRIPT, alive
@@ -29,9 +30,10 @@ def spool(settings, tmp_path):
     return Spool(tmp_path / "spool", "none")
 
 
-def item_of(spool, content=None, **columns):
+def item_of(spool, content=None, syntax=EXPLICIT, **columns):
     """An item with a file in the spool."""
-    instance = received(spool, ct_image(PatientName="MUSTER^ERIKA", PatientID="P-4711") if content is None else content)
+    content = ct_image(PatientName="MUSTER^ERIKA", PatientID="P-4711") if content is None else content
+    instance = received(spool, content, syntax=syntax)
     found = {"received_id": instance.id, "size": instance.size, "dataset_offset": instance.dataset_offset}
     return queue_item(columns.pop("state", "Prepared"), id=instance.id, **(found | columns))
 
@@ -122,11 +124,20 @@ def test_a_damaged_file_says_so_and_quotes_nothing_to_those_who_may_not_see(spoo
 
 
 def test_a_file_that_has_to_be_rewritten_to_be_read_says_so(spool):
-    disordered = ct_image()
-    head = disordered.index(b"\x10\x00\x10\x00")
-    item = item_of(spool, disordered[head:] + disordered[:head])
+    item = item_of(spool, zlib.compress(ct_image(), wbits=-15), syntax="1.2.840.10008.1.2.1.99")
     assert "had to be rewritten to be read" in elements(item)
     assert not list((spool.root / "prepared").iterdir())
+
+
+def test_elements_out_of_order_are_told_as_they_stand_and_one_that_stands_twice_is_told(spool):
+    content = ct_image()
+    head = content.index(b"\x10\x00\x10\x00")
+    told = elements(item_of(spool, content[head:] + content[:head]))
+    assert "rewritten" not in told
+    assert told.index("PatientName") < told.index("SOPInstanceUID")
+    assert "The elements cannot be read: 0010,0010 stands there twice" in elements(
+        item_of(spool, content + content[head : head + 8] + bytes(content[head + 6]))
+    )
 
 
 def test_a_picture_is_drawn_with_its_frames(spool, tmp_path):

@@ -29,6 +29,8 @@
   const showScript = () => (script.hidden = library.value !== "");
   if (library && script) {
     library.addEventListener("change", showScript);
+    // After Back the browser chooses what was chosen before.
+    window.addEventListener("pageshow", showScript);
     showScript();
   }
 })();

@@ -102,6 +102,12 @@
       mark(failed.line, failed.message);
       goTo(failed.line);
     }
+    // The browser puts back what was typed before Back, perhaps after the editor has taken its text: it is what would be
+    // saved, and so it is what is shown.
+    window.addEventListener("pageshow", () => {
+      const text = view.state.toText(area.value);
+      if (!view.state.doc.eq(text)) view.dispatch({changes: {from: 0, to: view.state.doc.length, insert: text}});
+    });
     area.hidden = true;
     document.getElementById("editor-keys").hidden = false;
     label.addEventListener("click", () => view.focus());

@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth import logout
+from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.cache import cache
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
 
@@ -95,7 +98,7 @@ class Audited:
 def _was_refused(request: HttpRequest, response: HttpResponse) -> bool:
     """Somebody may not; somebody unknown has sent something; or somebody known is sent to another log-in."""
     if response.status_code != 302:
-        return response.status_code == 403
+        return response.status_code in (401, 403)
     to = response.headers.get("Location", "")
     if to.startswith(f"{reverse('admin:login')}?"):
         return bool(_name(request))
@@ -120,6 +123,20 @@ def sessions_end(get_response: Handler) -> Handler:
         return get_response(request)
 
     return answer
+
+
+class LoggedInOnly(LoginRequiredMiddleware):
+    """Leads to the log-in; what was sent without session is not done, and told so."""
+
+    def process_view(self, request: HttpRequest, *view: Any) -> HttpResponseBase | None:
+        log_in = super().process_view(request, *view)
+        if log_in is None or request.method != "POST":
+            return log_in
+        if request.headers.get("HX-Request"):
+            # To be led away would cost what is written on the page (static/answers.js).
+            return HttpResponse(status=401)
+        messages.warning(request, "You are not logged in, so what you sent was not taken. Log in and send it again.")
+        return log_in
 
 
 def _idle(request: HttpRequest) -> float | None:

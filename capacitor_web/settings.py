@@ -47,7 +47,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "capacitor_web.sessions.sessions_end",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "capacitor_web.sessions.LoggedInOnly",
     "capacitor_web.middleware.RowsOnly",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

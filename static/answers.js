@@ -1,19 +1,31 @@
 // Says so when what somebody pressed was refused, or could not be asked at all.
 "use strict";
 
-(() => {
-  function complain(textContent) {
-    const words = Object.assign(document.createElement("p"), {className: "message error", textContent});
-    document.getElementById("messages").replaceChildren(words);
-  }
+const NOT_REACHED = "The server cannot be reached.";
 
-  document.addEventListener("htmx:responseError", (event) => {
-    const status = event.detail.xhr.status;
-    complain(status === 403 ? "You may not do that." : `The server answered ${status}; nothing was changed.`);
-  });
-  document.addEventListener("htmx:sendError", (event) => {
-    // A refresh that fails is told by the page's sign; a press must not go unanswered.
-    if (event.detail.requestConfig.verb === "get") return;
-    complain("The server cannot be reached. Look again once this page is live: it may have been done.");
-  });
-})();
+function complain(textContent) {
+  const words = Object.assign(document.createElement("p"), {className: "message error", textContent});
+  const messages = document.getElementById("messages");
+  // Seen wherever on the page the person is.
+  messages.classList.add("stay");
+  messages.replaceChildren(words);
+}
+
+function complainOf(status) {
+  const words = {
+    401: "Your session has ended, so nothing was done. Log in in another window, then do it again here: this page stays as it is.",
+    403: "You may not do that.",
+  };
+  complain(words[status] || `The server answered ${status}; nothing was changed.`);
+}
+
+document.addEventListener("htmx:responseError", (event) => complainOf(event.detail.xhr.status));
+document.addEventListener("htmx:sendError", (event) => {
+  // A refresh that fails is told by the page's sign; a press must not go unanswered.
+  if (event.detail.requestConfig.verb === "get") return;
+  complain(`${NOT_REACHED} Look again once this page is live: it may have been done.`);
+});
+document.addEventListener("htmx:afterRequest", (event) => {
+  const {successful, requestConfig} = event.detail;
+  if (successful && requestConfig.verb !== "get") document.querySelector("#messages.stay")?.replaceChildren();
+});

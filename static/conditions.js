@@ -2,15 +2,14 @@
 "use strict";
 
 (() => {
-  const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
   const conditions = document.getElementById("conditions");
   const waiting = new WeakMap();
 
   async function check(row) {
     const fields = [...row.querySelectorAll("input, select")].map((field) => [field.name, field.value]);
     const body = new URLSearchParams(fields);
-    const answer = await fetch(conditions.dataset.check, {method: "POST", body, headers: {"X-CSRFToken": token()}});
-    if (answer.ok) row.querySelector(".words").innerHTML = await answer.text();
+    const answer = await fetch(conditions.dataset.check, {method: "POST", body, headers: {"X-CSRFToken": csrfToken()}});
+    if (answer.ok && !answer.redirected) row.querySelector(".words").innerHTML = await answer.text();
   }
 
   conditions?.addEventListener("input", (event) => {

@@ -4,7 +4,6 @@
 (() => {
   const {EditorView, EditorState, StateEffect, basicSetup, keymap, StreamLanguage, LanguageSupport} = CodeMirror;
   const {foldService, indentUnit, syntaxHighlighting, indentWithTab, linter, lintGutter, lua, classHighlighter} = CodeMirror;
-  const token = () => document.querySelector("[name=csrfmiddlewaretoken]").value;
   const again = StateEffect.define();
   const asks = ({effects}) => effects.some((effect) => effect.is(again));
 
@@ -32,8 +31,8 @@
 
   async function problemsOf(area, script) {
     const body = new URLSearchParams({script, path: area.dataset.path || ""});
-    const answer = await fetch(area.dataset.lint, {method: "POST", body, headers: {"X-CSRFToken": token()}});
-    return answer.ok ? (await answer.json()).problems : [];
+    const answer = await fetch(area.dataset.lint, {method: "POST", body, headers: {"X-CSRFToken": csrfToken()}});
+    return answer.ok && !answer.redirected ? (await answer.json()).problems : [];
   }
 
   async function start(area) {

@@ -1,4 +1,5 @@
-// Text that was written and is not saved: what the browser puts back after Back keeps the mark of what it was made from.
+// Text that was written and is not saved: it is not lost without a question, and after Back it keeps the mark of what it
+// was made from.
 "use strict";
 
 (() => {
@@ -16,5 +17,35 @@
     // Somebody else may have saved meanwhile: a fresh mark would let text that came back overwrite that.
     if (history.state?.mark !== undefined && changed()) mark.value = history.state.mark;
     history.replaceState({...history.state, mark: mark.value}, "");
+  });
+
+  let leaving = false;
+  window.addEventListener("beforeunload", (event) => {
+    // One question for each way out: a download leaves the page as it is, and is the form's own, too.
+    if (!leaving && ("unsaved" in form.dataset || changed())) event.preventDefault();
+    leaving = false;
+  });
+
+  // Without session the answer would be the log-in, in the place of this page.
+  async function admitted() {
+    const {lint} = form.querySelector("textarea[data-editor]").dataset;
+    const headers = {"X-CSRFToken": csrfToken()};
+    const answer = await fetch(lint, {method: "POST", headers, redirect: "manual"}).catch(() => null);
+    if (!answer) complain(`${NOT_REACHED} Nothing was saved; this page stays as it is.`);
+    else if (!answer.ok) complainOf(answer.type === "opaqueredirect" ? 401 : answer.status);
+    return answer?.ok;
+  }
+
+  let asking = false;
+  let asked = false;
+  form.addEventListener("submit", async (event) => {
+    leaving = asked;
+    if (asked) return;
+    event.preventDefault();
+    if (asking) return;
+    asking = true;
+    asked = await admitted();
+    if (asked) form.requestSubmit(event.submitter);
+    asking = asked = false;
   });
 })();

@@ -7,9 +7,10 @@ from django.test import Client
 from django.urls import reverse
 
 from routing import session_age
+from routing.models import AuditRecord
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
-from tests.pages.people import HTMX, visitor
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -137,6 +138,16 @@ def test_a_post_without_the_token_of_the_page_is_refused_everywhere(seen):
             tried += 1
     assert tried > 150
     seen(f"{tried} of {tried} requests refused")
+
+
+def test_what_is_sent_without_session_is_told_to_be_undone_and_noted(client):
+    pressed = client.post("/queue/200/fail/", headers=HTMX)
+    assert pressed.status_code == 401
+    # The page stays: what somebody has written on it would be lost.
+    assert "HX-Redirect" not in pressed.headers
+    assert AuditRecord.objects.get(action="access").detail["status"] == 401
+    sent = client.post("/scripts/entries/1/", follow=True)
+    assert "what you sent was not taken" in words(sent)
 
 
 @pytest.fixture

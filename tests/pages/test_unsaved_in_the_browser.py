@@ -4,9 +4,10 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.pages import workshop
+from tests.pages.browser import log_in
 
 pytestmark = pytest.mark.browser
-MEANT, site = (*workshop.MEANT, "status of 409"), workshop.site
+MEANT, site = (*workshop.MEANT, "status of 409", "status of 401", "Error Code 401"), workshop.site
 ENTRY = "/scripts/entries/1/"
 
 
@@ -68,3 +69,97 @@ def test_what_somebody_else_has_saved_meanwhile_is_not_overwritten_by_text_that_
     opened.get_by_role("button", name="Save in the draft").click()
     expect(opened.locator("main")).to_contain_text("Not saved yet: somebody else has changed this meanwhile")
     expect(opened.locator(".cm-content")).to_contain_text("mine")
+
+
+def dialogs(opened: Page) -> list[str]:
+    """The questions that the browser asks from now on; they are answered with yes."""
+    asked: list[str] = []
+    opened.on("dialog", lambda dialog: asked.append(dialog.type))
+    return asked
+
+
+@pytest.mark.parametrize("address", [ENTRY, "/scripts/entries/new/", "/scripts/libraries/new/"])
+def test_leaving_with_unsaved_text_asks(visit, address):
+    opened = visit("script-author", address)
+    asked = dialogs(opened)
+    typed(opened, "print('not saved')")
+    opened.reload()
+    assert asked == ["beforeunload"]
+    typed(opened, "print('not saved either')")
+    opened.get_by_role("link", name="Queue").click()
+    expect(opened.locator("#queue")).to_be_visible()
+    assert asked == ["beforeunload"] * 2
+
+
+def test_text_that_was_refused_is_unsaved(visit):
+    opened = visit("script-author", ENTRY)
+    asked = dialogs(opened)
+    opened.get_by_label("Tag").first.fill("Modalty")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.get_by_role("alert").first).to_contain_text("Nothing was saved")
+    opened.locator(".cm-content").click()
+    opened.get_by_role("link", name="Queue").click()
+    expect(opened.locator("#queue")).to_be_visible()
+    assert asked == ["beforeunload"]
+
+
+def test_nobody_is_asked_who_has_changed_nothing_or_saves(visit):
+    opened = visit("script-author", ENTRY)
+    asked = dialogs(opened)
+    opened.locator(".cm-content").click()
+    opened.get_by_label("From", exact=True).fill("CT1")
+    opened.reload()
+    typed(opened, "print('saved')")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("is saved")
+    opened.locator(".cm-content").click()
+    opened.get_by_role("link", name="Queue").click()
+    expect(opened.locator("#queue")).to_be_visible()
+    assert asked == []
+
+
+NO_SESSION = "from django.contrib.sessions.models import Session\nSession.objects.all().delete()"
+
+
+def test_a_save_and_a_dry_run_without_session_say_so_and_the_text_stays_until_somebody_has_logged_in_again(site, visit):
+    opened = visit("script-author", ENTRY)
+    typed(opened, "print('long work')")
+    site.elsewhere(NO_SESSION)
+    said = opened.locator("#messages")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(said).to_contain_text("Your session has ended, so nothing was done.")
+    expect(said).to_be_in_viewport()
+    opened.locator(".cm-content").click()
+    opened.keyboard.press("Control+Enter")
+    expect(said).to_contain_text("Your session has ended, so nothing was done.")
+    expect(opened.locator(".cm-content")).to_contain_text("long work")
+    other = opened.context.new_page()
+    other.goto(f"{site.url}/login/")
+    log_in(other, "script-author")
+    expect(other.locator("#live")).to_have_text("live")
+    opened.keyboard.press("Control+Enter")
+    expect(opened.locator("#result")).to_contain_text("choose an image first")
+    expect(said).not_to_contain_text("session")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(said).to_contain_text("is saved")
+    expect(opened.locator(".cm-content")).to_contain_text("long work")
+
+
+def test_a_press_on_a_live_page_without_session_leads_to_the_log_in_as_ever(visit):
+    opened = visit("operator", "/nodes/")
+    opened.context.clear_cookies(name="sessionid")
+    opened.get_by_role("button", name="Pause").first.click()
+    expect(opened.get_by_label("Username")).to_be_visible()
+
+
+def test_without_javascript_the_log_in_tells_that_what_was_sent_was_not_taken(site, visit):
+    opened = visit("script-author", ENTRY, script=False)
+    opened.get_by_label("Lua").fill("print('plain work')")
+    site.elsewhere(NO_SESSION)
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("what you sent was not taken")
+    log_in(opened, "script-author")
+    expect(opened.get_by_label("Lua")).to_be_visible()
+    opened.go_back()
+    opened.go_back()
+    expect(opened.get_by_label("Lua")).to_have_value("print('plain work')")

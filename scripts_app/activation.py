@@ -28,7 +28,7 @@ def _load() -> Collection:
     return {
         "entries": [
             {
-                "key": str(row.pk),
+                "key": row.key,
                 "description": row.description,
                 "enabled": row.enabled,
                 **({"library": row.library.path} if row.library else {"script": row.script}),
@@ -77,11 +77,11 @@ def _write(before: Collection, wanted: Collection) -> None:
             LuaLibrary.objects.update_or_create(path=path, defaults={"source": source})
     libraries = {library.path: library for library in LuaLibrary.objects.all()}
     old = {entry["key"]: entry for entry in before["entries"]}
-    rows = {str(row.pk): row for row in LuaEntry.objects.all()}
+    rows = {row.key: row for row in LuaEntry.objects.all()}
     for position, entry in enumerate(wanted["entries"], start=1):
         row = rows.pop(entry["key"], None)
         if row is None or old.get(entry["key"]) != entry or row.position != position:
-            _write_entry(row or LuaEntry(), entry, position, libraries)
+            _write_entry(row or LuaEntry(draft_key=entry["key"]), entry, position, libraries)
     for row in rows.values():
         row.delete()
     # Last: an entry that still named the file would forbid it.

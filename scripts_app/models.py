@@ -58,6 +58,9 @@ class LuaEntry(Revised):
         SKIP = "skip"
         FAIL = "fail"
 
+    draft_key = models.CharField(
+        max_length=40, blank=True, editable=False, help_text="what a draft called it before it had a number"
+    )
     position = models.PositiveIntegerField(default=0, help_text="entries run in this order")
     description = models.CharField(max_length=200, blank=True)
     enabled = models.BooleanField(default=True)
@@ -82,6 +85,11 @@ class LuaEntry(Revised):
 
     def __str__(self) -> str:
         return self.description or f"entry at position {self.position}"
+
+    @property
+    def key(self) -> str:
+        """What drafts, activations and addresses call it, for good."""
+        return self.draft_key or str(self.pk)
 
     def clean(self) -> None:
         self.script = unix_lines(self.script)

@@ -25,7 +25,7 @@ def rehearsed(text: str = "") -> Rehearsal:
     item = QueueItem.objects.get(pk=200)
     now = stored_collection()
     calm = activate(now, "anna", said("as ordered", 500))
-    entry = {**now["entries"][0], "description": said("Copies for research", 200), "key": "new"}
+    entry = {**now["entries"][0], "description": said("Copies for research", 200), "key": "new-1"}
     wild = activate({**now, "entries": [*now["entries"], entry]}, "bert", said("ticket 4711: copies for research", 500))
     Activation.objects.filter(pk=calm.pk).update(at=timezone.now() - timedelta(days=6))
     VersionTally.objects.create(version_id=calm.version_id, activation=calm.pk, images=18_311, troubled=2, failed=1)

@@ -20,7 +20,7 @@ LAST = "entry 1, line 3: fail: no MEIER"
 def active(script=SCRIPT, *, libraries=None, **columns):
     entry = {"description": "the one", "enabled": True, "conditions": [], "ae_titles": [], "on_error": "skip"}
     off = {**entry, "key": "off", "enabled": False, "description": "off", "script": "print('off')"}
-    one = {**entry, "key": "new", **({"script": script} if "library" not in columns else {}), **columns}
+    one = {**entry, "key": "new-1", **({"script": script} if "library" not in columns else {}), **columns}
     return activate({"entries": [off, one], "libraries": libraries or {}}, "anna", "because")
 
 
@@ -33,7 +33,7 @@ def failed(made, error=ERROR, **columns):
 
 
 def key_of(description="the one"):
-    return str(LuaEntry.objects.get(description=description).pk)
+    return LuaEntry.objects.get(description=description).key
 
 
 @pytest.fixture

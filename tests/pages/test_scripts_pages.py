@@ -78,6 +78,34 @@ def test_a_new_entry_is_a_draft_until_it_is_activated_with_a_reason(author):
     assert "ticket 7" in words(visitor("viewer").get(reverse("script_versions")))
 
 
+def test_a_new_entry_keeps_its_address_when_it_is_activated(author):
+    address = author.post(reverse("script_entry_new"), ENTRY).url
+    activate(author)
+    assert author.get(address).status_code == 200
+    assert address in author.get(reverse("scripts")).content.decode()
+
+
+def test_a_window_that_was_open_when_a_new_entry_was_activated_saves_that_entry(author):
+    address = author.post(reverse("script_entry_new"), ENTRY).url
+    seen = mark(author, address)
+    activate(author)
+    assert author.post(address, {**ENTRY, "script": "print('later')", "mark": seen}).status_code == 302
+    refused = author.post(address, {**ENTRY, "script": "print('blind')", "mark": seen})
+    assert refused.status_code == 409
+    assert "somebody else has changed this meanwhile" in words(refused)
+    activate(author)
+    assert LuaEntry.objects.get().script == "print('later')"
+
+
+def test_an_entry_that_a_roll_back_brings_back_has_the_address_that_it_had(author):
+    address = reverse("script_entry", args=[lua_entry("print(1)", description="one").pk])
+    author.post(f"{address}delete/")
+    activate(author)
+    author.post(reverse("script_roll_back", args=[Activation.objects.last().pk]))
+    assert "print(1)" in words(author.get(address))
+    assert "This is what is active" in words(author.get(reverse("script_version", args=[Activation.objects.last().pk])))
+
+
 @pytest.mark.parametrize(
     ("fields", "told"),
     [

@@ -80,6 +80,7 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "deed": BY_PEOPLE.get(last.event, "") if last else "",
         "last": last,
         "received": bool(history) and not history[0].from_state,
+        "test_image": bool(history) and history[0].event == "test image",
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
         "status_words": describe(item.last_status) if item.last_status is not None else "",
         "report": report,

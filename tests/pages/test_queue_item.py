@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing.models import HistoryEntry, NodeStatus, QueueItem
+from routing.models import HistoryEntry, NodeStatus, PrepareReport, QueueItem
 from tests.builders import node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router
@@ -107,6 +107,35 @@ def test_an_item_that_no_entry_met_says_so():
     told = words(queue_item("Prepared", prepared_at=timezone.now()).pk, visitor())
     assert "No entry was enabled: it went on as it came" in told
     assert "byte for byte as it came" in told
+
+
+def test_a_test_image_is_told_to_have_met_no_script():
+    item = queue_item("Prepared", prepared_at=timezone.now(), called_ae_title="PACS")
+    HistoryEntry.objects.create(item=item, at=timezone.now(), event="test image", to_state="Prepared", actor="olga")
+    told = words(item.pk, visitor())
+    assert "A test image for PACS: no script sees it." in told
+    assert "No entry was enabled" not in told
+
+
+@pytest.mark.parametrize(
+    ("verdict", "told"),
+    [
+        ("failed", "Nothing of it leaves."),
+        ("retry", "Nothing of it leaves before the next try."),
+        ("prepared", "No script called route: the image goes where its sender called, PACS."),
+    ],
+)
+def test_without_a_route_it_is_told_whether_the_image_goes_at_all(verdict, told):
+    item = queue_item("Failed", called_ae_title="PACS")
+    PrepareReport.objects.create(item=item, at=timezone.now(), verdict=verdict)
+    page = words(item.pk, visitor())
+    assert told in page
+    assert ("where its sender called" in page) is (verdict == "prepared")
+
+
+def test_what_failed_before_any_script_waits_for_none():
+    told = words(queue_item("Failed", last_error="no node answers to called AE title 'X'").pk, visitor())
+    assert "No script has decided about it." in told
 
 
 def test_an_item_without_any_story_has_a_page():

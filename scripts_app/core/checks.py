@@ -8,6 +8,7 @@ from typing import Any
 
 from scripts_app.core.conditions.errors import ConfigurationError
 from scripts_app.core.conditions.pattern import read_pattern
+from scripts_app.core.conditions.quoted import quoted
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.path import parsed
 
@@ -57,7 +58,7 @@ class Check:
         elif self.kind == "log":
             lines = [*result["item_log"], *(line["message"] for line in result["log"])]
             if not any(self.value in line for line in lines):
-                yield f"no log line contains {self.value!r}"
+                yield f"no log line contains {quoted(self.value)}"
         else:
             yield from self._of_elements(outputs, (result.get("details") or {}).get("outputs") or ())
 
@@ -78,14 +79,15 @@ class Check:
 
     def _wrong(self, there: bool, value: str | None, matches: bool) -> str:
         if self.kind == "absent":
-            return f"is {value!r}, expected absent" if there else ""
-        wanted = repr(self.value) if self.kind == "equals" else f"to match {self.value!r}"
+            said = "is there" if value is None else f"is {quoted(value)}"
+            return f"{said}, expected absent" if there else ""
+        wanted = quoted(self.value) if self.kind == "equals" else f"to match {quoted(self.value)}"
         if not there:
             return f"is absent, expected {wanted}"
         if value is None:
             return f"has no text, expected {wanted}"
         right = value == self.value if self.kind == "equals" else matches
-        return "" if right else f"is {value!r}, expected {wanted}"
+        return "" if right else f"is {quoted(value)}, expected {wanted}"
 
 
 def checks_of(expected: Mapping[str, Any]) -> list[Check]:

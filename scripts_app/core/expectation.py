@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts_app.core.checks import checks_of
+from scripts_app.core.conditions.quoted import quoted
 
 _ANY = "any"
 """Marks a value that is another one at each run, such as a new UID."""
@@ -59,7 +60,7 @@ def _changes(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
 def _said(value: Any) -> str:
     if value == {_ANY: True}:
         return "a new value"
-    return "removed" if value is None else repr(value)
+    return "removed" if value is None else quoted(value)
 
 
 def _told(result: Mapping[str, Any]) -> dict[str, Any]:

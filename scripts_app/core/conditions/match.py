@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.conditions.errors import ConfigurationError
 from scripts_app.core.conditions.pattern import Pattern, read_pattern
+from scripts_app.core.conditions.quoted import quoted
 from scripts_app.core.conditions.tag import Tag, read_tag
 
 _LONGEST_SHOWN = 80
@@ -69,7 +70,7 @@ def _search_failure(condition: Condition, tag: Tag, pattern: Pattern, dataset: R
         return None
     if not found:
         return f"{tag} is absent everywhere, wanted {pattern}"
-    shown = ", ".join(repr(value[:_LONGEST_SHOWN]) for value in found[:3])
+    shown = ", ".join(quoted(value[:_LONGEST_SHOWN]) for value in found[:3])
     return f"{tag} is {shown}{' and others' if len(found) > 3 else ''}, wanted {pattern}"
 
 
@@ -107,4 +108,4 @@ def _shown(value: str | None) -> str:
         return "is absent"
     if not value:
         return "is empty"
-    return f"is {value[:_LONGEST_SHOWN]!r}{'...' if len(value) > _LONGEST_SHOWN else ''}"
+    return f"is {quoted(value[:_LONGEST_SHOWN])}{'...' if len(value) > _LONGEST_SHOWN else ''}"

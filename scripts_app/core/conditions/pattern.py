@@ -14,6 +14,7 @@ from functools import lru_cache
 
 from scripts_app.core.conditions.dotnet_regex import translate
 from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.quoted import quoted
 
 _REGEX_MARKS = frozenset("[](){}|+\\")
 _DIGITS_AND_DOTS = re.compile(r"[0-9.]+")
@@ -35,7 +36,7 @@ class Pattern:
         return self.compiled.fullmatch(value) is not None
 
     def __str__(self) -> str:
-        return f"{self.expression!r} ({self.kind})"
+        return f"{quoted(self.expression)} ({self.kind})"
 
 
 @lru_cache(maxsize=1024)
@@ -59,5 +60,5 @@ def _compiled(expression: str) -> re.Pattern[str]:
         return re.compile(translate(expression))
     except (re.error, OverflowError, RecursionError) as error:
         raise ConfigurationError(
-            f"MatchExpression {expression!r} is not a valid regular expression: {error}"
+            f"MatchExpression {quoted(expression)} is not a valid regular expression: {error}"
         ) from error

@@ -10,6 +10,7 @@ from functools import cache, lru_cache
 from pydicom.datadict import dictionary_keyword, tag_for_keyword
 
 from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.quoted import quoted
 
 _NUMERIC = re.compile(r"\(?\s*([0-9A-Fa-f]{1,4})\s*,\s*([0-9A-Fa-f]{1,4})\s*\)?")
 _PACKED = re.compile(r"[0-9A-Fa-f]{8}")
@@ -50,7 +51,7 @@ def read_tag(text: str) -> Tag:
         return Tag(number >> 16, number & 0xFFFF)
     if not wanted:
         raise ConfigurationError("Tag is missing; write a keyword or gggg,eeee")
-    raise ConfigurationError(f"Tag {text!r} is neither gggg,eeee nor a known keyword{_suggestion(wanted)}")
+    raise ConfigurationError(f"Tag {quoted(text)} is neither gggg,eeee nor a known keyword{_suggestion(wanted)}")
 
 
 def _suggestion(wanted: str) -> str:

@@ -55,6 +55,7 @@ def test_what_is_met_says_nothing(check):
     [
         (Check("goes", "RESEARCH"), ["nothing goes to RESEARCH"]),
         (Check("not", "AI"), ["an image goes to AI"]),
+        (Check("equals", "AI", "PatientName", r"A\B"), [r"AI: PatientName is 'ANON', expected 'A\B'"]),
         (Check("equals", "", "PatientName", "ANON"), ["PACS: PatientName is 'REAL^NAME', expected 'ANON'"]),
         (Check("equals", "AI", "PatientID", "1"), ["AI: PatientID is absent, expected '1'"]),
         (Check("matches", "AI", "PatientName", "B*"), ["AI: PatientName is 'ANON', expected to match 'B*'"]),

@@ -100,10 +100,34 @@ def test_a_condition_that_is_met_has_no_failure(condition: Condition, tmp_path: 
         (Condition("PatientID", "^(?!X).*$"), "0010,0020 PatientID is empty, wanted '^(?!X).*$' (regex)"),
         (Condition("StudyID", "^(?!X).*$"), "0020,0010 StudyID is absent, wanted '^(?!X).*$' (regex)"),
         (Condition("0029,1010", "*"), "0029,1010 is absent, wanted '*' (wildcard)"),
+        (
+            Condition("8,8", r"^ORIGINAL\\S"),
+            r"0008,0008 ImageType is 'ORIGINAL\PRIMARY', wanted '^ORIGINAL\\S' (regex)",
+        ),
+        (Condition("8,8", "X", search=True), r"0008,0008 ImageType is 'ORIGINAL\PRIMARY', wanted 'X' (literal)"),
     ],
 )
 def test_the_failure_names_tag_actual_value_and_pattern(condition: Condition, reason: str, tmp_path: Path) -> None:
     assert failure(tmp_path, condition) == reason
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (r"A\nB", r"'A\nB'"),
+        ("A\nB", "'A<U+000A>B'"),
+        ("D'OR", '"D\'OR"'),
+        ("""D'OR "X" """, """'D'OR "X"'"""),
+        ("\u202etxt", "'<U+202E>txt'"),
+    ],
+)
+def test_a_value_stands_in_the_reason_as_it_is_and_what_cannot_be_seen_by_its_number(
+    value: str, shown: str, tmp_path: Path
+) -> None:
+    utf8 = element(0x00080005, "CS", "ISO_IR 192")
+    with document(tmp_path, utf8, element(0x00204000, "LT", value.encode())) as opened:
+        reason = first_failure((Condition("ImageComments", "x"),), opened.root)
+    assert reason == f"0020,4000 ImageComments is {shown}, wanted 'x' (literal)"
 
 
 def test_all_conditions_must_hold_and_the_first_that_does_not_is_named(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from routing.core.states import QueueState
 from routing.models import Attempt, HistoryEntry, QueueItem
 from routing.sight import Sight
 from routing.views.offers import Offer, offers
+from scripts_app.configuration.problem import sentence
 
 register = template.Library()
 
@@ -47,6 +48,9 @@ def span(seconds: float) -> str:
         if seconds >= size:
             return f"{int(seconds // size)} {unit}"
     return "0 s"
+
+
+register.filter(sentence)
 
 
 @register.filter

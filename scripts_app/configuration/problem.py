@@ -35,3 +35,8 @@ def nearest(wrong: str, known: Iterable[str]) -> str:
     same = [value for value in known if value.casefold() == wrong.strip().casefold()]
     found = same or difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
     return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def sentence(text: str) -> str:
+    """The text as a sentence of its own; one that asks what was meant (``nearest``) ends already."""
+    return text if text.endswith("?") else f"{text}."

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_POST
 
 from scripts_app.collection_check import faults
+from scripts_app.configuration.problem import sentence
 from scripts_app.core.collection import Collection, entry_of
 from scripts_app.draft import working
 from scripts_app.dry_run_process import Superseded, Unanswered, ask
@@ -142,7 +143,7 @@ def script_output(request: HttpRequest, number: int) -> HttpResponse:
             path, destination = Path(outputs[number - 1]["file"]), outputs[number - 1]["destination"]
         except (NoSample, WrongSetting, Untriable, Unanswered) as error:
             if getattr(request, "htmx", False):
-                refusal = {"refusal": f"Nothing was made: {error}."}
+                refusal = {"refusal": f"Nothing was made: {sentence(str(error))}"}
                 return render(request, "scripts_app/_picture.html", refusal, status=422)
             return draw(request, "dry_run.html", {"refused": str(error)}, 422)
         if "picture" in request.POST:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from scripts_app.configuration.problem import sentence
 from scripts_app.core.checks import KINDS, Check, checks_of, with_checks
 from scripts_app.draft import working
 from scripts_app.models import ScriptTest
@@ -33,7 +34,7 @@ def script_tests_run(request: HttpRequest) -> HttpResponse:
     """Over the draft, or over what is active when there is none."""
     content = working().content
     if wrong := untriable(content):
-        messages.error(request, f"No test was run: {wrong}.")
+        messages.error(request, f"No test was run: {sentence(wrong)}")
         return redirect("script_tests")
     runs = [shown(run, user_of(request)) for run in run_all(content)]
     tests = ScriptTest.objects.defer("image")

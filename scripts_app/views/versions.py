@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from scripts_app.activation import activate, last_activation, stored_collection
 from scripts_app.collection_check import faults
+from scripts_app.configuration.problem import sentence
 from scripts_app.core.collection import Collection, Difference, differences
 from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
 from scripts_app.models import Activation, ScriptDraft, ScriptTest, ScriptVersion
@@ -150,7 +151,7 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
     reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
     wrong = faults(wanted.content, outside.ae_titles())
     if wrong:
-        messages.error(request, f"Not activated: {wrong[0]}.")
+        messages.error(request, f"Not activated: {sentence(str(wrong[0]))}")
         return redirect("script_version", wanted.pk)
     with transaction.atomic():
         made = activate(wanted.content, actor(request), reason)

@@ -120,6 +120,7 @@ def test_a_wrong_entry_is_not_saved_and_nothing_written_is_lost(author, fields, 
     answer = author.post(reverse("script_entry_new"), {**ENTRY, **fields})
     assert answer.status_code == 422
     assert told in words(answer)
+    assert "?." not in words(answer)
     assert 'value="to the AI server"' in answer.content.decode()
     assert not ScriptDraft.objects.exists()
 

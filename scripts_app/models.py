@@ -208,7 +208,7 @@ class SampleCapture(models.Model):
 
 
 class ScriptTest(models.Model):
-    """An image, and what the scripts are expected to make of it; run before each activation."""
+    """An image, and what the scripts are expected to make of it; run before a draft is activated."""
 
     name = models.CharField(max_length=100, unique=True)
     bundled = models.CharField(max_length=20, blank=True, help_text="name of a synthetic image")

@@ -146,7 +146,7 @@ def script_version_of(request: HttpRequest, version_id: int) -> HttpResponse:
 @require_POST
 @editors_only
 def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
-    """Make what was active then active again; a draft under way stays, and notices."""
+    """Make what was active then active again, at once: no test is run; a draft under way stays, and notices."""
     wanted = get_object_or_404(Activation, pk=activation_id)
     reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
     wrong = faults(wanted.content, outside.ae_titles())
@@ -156,8 +156,9 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
     with transaction.atomic():
         made = activate(wanted.content, actor(request), reason)
         outside.audit(actor(request), "roll back scripts", made.version, reason=reason, to=wanted.pk)
+    untested = " The tests were not run." if ScriptTest.objects.exists() else ""
     waiting = " The draft is kept." if ScriptDraft.objects.exists() else ""
-    messages.success(request, f"Activation {wanted.pk} is active again.{waiting}")
+    messages.success(request, f"Activation {wanted.pk} is active again.{untested}{waiting}")
     return redirect("script_versions")
 
 

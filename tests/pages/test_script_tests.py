@@ -1,4 +1,4 @@
-"""Tests stored with the scripts: kept from a dry run, run before each activation."""
+"""Tests stored with the scripts: kept from a dry run, run before a draft is activated."""
 
 from dataclasses import replace
 from io import StringIO
@@ -65,6 +65,22 @@ def kept(client, name="the name goes", **fields):
 
 def activate(client, **fields):
     return client.post(reverse("script_activate"), {"counter": working().counter, "reason": "why", **fields})
+
+
+def test_a_roll_back_waits_for_no_test_and_says_so(author, router):
+    edit(author, "name = 'OTHER'")
+    activate(author)
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    before = Activation.objects.last()
+    assert "without the tests" in words(author.get(reverse("script_version", args=[before.pk])))
+    asked = len(router)
+    told = words(author.post(reverse("script_roll_back", args=[before.pk]), follow=True))
+    assert f"Activation {before.pk} is active again. The tests were not run." in told
+    assert loader.active().entries[0].script == "name = 'ANON'"
+    assert len(router) == asked
+    edit(author, "-- unrelated\nname = 'ANON'")
+    assert "failed over this draft" in words(activate(author))
 
 
 def test_a_test_is_kept_from_a_dry_run_and_told(author, router):

@@ -47,6 +47,9 @@ def damage(path: Path, *, whole: bool = False) -> str:
         return "" if "disk i/o" not in str(error).casefold() else str(error)
     except sqlite3.DatabaseError as error:
         return str(error)
+    except UnicodeDecodeError:
+        # What SQLite says quotes what it has found there.
+        return "its schema is not text"
     return ""
 
 

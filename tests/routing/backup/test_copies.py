@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,15 @@ def test_a_copy_has_the_sum_of_its_source_and_nobody_else_may_read_it(tmp_path: 
         copy(source, target)
     with pytest.raises(FileNotFoundError):
         copy(tmp_path / "none", tmp_path / "other")
+
+
+def test_a_damaged_schema_is_told_also_where_it_is_no_text(tmp_path: Path) -> None:
+    path = tmp_path / "database.sqlite3"
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("CREATE TABLE abcdef (x)")
+    assert damage(path) == ""
+    path.write_bytes(path.read_bytes().replace(b"TABLE abcdef", b"TABEL abcdef").replace(b"abcdef", b"\x85" * 6))
+    assert damage(path) == "its schema is not text"
 
 
 def test_files_that_changed_or_went_away_are_named(tmp_path: Path) -> None:

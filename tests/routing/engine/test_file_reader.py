@@ -153,13 +153,13 @@ def test_elements_are_those_of_the_recipe(tmp_path):
     assert {row["name"] for row in elements(path, tmp_path)["rows"]} >= {"PatientID"}
 
 
-def test_a_file_in_disorder_is_read_by_way_of_another_which_does_not_stay(tmp_path):
-    path = tmp_path / "disorder.dcm"
-    path.write_bytes(part10(element(0x00100020, "LO", "P-1"), element(0x00100010, "PN", "A^B")))
+def test_a_file_that_names_no_syntax_is_read_by_way_of_another_which_does_not_stay(tmp_path):
+    path = tmp_path / "nameless.dcm"
+    path.write_bytes(part10(element(0x00100010, "PN", "A^B"), element(0x00100020, "LO", "P-1"), syntax=""))
     told = elements(path, tmp_path)
     assert {row["value"] for row in told["rows"]} == {"P-1", "A^B"}
     assert "had to be rewritten" in told["note"]
-    assert [file.name for file in tmp_path.iterdir()] == ["disorder.dcm"]
+    assert [file.name for file in tmp_path.iterdir()] == ["nameless.dcm"]
 
 
 def test_bytes_that_are_no_data_set_are_refused_with_the_reason(tmp_path):

@@ -28,7 +28,7 @@ BEGIN = (
     + """
 for title in ('PACS', 'AI', 'ARCHIVE'): node(title)
 from scripts_app.activation import activate
-entry = {'key': 'new', 'description': 'to AI', 'enabled': True, 'conditions': [], 'ae_titles': [], 'on_error': 'skip'}
+entry = {'key': 'new-1', 'description': 'to AI', 'enabled': True, 'conditions': [], 'ae_titles': [], 'on_error': 'skip'}
 activate({'entries': [{**entry, 'script': "route:Add('AI')"}], 'libraries': {}}, 'anna', 'first')
 arrive(*[('CT', f'TEST^NR{n}') for n in range(4)], ('MR', 'TEST^MR'), ('US', 'TEST^US'))
 """

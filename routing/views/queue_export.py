@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -50,21 +50,26 @@ Writer = Callable[[Iterable[dict[str, Any]], bool], str]
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue_csv(request: HttpRequest) -> StreamingHttpResponse:
+def queue_csv(request: HttpRequest) -> HttpResponseBase:
     return _export(request, "csv", "text/csv; charset=utf-8", _csv, "")
 
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue_json(request: HttpRequest) -> StreamingHttpResponse:
+def queue_json(request: HttpRequest) -> HttpResponseBase:
     return _export(request, "json", "application/json", _json, "\n]\n")
 
 
-def _export(request: HttpRequest, kind: str, content_type: str, write: Writer, tail: str) -> StreamingHttpResponse:
+def _export(request: HttpRequest, kind: str, content_type: str, write: Writer, tail: str) -> HttpResponseBase:
     visitor = cast(HtmxHttpRequest, request)
     sight = Sight.of(visitor.user)
+    chosen = QueueFilter(visitor.GET, sight=sight)
+    if chosen.errors:
+        # Whoever reads the file later sees no notice: it would be taken for what was asked for.
+        told = f"No file was made. Put the filter right first. {' '.join(chosen.left_out)}"
+        return HttpResponseBadRequest(told, content_type="text/plain; charset=utf-8")
     audit(visitor.user.get_username(), f"export {kind}", "queue", filter=visitor.GET.urlencode())
-    items = QueueFilter(visitor.GET, sight=sight).matching(QueueItem.objects.defer("recipe"))
+    items = chosen.matching(QueueItem.objects.defer("recipe"))
 
     async def pieces() -> AsyncIterator[str]:
         # Newest first, page by page: no statement stays open while a slow reader takes its time.

@@ -100,3 +100,13 @@ def test_a_node_s_comment_is_in_the_file_only_for_those_who_may_see_patients(kin
     assert "PACS answered 0xC000 (Failure: X): " in blind
     assert "MEIER" not in blind
     assert "MEIER^A?" in fetch(kind)[1]
+
+
+@pytest.mark.parametrize("kind", ["csv", "json"])
+@pytest.mark.parametrize("query", ["patient=NOBODY", "since=tomorrowish", "state=Lost"])
+def test_no_file_is_made_of_more_than_was_asked_for(kind, query):
+    queue_item("Failed")
+    refused = visitor("viewer").get(f"/queue/export.{kind}?{query}")
+    assert refused.status_code == 400
+    assert b"is left out" in refused.content
+    assert not AuditRecord.objects.filter(action=f"export {kind}").exists()

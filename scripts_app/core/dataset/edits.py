@@ -102,12 +102,12 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     where = named(tag)
     _refuse(dataset, tag, vr)
     old = shown_at(dataset, tag)
-    before = "" if old is None or vr == b"SQ" or vr in BINARY_VRS else _readable(dataset, tag)
-    if old is not None and value == before and isinstance(value, str):
+    before = _readable(dataset, tag)
+    if before is not None and value == before:
         return EditRecord(path_of(dataset, tag), keyword_of(tag), old, old)
     if tag == SPECIFIC_CHARACTER_SET:
         check_character_sets(value)
-    text = text_for(vr, value, where, before)
+    text = text_for(vr, value, where, before or "")
     also: tuple[EditRecord, ...] = ()
     note = too_long(vr, text)
     if tag == SPECIFIC_CHARACTER_SET:
@@ -115,7 +115,7 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     if vr in NUMBER_FORMATS or vr == b"AT":
         value_bytes = packed(vr, text, dataset.encoding, where)
     elif vr in TEXT_VRS or vr == b"UN":
-        value_bytes, also = _text_bytes(dataset, text, where, before)
+        value_bytes, also = _text_bytes(dataset, text, where, before or "")
     else:
         try:
             value_bytes = text.encode("ascii")
@@ -202,11 +202,12 @@ def refuse_group(tag: int) -> None:
         raise DatasetError(f"{named(tag)} is not part of a data set")
 
 
-def _readable(dataset: Dataset, tag: int) -> str:
+def _readable(dataset: Dataset, tag: int) -> str | None:
+    """None also for what cannot be read: that is not the empty text, which a script may want to put there."""
     try:
-        return text_at(dataset, tag) or ""
+        return text_at(dataset, tag)
     except DatasetError:
-        return ""
+        return None
 
 
 def _text_bytes(dataset: Dataset, text: str, where: str, before: str) -> tuple[bytes, tuple[EditRecord, ...]]:

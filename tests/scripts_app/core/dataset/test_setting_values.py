@@ -277,3 +277,13 @@ def test_a_control_character_that_came_with_the_value_is_not_the_scripts_fault(t
     with pytest.raises(DatasetError, match="cannot hold the control character"):
         doc.root.set("StudyDescription", "CT\nHEAD")
     assert doc.root.get("StudyDescription") == "CT\tHEAD"
+
+
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"), [(0x00091003, "UN", b"\x00\x01\xff\xfe"), (0x00189345, "FD", b"123456")]
+)
+def test_what_cannot_be_read_is_emptied_all_the_same(tmp_path, tag, vr, value):
+    doc = document(tmp_path, element(tag, vr, value), element(0x00100020, "LO", "P1"))
+    record = doc.root.set(f"{tag:08x}", "")
+    assert (record.old, record.new) == (f"<{len(value)} bytes>", "")
+    assert value not in edited_bytes(doc)

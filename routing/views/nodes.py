@@ -17,7 +17,7 @@ from routing.models import Node, NodeStatus
 from routing.renamed import readdress
 from routing.sight import Sight
 from routing.views.destinations import Destination, destinations
-from routing.views.request import HtmxHttpRequest, draw
+from routing.views.request import HtmxHttpRequest, draw, row_or_new
 
 
 @require_GET
@@ -138,12 +138,12 @@ def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
 def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
     if request.method == "POST":
         with transaction.atomic():
-            node = get_object_or_404(Node.objects.select_for_update(), pk=node_id) if node_id is not None else None
+            node = row_or_new(Node.objects.select_for_update(), node_id)
             form = NodeForm(request.POST, instance=node)
             if form.is_valid():
                 return _save(request, form, created=node is None)
     else:
-        node = get_object_or_404(Node, pk=node_id) if node_id is not None else None
+        node = row_or_new(Node.objects.all(), node_id)
         form = NodeForm(instance=node)
     status = 422 if form.is_bound else 200
     return render(request, "routing/node_form.html", {"form": form, "node": node}, status=status)

@@ -1,13 +1,16 @@
-"""What every view shares: the request's type, and one way of drawing a page or its fragment."""
+"""What views share: the request's type, the row that a form is of, one way of drawing a page or its fragment."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 from django.contrib.auth.models import User
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django_htmx.middleware import HtmxDetails
+
+_Row = TypeVar("_Row", bound=Model)
 
 
 class HtmxHttpRequest(HttpRequest):
@@ -15,6 +18,11 @@ class HtmxHttpRequest(HttpRequest):
 
     htmx: HtmxDetails
     user: User
+
+
+def row_or_new(rows: QuerySet[_Row], pk: int | None) -> _Row | None:
+    """The row with this number, Http404 when there is none; None without a number: a new one is to be made."""
+    return None if pk is None else get_object_or_404(rows, pk=pk)
 
 
 def draw(

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from routing.audit import audit
 from routing.forms import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
-from routing.views.request import HtmxHttpRequest, draw
+from routing.views.request import HtmxHttpRequest, draw, row_or_new
 
 
 @require_GET
@@ -71,16 +71,12 @@ def sender_edit(request: HttpRequest, sender_id: int) -> HttpResponse:
 def _edit(request: HttpRequest, sender_id: int | None) -> HttpResponse:
     if request.method == "POST":
         with transaction.atomic():
-            sender = (
-                get_object_or_404(KnownSender.objects.select_for_update(), pk=sender_id)
-                if sender_id is not None
-                else None
-            )
+            sender = row_or_new(KnownSender.objects.select_for_update(), sender_id)
             form = KnownSenderForm(request.POST, instance=sender)
             if form.is_valid():
                 return _save(request, form, created=sender is None)
     else:
-        sender = get_object_or_404(KnownSender, pk=sender_id) if sender_id is not None else None
+        sender = row_or_new(KnownSender.objects.all(), sender_id)
         form = KnownSenderForm(instance=sender)
     status = 422 if form.is_bound else 200
     return render(request, "routing/sender_form.html", {"form": form, "sender": sender}, status=status)

@@ -124,14 +124,16 @@ def test_an_image_that_ends_every_association_does_not_hold_up_the_others(tmp_pa
     assert states(good) == ["Delivered"]
 
 
+def unanswered_then_there(event, number):
+    """A node that says nothing to the first C-STORE, and to others that it has the instance (0x0111)."""
+    if number == 1:
+        event.assoc.abort()
+    return 0x0111
+
+
 @pytest.mark.fault(102)
 def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_path):
-    def answer(event, number):
-        if number == 1:
-            event.assoc.abort()
-        return 0x0111
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    with storage_node(unanswered_then_there) as pacs, delivery(tmp_path) as running:
         item = running.image(node(pacs.port), prepared_at=timezone.now())
         running.rest()
         assert states(item) == ["Prepared"]
@@ -142,12 +144,7 @@ def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_
 
 @pytest.mark.parametrize("happening", [QueueEvent.REDIRECTED, QueueEvent.PREPARE_AGAIN])
 def test_duplicate_sop_instance_of_what_was_never_sent_there_is_a_refusal(tmp_path, happening):
-    def answer(event, number):
-        if number == 1:
-            event.assoc.abort()
-        return 0x0111
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    with storage_node(unanswered_then_there) as pacs, delivery(tmp_path) as running:
         item = running.image(node(pacs.port), prepared_at=timezone.now())
         running.rest()
         there = item.node

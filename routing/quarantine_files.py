@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from routing.spool import Part, Spool
+from routing.part import Part
+from routing.spool import Spool
 
 _PIECE = 1 << 20
 
@@ -20,9 +21,18 @@ def quarantined_ids(spool: Spool) -> list[int]:
 
 def set_aside(spool: Spool, part: Part) -> None:
     """Instead of committing it; nobody was promised anything, so it need not survive a power cut."""
-    path = quarantined(spool, part.identifier)
+    part.move_to(_place(spool, part.identifier))
+
+
+def set_aside_committed(spool: Spool, identifier: int) -> None:
+    """A file that has its name, and nobody may send.  FileNotFoundError when there is none."""
+    spool.path(identifier).rename(_place(spool, identifier))
+
+
+def _place(spool: Spool, identifier: int) -> Path:
+    path = quarantined(spool, identifier)
     path.parent.mkdir(mode=0o700, exist_ok=True)
-    part.move_to(path)
+    return path
 
 
 def take_back(spool: Spool, identifier: int) -> None:

@@ -1,10 +1,11 @@
-"""Out to the disk: a file while more of it comes in (Linux: sync_file_range), and a folder with its names."""
+"""Out to the disk: a file while more of it comes in (Linux: sync_file_range), and the names of a folder."""
 
 import ctypes
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+_NAMES_GO_WITH_FILES = {"ext4"}
 _START = 2
 """SYNC_FILE_RANGE_WRITE: begin with the dirty pages of the range, and wait for nothing."""
 
@@ -32,3 +33,21 @@ def sync_folder(folder: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def names_go_with_files(folder: int) -> bool:
+    """
+    Whether fsync of a file makes its name durable, too; POSIX promises that of the folder alone.
+
+    Only where it was tried by cutting the power (decision 0018), and where the
+    mount table knows the folder's file system.
+    """
+    device = os.fstat(folder).st_dev
+    number = f"{os.major(device)}:{os.minor(device)}"
+    try:
+        mounts = Path("/proc/self/mountinfo").read_text("utf-8", "replace").splitlines()
+    except OSError:
+        return False
+    # ID, parent, major:minor, root, mount point, options, optional fields of any number, "-", type (proc(5)).
+    kinds = {mount.partition(" - ")[2].split(" ")[0] for mount in mounts if mount.split(" ")[2] == number}
+    return bool(kinds) and kinds <= _NAMES_GO_WITH_FILES

@@ -1,16 +1,20 @@
-"""Adopt files without rows: what a kill or a dead database left between a safe file and its row."""
+"""Adopt files without rows: what a kill, a power cut or a dead database left between a file and its row."""
 
 from __future__ import annotations
 
 import itertools
 import logging
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from routing.checksum import checksum_of
 from routing.core.identifiers import LAST, first_at
 from routing.core.instance import ReceivedInstance
 from routing.engine.directory import Directory
+from routing.engine.quarantine import set_aside_torn
 from routing.engine.receive import enqueue, instance_in
 from routing.models import QueueItem
+from routing.seal import Seal, seal_of
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10
 
@@ -38,7 +42,8 @@ def adopt(
     includes those of the future, for the clock has been set back.  A file that
     can't be read as DICOM, or whose number another item has, stays where it is
     and is told in the log, once for everybody who brings the same set
-    ``unreadable``; what has been put right or removed leaves that set.  The
+    ``unreadable``; what has been put right or removed leaves that set.  One whose
+    bytes are not those of its seal goes into the quarantine.  The
     database is not asked again for what is in ``queued``, which holds all that
     this look has met with a row afterwards.
     """
@@ -84,8 +89,16 @@ def _is_gone(spool: Spool, item: int) -> bool:
 
 
 def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
+    path = spool.path(item)
     try:
-        return [instance_in(spool.path(item), item, with_checksum=True)]
+        sealed = seal_of(path)
+        if sealed is None:
+            return [instance_in(path, item, with_checksum=True)]
+        found = Seal(path.stat().st_size, checksum_of(path))
+        if found == sealed:
+            return [replace(instance_in(path, item), checksum=sealed.checksum)]
+        set_aside_torn(spool, item, found, sealed)
+        return []
     except FileNotFoundError:
         return []
     except (NotPart10, OSError) as error:

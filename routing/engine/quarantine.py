@@ -15,14 +15,16 @@ from django.db.models import Q
 from django.utils import timezone
 
 from routing.application_log import first_line
-from routing.core.instance import RefusedInstance
+from routing.core.identifiers import created_at
+from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.dicom import status
 from routing.engine.directory import Directory
 from routing.engine.receive import enqueue, instance_in
 from routing.engine.removal import Removal
 from routing.models import QuarantinedInstance
-from routing.quarantine_files import quarantined, quarantined_ids, take_back
+from routing.quarantine_files import quarantined, quarantined_ids, set_aside_committed, take_back
 from routing.rows import insert_missing
+from routing.seal import Seal
 from routing.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10
 
@@ -126,6 +128,45 @@ def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: st
         enqueue([instance], spool, directory, actor=actor, note=f"taken from quarantine; was refused: {row.reason}")
         discard(row, spool)
     return row.id
+
+
+def set_aside_torn(spool: Spool, identifier: int, found: Seal, sealed: Seal) -> None:
+    """
+    Into the quarantine with a file that has its name and not the bytes that were written into it.
+
+    The row comes first: a kill behind it leaves both, and the next look sets it aside once more.
+    """
+    reason = (
+        f"{found.size:,} of {sealed.size:,} bytes are here" if found.size != sealed.size else "its bytes have changed"
+    ) + ": the power went before its sender was told that it is safe, or the disk has damaged it"
+    path = spool.path(identifier)
+    try:
+        instance = instance_in(path, identifier)
+    except NotPart10:
+        instance = _of_nobody(identifier, found.size)
+    note([RefusedInstance(instance, status.OUT_OF_RESOURCES, reason, kept=found.size > 0)])
+    log.error("spool file %s goes into the quarantine: %s", path.name, reason)
+    if found.size:
+        set_aside_committed(spool, identifier)
+    else:
+        spool.discard(identifier)
+
+
+def _of_nobody(identifier: int, size: int) -> ReceivedInstance:
+    """Of a file that a power cut has emptied nothing tells whose it is."""
+    return ReceivedInstance(
+        id=identifier,
+        calling_ae_title="",
+        called_ae_title="",
+        peer_address="",
+        association_id="",
+        sop_class_uid="",
+        sop_instance_uid="",
+        transfer_syntax_uid="",
+        received_at=created_at(identifier),
+        dataset_offset=0,
+        size=size,
+    )
 
 
 def discard(row: QuarantinedInstance, spool: Spool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
+import gc
 import os
 import random
 import shutil
@@ -16,8 +18,16 @@ from typing import Any
 
 import pytest
 
+from routing import part as parts
+from routing.checksum import checksum_of
 from routing.database_file import damage
+from routing.engine.adopt import adopt
+from routing.engine.directory import Directory
+from routing.models import QuarantinedInstance, QueueItem
+from routing.seal import seal_of
+from routing.spool import Spool
 from tests.acceptance.router import Router, kill, until
+from tests.builders import received
 from tests.faults.load import all_arrived, configure, node, samples, sending
 from tests.faults.mounts import mount, unmount
 
@@ -96,6 +106,66 @@ def test_a_cut_keeps_what_was_synced_and_nothing_else(disk: tuple[Path, Path]) -
     mount("-o", "loop", file, folder)
     assert [path.name for path in folder.iterdir() if path.is_file()] == ["synced"]
     assert (folder / "synced").read_bytes() == b"kept"
+
+
+@pytest.mark.fault(80, "a cut right behind the commit of a file, where one barrier is enough and where it takes two")
+@pytest.mark.parametrize("one_barrier", [True, False])
+def test_a_committed_file_has_its_name_and_its_bytes_after_a_cut(
+    disk: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, one_barrier: bool
+) -> None:
+    file, folder = disk
+    if not one_barrier:
+        monkeypatch.setattr(parts, "names_go_with_files", lambda folder: False)
+    for size in (1, 100_000, 5_000_000):
+        spool = Spool(folder / "spool")
+        part = spool.begin(size)
+        part.write([bytes(size)])
+        part.commit()
+        assert (seal_of(spool.path(size)) is not None) is one_barrier
+        power_off(folder)
+        del spool, part
+        subprocess.run(["umount", str(folder)], check=True)
+        mount("-o", "loop", file, folder)
+        assert Spool(folder / "spool").path(size).read_bytes() == bytes(size)
+
+
+@pytest.mark.django_db
+@pytest.mark.fault(80, "a cut behind the name of an image and before its bytes, and one behind both")
+def test_what_has_its_name_and_not_its_bytes_is_told_from_what_is_whole(
+    disk: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, folder = disk
+    spool = Spool(folder / "spool")
+    whole = received(spool)
+    part = spool.begin(whole.id + 1)
+    part.write([bytes(100_000)])
+
+    def cut_instead_of_sync(descriptor: int) -> None:
+        # Another file's sync commits the journal, with this one's name and seal, and without its bytes.
+        with (folder / "other").open("wb") as other:
+            really(other.fileno())
+        power_off(folder)
+        raise OSError(errno.EIO, "Input/output error")
+
+    really = os.fsync
+    monkeypatch.setattr(os, "fsync", cut_instead_of_sync)
+    with pytest.raises(OSError, match="Input/output error"):
+        part.commit()
+    monkeypatch.undo()
+    with contextlib.suppress(OSError):
+        part.discard()
+    # The descriptor of the folder goes with them, and with the traceback of the error.
+    del spool, part
+    gc.collect()
+    subprocess.run(["umount", str(folder)], check=True)
+    mount("-o", "loop", file, folder)
+    spool = Spool(folder / "spool")
+    assert list(spool.ids()) == [whole.id, whole.id + 1]
+    assert adopt(spool, Directory("CAPACITOR", "DCP_", age=0), since=None) == 1
+    row, refused = QueueItem.objects.get(), QuarantinedInstance.objects.get()
+    assert (row.id, row.checksum) == (whole.id, checksum_of(spool.path(whole.id)))
+    assert refused.id == whole.id + 1 and "of 100,000 bytes are here: the power went" in refused.reason
+    assert list(spool.ids()) == [whole.id]
 
 
 @pytest.mark.fault(

@@ -1,31 +1,15 @@
-"""The spool: nothing half-written is ever found, nothing committed is ever overwritten."""
+"""The spool: what lies in it, what is swept, and how one that is away is told."""
 
-import errno
 import os
 import stat
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from routing import spool as spools
 from routing.core.identifiers import Identifiers, first_at
-from routing.spool import Durability, Spool, SpoolGone
-from routing.write_out import start_writing_out
-
-EIGHT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
-
-
-def stored(spool: Spool, identifier: int, content: bytes = b"x") -> int:
-    part = spool.begin(identifier)
-    part.write([content])
-    part.commit()
-    return identifier
-
-
-def files(spool: Spool) -> list[str]:
-    return sorted(str(path.relative_to(spool.root)) for path in spool.root.rglob("*") if path.is_file())
+from routing.spool import Spool, SpoolGone
+from tests.routing.spooled import EIGHT, files, stored
 
 
 def test_a_committed_file_lies_in_the_folder_of_its_hour(tmp_path: Path) -> None:
@@ -33,160 +17,6 @@ def test_a_committed_file_lies_in_the_folder_of_its_hour(tmp_path: Path) -> None
     identifier = stored(spool, first_at(EIGHT), b"abc")
     assert spool.path(identifier) == tmp_path / "20261120" / "08" / f"{identifier}.dcm"
     assert spool.path(identifier).read_bytes() == b"abc"
-
-
-def test_pieces_are_written_in_order_whatever_their_number(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    part = spool.begin(7)
-    pieces = [bytes([number % 256]) * (number % 3) for number in range(3000)]
-    part.write(pieces)
-    part.write([memoryview(b"end")])
-    part.commit()
-    assert spool.path(7).read_bytes() == b"".join(pieces) + b"end"
-    assert part.size == spool.path(7).stat().st_size
-
-
-@pytest.mark.parametrize(
-    ("durable", "mib", "ranges"), [("full", 5, [(0, 2), (2, 2)]), ("full", 1, []), ("none", 5, [])]
-)
-def test_a_large_file_is_on_its_way_to_the_disk_while_more_comes_in(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, durable: Durability, mib: int, ranges: list[tuple[int, int]]
-) -> None:
-    asked: list[tuple[int, int, int]] = []
-    monkeypatch.setattr(spools, "start_writing_out", lambda *range_: asked.append(range_))
-    spool = Spool(tmp_path, durable)
-    part = spool.begin(7)
-    for number in range(mib):
-        part.write([bytes([number]) * (1 << 20)])
-    assert asked == [(part.fd, start << 20, length << 20) for start, length in ranges]
-    part.commit()
-    assert spool.path(7).read_bytes() == b"".join(bytes([number]) * (1 << 20) for number in range(mib))
-
-
-def test_writing_out_takes_any_descriptor_and_promises_nothing(tmp_path: Path) -> None:
-    with open(tmp_path / "file", "wb", buffering=0) as file:
-        file.write(bytes(8192))
-        start_writing_out(file.fileno(), 0, 8192)
-    start_writing_out(-1, 0, 1)
-
-
-def test_a_write_that_the_kernel_takes_in_bites_is_continued(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    writev = os.writev
-    monkeypatch.setattr(os, "writev", lambda fd, pieces: writev(fd, [pieces[0][:3]]))
-    part = Spool(tmp_path).begin(7)
-    part.write([b"abcdefg", b"hi", b"jklm"])
-    part.commit()
-    assert Spool(tmp_path).path(7).read_bytes() == b"abcdefghijklm"
-
-
-def test_a_file_has_no_name_to_be_found_by_before_it_is_committed(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    part = spool.begin(7)
-    part.write([b"abc"])
-    assert list(spool.ids()) == []
-    assert not spool.path(7).exists()
-    part.commit()
-    assert list(spool.ids()) == [7]
-
-
-def test_discarding_leaves_nothing_and_may_be_repeated(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    part = spool.begin(7)
-    part.write([b"abc"])
-    part.discard()
-    part.discard()
-    assert files(spool) == []
-
-
-def test_discarding_after_the_commit_keeps_the_file(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    part = spool.begin(7)
-    part.commit()
-    part.discard()
-    assert list(spool.ids()) == [7]
-
-
-def test_an_identifier_that_has_a_file_is_refused_and_the_file_stays(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    stored(spool, 7, b"first")
-    with pytest.raises(FileExistsError, match="identifier 7 already has a file"):
-        spool.begin(7)
-    assert spool.path(7).read_bytes() == b"first"
-
-
-def test_an_identifier_that_is_being_written_is_refused(tmp_path: Path) -> None:
-    spool = Spool(tmp_path)
-    spool.begin(7)
-    with pytest.raises(FileExistsError):
-        Spool(tmp_path).begin(7)
-
-
-def test_what_another_process_commits_while_its_identifier_is_asked_for_stays(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spool, other, really = Spool(tmp_path, "none"), Spool(tmp_path, "none"), os.open
-    part = other.begin(7)
-    part.write([b"first"])
-
-    def slow(path: str, *arguments: Any, **options: Any) -> int:
-        if str(path).endswith(".part"):
-            part.commit()
-        return really(path, *arguments, **options)
-
-    with monkeypatch.context() as patched, pytest.raises(FileExistsError):
-        patched.setattr(os, "open", slow)
-        stored(spool, 7, b"second")
-    assert files(spool) == [str(spool.path(7).relative_to(tmp_path))]
-    assert spool.path(7).read_bytes() == b"first"
-
-
-def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_commit_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    spool = Spool(tmp_path)
-    part = spool.begin(7)
-    order: list[str] = []
-    for name in ("fdatasync", "rename", "fsync"):
-        real = getattr(os, name)
-
-        def watched(*args: object, _name: str = name, _real: object = real, **more: object) -> None:
-            order.append(_name)
-            _real(*args, **more)  # type: ignore[operator]
-
-        monkeypatch.setattr(os, name, watched)
-    part.commit()
-    assert order == ["fdatasync", "rename", "fsync"]
-
-
-def test_without_durability_nothing_is_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def never(*_: object) -> None:
-        raise AssertionError("synced")
-
-    monkeypatch.setattr(os, "fdatasync", never)
-    monkeypatch.setattr(os, "fsync", never)
-    spool = Spool(tmp_path, durable="none")
-    assert list(spool.ids()) == []
-    stored(spool, 7)
-    assert list(spool.ids()) == [7]
-
-
-@pytest.mark.parametrize("call", ["fdatasync", "rename", "fsync"])
-def test_a_commit_that_fails_at_any_step_leaves_no_file_after_the_discard(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
-) -> None:
-    spool = Spool(tmp_path)
-    part = spool.begin(7)
-    part.write([b"abc"])
-
-    def fail(*_: object, **__: object) -> None:
-        raise OSError(errno.EIO, "broken disk")
-
-    with monkeypatch.context() as broken:
-        broken.setattr(os, call, fail)
-        with pytest.raises(OSError, match="broken disk"):
-            part.commit()
-    part.discard()
-    assert files(spool) == []
 
 
 def test_nobody_else_may_read_files_and_folders(tmp_path: Path) -> None:
@@ -288,15 +118,6 @@ def test_descriptors_of_past_hours_do_not_pile_up(tmp_path: Path) -> None:
     for step in range(30):
         stored(spool, first_at(EIGHT + timedelta(hours=step)))
     assert len(os.listdir("/proc/self/fd")) <= before + 4
-
-
-def test_a_part_outlives_the_cache_of_open_folders(tmp_path: Path) -> None:
-    spool = Spool(tmp_path, durable="none")
-    part = spool.begin(first_at(EIGHT))
-    for step in range(1, 10):
-        stored(spool, first_at(EIGHT + timedelta(hours=step)))
-    part.commit()
-    assert next(iter(spool.ids())) == first_at(EIGHT)
 
 
 def test_free_space_is_what_the_file_system_says(tmp_path: Path) -> None:

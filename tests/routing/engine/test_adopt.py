@@ -1,6 +1,7 @@
 """A file without a row gets one again, the same as before; what is no DICOM is told and left."""
 
 import errno
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -11,8 +12,11 @@ from routing.core.identifiers import EPOCH, first_at
 from routing.engine import adopt as adopting
 from routing.engine.adopt import adopt
 from routing.engine.directory import Directory
+from routing.engine.quarantine import keep_order
 from routing.engine.receive import enqueue
-from routing.models import HistoryEntry, QueueItem
+from routing.models import HistoryEntry, QuarantinedInstance, QueueItem
+from routing.quarantine_files import quarantined
+from routing.seal import Seal
 from routing.spool import Spool
 from tests.builders import ct_image, node, queue_item, received
 
@@ -206,3 +210,32 @@ def test_files_of_other_names_are_nobodys_business(spool: Spool) -> None:
     assert adopted(spool) == 1
     assert QueueItem.objects.get().id == instance.id
     assert QueueItem.objects.get().created_at > EPOCH
+
+
+@pytest.mark.parametrize(
+    ("left", "why", "kept"),
+    [
+        (lambda whole: b"", "0 of 764 bytes", False),
+        (lambda whole: whole[:600], "600 of 764 bytes", True),
+        (lambda whole: bytes(len(whole)), "its bytes have changed", True),
+        (lambda whole: whole[:-1] + bytes([whole[-1] ^ 1]), "its bytes have changed", True),
+    ],
+)
+def test_what_a_power_cut_left_of_a_file_goes_into_the_quarantine_and_never_into_the_queue(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, left: Callable[[bytes], bytes], why: str, kept: bool
+) -> None:
+    whole, torn = received(spool), received(spool, calling_ae_title="MR_1")
+    seals = {spool.path(one.id): Seal(one.size, one.checksum or 0) for one in (whole, torn)}
+    monkeypatch.setattr(adopting, "seal_of", seals.get)
+    path = spool.path(torn.id)
+    path.write_bytes(left(path.read_bytes()))
+    assert adopted(spool) == 1
+    row = QueueItem.objects.get()
+    assert (row.id, row.checksum) == (whole.id, whole.checksum)
+    refused = QuarantinedInstance.objects.get()
+    assert refused.id == torn.id and refused.reason.startswith(why) and "the power went" in refused.reason
+    assert refused.kept is kept and quarantined(spool, torn.id).exists() is kept
+    assert list(spool.ids()) == [whole.id]
+    assert adopted(spool) == 0
+    assert keep_order(spool, timedelta(days=1), 1 << 30) == 0
+    assert QuarantinedInstance.objects.count() == 1

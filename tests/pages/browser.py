@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Dialog, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Dialog, Page, expect, sync_playwright
 
 from tests.pages.site import PASSWORD, Site
 
@@ -62,6 +61,16 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_role("button", name="Log in").click()
 
 
+def enter(context: BrowserContext, site: Site, name: str) -> None:
+    """Log in as the form does, without drawing its page: a quarter of the time of a visit."""
+    address = f"{site.url}/login/"
+    context.request.get(address)
+    (token,) = (cookie["value"] for cookie in context.cookies() if cookie["name"] == "csrftoken")
+    fields = {"username": name, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    answer = context.request.post(address, form=fields, max_redirects=0)
+    assert answer.status == 302, f"{name} could not log in: {answer.status}"
+
+
 @pytest.fixture
 def visit(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> Iterator[Callable[..., Page]]:
     """
@@ -78,10 +87,10 @@ def visit(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> Iter
         viewport = {"width": width, "height": height}
         context = chromium.new_context(viewport=viewport, color_scheme=scheme, java_script_enabled=script)
         contexts.append(context)
+        enter(context, site, role)
         page = context.new_page()
         listen(page, complaints)
-        page.goto(f"{site.url}/login/?next={quote(address)}")
-        log_in(page, role)
+        page.goto(f"{site.url}{address}")
         if script:
             expect(page.locator("#live")).to_have_text("live")
         # What is pressed before the scripts run is answered as without JavaScript.

@@ -45,6 +45,7 @@ class Site:
     def rise(self) -> None:
         """Start again at the same address."""
         self.daphne = _serve(self.environment, int(self.url.rpartition(":")[2]))
+        _until_it_listens(self.daphne)
 
     def elsewhere(self, code: str) -> None:
         """Run code in another process, as listener and workers are."""
@@ -67,7 +68,9 @@ def running_site(folder: Path) -> Iterator[Site]:
     daphne = _serve(environment, port)
     site = Site(f"http://127.0.0.1:{port}", environment, daphne, Elsewhere(environment))
     try:
+        # While the server starts.
         site.elsewhere(PEOPLE)
+        _until_it_listens(daphne)
         yield site
     finally:
         site.others.end()
@@ -76,18 +79,10 @@ def running_site(folder: Path) -> Iterator[Site]:
 
 
 def _serve(environment: dict[str, str], port: int) -> "subprocess.Popen[bytes]":
-    """A server that listens at the port."""
+    """A server that will listen at the port."""
     where = f"tcp:port={port}:interface=127.0.0.1"
     serve = [sys.executable, "-m", "daphne", "-e", where, "capacitor_web.asgi:application"]
-    daphne = subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        _until_it_listens(daphne)
-    except AssertionError:
-        daphne.kill()
-        raise
-    # Nobody reads on, and a full pipe would stop the server.
-    threading.Thread(target=daphne.communicate, daemon=True).start()
-    return daphne
+    return subprocess.Popen(serve, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
 
 def _until_it_listens(daphne: "subprocess.Popen[bytes]") -> None:
@@ -96,5 +91,7 @@ def _until_it_listens(daphne: "subprocess.Popen[bytes]") -> None:
     for line in daphne.stdout:
         said.append(line.decode())
         if "Listening on TCP address" in said[-1]:
+            # Nobody reads on, and a full pipe would stop the server.
+            threading.Thread(target=daphne.communicate, daemon=True).start()
             return
     raise AssertionError("daphne did not start:\n" + "".join(said))

@@ -97,9 +97,15 @@ def _rewrite(path: Path, target: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            dataset = pydicom.dcmread(path, force=True)
+            with open(path, "rb") as file:
+                dataset = pydicom.dcmread(file, force=True)
+                at = file.tell()
+                unread = file.read(1)
             if not dataset:
                 raise DatasetError("the file cannot be edited: it holds no elements")
+            if unread:
+                # A delimiter outside of a sequence is the end to it, and whatever stands behind would be left out.
+                raise DatasetError(f"the file cannot be edited: nothing behind byte {at} can be read")
             for tag, element in dataset.items():
                 cut = isinstance(element, RawDataElement) and element.length not in (
                     0xFFFFFFFF,

@@ -1,5 +1,6 @@
 import contextlib
 import io
+import struct
 import warnings
 import zlib
 
@@ -12,6 +13,7 @@ from scripts_app.core.dataset.file_meta import IMPLEMENTATION_CLASS_UID, read_fi
 from scripts_app.core.dataset.opening import opened
 from scripts_app.core.dataset.slow_path import normalised, write_part10
 from tests.scripts_app.core.dataset.builders import (
+    BIG,
     DEFLATED,
     EXPLICIT,
     IMPLICIT,
@@ -91,6 +93,19 @@ def test_elements_out_of_order_are_put_in_order(tmp_path):
 def test_what_would_have_to_be_guessed_is_refused_and_leaves_nothing(tmp_path, content, words):
     with pytest.raises(DatasetError, match=words):
         normal(tmp_path, content)
+    assert not (tmp_path / "normal.dcm").exists()
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG])
+@pytest.mark.parametrize("named", [True, False])
+def test_what_another_toolkit_would_leave_out_is_never_left_out(tmp_path, syntax, named):
+    """It takes a delimiter outside of a sequence for the end: the pixels behind it would be gone, and nobody told."""
+    order = ">" if syntax == BIG else "<"
+    stray = struct.pack(order + "HHI", 0xFFFE, 0xE00D, 0)
+    *elements, pixels = ct_elements(syntax)
+    content = b"".join([*elements, stray, pixels])
+    with pytest.raises(DatasetError, match=r"the file cannot be edited: nothing behind byte \d+ can be read"):
+        normal(tmp_path, part10(content, syntax=syntax) if named else content)
     assert not (tmp_path / "normal.dcm").exists()
 
 

@@ -35,7 +35,7 @@ from pydicom.uid import (
 
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
-from scripts_app.core.dataset.index import scan
+from scripts_app.core.dataset.unread import refuse_unread
 
 _WORDS = {"OW": 2, "OF": 4, "OD": 8, "OL": 4, "OV": 8}
 """Bytes that byte order swaps, for the VRs that pydicom leaves as they are."""
@@ -58,9 +58,10 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
     Pixels are decoded again from what was made and compared, sample by
     sample.  Any exception means that it cannot be done.
     """
-    if before != DeflatedExplicitVRLittleEndian:
-        # pydicom reads as far as it can and leaves out the rest; here that would be lost.
-        scan(content, 0, len(content), encoding_of(before), ordered=False)
+    if before == DeflatedExplicitVRLittleEndian:
+        content, before = _inflated(content), str(ExplicitVRLittleEndian)
+    # pydicom reads as far as it can and leaves out the rest; here that would be lost.
+    refuse_unread(_read(content, before), content, 0, len(content), encoding_of(before))
     dataset = _read(content, before)
     decoding, encoding = UID(before).is_encapsulated, UID(after).is_encapsulated
     if decoding and "PixelData" in dataset:
@@ -88,6 +89,14 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
         _swap(original)
     _compare_elements(original, again, but=_CHANGED_BY_CODECS if decoding or encoding else frozenset())
     return made
+
+
+def _inflated(content: bytes) -> bytes:
+    inflater = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
+    inflated = inflater.decompress(content)
+    if not inflater.eof:
+        raise ValueError("the deflated data set is cut short")
+    return inflated
 
 
 def _read(content: bytes, transfer_syntax_uid: str) -> FileDataset:

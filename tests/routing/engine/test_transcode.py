@@ -2,6 +2,7 @@
 
 import io
 import random
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from routing.engine import transcode
 from routing.engine.transcode import CannotStart, CannotTranscode, Transcoder
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
 from tests.routing.dicom.peers import dataset
+from tests.scripts_app.core.dataset.builders import element, item, sequence
 
 pytestmark = pytest.mark.integration
 
@@ -106,6 +108,59 @@ def test_what_cannot_be_done_says_why_and_the_process_goes_on(transcoder, name, 
         made_from(transcoder, content, before, after)
     content, before = sample("CT_small.dcm")
     assert made_from(transcoder, content, before, IMPLICIT)
+
+
+FIRST, SECOND = element(0x00081150, "UI", "1.2.840"), element(0x00081155, "UI", "9.8.7.6.5")
+END_OF_ITEM, END_OF_SEQUENCE = b"\xfe\xff\x0d\xe0" + bytes(4), b"\xfe\xff\xdd\xe0" + bytes(4)
+LEFT_OUT = {
+    "an end of item outside of a sequence": END_OF_ITEM,
+    "an element that stands twice": element(0x00080060, "CS", "OT") * 2,
+    "an end of item inside an item": sequence(0x00081140, [item(FIRST + END_OF_ITEM + SECOND)]),
+    "an element behind the last item": sequence(0x00081140, [item(FIRST), SECOND]),
+    "an item behind the end of the sequence": sequence(0x00081140, [item(FIRST), END_OF_SEQUENCE, item(SECOND)]),
+    "an element twice in an item": sequence(0x00081140, [item(SECOND + FIRST + SECOND)]),
+    "an item cut short": sequence(0x00081140, [item(FIRST + SECOND[:6])]),
+    "an element longer than its item": sequence(0x00081140, [item(element(0x00081155, "UI", "9.8", length=30))]),
+    "one level further down": sequence(0x00081140, [item(sequence(0x00081199, [item(FIRST), SECOND]))]),
+}
+"""What makes pydicom pass over something that stands in the data set, without a word."""
+
+
+@pytest.mark.parametrize("middle", LEFT_OUT.values(), ids=LEFT_OUT)
+@pytest.mark.parametrize(("before", "after"), [(EXPLICIT, IMPLICIT), (EXPLICIT, DEFLATED), (DEFLATED, EXPLICIT)])
+def test_what_would_be_left_out_is_refused(transcoder, middle, before, after):
+    with pytest.raises(CannotTranscode):
+        made_from(transcoder, packed(image(middle), before), before, after)
+
+
+def test_a_deflated_data_set_that_is_cut_short_is_refused(transcoder):
+    cut = image(b"")[:-100]
+    with pytest.raises(CannotTranscode, match=r"7FE0,0010 .* claims 512 bytes, 412 are left"):
+        made_from(transcoder, packed(cut, DEFLATED), DEFLATED, EXPLICIT)
+    with pytest.raises(CannotTranscode):
+        made_from(transcoder, packed(image(b""), DEFLATED)[:-20], DEFLATED, EXPLICIT)
+
+
+@pytest.mark.parametrize("undefined", [False, True])
+def test_delimiters_where_lengths_are_told_lose_nothing_and_are_no_obstacle(transcoder, undefined):
+    entry = item(FIRST + SECOND, undefined=True) if undefined else item(FIRST + SECOND + END_OF_ITEM)
+    middle = sequence(0x00081140, [entry, END_OF_SEQUENCE])
+    made = read(made_from(transcoder, image(middle), EXPLICIT, IMPLICIT), IMPLICIT)
+    assert made.ReferencedImageSequence[0].ReferencedSOPInstanceUID == "9.8.7.6.5"
+    assert made.PixelData == bytes(512)
+
+
+def image(middle: bytes) -> bytes:
+    """A data set of which the middle is as it should not be."""
+    before = element(0x00080016, "UI", "1.2.840.10008.5.1.4.1.1.7") + element(0x00080018, "UI", "1.2.3")
+    return before + middle + element(0x00100010, "PN", "Doe") + element(0x7FE00010, "OB", bytes(512))
+
+
+def packed(content: bytes, syntax: str) -> bytes:
+    if syntax != DEFLATED:
+        return content
+    deflater = zlib.compressobj(wbits=-15)
+    return deflater.compress(content) + deflater.flush()
 
 
 def test_bytes_that_are_no_data_set_are_refused(transcoder):

@@ -23,6 +23,8 @@ _SHORT = struct.Struct("<H")
 _NO_DATASET = 0x0101
 _DATASET_FOLLOWS = 0x0001
 _LONGEST_COMMENT = 64
+_MOST_HEARD = 500
+"""Characters of a comment that are kept, for some nodes write more than PS3.7 allows; each attempt keeps them anew."""
 _OVERHEAD = PDV_HEADER.size
 _LARGEST_SENT_PDU = 1 << 20
 # A peer that announces less than a header and two bytes cannot be sent anything.
@@ -69,7 +71,7 @@ def decode(command_set: bytes) -> Command:
         sop_instance_uid=_text(values, 0x1000),
         has_dataset=_number(values, 0x0800) != _NO_DATASET,
         status=_number(values, 0x0900),
-        comment=_printable(_text(values, 0x0902)),
+        comment=_printable(_text(values, 0x0902)[:_MOST_HEARD]),
     )
 
 

@@ -1,5 +1,6 @@
 """Command sets and P-DATA: read and written as an independent toolkit does."""
 
+import struct
 from io import BytesIO
 
 import pytest
@@ -59,6 +60,13 @@ def test_a_toolkits_response_is_understood() -> None:
 def test_a_comment_cannot_forge_a_line_in_a_log() -> None:
     spoilt = command.response(command.decode(command.echo_request(1, "1.2")), 0xC000, "full\n\x1b[31m")
     assert command.decode(spoilt).comment == "full??[31m"
+
+
+def test_of_a_comment_without_end_only_the_beginning_is_kept() -> None:
+    """A command set may have 64 KB, and item, history and attempt keep the comment of each try."""
+    comment = struct.pack("<HHL", 0x0000, 0x0902, 60_000) + b"disk full: ".ljust(60_000, b"x")
+    heard = command.decode(command.echo_request(1, "1.2") + comment).comment
+    assert heard == "disk full: ".ljust(500, "x")
 
 
 def test_a_response_repeats_the_request_and_cuts_the_comment() -> None:

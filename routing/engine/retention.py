@@ -8,7 +8,7 @@ from pathlib import Path
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.utils import timezone
 
 from routing.core.identifiers import first_at
@@ -22,6 +22,13 @@ from routing.spool import Spool, SpoolGone
 
 _CHUNK = 500
 """Items handled in one transaction, so that no writer has to wait long."""
+_MOST_LINES = 2_000_000
+"""
+Newest lines of the application log that are kept, however young the others are: half a gigabyte.
+
+Whoever reaches the DICOM port can have lines written, by no more than connecting.
+"""
+_LINES_AT_ONCE = 50_000
 _CLOCKS = timedelta(days=1)
 """How far an item's moment and that of its identifier may be apart: clocks are set, files are adopted."""
 
@@ -103,12 +110,25 @@ def forget_idle(log_kept: timedelta) -> None:
     now = timezone.now()
     ScopedState.objects.filter(used_at__lt=now - IDLE).delete()
     ApplicationLogLine.objects.filter(at__lt=now - log_kept).delete()
+    _shorten_log()
     OperatorAction.objects.filter(at__lt=now - log_kept).delete()
     ServiceProcess.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
     # Anybody who reaches the log-in can make rows of these.
     Session.objects.filter(expire_date__lt=now).delete()
     AccessAttempt.objects.filter(attempt_time__lt=now - timedelta(days=1)).delete()
     AccessLog.objects.filter(attempt_time__lt=now - log_kept).delete()
+
+
+def _shorten_log() -> None:
+    """Remove the lines beyond MOST_LINES, in pieces: a flood may have left more than one transaction should hold."""
+    lines = ApplicationLogLine.objects.order_by()
+    ends = lines.aggregate(oldest=Min("pk"), newest=Max("pk"))
+    if ends["newest"] is None:
+        return
+    # Their numbers are given in order; where some are missing, a few lines less are kept.
+    first_kept = ends["newest"] - _MOST_LINES + 1
+    for below in (*range(ends["oldest"] + _LINES_AT_ONCE, first_kept, _LINES_AT_ONCE), first_kept):
+        lines.filter(pk__lt=below).delete()
 
 
 def sweep(spool: Spool, files: PreparedFiles) -> int:

@@ -1,4 +1,4 @@
-"""What visitors leave behind is forgotten: sessions that are over, wrong passwords, log-ins."""
+"""What visitors leave behind is forgotten: sessions that are over, wrong passwords, log-ins, floods of log lines."""
 
 from datetime import timedelta
 
@@ -7,7 +7,9 @@ from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from routing.engine import retention
 from routing.engine.retention import forget_idle
+from routing.models import ApplicationLogLine
 
 pytestmark = pytest.mark.django_db
 
@@ -25,3 +27,17 @@ def test_sessions_that_are_over_and_old_attempts_go_and_the_others_stay():
     assert Session.objects.get().session_key == "new"
     assert AccessAttempt.objects.get().username == "new"
     assert AccessLog.objects.get().username == "new"
+
+
+@pytest.mark.parametrize("number", [0, 1, 6, 7, 40])
+def test_a_flood_of_lines_leaves_the_newest_ones(monkeypatch, number):
+    """Whoever reaches the DICOM port has a line written by each connection: age alone is no limit."""
+    monkeypatch.setattr(retention, "_MOST_LINES", 6)
+    monkeypatch.setattr(retention, "_LINES_AT_ONCE", 5)
+    now = timezone.now()
+    ApplicationLogLine.objects.bulk_create(
+        ApplicationLogLine(at=now, level="info", process="p", logger="l", message=str(at)) for at in range(number)
+    )
+    forget_idle(timedelta(days=30))
+    kept = [line.message for line in ApplicationLogLine.objects.order_by("pk")]
+    assert kept == [str(at) for at in range(number)][-6:]

@@ -61,7 +61,7 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
     if before == DeflatedExplicitVRLittleEndian:
         content, before = _inflated(content), str(ExplicitVRLittleEndian)
     # pydicom reads as far as it can and leaves out the rest; here that would be lost.
-    refuse_unread(_read(content, before), content, 0, len(content), encoding_of(before))
+    refuse_unread(_read(content, before), content, 0, len(content), [encoding_of(before)])
     dataset = _read(content, before)
     decoding, encoding = UID(before).is_encapsulated, UID(after).is_encapsulated
     if decoding and "PixelData" in dataset:

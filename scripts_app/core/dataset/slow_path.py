@@ -7,14 +7,17 @@ import warnings
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from scripts_app.core.dataset.document import Document
-from scripts_app.core.dataset.encoding import DEFLATED
+from scripts_app.core.dataset.encoding import DEFLATED, Encoding
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
 from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta, read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
 from scripts_app.core.outcome import Identity
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _CHUNK = 1 << 20
@@ -122,6 +125,7 @@ def _rewrite(path: Path, target: Path) -> None:
             unknown = any(isinstance(element, RawDataElement) and element.VR is None for element in dataset.values())
             wanted = meta.TransferSyntaxUID
             if little != wanted.is_little_endian or (unknown and not wanted.is_implicit_VR):
+                _refuse_unread(path, dataset)
                 # Elements whose VR has to be found out are written well only when they were looked at; others keep
                 # their bytes, padding included.
                 for _ in dataset.iterall():
@@ -142,6 +146,20 @@ def _rewrite(path: Path, target: Path) -> None:
     for warning in caught:
         if "replacement characters" in str(warning.message):
             raise DatasetError("the file cannot be edited: it holds text that its character set does not explain")
+
+
+def _refuse_unread(path: Path, dataset: Dataset) -> None:
+    """DatasetError when sequences, which are written anew, hold what was not read."""
+    from scripts_app.core.dataset.unread import refuse_unread
+
+    # What it says of itself is that of its transfer syntax; element by element it may have found another.
+    order = "<" if dataset.original_encoding[1] else ">"
+    either = Encoding(True, order), Encoding(False, order)
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        try:
+            refuse_unread(dataset, content, read_file_meta(content).dataset_offset, len(content), either)
+        except NotIndexable as reason:
+            raise DatasetError(f"the file cannot be edited: {reason}") from None
 
 
 def write_part10(

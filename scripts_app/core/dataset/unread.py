@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Sequence
+
 from pydicom import Dataset
 from pydicom.dataelem import RawDataElement
 
 from scripts_app.core.dataset.dictionary import written
 from scripts_app.core.dataset.encoding import IMPLICIT_LITTLE, ITEM_DELIMITER, SEQUENCE_DELIMITER, Encoding
 from scripts_app.core.dataset.errors import NotIndexable
-from scripts_app.core.dataset.index import Buffer, raw_items, scan
+from scripts_app.core.dataset.index import Buffer, Index, raw_items, scan
 
 _MAY_BE_SEQUENCES = (None, "SQ", "UN")
 """VRs of elements that are still raw: in implicit VR only the dictionary knows, and it knows better than UN."""
 
 
-def refuse_unread(dataset: Dataset, content: Buffer, at: int, end: int, encoding: Encoding, depth: int = 0) -> None:
+def refuse_unread(
+    dataset: Dataset, content: Buffer, at: int, end: int, encodings: Sequence[Encoding], depth: int = 0
+) -> None:
     """
     NotIndexable when the bytes from ``at`` to ``end`` hold an element or an item that ``dataset`` lacks.
 
-    Sequences are looked into level by level, which reads them in ``dataset``; values are not compared.
+    The first of ``encodings`` in which they make sense is theirs.  Sequences are looked into level by level, which
+    reads them in ``dataset``; values are not compared.
     """
-    index, _ = scan(content, at, end, encoding, ordered=False, depth=depth)
+    index, encoding = _scanned(content, at, end, encodings, depth)
     for tag, (vr, start, value, stop, _) in index.items():
         if tag not in dataset:
             raise NotIndexable(f"{written(tag)} at byte {start} cannot be read")
@@ -39,10 +45,19 @@ def refuse_unread(dataset: Dataset, content: Buffer, at: int, end: int, encoding
             raise NotIndexable(
                 f"{written(tag)} at byte {start} has {len(items)} items, {len(element.value)} can be read"
             )
+        # Some writers change to the other VR encoding inside.
+        either = inner, Encoding(not inner.explicit, inner.order)
         for item, read in zip(items, element.value, strict=True):
-            own = _encoding_of(read, inner)
-            stop = _before(ITEM_DELIMITER, content, item.start, item.stop, own)
-            refuse_unread(read, content, item.start, stop, own, depth + 1)
+            stop = _before(ITEM_DELIMITER, content, item.start, item.stop, inner)
+            refuse_unread(read, content, item.start, stop, either, depth + 1)
+
+
+def _scanned(content: Buffer, at: int, end: int, encodings: Sequence[Encoding], depth: int) -> tuple[Index, Encoding]:
+    *others, last = encodings
+    for encoding in others:
+        with contextlib.suppress(NotIndexable):
+            return scan(content, at, end, encoding, ordered=False, depth=depth)[0], encoding
+    return scan(content, at, end, last, ordered=False, depth=depth)[0], last
 
 
 def _before(delimiter: int, content: Buffer, at: int, end: int, encoding: Encoding) -> int:

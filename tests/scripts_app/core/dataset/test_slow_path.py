@@ -21,8 +21,10 @@ from tests.scripts_app.core.dataset.builders import (
     ct_elements,
     edited_bytes,
     element,
+    item,
     part10,
     samples,
+    sequence,
 )
 
 LIMIT = 1 << 24
@@ -107,6 +109,31 @@ def test_what_another_toolkit_would_leave_out_is_never_left_out(tmp_path, syntax
     with pytest.raises(DatasetError, match=r"the file cannot be edited: nothing behind byte \d+ can be read"):
         normal(tmp_path, part10(content, syntax=syntax) if named else content)
     assert not (tmp_path / "normal.dcm").exists()
+
+
+FIRST, SECOND = element(0x00081150, "UI", "1.2.840", IMPLICIT), element(0x00081155, "UI", "9.8.7.6", IMPLICIT)
+STRAY = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
+
+
+@pytest.mark.parametrize(
+    ("entries", "kept"),
+    [
+        ([item(FIRST + SECOND, IMPLICIT)], True),
+        ([item(FIRST + STRAY + SECOND, IMPLICIT)], False),
+        ([item(FIRST, IMPLICIT), SECOND], False),
+        ([item(SECOND + FIRST + SECOND, IMPLICIT)], False),
+    ],
+    ids=["sound", "a delimiter inside an item", "an element behind the last item", "an element twice in an item"],
+)
+def test_sequences_that_have_to_be_written_anew_lose_nothing(tmp_path, entries, kept):
+    """Implicit VR under the name of explicit VR, as some send it."""
+    references = sequence(0x00081140, entries, IMPLICIT)
+    content = part10(references, element(0x00100010, "PN", "Doe", IMPLICIT), syntax=EXPLICIT)
+    if kept:
+        assert normal(tmp_path, content).root.get("ReferencedImageSequence[1].ReferencedSOPInstanceUID") == "9.8.7.6"
+        return
+    with pytest.raises(DatasetError, match="the file cannot be edited: "):
+        normal(tmp_path, content)
 
 
 def test_every_bundled_file_the_index_refuses_is_normalised_or_refused_in_words(tmp_path):

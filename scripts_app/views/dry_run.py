@@ -63,8 +63,7 @@ def put_edited(content: Collection, request: HttpRequest) -> str:
 def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, Any]:
     try:
         sample, question = question_of(request, content)
-        # The name of an upload may be a patient's.
-        outside.audit_once(actor(request), "dry run", "an upload" if sample.kind == "upload" else sample.name)
+        outside.audit_once(actor(request), "dry run", _told(sample))
         with file_of(sample) as file:
             # A person waits for a page's newest result alone; what is tried in another window goes on.
             answer = ask({**question, "file": str(file)}, f"{request.session.session_key} {_page(request)}")
@@ -77,6 +76,11 @@ def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, An
     if "refused" in answer:
         return answer
     return {**shown_result(answer["result"], content, here), "sample": sample, "asked": question}
+
+
+def _told(sample: Sample) -> str:
+    """What the audit log calls it: the name of an upload may be a patient's."""
+    return "an upload" if sample.kind == "upload" else sample.name
 
 
 def _page(request: HttpRequest) -> str:
@@ -133,6 +137,7 @@ def script_output(request: HttpRequest, number: int) -> HttpResponse:
     with tempfile.TemporaryDirectory(prefix="outputs-") as folder:
         try:
             sample, question = question_of(request, content)
+            outside.audit_once(actor(request), "dry run", _told(sample))
             with file_of(sample) as file:
                 answer = ask({**question, "file": str(file), "output": folder})
             if "refused" in answer:
@@ -148,6 +153,7 @@ def script_output(request: HttpRequest, number: int) -> HttpResponse:
             return draw(request, "dry_run.html", {"refused": str(error)}, 422)
         if "picture" in request.POST:
             return draw_picture(request, path, f"for {destination}")
+        outside.audit(actor(request), "download", _told(sample), form=f"dry run, for {destination}")
         headers = {"Content-Disposition": f'attachment; filename="{path.name}"'}
         return HttpResponse(path.read_bytes(), content_type="application/dicom", headers=headers)
 

@@ -144,7 +144,7 @@ def posted_rows(posted: QueryDict) -> list[Row]:
         if not (tag.strip() or expression or creator.strip()) or len(found) == MOST_ROWS:
             continue
         deepest = found[-1].level + 1 if found else 0
-        depth = min(int(level) if level.isdigit() else 0, deepest)
+        depth = min(int(level) if level.isdecimal() and len(level) < 4 else 0, deepest)
         found.append(Row(depth, tag.strip(), expression, search == "all", creator.strip()))
     return [
         Row(row.level, row.tag, row.match_expression, row.search, row.private_tag_creator, after.level > row.level)

@@ -43,7 +43,8 @@ def _state(posted: QueryDict, scope: str) -> dict[str, Any] | None:
         return plain_state(values, scope)
     except json.JSONDecodeError as error:
         raise WrongSetting(f"{scope} before: line {error.lineno}, column {error.colno}: {error.msg}") from None
-    except (StateError, RecursionError) as error:
+    except (StateError, RecursionError, ValueError) as error:
+        # The last one: of a number with thousands of digits.
         raise WrongSetting(f"{scope} before: {error}") from None
 
 
@@ -53,7 +54,7 @@ def _items(posted: QueryDict, ae_titles: Sequence[str]) -> list[dict[str, Any]]:
     for count, state, destination, study in zip(*columns, strict=False):
         if not count.strip():
             continue
-        if not (count.strip().isdecimal() and int(count) <= MOST_ITEMS):
+        if not (count.strip().isdecimal() and len(count) < 10 and int(count) <= MOST_ITEMS):
             raise WrongSetting(f"items in the queue: {count!r} is no number up to {MOST_ITEMS}")
         if state not in STATES:
             raise WrongSetting(f"items in the queue: {state!r} is none of {', '.join(STATES)}")

@@ -43,6 +43,11 @@ def test_empty_rows_are_left_out_and_a_row_is_at_most_one_level_deeper_than_the_
     ]
 
 
+@pytest.mark.parametrize("level", ["\u00b2", "9" * 5000, "-1", ""])
+def test_a_level_that_is_none_is_the_outermost(level):
+    assert [row.level for row in posted_rows(posted(("0", "A", "1"), (level, "B", "2")))] == [0, 0]
+
+
 def test_a_form_without_any_condition_has_none():
     assert EntryForm.of_post(posted(("0", "", ""))).rows == []
     assert EntryForm.of_post(QueryDict("")).entry("1")["conditions"] == []

@@ -118,9 +118,8 @@ class Windows(Sequence[memoryview]):
     def __iter__(self) -> Iterator[memoryview]:
         for piece in self._slices:
             for at in range(0, len(piece), _WINDOW):
-                with piece[at : at + _WINDOW] as window:
-                    yield window
-                # Whoever still needs an earlier page only has it read again.
+                yield piece[at : at + _WINDOW]
+                # Whoever still needs an earlier page, as who keeps a window, only has it read again.
                 self._mapping.madvise(mmap.MADV_DONTNEED)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ class Transcoder:
         for _ in range(2):
             try:
                 process = self._process or self._start(until)
-                for part in (memoryview(request), *dataset):
+                for part in chain([memoryview(request)], dataset):
                     self._write(process, part, until)
                 answer: dict[str, Any] = json.loads(self._line(process, until))
             except _Killed:

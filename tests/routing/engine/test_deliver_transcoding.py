@@ -12,6 +12,7 @@ from pydicom.pixels import pixel_array
 from routing.models import ItemLogLine, Node, QueueItem
 from routing.prepared_files import PreparedFiles
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from tests.builders import ct_image
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT
 from tests.routing.engine.delivery import Delivery, back_off_is_over, delivery, node, states, storage_node
 
@@ -58,6 +59,17 @@ def test_an_image_is_decoded_for_a_node_that_takes_it_only_uncompressed(tmp_path
     assert log.text == "transcoded from JPEG 2000 Image Compression (Lossless Only) to Implicit VR Little Endian"
     assert PreparedFiles(running.spool.root).path(item.prepared_file).is_file()
     assert running.spool.path(item.id).is_file()
+
+
+def test_an_image_that_is_too_large_to_be_read_at_once_is_transcoded_as_well(tmp_path):
+    pixels = bytes(range(256)) * (36 << 10)
+    with storage_node(contexts=[(CT_IMAGE, IMPLICIT)]) as pacs, delivery(tmp_path) as running:
+        content = ct_image(SOPInstanceUID="1.2.9", PixelData=pixels)
+        item = running.image(node(pacs.port), content, sop_instance_uid="1.2.9")
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.last_error) == ("Delivered", "")
+    assert read(pacs.arrived[0].dataset, IMPLICIT).PixelData == pixels
 
 
 def test_an_image_goes_as_it_came_to_a_node_that_takes_it_so(tmp_path):

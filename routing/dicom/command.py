@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from routing.dicom.wire import INVALID_PARAMETER, PDU_DATA, WireError
 
@@ -26,6 +27,7 @@ _LONGEST_COMMENT = 64
 _MOST_HEARD = 500
 """Characters of a comment that are kept, for some nodes write more than PS3.7 allows; each attempt keeps them anew."""
 _OVERHEAD = PDV_HEADER.size
+_PADDING = memoryview(b"\0")
 _LARGEST_SENT_PDU = 1 << 20
 # A peer that announces less than a header and two bytes cannot be sent anything.
 _SMALLEST_SENT_PDU = 32
@@ -121,17 +123,21 @@ def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -
     P-DATA PDUs of a data set, as pieces to send one after the other.
 
     The data set itself is never copied: headers alternate with slices of it.
+    One of odd length, such as a deflated one from a file, gets a byte of padding
+    at its end, for a fragment has an even length (PS3.8 9.3.5.1).
     """
     return _pdus(context_id, dataset, max_pdu, 0)
 
 
 def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int) -> Iterator[memoryview]:
-    # Zero means no limit (PS3.8 D.1); odd fragments are not allowed (PS3.8 9.3.5.1).
+    # Zero means no limit (PS3.8 D.1).
     limit = min(max_pdu or _LARGEST_SENT_PDU, _LARGEST_SENT_PDU)
     fragment = max(limit, _SMALLEST_SENT_PDU) - _OVERHEAD & ~1
     left = sum(map(len, content))
+    padding = [_PADDING] if left % 2 else []
+    left += len(padding)
     room = 0
-    for part in content:
+    for part in chain(content, padding):
         at = 0
         while at < len(part):
             if not room:

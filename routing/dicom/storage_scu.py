@@ -9,8 +9,6 @@ from routing.dicom.contexts import Context
 from routing.dicom.requestor import ExchangeFailed, NodeAddress, Requestor
 from routing.dicom.status import PENDING
 
-_PADDING = memoryview(b"\0")
-
 
 class StorageAssociation:
     """
@@ -62,9 +60,7 @@ class StorageAssociation:
         )
         try:
             with instance.open() as dataset:
-                # A fragment has an even length (PS3.8 9.3.5.1), a deflated data set from a file need not.
-                padded = [*dataset, _PADDING] if sum(map(len, dataset)) % 2 else dataset
-                response, sent = self._requestor.exchange(context_id, request, padded, deadline_seconds)
+                response, sent = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
         except ExchangeFailed as error:
             return _result(instance, started_at, error=str(error))
         why = _what_is_wrong(response, instance)

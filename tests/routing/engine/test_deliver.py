@@ -50,6 +50,19 @@ def test_storescp_gets_every_image_of_a_batch_byte_for_byte(tmp_path):
     assert sorted(datasets) == sorted(dataset(item.sop_instance_uid) for item in items)
 
 
+@pytest.mark.parametrize("size", [1 << 10, 9 << 20])
+def test_an_image_of_odd_length_arrives_whole_with_a_byte_of_padding(tmp_path, size):
+    """Also one that is too large to be read at once."""
+    with storage_node() as pacs, delivery(tmp_path) as running:
+        content = dataset("1.2.9", size)
+        content += b"\x01" * (1 - len(content) % 2)
+        item = running.image(node(pacs.port), content, sop_instance_uid="1.2.9")
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.last_error) == ("Delivered", "")
+    assert pacs.arrived[0].dataset == content + b"\0"
+
+
 def test_what_a_script_edited_is_sent_as_its_recipe_says(tmp_path):
     content = dataset("1.2.3")
     with storage_node() as pacs, delivery(tmp_path) as running:

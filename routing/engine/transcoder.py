@@ -14,13 +14,14 @@ import resource
 import sys
 import warnings
 import zlib
+from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
 from pydicom import DataElement, Dataset, FileDataset, config, dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset
+from pydicom.filewriter import correct_ambiguous_vr, write_dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.tag import BaseTag
 from pydicom.uid import (
@@ -32,6 +33,7 @@ from pydicom.uid import (
     JPEGLSLossless,
     RLELossless,
 )
+from pydicom.valuerep import STR_VR
 
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
@@ -39,6 +41,7 @@ from scripts_app.core.dataset.unread import refuse_unread
 
 _WORDS = {"OW": 2, "OF": 4, "OD": 8, "OL": 4, "OV": 8}
 """Bytes that byte order swaps, for the VRs that pydicom leaves as they are."""
+_PADDING = b"\0 "
 _PIXEL_DATA = 0x7FE00010
 _CHANGED_BY_CODECS = frozenset((_PIXEL_DATA, 0x7FE00001, 0x7FE00002, 0x00280004, 0x00280006))
 """Pixels, offset tables, Photometric Interpretation, Planar Configuration."""
@@ -64,8 +67,10 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
     refuse_unread(_read(content, before), content, 0, len(content), [encoding_of(before)])
     dataset = _read(content, before)
     decoding, encoding = UID(before).is_encapsulated, UID(after).is_encapsulated
-    if decoding and "PixelData" in dataset:
-        _decode(dataset, before)
+    if decoding:
+        _decode_icons(dataset, before)
+        if "PixelData" in dataset:
+            _decode(dataset, before)
     swapping = not UID(before).is_little_endian
     if swapping:
         _swap(dataset)
@@ -87,7 +92,7 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
         raise NotLossless("the pixels would not be the same")
     if swapping:
         _swap(original)
-    _compare_elements(original, again, but=_CHANGED_BY_CODECS if decoding or encoding else frozenset())
+    _compare_elements(original, again, before, but=_CHANGED_BY_CODECS if decoding or encoding else frozenset())
     return made
 
 
@@ -106,10 +111,12 @@ def _read(content: bytes, transfer_syntax_uid: str) -> FileDataset:
 def _written(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     buffer = DicomBytesIO()
     buffer.is_little_endian = True
-    buffer.is_implicit_VR = transfer_syntax_uid == ImplicitVRLittleEndian
-    for _ in dataset.iterall():
-        # Read each element once: what is still raw would be written in the VR encoding it came in.
-        pass
+    implicit = buffer.is_implicit_VR = transfer_syntax_uid == ImplicitVRLittleEndian
+    holders = list(_read_through(dataset))
+    correct_ambiguous_vr(dataset, True)
+    for holder in holders:
+        # Else what is raw would be decoded and encoded again.
+        holder.set_original_encoding(implicit, True, holder.original_character_set)
     write_dataset(buffer, dataset)
     content = buffer.getvalue()
     if transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
@@ -119,14 +126,41 @@ def _written(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     return deflated + b"\0" * (len(deflated) % 2)
 
 
+def _read_through(dataset: Dataset) -> Iterator[Dataset]:
+    """
+    The data set and every item in it, each with its elements read: what is raw has the VR encoding it came in.
+
+    Strings stay the bytes that they are, under their VR: read and written again,
+    text in another character set than (0008,0005) names would be other text.
+    """
+    for tag in sorted(dataset.keys()):
+        raw = dataset.get_item(tag)
+        element = dataset[tag]
+        if element.VR in STR_VR and isinstance(raw, RawDataElement):
+            # Not by the data set's own way, which reads private ones at once.
+            dataset._dict[tag] = raw._replace(VR=element.VR, value=_even(raw.value or b"", element.VR))
+    yield dataset
+    for each in dataset.elements():
+        if isinstance(each, DataElement) and each.VR == "SQ":
+            for item in each.value:
+                yield from _read_through(item)
+
+
+def _even(value: bytes, vr: str) -> bytes:
+    return value + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
+
+
 def _swap(dataset: Dataset) -> None:
     """Turn big endian words, which pydicom hands on as they came, into little endian ones."""
-    for element in dataset.iterall():
-        size = _WORDS.get(element.VR, 1)
-        if element.tag == _PIXEL_DATA and size > 1:
-            size = max(size, int(dataset.BitsAllocated) // 8)
-        if size > 1 and isinstance(element.value, bytes):
-            element.value = np.frombuffer(element.value, f"u{size}").byteswap().tobytes()
+    for holder in _read_through(dataset):
+        for element in holder.elements():
+            if isinstance(element, RawDataElement):
+                continue
+            size = _WORDS.get(element.VR, 1)
+            if element.tag == _PIXEL_DATA and size > 1:
+                size = max(size, int(holder.BitsAllocated) // 8)
+            if size > 1 and isinstance(element.value, bytes):
+                element.value = np.frombuffer(element.value, f"u{size}").byteswap().tobytes()
 
 
 def _pixels(dataset: Dataset, transfer_syntax_uid: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
@@ -135,16 +169,30 @@ def _pixels(dataset: Dataset, transfer_syntax_uid: str) -> tuple[np.ndarray[Any,
     return array, dict(description)
 
 
+def _decode_icons(dataset: Dataset, transfer_syntax_uid: str) -> None:
+    """Uncompress the pixels inside sequences: in no other transfer syntax could they be read."""
+    for holder in _read_through(dataset):
+        if holder is not dataset:
+            _decode_icon(holder, transfer_syntax_uid)
+
+
+def _decode_icon(item: Dataset, transfer_syntax_uid: str) -> None:
+    compressed = "PixelData" in item and item["PixelData"].is_undefined_length
+    if compressed and UID(transfer_syntax_uid).is_encapsulated:
+        _decode(item, transfer_syntax_uid)
+
+
 def _decode(dataset: Dataset, transfer_syntax_uid: str) -> None:
     """Put the samples into Pixel Data as they are, uncompressed."""
     array, description = _pixels(dataset, transfer_syntax_uid)
+    if dataset.BitsAllocated != array.dtype.itemsize * 8:
+        raise NotLossless(f"{dataset.BitsAllocated} bits of a sample would be {array.dtype.itemsize * 8}")
     content = array.tobytes()
     for keyword in ("ExtendedOffsetTable", "ExtendedOffsetTableLengths"):
         if keyword in dataset:
             delattr(dataset, keyword)
     value_representation = "OB" if array.dtype.itemsize == 1 else "OW"
     dataset[_PIXEL_DATA] = DataElement(_PIXEL_DATA, value_representation, content + b"\0" * (len(content) % 2))
-    dataset.BitsAllocated = array.dtype.itemsize * 8
     # Decoders give chrominance in full, for every pixel.
     dataset.PhotometricInterpretation = str(description["photometric_interpretation"]).replace(
         "YBR_FULL_422", "YBR_FULL"
@@ -153,24 +201,29 @@ def _decode(dataset: Dataset, transfer_syntax_uid: str) -> None:
         dataset.PlanarConfiguration = 0
 
 
-def _compare_elements(original: Dataset, made: Dataset, but: frozenset[int]) -> None:
+def _compare_elements(original: Dataset, made: Dataset, before: str, but: frozenset[int] = frozenset()) -> None:
     """NotLossless when an element came, went or changed; group lengths (PS3.5 7.2) do not count."""
     tags = {tag for dataset in (original, made) for tag in dataset.keys() if tag.element and tag not in but}  # noqa: SIM118
     for tag in sorted(tags):
-        if tag not in original or tag not in made or not _same(original, made, tag):
+        if tag not in original or tag not in made or not _same(original, made, before, tag):
             raise NotLossless(f"element {tag} would not be the same")
 
 
-def _same(original: Dataset, made: Dataset, tag: BaseTag) -> bool:
+def _same(original: Dataset, made: Dataset, before: str, tag: BaseTag) -> bool:
     one, other = original.get_item(tag), made.get_item(tag)
-    if isinstance(one, RawDataElement) and isinstance(other, RawDataElement) and one.value == other.value:
-        return one.is_little_endian == other.is_little_endian
     element, again = original[tag], made[tag]
+    if isinstance(one, RawDataElement) and isinstance(other, RawDataElement):
+        if element.VR in STR_VR:
+            # By their bytes: two texts that nobody can read would be alike.
+            return (one.value or b"").rstrip(_PADDING) == (other.value or b"").rstrip(_PADDING)
+        if one.value == other.value:
+            return one.is_little_endian == other.is_little_endian
     if element.VR == "SQ" and again.VR == "SQ":
         if len(element.value) != len(again.value):
             return False
         for item, item_again in zip(element.value, again.value, strict=True):
-            _compare_elements(item, item_again, frozenset())
+            _decode_icon(item, before)
+            _compare_elements(item, item_again, before)
         return True
     # Implicit VR has no place for the VR of a private element: what is read back is bytes without a meaning.
     return element.value == again.value or (again.VR == "UN" and element.VR != "UN")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 
 from pydicom import Dataset
@@ -11,7 +10,7 @@ from pydicom.dataelem import RawDataElement
 from scripts_app.core.dataset.dictionary import written
 from scripts_app.core.dataset.encoding import IMPLICIT_LITTLE, ITEM_DELIMITER, SEQUENCE_DELIMITER, Encoding
 from scripts_app.core.dataset.errors import NotIndexable
-from scripts_app.core.dataset.index import Buffer, Index, raw_items, scan
+from scripts_app.core.dataset.index import Buffer, Index, RawItem, raw_items, scan
 
 _MAY_BE_SEQUENCES = (None, "SQ", "UN")
 """VRs of elements that are still raw: in implicit VR only the dictionary knows, and it knows better than UN."""
@@ -39,8 +38,7 @@ def refuse_unread(
             continue
         # Implicit VR little endian inside of UN, whatever the transfer syntax (PS3.5 6.2.2).
         inner = IMPLICIT_LITTLE if vr == b"UN" else encoding
-        stop = _before(SEQUENCE_DELIMITER, content, value, stop, inner)
-        items, _ = raw_items(content, value, stop, inner, delimited=False, depth=depth + 1)
+        items = _items(content, value, stop, inner, depth + 1)
         if len(items) != len(element.value):
             raise NotIndexable(
                 f"{written(tag)} at byte {start} has {len(items)} items, {len(element.value)} can be read"
@@ -48,25 +46,35 @@ def refuse_unread(
         # Some writers change to the other VR encoding inside.
         either = inner, Encoding(not inner.explicit, inner.order)
         for item, read in zip(items, element.value, strict=True):
-            stop = _before(ITEM_DELIMITER, content, item.start, item.stop, inner)
-            refuse_unread(read, content, item.start, stop, either, depth + 1)
+            refuse_unread(read, content, item.start, item.stop, either, depth + 1)
 
 
 def _scanned(content: Buffer, at: int, end: int, encodings: Sequence[Encoding], depth: int) -> tuple[Index, Encoding]:
-    *others, last = encodings
-    for encoding in others:
-        with contextlib.suppress(NotIndexable):
-            return scan(content, at, end, encoding, ordered=False, depth=depth)[0], encoding
-    return scan(content, at, end, last, ordered=False, depth=depth)[0], last
+    reasons = []
+    for encoding in encodings:
+        for stop in _ends(ITEM_DELIMITER, content, at, end, encoding):
+            try:
+                return scan(content, at, stop, encoding, ordered=False, depth=depth)[0], encoding
+            except NotIndexable as reason:
+                reasons.append(reason)
+    raise reasons[0]
 
 
-def _before(delimiter: int, content: Buffer, at: int, end: int, encoding: Encoding) -> int:
-    """Where the content ends: some writers put a delimiter, which says nothing, also where the length is told."""
+def _items(content: Buffer, at: int, end: int, encoding: Encoding, depth: int) -> list[RawItem]:
+    whole, *shorter = _ends(SEQUENCE_DELIMITER, content, at, end, encoding)
+    try:
+        return raw_items(content, at, whole, encoding, delimited=False, depth=depth)[0]
+    except NotIndexable:
+        if not shorter:
+            raise
+        return raw_items(content, at, shorter[0], encoding, delimited=False, depth=depth)[0]
+
+
+def _ends(delimiter: int, content: Buffer, at: int, end: int, encoding: Encoding) -> list[int]:
+    """
+    Where the content may end: some writers put a delimiter, which says nothing, also where the length is told.
+
+    What stands there may as well be the delimiter of something inside.
+    """
     there = end - 8 >= at and content[end - 8 : end] == encoding.long.pack(delimiter >> 16, delimiter & 0xFFFF, 0)
-    return end - 8 if there else end
-
-
-def _encoding_of(item: Dataset, outer: Encoding) -> Encoding:
-    """Some writers change to the other VR encoding in their sequences; pydicom finds out, and knows."""
-    implicit, little = item.original_encoding
-    return outer if implicit is None else Encoding(not implicit, "<" if little else ">")
+    return [end, end - 8] if there else [end]

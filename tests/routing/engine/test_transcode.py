@@ -1,26 +1,23 @@
 """Transcoding in a process of its own: the same pixels, the same identity, within limits."""
 
-import io
 import random
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
-from pydicom import Dataset, dcmread
-from pydicom.data import get_testdata_files
+from pydicom import Dataset
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import COMPRESSING, DEFLATED, EXPLICIT, IMPLICIT
-from routing.engine import transcode
-from routing.engine.transcode import CannotStart, CannotTranscode, Transcoder
-from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
-from tests.routing.dicom.peers import dataset
+from routing.engine.transcode import CannotTranscode, Transcoder
+from tests.routing.engine.transcoded import deflated, made_from, read, sample
 from tests.scripts_app.core.dataset.builders import element, item, sequence
 
 pytestmark = pytest.mark.integration
 
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
 SAMPLES = [
     "CT_small.dcm",
     "MR_small_bigendian.dcm",
@@ -48,21 +45,19 @@ def transcoder() -> Iterator[Transcoder]:
     running.close()
 
 
-def sample(name: str) -> tuple[bytes, str]:
-    """Data set and transfer syntax of a file that comes with pydicom."""
-    content = next(Path(path) for path in get_testdata_files(f"**/{name}") if Path(path).name == name).read_bytes()
-    meta = read_file_meta(content)
-    return content[meta.dataset_offset :], meta.transfer_syntax_uid
+def written(original: Dataset, syntax: str) -> bytes:
+    """A data set in a transfer syntax; compressed pixels have to be in it already."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = syntax != BIG_ENDIAN, syntax == IMPLICIT
+    write_dataset(buffer, original)
+    return deflated(buffer.getvalue()) if syntax == DEFLATED else buffer.getvalue()
 
 
-def read(content: bytes, syntax: str) -> Dataset:
-    return dcmread(io.BytesIO(encode_file_meta("1.2", "1.2", syntax) + content))
-
-
-def made_from(transcoder: Transcoder, content: bytes, before: str, after: str) -> bytes:
-    half = len(content) // 2
-    view = memoryview(content)
-    return b"".join(transcoder.transcode([view[:half], view[half:]], before, after))
+def image_part(image: Dataset) -> Dataset:
+    """What an icon has of an image: how its pixels are written, and those."""
+    icon = image.group_dataset(0x0028)
+    icon["PixelData"] = image["PixelData"]
+    return icon
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -141,10 +136,18 @@ def test_a_deflated_data_set_that_is_cut_short_is_refused(transcoder):
         made_from(transcoder, packed(image(b""), DEFLATED)[:-20], DEFLATED, EXPLICIT)
 
 
-@pytest.mark.parametrize("undefined", [False, True])
-def test_delimiters_where_lengths_are_told_lose_nothing_and_are_no_obstacle(transcoder, undefined):
-    entry = item(FIRST + SECOND, undefined=True) if undefined else item(FIRST + SECOND + END_OF_ITEM)
-    middle = sequence(0x00081140, [entry, END_OF_SEQUENCE])
+@pytest.mark.parametrize(
+    "entries",
+    [
+        [item(FIRST + SECOND + END_OF_ITEM), END_OF_SEQUENCE],
+        [item(FIRST + SECOND, undefined=True), END_OF_SEQUENCE],
+        [item(FIRST + SECOND + sequence(0x00081199, [item(FIRST)], undefined=True))],
+        [item(FIRST + SECOND + sequence(0x00081199, [item(FIRST, undefined=True)]))],
+    ],
+    ids=["an item and its sequence", "a sequence", "of a sequence inside the item", "of an item inside the item"],
+)
+def test_delimiters_where_lengths_are_told_lose_nothing_and_are_no_obstacle(transcoder, entries):
+    middle = sequence(0x00081140, entries)
     made = read(made_from(transcoder, image(middle), EXPLICIT, IMPLICIT), IMPLICIT)
     assert made.ReferencedImageSequence[0].ReferencedSOPInstanceUID == "9.8.7.6.5"
     assert made.PixelData == bytes(512)
@@ -157,98 +160,50 @@ def image(middle: bytes) -> bytes:
 
 
 def packed(content: bytes, syntax: str) -> bytes:
-    if syntax != DEFLATED:
-        return content
-    deflater = zlib.compressobj(wbits=-15)
-    return deflater.compress(content) + deflater.flush()
+    return deflated(content) if syntax == DEFLATED else content
+
+
+@pytest.mark.parametrize("after", [EXPLICIT, IMPLICIT])
+@pytest.mark.parametrize("before", [EXPLICIT, IMPLICIT, DEFLATED, BIG_ENDIAN])
+def test_text_stays_the_bytes_that_it_was_though_its_character_set_does_not_explain_them(transcoder, before, after):
+    def text(value: bytes) -> Dataset:
+        item = Dataset()
+        item.PatientID = b"  9"
+        item.PatientComments = value
+        item.add_new(0x00110010, "LO", "TEST")
+        item.add_new(0x00111001, "LO", value)
+        return item
+
+    original = text(b"M\xfcller")
+    original.SpecificCharacterSet = "ISO_IR 192"
+    original.RelatedSeriesSequence = [text(b"\xfc"), text(b"\x83\x5c\x83\x7c")]
+    original.RelatedSeriesSequence[1].SpecificCharacterSet = "ISO_IR 13"
+    made = made_from(transcoder, written(original, before), before, after)
+    assert (made.count(b"M\xfcller"), made.count(b"\xfc "), made.count(b"\x83\x5c\x83\x7c")) == (2, 2, 2)
+    assert made.count(b"  9 ") == 3
+
+
+@pytest.mark.parametrize("after", [EXPLICIT, IMPLICIT, DEFLATED])
+def test_an_icon_is_uncompressed_with_its_image(transcoder, after):
+    content, before = sample("MR_small_RLE.dcm")
+    compressed = read(content, before)
+    compressed.IconImageSequence = [image_part(compressed)]
+    made = read(made_from(transcoder, written(compressed, before), before, after), after)
+    icon = made.IconImageSequence[0]
+    assert not icon["PixelData"].is_undefined_length
+    assert icon.PixelData == made.PixelData == read(*sample("MR_small.dcm")).PixelData
+
+
+def test_an_icon_in_big_endian_is_read_by_its_own_depth(transcoder):
+    content, before = sample("MR_small_bigendian.dcm")
+    original, deep = read(content, before), read(*sample("rtdose_expb.dcm"))
+    deep.IconImageSequence = [image_part(original)]
+    for holder in (deep, Dataset()):
+        holder.IconImageSequence = [image_part(original)]
+        made = read(made_from(transcoder, written(holder, before), before, EXPLICIT), EXPLICIT)
+        assert made.IconImageSequence[0].PixelData == read(*sample("MR_small.dcm")).PixelData
 
 
 def test_bytes_that_are_no_data_set_are_refused(transcoder):
     with pytest.raises(CannotTranscode):
         made_from(transcoder, random.Random(1).randbytes(5000), "1.2.840.10008.1.2.4.90", EXPLICIT)
-
-
-def test_a_data_set_that_takes_too_long_ends_the_process_and_the_next_one_gets_another():
-    content, before = sample("CT_small.dcm")
-    hasty = Transcoder(seconds=60, memory_mib=4096)
-    try:
-        assert made_from(hasty, content, before, IMPLICIT)
-        hasty._seconds = 0
-        with pytest.raises(CannotTranscode, match="longer than 0 s"):
-            made_from(hasty, content, before, IMPLICIT)
-        hasty._seconds = 60
-        assert made_from(hasty, content, before, IMPLICIT)
-    finally:
-        hasty.close()
-
-
-STRUCK = """
-import os, signal, sys
-from pathlib import Path
-from routing.engine import transcoder
-
-left = sorted(Path({folder!r}).iterdir())
-if left:
-    left[0].unlink()
-    sys.stdout.buffer.write(b"ready\\n")
-    sys.stdout.buffer.flush()
-    sys.stdin.buffer.readline()
-    os.kill(os.getpid(), signal.SIGKILL)
-transcoder.main()
-"""
-"""A transcoder that is killed over its first request, as often as there are files in a folder."""
-
-
-@pytest.mark.fault(78, "the transcoding process is killed while it waits, while it works, and each time it works")
-def test_a_kill_from_outside_costs_no_image_unless_it_comes_each_time(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    content, before = sample("CT_small.dcm")
-    kills = tmp_path / "kills"
-    kills.mkdir()
-    (tmp_path / "struck.py").write_text(STRUCK.format(folder=str(kills)))
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    monkeypatch.setattr(transcode, "_PROGRAM", "struck")
-    transcoder = Transcoder(seconds=60, memory_mib=4096)
-    try:
-        (kills / "1").touch()
-        assert made_from(transcoder, content, before, IMPLICIT)
-        assert transcoder._process is not None
-        transcoder._process.kill()
-        transcoder._process.wait()
-        assert made_from(transcoder, content, before, IMPLICIT)
-        transcoder.close()
-        for number in "12":
-            (kills / number).touch()
-        with pytest.raises(CannotTranscode, match="was killed twice"):
-            made_from(transcoder, content, before, IMPLICIT)
-        assert made_from(transcoder, content, before, IMPLICIT)
-    finally:
-        transcoder.close()
-
-
-def test_a_data_set_beyond_the_limit_of_memory_is_refused():
-    small = Transcoder(seconds=60, memory_mib=400)
-    try:
-        with pytest.raises(CannotTranscode, match=r"MemoryError|ended"):
-            made_from(small, dataset(pixels=100 << 20), EXPLICIT, IMPLICIT)
-    finally:
-        small.close()
-
-
-def test_a_process_that_does_not_start_blames_the_installation(monkeypatch):
-    monkeypatch.setattr(transcode, "_PROGRAM", "routing.engine.no_such_program")
-    with pytest.raises(CannotStart):
-        made_from(Transcoder(seconds=60, memory_mib=4096), b"", EXPLICIT, IMPLICIT)
-
-
-def test_the_process_gets_no_secret_of_the_service(monkeypatch):
-    monkeypatch.setenv("DATABASE_URL", "postgres://user:secret@db/router")
-    transcoder = Transcoder(seconds=60, memory_mib=4096)
-    try:
-        content, before = sample("CT_small.dcm")
-        made_from(transcoder, content, before, IMPLICIT)
-        assert transcoder._process is not None
-        assert b"secret" not in Path(f"/proc/{transcoder._process.pid}/environ").read_bytes()
-    finally:
-        transcoder.close()

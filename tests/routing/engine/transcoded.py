@@ -1,0 +1,32 @@
+"""Data sets to transcode, and what comes of them."""
+
+import io
+import zlib
+from pathlib import Path
+
+from pydicom import Dataset, dcmread
+from pydicom.data import get_testdata_files
+
+from routing.engine.transcode import Transcoder
+from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+
+
+def sample(name: str) -> tuple[bytes, str]:
+    """Data set and transfer syntax of a file that comes with pydicom."""
+    content = next(Path(path) for path in get_testdata_files(f"**/{name}") if Path(path).name == name).read_bytes()
+    meta = read_file_meta(content)
+    return content[meta.dataset_offset :], meta.transfer_syntax_uid
+
+
+def read(content: bytes, syntax: str) -> Dataset:
+    return dcmread(io.BytesIO(encode_file_meta("1.2", "1.2", syntax) + content))
+
+
+def deflated(content: bytes) -> bytes:
+    return zlib.compress(content, wbits=-zlib.MAX_WBITS)
+
+
+def made_from(transcoder: Transcoder, content: bytes, before: str, after: str) -> bytes:
+    half = len(content) // 2
+    view = memoryview(content)
+    return b"".join(transcoder.transcode([view[:half], view[half:]], before, after))

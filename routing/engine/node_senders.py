@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections import deque
@@ -16,6 +17,9 @@ from routing.engine.sender import Sender
 from routing.engine.target import Target
 
 log = logging.getLogger("capacitor.deliver")
+
+_FULL = 60.0
+"""Seconds for which a node that took no further association is asked for none."""
 
 
 class NodeSenders:
@@ -40,6 +44,11 @@ class NodeSenders:
         self._changed = threading.Condition()
         self._batches: deque[list[Deliverable]] = deque()
         self._threads: set[threading.Thread] = set()
+        self._unclosed = 0
+        """Threads that may have an association, those that end included."""
+        self._taken = 0
+        """Associations that the node took at once when it took no more; of meaning until ``_full_until``."""
+        self._full_until = -math.inf
         self._idle = 0
         self._sending = 0
         self._opening = 0
@@ -55,7 +64,7 @@ class NodeSenders:
         last time gets a single one, to see whether it is back.
         """
         with self._changed:
-            most = 1 if self.target.failures_in_a_row else self.target.max_associations + 1
+            most = 1 if self.target.failures_in_a_row else self._most() + 1
             full = len(self._batches) + self._sending >= most
             return 0 if full or self._trouble or self._stopping or not self._open else self.target.batch_size
 
@@ -63,10 +72,11 @@ class NodeSenders:
         """Have a batch sent; every item comes back in one report."""
         with self._changed:
             self._batches.append(batch)
-            most = 1 if self.target.failures_in_a_row else self.target.max_associations
+            most = 1 if self.target.failures_in_a_row else self._most()
             if len(self._batches) > self._idle and len(self._threads) < most:
                 thread = threading.Thread(target=self._run, name=f"to {self.target.ae_title}", daemon=True)
                 self._threads.add(thread)
+                self._unclosed += 1
                 thread.start()
             else:
                 self._changed.notify()
@@ -100,7 +110,14 @@ class NodeSenders:
         return not any(thread.is_alive() for thread in threads)
 
     def _run(self) -> None:
-        sender = Sender(self._outgoing, self._journal, self._report, self._may_go_on, self._asking_for_association)
+        sender = Sender(
+            self._outgoing,
+            self._journal,
+            self._report,
+            self._may_go_on,
+            self._asking_for_association,
+            self._is_full_of_ours,
+        )
         try:
             while (batch := self._next()) is not None:
                 fine = False
@@ -112,6 +129,8 @@ class NodeSenders:
                 self._done(fine)
         finally:
             sender.close()
+            with self._changed:
+                self._unclosed -= 1
 
     def _next(self) -> list[Deliverable] | None:
         """
@@ -121,6 +140,9 @@ class NodeSenders:
         one: there are nodes that take one at a time.
         """
         with self._changed:
+            if len(self._threads) > self._most() and not self._batches:
+                self._threads.discard(threading.current_thread())
+                return None
             self._idle += 1
             self._changed.wait_for(
                 lambda: self._batches or self._stopping or self._opening, self.target.settings.idle_association
@@ -142,6 +164,25 @@ class NodeSenders:
         finally:
             with self._changed:
                 self._opening -= 1
+
+    def _most(self) -> int:
+        """Associations at once, as far as this node has so many."""
+        full = time.monotonic() < self._full_until
+        return min(self._taken, self.target.max_associations) if full else self.target.max_associations
+
+    def _is_full_of_ours(self) -> bool:
+        """
+        Whether a node that takes no more associations for now has one of this router's own.
+
+        Then it does well, and is sent to over those that it takes.
+        """
+        with self._changed:
+            if self._unclosed < 2:
+                return False
+            self._taken = max(1, self._unclosed - 1)
+            self._full_until = time.monotonic() + _FULL
+            log.info("node %s takes no further association for now: %d at once", self.target.ae_title, self._taken)
+        return True
 
     def _done(self, fine: bool) -> None:
         with self._changed:

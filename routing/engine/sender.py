@@ -35,17 +35,20 @@ class Sender:
         report: Callable[[Report], None],
         may_go_on: Callable[[], bool],
         opening: Callable[[], AbstractContextManager[None]],
+        is_full_of_ours: Callable[[], bool],
     ) -> None:
         """
         ``journal`` is told of each item that the node has taken, before anybody else is.
 
         ``may_go_on`` is asked before each item; on False the rest of the batch goes back.
         ``opening()`` is entered for as long as the node is asked for an association.
+        ``is_full_of_ours`` is asked where it takes none for now; on True the batch goes back as well.
         """
         self._outgoing = outgoing
         self._journal = journal
         self._report = report
         self._may_go_on = may_go_on
+        self._is_full_of_ours = is_full_of_ours
         self._kept = KeptAssociation(opening)
         self._transcoder: Transcoder | None = None
 
@@ -77,6 +80,8 @@ class Sender:
             self._associate(target, source, waiting)
             return self._deliver(target, item, source, waiting)
         except AssociationFailed as error:
+            if error.kind is FailureKind.REJECTED_TRANSIENT and self._is_full_of_ours():
+                return False
             calling = target.calling_ae_title(item.source_ae_title)
             alike = tuple(i for i in waiting if target.calling_ae_title(i.source_ae_title) == calling)
             self._report(Unreachable(target, alike, error.kind, str(error), started_at, datetime.now(UTC)))

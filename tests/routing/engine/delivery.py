@@ -1,6 +1,7 @@
 """Builders for delivery: images that wait in a spool, and a deliverer that is stepped until it rests."""
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -118,6 +119,7 @@ class RunningNode:
     arrived: list[Arrival] = field(default_factory=list)
     requested: list[str] = field(default_factory=list)
     """Calling AE title of every association request."""
+    has_rejected: threading.Event = field(default_factory=threading.Event)
 
     @property
     def instances(self) -> list[str]:
@@ -128,8 +130,13 @@ class RunningNode:
 def storage_node(
     answer: Callable[[evt.Event, int], int] = lambda event, number: 0x0000,
     contexts: Sequence[tuple[str, str]] = ((peers.CT_IMAGE, peers.EXPLICIT), (peers.CT_IMAGE, peers.IMPLICIT)),
+    most_associations: int = 10,
 ) -> Iterator[RunningNode]:
-    """``answer`` gets the event and the number of the image, from 1, and gives the status."""
+    """
+    ``answer`` gets the event and the number of the image, from 1, and gives the status.
+
+    More than ``most_associations`` at once are rejected for now.
+    """
     running = RunningNode()
     associations: dict[int, int] = {}
 
@@ -149,10 +156,14 @@ def storage_node(
     def requested(event: evt.Event) -> None:
         running.requested.append(event.assoc.requestor.primitive.calling_ae_title)
 
+    def rejected(_: evt.Event) -> None:
+        running.has_rejected.set()
+
     ae = AE()
+    ae.maximum_associations = most_associations
     for sop_class, syntax in contexts:
         ae.add_supported_context(sop_class, syntax)
-    handlers = [(evt.EVT_C_STORE, store), (evt.EVT_REQUESTED, requested)]
+    handlers = [(evt.EVT_C_STORE, store), (evt.EVT_REQUESTED, requested), (evt.EVT_REJECTED, rejected)]
     server = ae.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     running.port = server.server_address[1]
     try:

@@ -11,7 +11,7 @@ from routing.models import Attempt, Node, NodeOutage, NodeStatus, QueueItem
 from tests.builders import ct_image
 from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
-from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, MR_IMAGE, running_scp
+from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, MR_IMAGE, PATIENCE, running_scp
 from tests.routing.dicom.test_tls import acceptor, certificate
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
@@ -203,6 +203,23 @@ def test_sop_class_priorities_decide_the_order_and_first_come_the_rest(tmp_path)
     assert pacs.instances == [items[place].sop_instance_uid for place in (1, 3, 0, 2)]
     assert {arrival.association for arrival in pacs.arrived} == {1}
     assert {arrival.priority for arrival in pacs.arrived} == {1}
+
+
+def test_a_node_that_takes_fewer_associations_than_it_may_be_asked_for_has_not_failed(tmp_path):
+    def answer(event, number):
+        if number == 1:
+            pacs.has_rejected.wait(PATIENCE)
+        return 0x0000
+
+    unhurried = {"batch_size": 2, "idle_association": PATIENCE}
+    with storage_node(answer, most_associations=1) as pacs, delivery(tmp_path, **unhurried) as running:
+        pacs_node = node(pacs.port, max_associations=3)
+        items = [running.image(pacs_node) for _ in range(12)]
+        running.rest()
+    assert pacs.has_rejected.is_set()
+    assert states(*items) == ["Delivered"] * 12
+    assert set(QueueItem.objects.values_list("attempt_count", flat=True)) == {1}
+    assert status(pacs_node).last_failure_at is None
 
 
 def test_a_batch_that_needs_more_contexts_than_an_association_has_takes_several(tmp_path):

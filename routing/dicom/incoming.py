@@ -13,7 +13,8 @@ from routing.dicom.command import Command
 from routing.dicom.soundness import fault_in, is_sound_at_a_glance
 from routing.part import Part
 from routing.quarantine_files import set_aside
-from routing.spool import Spool
+from routing.spool import Part, Spool
+from scripts_app.core.dataset.encoding import DEFLATED
 from scripts_app.core.dataset.file_meta import encode_file_meta
 
 log = logging.getLogger("capacitor.dicom")
@@ -22,8 +23,6 @@ Reply = tuple[int, str]
 """A status and, when it is not Success, why."""
 
 _EXPLICIT_VR_BIG_ENDIAN = "1.2.840.10008.1.2.2"
-# Here the first bytes are not an element: deflated, and the two deflated JPIP syntaxes.
-_DEFLATED = {"1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.4.95", "1.2.840.10008.1.2.4.205"}
 _HEAD_BYTES = 16 * 1024
 """Of the data set, kept for the look at it: as much as most headers have before their pixel data."""
 _TRIES_FOR_AN_IDENTIFIER = 8
@@ -238,7 +237,8 @@ class IncomingStore:
         head = self._head
         if not head:
             return "the data set is empty"
-        if self._transfer_syntax_uid in _DEFLATED:
+        if self._transfer_syntax_uid in DEFLATED:
+            # The first bytes are not an element.
             return ""
         if head[128:132] == b"DICM":
             return "a whole DICOM file instead of a data set"

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from mmap import mmap
 from typing import Any
 
+from scripts_app.core.dataset.encoding import DEFLATED
+
 IMPLEMENTATION_CLASS_UID = "2.25.309129458143467211526148254310879046412"
 IMPLEMENTATION_VERSION_NAME = "CAPACITOR_WEB_1"
 PRIVATE_CREATOR_UID = "2.25.117026581934082255873490610254778120935"
 """Says whose (0002,0102) it is; another creator's is never read."""
-
-DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1.99"
 
 PREAMBLE_LENGTH = 128
 LONGEST_UID = 128
@@ -23,7 +23,7 @@ LONGEST_AE_TITLE = 64
 
 _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _MOST_ELEMENTS = 1000
-_DEFLATED = DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN.encode()
+_DEFLATED = frozenset(uid.encode() for uid in DEFLATED)
 
 _header = struct.Struct("<HH2sH")
 _long_length = struct.Struct("<I")
@@ -119,7 +119,7 @@ def _elements(buffer: bytes | memoryview | mmap) -> tuple[dict[int, bytes], int]
         group, number, vr, length = _header.unpack_from(buffer, at)
         if group != 2:
             break
-        if at == declared_end and values.get(0x0010, b"").rstrip(b"\0 ") == _DEFLATED:
+        if at == declared_end and values.get(0x0010, b"").rstrip(b"\0 ") in _DEFLATED:
             break
         at += 8
         if vr in _LONG_VRS:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from scripts_app.core.dataset.document import Document
+from scripts_app.core.dataset.encoding import DEFLATED
 from scripts_app.core.dataset.errors import DatasetError, ElementTwice, NestedTooDeep, NotIndexable
-from scripts_app.core.dataset.file_meta import DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN, NotPart10, read_file_meta
+from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
 from scripts_app.core.dataset.slow_path import normalised, write_part10
 from scripts_app.core.outcome import Identity
@@ -38,7 +39,7 @@ class Opened:
 
     def write(self, recipe: Recipe | None, identity: Identity, transfer_syntax_uid: str, target: Path) -> None:
         """Write one output as a Part 10 file; without a recipe its data set is the received one, byte for byte."""
-        deflated = transfer_syntax_uid == DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN
+        deflated = transfer_syntax_uid in DEFLATED
         if recipe is not None and self.base is not None:
             write_part10(self.base, recipe, identity, transfer_syntax_uid, target, deflate=deflated)
             return

@@ -18,6 +18,7 @@ from tests.routing.engine.preparation import Preparation, copies_of, item
 pytestmark = pytest.mark.django_db
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
+JPIP_DEFLATED = "1.2.840.10008.1.2.4.95"
 SET_PATIENT = "dataset:Set('PatientID', 'P-9')"
 
 
@@ -40,13 +41,14 @@ def prepared_patient(work: Preparation, of: QueueItem) -> str:
     return str(pydicom.dcmread(work.files.path(of.prepared_file)).PatientID)
 
 
-def test_a_deflated_image_is_edited_into_a_deflated_file_of_its_own(work: Preparation) -> None:
+@pytest.mark.parametrize("syntax", [DEFLATED, JPIP_DEFLATED])
+def test_a_deflated_image_is_edited_into_a_deflated_file_of_its_own(work: Preparation, syntax: str) -> None:
     lua_entry(SET_PATIENT)
-    done = work.prepared(deflated(ct_image()), syntax=DEFLATED)
+    done = work.prepared(deflated(ct_image()), syntax=syntax)
     assert (done.state, done.recipe, done.patient_id) == ("Prepared", None, "P-9")
     content = work.files.path(done.prepared_file).read_bytes()
     meta = read_file_meta(content)
-    assert meta.transfer_syntax_uid == DEFLATED
+    assert meta.transfer_syntax_uid == syntax
     sent = zlib.decompress(content[meta.dataset_offset :], wbits=-15)
     came = pydicom.dcmread(io.BytesIO(sent), force=True)
     assert came.PatientID == "P-9"

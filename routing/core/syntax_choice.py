@@ -86,12 +86,6 @@ def choose(
     raise NoSyntax(f"the node does not accept SOP class {name(sop_class_uid)} in {_any_of(possible)}")
 
 
-def is_encapsulated(transfer_syntax_uid: str) -> bool:
-    """Whether pixels in this syntax are compressed (PS3.5 A.4); what nobody knows is not."""
-    uid = UID(transfer_syntax_uid)
-    return not uid.is_private and uid.is_transfer_syntax and uid.is_encapsulated
-
-
 def name(uid: str) -> str:
     """The name of a SOP class or transfer syntax, or the UID when it has none."""
     # Senders write what they like; how it is wrong is not the question here.

@@ -13,7 +13,6 @@ from typing import Any, overload
 from routing.checksum import checksum_of, crc32
 from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
-from routing.core.syntax_choice import is_encapsulated
 from routing.prepared_files import PreparedFiles
 from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.encoding import encoding_of
@@ -51,8 +50,6 @@ class Source:
 
     def has_pixels(self) -> bool:
         """Whether the data set holds Pixel Data; True where only a decoder could tell."""
-        if is_encapsulated(self.transfer_syntax_uid):
-            return True
         with mapped(self.path) as content:
             try:
                 encoding = encoding_of(self.transfer_syntax_uid)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from routing.core.syntax_choice import EXPLICIT, IMPLICIT, NoSyntax, choose, is_encapsulated, proposals
+from routing.core.syntax_choice import EXPLICIT, IMPLICIT, NoSyntax, choose, proposals
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 JPEG_2000 = "1.2.840.10008.1.2.4.90"
@@ -63,10 +63,3 @@ def test_its_own_syntax_comes_first_unless_another_is_demanded(own, demanded, ac
 def test_without_a_way_the_refusal_names_the_syntaxes(own, demanded, accepted, words):
     with pytest.raises(NoSyntax, match=words):
         choose(CT, own, demanded, accepted.__contains__, lambda: True)
-
-
-def test_only_compressed_syntaxes_are_encapsulated():
-    found = [
-        uid for uid in (EXPLICIT, JPEG_2000, RLE, MPEG_4, PRIVATE, "", "1.2.840.10008.1.2.2") if is_encapsulated(uid)
-    ]
-    assert found == [JPEG_2000, RLE, MPEG_4]

@@ -116,10 +116,12 @@ def test_the_service_demands_for_every_node_that_says_nothing(tmp_path):
     assert sorted(arrival.transfer_syntax_uid for arrival in pacs.arrived) == [IMPLICIT, EXPLICIT]
 
 
-def test_what_has_no_pixels_is_sent_as_it_is_to_a_node_that_demands_compression(tmp_path):
-    with storage_node(contexts=[(SR, EXPLICIT)]) as pacs, delivery(tmp_path) as running:
+@pytest.mark.parametrize("syntax", [EXPLICIT, RLE])
+def test_what_has_no_pixels_is_sent_as_it_is_to_a_node_that_demands_compression(tmp_path, syntax):
+    """Also in a syntax for compressed pixels, as some senders negotiate for whatever they have."""
+    with storage_node(contexts=[(SR, syntax)]) as pacs, delivery(tmp_path) as running:
         item, _ = waiting(running, node(pacs.port, transfer_syntax="JPEG2000Lossless"), "reportsi.dcm")
-        item.sop_class_uid = SR
+        item.sop_class_uid, item.transfer_syntax_uid = SR, syntax
         item.save()
         running.rest()
     assert states(item) == ["Delivered"]

@@ -23,6 +23,7 @@ from scripts_app.core.dataset.overlay import Dataset
 from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadable, text_of
 from scripts_app.core.dataset.vr import vr_here
 
+_MARK = "\ufffd"
 _LONGEST_SHOWN = 1024
 _MOST_LISTED = 8
 _LONGEST_BINARY = 16 << 20
@@ -115,6 +116,7 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     if vr in NUMBER_FORMATS or vr == b"AT":
         value_bytes = packed(vr, text, dataset.encoding, where)
     elif vr in TEXT_VRS or vr == b"UN":
+        _refuse_marks(dataset, tag, text, where, before or "")
         value_bytes, also = _text_bytes(dataset, text, where, before or "")
     else:
         try:
@@ -208,6 +210,17 @@ def _readable(dataset: Dataset, tag: int) -> str | None:
         return text_at(dataset, tag)
     except DatasetError:
         return None
+
+
+def _refuse_marks(dataset: Dataset, tag: int, text: str, where: str, before: str) -> None:
+    """DatasetError for marks of bytes that could not be read: written as text the bytes would be lost."""
+    # One that stands in the file is somebody else's loss, and a character like any other.
+    real = _MARK in before and _explains(dataset.character_sets(), dataset.value(tag) or b"", vr_here(dataset, tag))
+    if _MARK in text and not real:
+        raise DatasetError(
+            f"{where}: {text[:80]!r} holds {_MARK}, which stands for bytes that the character set does not explain and"
+            " that would be lost: remove SpecificCharacterSet and set it to theirs first"
+        )
 
 
 def _text_bytes(dataset: Dataset, text: str, where: str, before: str) -> tuple[bytes, tuple[EditRecord, ...]]:

@@ -55,6 +55,25 @@ def test_undecodable_bytes_are_shown_with_marks_and_stay_as_they_are(tmp_path):
     assert bad in edited_bytes(doc)
 
 
+@pytest.mark.parametrize("path", ["PatientName", "PatientComments"])
+def test_what_could_not_be_read_is_never_written_as_marks(tmp_path, path):
+    bad = element(0x00100010, "PN", b"M\xfcller^Jane")
+    doc = document(tmp_path, *charset("ISO_IR 192"), bad)
+    with pytest.raises(DatasetError, match="does not explain.*SpecificCharacterSet"):
+        doc.root.set(path, doc.root.get("PatientName").replace("Jane", "Joan"))
+    assert doc.recipe() is None
+    doc.root.remove("SpecificCharacterSet")
+    doc.root.set("SpecificCharacterSet", "ISO_IR 100")
+    doc.root.set(path, doc.root.get("PatientName").replace("Jane", "Joan"))
+    assert doc.root.get(path) == "Müller^Joan"
+
+
+def test_a_replacement_mark_that_stands_in_the_file_is_text_like_any_other(tmp_path):
+    doc = document(tmp_path, *charset("ISO_IR 192"), element(0x00100010, "PN", "M\ufffdller^Jane".encode()))
+    doc.root.set("PatientName", "M\ufffdller^Joan")
+    assert element(0x00100010, "PN", "M\ufffdller^Joan".encode()) in edited_bytes(doc)
+
+
 def test_an_item_may_have_a_character_set_of_its_own(tmp_path):
     def referring(name, *sets):
         return item(b"".join([*sets, element(0x00080090, "PN", name)]))

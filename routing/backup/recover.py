@@ -137,7 +137,7 @@ def _move_aside(path: Path) -> Path:
 
 def _import(folder: Path) -> None:
     try:
-        import_directory(folder, actor="recover")
+        import_directory(folder, actor="recover", as_it_was=True)
     except ConfigurationError as error:
         raise BackupProblem(f"{folder}: {error.problems[0]} ({len(error.problems)} in all)") from error
 

@@ -19,7 +19,13 @@ from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
 
 
 def import_directory(
-    root: Path, *, actor: str, only_plan: bool = False, name: str = "", agreed: str | None = None
+    root: Path,
+    *,
+    actor: str,
+    only_plan: bool = False,
+    name: str = "",
+    agreed: str | None = None,
+    as_it_was: bool = False,
 ) -> Plan:
     """
     Make nodes, senders and scripts what the directory says, all in one transaction; answer what was done.
@@ -28,9 +34,10 @@ def import_directory(
     ``only_plan`` is set.  ``name`` is what the audit log calls the directory
     when not by its own.  With ``agreed``, the mark of a plan that somebody has
     seen, PlanMoved tells that it would not be the one that is applied.
+    ``as_it_was`` is for what this router wrote itself; see read_configuration.
     """
     name = name or root.name
-    desired = read_configuration(root, settings.CAPACITOR)
+    desired = read_configuration(root, settings.CAPACITOR, as_it_was=as_it_was)
     with transaction.atomic():
         plan = make_plan(desired)
         plan.mark = mark_of(plan)

@@ -40,11 +40,13 @@ class Desired:
     notes: tuple[str, ...]
 
 
-def read_configuration(root: Path, settings: Any) -> Desired:
+def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) -> Desired:
     """
     Read ``root``; ConfigurationError lists every mistake in it, and then nothing may be used.
 
-    ``settings`` is capacitor_web's Environment.
+    ``settings`` is capacitor_web's Environment.  ``as_it_was``: the router
+    wrote the directory itself and is to be again what it was; that a node is
+    gone for which an entry ran is no mistake then, for it ran no more.
     """
     scripts = read_directory(root)
     problems, notes = list(scripts.problems), list(scripts.notes)
@@ -71,7 +73,12 @@ def read_configuration(root: Path, settings: Any) -> Desired:
     book = title_book(nodes, own_ae_title, settings.ae_title_prefix)
     destinations = {*book.titles().values(), own_ae_title}
     for entry in entries or ():
-        problems += _unknown_titles(entry, destinations) + _too_long(entry)
+        unknown = _unknown_titles(entry, destinations)
+        if as_it_was:
+            notes += map(str, unknown)
+        else:
+            problems += unknown
+        problems += _too_long(entry)
     notes += map(str, unknown_targets(entries or (), scripts.libraries, book))
     for path in scripts.libraries:
         problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])

@@ -183,6 +183,40 @@ def test_without_any_configuration_images_wait_at_paused_nodes(make_router, tmp_
     assert router.states() == {"New": 3}
 
 
+RECEIVE = """
+from routing.core.identifiers import Identifiers
+from routing.engine.process import open_spool
+from tests.builders import received
+spool, new_id = open_spool(), Identifiers(tag=4)
+for number in range(3):
+    received(spool, identifier=new_id())
+"""
+KEEP = "from routing.backup.kept import keep_configuration; keep_configuration()"
+
+
+def lose_the_database(router: Router) -> None:
+    for path in router.data.glob("capacitor.sqlite3*"):
+        path.unlink()
+
+
+def test_an_entry_for_a_node_that_was_deleted_does_not_keep_the_kept_configuration_from_coming_back(
+    make_router,
+) -> None:
+    router = make_router()
+    two_nodes = storage_node("PACS", 104) + storage_node("OLD", 104)
+    router.configure(nodes=two_nodes, lua="- Script: dataset:Set('StationName', 'A')\n  AeTitles: [PACS, OLD]\n")
+    router.manage(
+        "shell", "-c", f"{RECEIVE}\nfrom routing.models import Node\nNode.objects.get(ae_title='OLD').delete()"
+    )
+    router.manage("shell", "-c", KEEP)
+    lose_the_database(router)
+    done = router.manage("recover", check=False)
+    assert not done.returncode, done.stderr
+    assert router.rows("SELECT ae_title FROM routing_node") == [("PACS",)]
+    assert router.rows("SELECT ae_titles FROM scripts_app_luaentry") == [('["PACS", "OLD"]',)]
+    assert router.states() == {"New": 3}
+
+
 def configuration(router: Router, port: int) -> Path:
     """The node is back, under another port."""
     folder = router.folder / "configuration"

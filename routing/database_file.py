@@ -10,6 +10,8 @@ from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
+from routing.models import Node, QueueItem
+
 _CHECKED_WHOLE = 256 << 20
 """Bytes of a database up to which each of its pages is read at a start, which takes a second or two."""
 RECOVERY = (
@@ -58,13 +60,26 @@ def is_new() -> bool:
     return not connection.introspection.table_names()
 
 
+def is_empty() -> bool:
+    """
+    Whether the database has no tables, or knows neither a node nor an item.
+
+    Tables alone tell nothing: whoever has lost a database may run ``migrate``,
+    and a recovery that stops half-way leaves them.
+    """
+    tables = {Node._meta.db_table, QueueItem._meta.db_table}
+    if not tables.issubset(connection.introspection.table_names()):
+        return True
+    return not (Node.objects.exists() or QueueItem.objects.exists())
+
+
 def spool_has_images(spool: Path) -> bool:
     return next(spool.glob("[0-9]*/[0-9]*/*.dcm"), None) is not None
 
 
 def look() -> None:
     """
-    DatabaseInDanger when the database is damaged, or has no tables although images wait.
+    DatabaseInDanger when the database is damaged, or empty although images wait.
 
     To start on an empty database would take the images in for nodes that it
     does not know, and show them all as failed.
@@ -73,7 +88,7 @@ def look() -> None:
     what = damage(path) if path is not None and path.exists() else ""
     if what:
         raise DatabaseInDanger(f"the database {path and path.name} is damaged ({what.splitlines()[0]}). {RECOVERY}")
-    if is_new() and spool_has_images(Path(settings.DATA_DIR) / "spool"):
+    if is_empty() and spool_has_images(Path(settings.DATA_DIR) / "spool"):
         raise DatabaseInDanger(f"the database is empty, but the spool holds images: was it lost? {RECOVERY}")
 
 

@@ -36,7 +36,7 @@ class Recovery:
     source: str = ""
     """Where the configuration came from, in words."""
     moved_to: Path | None = None
-    """Where the damaged database is now."""
+    """Where the database is now that was there, damaged or without items."""
     adopted: int = 0
     missing: int = 0
     """Items of the backup whose file is gone from the spool."""
@@ -85,7 +85,11 @@ def recover(
     backup = read_backup(source) if source is not None and (source / MANIFEST).exists() else None
     if what and path is not None:
         say(f"the database is damaged ({what.splitlines()[0]}) and is moved aside")
-        done.moved_to = _move_aside(path)
+        done.moved_to = _move_aside(path, "damaged")
+    elif backup is not None and path is not None and not is_new():
+        # A backup is loaded into an empty file only; what the tables hold, users at the most, is kept there.
+        say("the database holds no item and is moved aside")
+        done.moved_to = _move_aside(path, "empty")
     if backup is not None:
         say(f"loading the database of the backup of {backup.manifest['made_at']}")
         restore_database(backup, pause=pause)
@@ -123,10 +127,10 @@ def _found() -> Path | None:
     return kept if (kept / "nodes.yml").exists() else None
 
 
-def _move_aside(path: Path) -> Path:
+def _move_aside(path: Path, kind: str) -> Path:
     """The database with its journals in a folder of its own: the journal of one belongs to no other."""
     connection.close()
-    folder = path.parent / f"damaged-{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    folder = path.parent / f"{kind}-{datetime.now(UTC):%Y%m%dT%H%M%S}"
     folder.mkdir(mode=0o700)
     for file in (path, path.with_name(f"{path.name}-wal"), path.with_name(f"{path.name}-shm")):
         if file.exists():

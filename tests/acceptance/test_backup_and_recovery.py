@@ -12,6 +12,7 @@ import pytest
 from tests.acceptance.peers import Receiver, Sample, sample
 from tests.acceptance.router import Router, storage_node, until
 from tests.acceptance.test_killed_at_any_moment import CT, EXPLICIT, Modality
+from tests.fresh_database import put_fresh_database
 from tests.images import image, write
 from tests.ports import free_port
 
@@ -132,7 +133,7 @@ def test_on_a_damaged_database_nothing_starts_and_recover_makes_the_queue_anew(m
         assert listing(router.data / "spool") == spool
         done = router.manage("recover", check=False)
         assert not done.returncode, done.stderr
-        assert "the damaged database is kept in" in done.stdout
+        assert "the database that was there is kept in" in done.stdout
         assert "not made again: " in done.stdout
         router.manage("import_config", str(configuration(router, receiver.port)))
         arrives(router, receiver, images)
@@ -197,6 +198,24 @@ KEEP = "from routing.backup.kept import keep_configuration; keep_configuration()
 def lose_the_database(router: Router) -> None:
     for path in router.data.glob("capacitor.sqlite3*"):
         path.unlink()
+
+
+def test_tables_alone_are_no_database_that_images_may_be_taken_into(make_router, tmp_path) -> None:
+    router = make_router()
+    router.configure(nodes=storage_node("PACS", 104), lua=STAMP)
+    router.manage("shell", "-c", RECEIVE)
+    router.manage("backup", str(tmp_path / "backup"))
+    lose_the_database(router)
+    # As the manual of the systemd units has it for a new installation.
+    put_fresh_database(router.data)
+    refused = router.manage("preflight", check=False)
+    assert refused.returncode and "the spool holds images: was it lost?" in refused.stderr
+    done = router.manage("recover", check=False)
+    assert not done.returncode, done.stderr
+    assert list(router.data.glob("empty-*/capacitor.sqlite3"))
+    assert router.rows("SELECT ae_title FROM routing_node") == [("PACS",)]
+    assert router.states() == {"New": 3}
+    assert not router.manage("preflight", check=False).returncode
 
 
 def test_an_entry_for_a_node_that_was_deleted_does_not_keep_the_kept_configuration_from_coming_back(

@@ -49,7 +49,7 @@ def told(done: Recovery) -> list[str]:
     """What was made again, and what was not, line by line."""
     lines = [f"configuration: {done.source}" if done.source else "configuration: none"]
     if done.moved_to:
-        lines.append(f"the damaged database is kept in {done.moved_to}")
+        lines.append(f"the database that was there is kept in {done.moved_to}")
     if done.placeholders:
         lines.append(f"paused nodes made from called AE titles: {', '.join(done.placeholders)}")
     lines.append(f"{done.adopted} files of the spool have rows again")

@@ -53,9 +53,13 @@ def _act(request: HttpRequest, item_id: int, action: Action) -> HttpResponse:
     operator = cast(HtmxHttpRequest, request)
     before = get_object_or_404(QueueItem, pk=item_id)
     actor = operator.user.get_username()
-    done = perform(action, [item_id], actor=actor, scope="", subject=f"item {item_id}")
+    if _delivered_meanwhile(operator, before):
+        words = f"Item {item_id} has been delivered meanwhile, so nothing was done: pressed now, it is sent once more."
+        messages.warning(operator, words)
+    else:
+        done = perform(action, [item_id], actor=actor, scope="", subject=f"item {item_id}")
+        _tell(operator, before, action, done)
     item = QueueItem.objects.select_related("node", "script_version").get(pk=item_id)
-    _tell(operator, before, action, done)
     if not operator.htmx:
         query = filter_of(operator.GET).urlencode()
         return redirect(reverse("queue_item", args=[item_id]) + (f"?{query}" if query else ""))
@@ -70,6 +74,12 @@ def _act(request: HttpRequest, item_id: int, action: Action) -> HttpResponse:
         }
         return render(operator, "routing/_queue_row_changed.html", context)
     return draw_item(operator, item)
+
+
+def _delivered_meanwhile(request: HtmxHttpRequest, item: QueueItem) -> bool:
+    """Whether the button was drawn before the image arrived: what was to get it there would send it twice."""
+    drawn = request.POST.get("state", item.state)
+    return item.state == QueueState.DELIVERED and drawn != item.state
 
 
 def _tell(request: HtmxHttpRequest, item: QueueItem, action: Action, done: OperatorAction) -> None:

@@ -1,5 +1,7 @@
 """Two people, or one impatient one, press at the same moment: one effect, and the other is told."""
 
+import re
+
 import pytest
 from django.utils import timezone
 
@@ -36,6 +38,27 @@ def test_opposite_wishes_are_both_in_the_history_in_their_order():
     visitor("script author").post(f"/queue/{item.pk}/fail/")
     moves = HistoryEntry.objects.filter(item=item).order_by("id").values_list("from_state", "to_state", "actor")
     assert list(moves) == [("Rejected", "Prepared", "the operator"), ("Prepared", "Failed", "the script author")]
+
+
+@pytest.mark.parametrize("page", ["/queue/", "/queue/{}/"])
+def test_a_button_drawn_before_the_delivery_sends_no_delivered_image_again(page):
+    item = queue_item("Failed", prepared_at=timezone.now())
+    address = f"/queue/{item.pk}/send-again/"
+    operator = visitor("operator")
+    form = pressed_form(operator.get(page.format(item.pk)), address)
+    QueueItem.objects.update(state="Delivered")
+    told = words(operator.post(address, form, follow=True))
+    assert "has been delivered meanwhile, so nothing was done" in told
+    assert QueueItem.objects.get().state == "Delivered"
+    assert not HistoryEntry.objects.exists()
+    operator.post(address, pressed_form(operator.get(f"/queue/{item.pk}/"), address))
+    assert QueueItem.objects.get().state == "Prepared"
+
+
+def pressed_form(answer, address):
+    """What the button for ``address`` sends along, as it was drawn."""
+    form = answer.content.decode().split(f'action="{address}"')[1].split("</form>")[0]
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
 
 
 @pytest.mark.fault(120, "two people pause a node")

@@ -18,7 +18,7 @@ from scripts_app.entry_list import changed_libraries, listed
 from scripts_app.models import LuaEntry
 from scripts_app.outside import outside
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import EDIT, actor, beside_editor, draw, editors_only, in_draft, readers_only, user_of
+from scripts_app.views.request import EDIT, actor, beside_editor, draw, editors_only, in_draft, not_removed, readers_only, user_of
 
 EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), send copies with route:Add('AE_TITLE').\n"
 
@@ -152,14 +152,20 @@ def script_entry_toggle(request: HttpRequest, key: str) -> HttpResponse:
 @require_POST
 @editors_only
 def script_entry_delete(request: HttpRequest, key: str) -> HttpResponse:
+    """As the person has seen it: what somebody else has written meanwhile would be gone, for a draft has no history."""
     titles: list[str] = []
 
     def delete(content: Collection) -> None:
         entry = _found(content, key)
         titles.append(title_of(entry))
+        check_mark(entry, request.POST.get("mark", ""))
         content["entries"].remove(entry)
 
-    change(actor(request), delete)
+    try:
+        change(actor(request), delete)
+    except PartMoved:
+        not_removed(request, f"“{titles[0]}”")
+        return redirect("script_entry", key)
     in_draft(request, f"“{titles[0]}” is removed")
     return redirect("scripts")
 

@@ -16,7 +16,7 @@ from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
 from scripts_app.entry_list import changed_libraries
 from scripts_app.models import unix_lines
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import actor, beside_editor, draw, editors_only, in_draft
+from scripts_app.views.request import actor, beside_editor, draw, editors_only, in_draft, not_removed
 
 
 @require_http_methods(["GET", "POST"])
@@ -85,6 +85,15 @@ def script_library_delete(request: HttpRequest, path: str) -> HttpResponse:
     if users := users_by_path(content).get(path):
         messages.error(request, f"{path} stays: {', '.join(user.title for user in users)} would miss it.")
         return redirect("script_library", path)
-    change(actor(request), lambda content: content["libraries"].pop(path, None))
+
+    def delete(content: Collection) -> None:
+        check_mark(content["libraries"].get(path), request.POST.get("mark", ""))
+        content["libraries"].pop(path, None)
+
+    try:
+        change(actor(request), delete)
+    except PartMoved:
+        not_removed(request, path)
+        return redirect("script_library", path)
     in_draft(request, f"{path} is removed")
     return redirect("scripts")

@@ -46,6 +46,10 @@ def in_draft(request: HttpRequest, what: str) -> None:
     messages.success(request, f"{what} in the draft; nothing runs differently until it is activated.")
 
 
+def not_removed(request: HttpRequest, what: str) -> None:
+    messages.warning(request, f"{what} is not removed: somebody else has changed it meanwhile. This is what it is now.")
+
+
 def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[str, Any]:
     """What dry run and reference show beside an editor; ``ae_titles`` are those that the entry is for."""
     sample = of_session(request.session)

@@ -99,7 +99,7 @@ def test_a_window_that_was_open_when_a_new_entry_was_activated_saves_that_entry(
 
 def test_an_entry_that_a_roll_back_brings_back_has_the_address_that_it_had(author):
     address = reverse("script_entry", args=[lua_entry("print(1)", description="one").pk])
-    author.post(f"{address}delete/")
+    author.post(f"{address}delete/", {"mark": mark(author, address)})
     activate(author)
     author.post(reverse("script_roll_back", args=[Activation.objects.last().pk]))
     assert "print(1)" in words(author.get(address))
@@ -163,7 +163,8 @@ def test_entries_move_and_switch_by_buttons(author):
 
 def test_an_entry_is_removed_only_by_activating(author):
     row = lua_entry("print(1)", description="one")
-    author.post(reverse("script_entry_delete", args=[row.pk]))
+    address = reverse("script_entry", args=[row.pk])
+    author.post(reverse("script_entry_delete", args=[row.pk]), {"mark": mark(author, address)})
     assert LuaEntry.objects.exists()
     activate(author)
     assert not LuaEntry.objects.exists()

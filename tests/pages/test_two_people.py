@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
-from tests.builders import node, queue_item
+from scripts_app.draft import working
+from tests.builders import lua_entry, node, queue_item
+from tests.pages.filled_form import filled_form
 from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
@@ -59,6 +61,23 @@ def pressed_form(answer, address):
     """What the button for ``address`` sends along, as it was drawn."""
     form = answer.content.decode().split(f'action="{address}"')[1].split("</form>")[0]
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+
+@pytest.mark.parametrize("what", ["entries/1", "libraries/file/libs/a.lua"])
+def test_what_somebody_else_has_written_is_not_removed_by_who_has_not_seen_it(what):
+    lua_entry("print(1)", description="one")
+    author, other = visitor("script author"), visitor("administrator")
+    author.post("/scripts/libraries/new/", {"path": "libs/a.lua", "source": "a = 1"})
+    page = f"/scripts/{what}/" if what[0] == "e" else f"/scripts/{what}"
+    remove = page + "delete/" if what[0] == "e" else page.replace("file", "delete")
+    form = pressed_form(author.get(page), remove)
+    theirs = filled_form(other.get(page)) | {"script": "print('hours')", "source": "hours = 1"}
+    assert other.post(page, theirs).status_code == 302
+    told = words(author.post(remove, form, follow=True))
+    assert "is not removed: somebody else has changed it meanwhile" in told
+    assert "hours" in told and "hours" in str(working().content)
+    author.post(remove, pressed_form(author.get(page), remove))
+    assert "hours" not in str(working().content)
 
 
 @pytest.mark.fault(120, "two people pause a node")

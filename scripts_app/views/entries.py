@@ -141,11 +141,12 @@ def _put(content: Collection, key: str, place: int) -> None:
 @require_POST
 @editors_only
 def script_entry_toggle(request: HttpRequest, key: str) -> HttpResponse:
-    def toggle(content: Collection) -> None:
-        entry = _found(content, key)
-        entry["enabled"] = not entry["enabled"]
+    """To what the button said: somebody else may have pressed it since the list was drawn."""
 
-    change(actor(request), toggle)
+    def switch(content: Collection) -> None:
+        _found(content, key)["enabled"] = request.POST.get("enabled") == "on"
+
+    change(actor(request), switch)
     return _after(request, key)
 
 

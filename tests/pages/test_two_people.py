@@ -80,6 +80,24 @@ def test_what_somebody_else_has_written_is_not_removed_by_who_has_not_seen_it(wh
     assert "hours" not in str(working().content)
 
 
+def test_disable_on_an_old_list_does_not_enable_what_somebody_else_has_disabled():
+    lua_entry("print(1)")
+    address = "/scripts/entries/1/toggle/"
+    pressed = {"enabled": button_value(visitor("script author").get("/scripts/"), "toggle-1")}
+    author = visitor("script author")
+    for client in (author, visitor("administrator")):
+        client.post(address, pressed)
+        assert not working().content["entries"][0]["enabled"]
+    author.post(address, {"enabled": button_value(author.get("/scripts/"), "toggle-1")})
+    assert working().content["entries"][0]["enabled"]
+
+
+def button_value(answer, name):
+    """What the button of that id sends along, as it was drawn."""
+    button = re.search(rf'<button [^>]*id="{name}"[^>]*>', answer.content.decode())[0]
+    return re.search(r'(?: value="([^"]*)")?>', button)[1] or ""
+
+
 @pytest.mark.fault(120, "two people pause a node")
 def test_a_node_that_is_paused_twice_is_noted_once():
     pacs = node("PACS")

@@ -8,12 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import QueueItem, UnknownSender
 from routing.sight import Sight
 from routing.start_report import start_report
-from routing.views.destinations import Condition, destinations
+from routing.views.destinations import Condition, counts_by_state, destinations
 from routing.views.problems import problems
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import database_bytes, disk, processes
@@ -37,12 +36,10 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 def _situation(sight: Sight) -> dict[str, Any]:
     found, room, start = destinations(), disk(), start_report()
-    # Every item has a destination, so the groups add up to the whole; counting twice would cost as much again.
-    counts = {state.value: sum(each.counts.get(state, 0) for each in found) for state in QueueState}
     return {
         "sight": sight,
         "problems": problems(found, room, start, sight),
-        "counts": counts,
+        "counts": counts_by_state(),
         "in_flight": sum(destination.in_flight for destination in found),
         "destinations": [
             (each, sparks().get(each.ae_title))

@@ -61,6 +61,12 @@ class Destination:
         return sum(self.counts.get(state.value, 0) for state in WAITING)
 
     @property
+    def waiting_state(self) -> QueueState:
+        """Where the waiting items are; Prepared where both states have some."""
+        only_new = self.counts.get(QueueState.NEW, 0) and not self.counts.get(QueueState.PREPARED, 0)
+        return QueueState.NEW if only_new else QueueState.PREPARED
+
+    @property
     def stuck(self) -> int:
         """Items that wait for a person."""
         return self.counts.get(QueueState.FAILED, 0) + self.counts.get(QueueState.REJECTED, 0)
@@ -115,6 +121,12 @@ def _waiting() -> dict[str, Any]:
 
 _counts = ShortLived(lambda: QueueItem.objects.counts_by_destination())
 _at_work = ShortLived(_waiting)
+
+
+def counts_by_state() -> dict[str, int]:
+    """All items, also those delivered or dropped for what is no destination any more."""
+    groups = _counts().values()
+    return {state.value: sum(states.get(state, 0) for states in groups) for state in QueueState}
 
 
 def destinations() -> list[Destination]:

@@ -186,7 +186,7 @@ def _nodes(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
             "failure",
             destination.ae_title,
             "has taken no image" if status.last_success_at else "has never taken an image",
-            queue_link(destination=destination.ae_title, state=QueueState.PREPARED),
+            queue_link(destination=destination.ae_title, state=destination.waiting_state),
             since=outages.get(destination.ae_title, status.last_success_at),
             cause=sight.by_node(status.last_error),
             effect=images_wait(destination.waiting),
@@ -245,7 +245,7 @@ def _held_back(found: Sequence[Destination]) -> Iterator[Problem]:
                 "notice",
                 destination.ae_title,
                 f"is {destination.condition}",
-                queue_link(destination=destination.ae_title, state=QueueState.PREPARED),
+                queue_link(destination=destination.ae_title, state=destination.waiting_state),
                 since=None,
                 effect=images_wait(destination.waiting),
             )

@@ -61,6 +61,15 @@ def test_the_counts_stand_in_fixed_order_and_lead_to_the_filtered_queue():
     assert re.search(r'state=Failed">\s*<span class="label">Failed</span><span class="figure">2</span>', page)
 
 
+def test_what_left_for_a_destination_that_is_gone_counts_as_on_the_page_that_the_count_leads_to():
+    queue_item("Delivered", destination_ae_title="GONE")
+    queue_item("Dropped", destination_ae_title="CAPACITOR")
+    page = visitor().get("/").content.decode()
+    for state in ("Delivered", "Dropped"):
+        assert f'<span class="label">{state}</span><span class="figure">1</span>' in page
+        assert f"{state} 1" in people.words(visitor().get(f"/queue/?state={state}"))
+
+
 def test_a_node_that_does_not_answer_is_told_with_cause_since_when_and_what_waits():
     pacs = node("PACS")
     NodeStatus.objects.create(
@@ -197,6 +206,16 @@ def test_what_is_stuck_leads_to_where_it_is(states, leads_to):
     for state in states:
         queue_item(state, node=pacs)
     assert f'destination=PACS&amp;state={leads_to}"' in visitor().get("/").content.decode()
+
+
+@pytest.mark.parametrize(("states", "leads_to"), [(["New"], "New"), (["New", "Prepared"], "Prepared"), ([], "Prepared")])
+def test_what_waits_leads_to_where_it_is(states, leads_to):
+    pacs = node("PACS", paused=True)
+    for state in states:
+        queue_item(state, node=pacs)
+    there = f"destination=PACS&amp;state={leads_to}\""
+    assert visitor().get("/").content.decode().count(there) == (2 if states else 1)
+    assert there in visitor().get(f"/nodes/{pacs.pk}/status/").content.decode()
 
 
 def test_the_last_echo_of_a_destination_is_told():

@@ -16,6 +16,7 @@ from django.db.models.functions import Coalesce
 from routing.core.failure_text import mark
 from routing.core.identifiers import first_at
 from routing.core.states import QueueState
+from routing.filter_form import FilterForm
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet
 from routing.sight import Sight
@@ -59,9 +60,9 @@ def _moment(label: str) -> forms.DateTimeField:
     return forms.DateTimeField(required=False, label=label, widget=widget)
 
 
-class QueueFilter(forms.Form):
+class QueueFilter(FilterForm):
     """
-    Every field narrows; an empty one does not, and neither does a wrong one, which the page tells.
+    The tabs, the fields and the search of the queue.
 
     Patient data is met only for those who may see it: otherwise the answers
     would tell what the page hides.
@@ -99,11 +100,6 @@ class QueueFilter(forms.Form):
     def value(self, name: str) -> str:
         """What was asked for; an unknown state or an overlong text asks for nothing."""
         return str(self.cleaned_data.get(name) or "").strip()
-
-    @property
-    def left_out(self) -> list[str]:
-        """What of the address does not narrow, and why not."""
-        return [f"{self[name].label} is left out: {' '.join(map(str, errors))}" for name, errors in self.errors.items()]
 
     @property
     def narrows(self) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
+from routing.filter_form import FilterForm
 from routing.models import ApplicationLogLine, AuditRecord, Node
 from routing.sight import Sight
 
@@ -19,12 +20,8 @@ BY_SCRIPT = "[lua] "
 _MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
-class LogFilter(forms.Form):
-    """
-    Every field narrows; one that cannot be read does not, and says so beside it.
-
-    ``level`` is the least level that is shown; moments are in the server's zone.
-    """
+class LogFilter(FilterForm):
+    """``level`` is the least level that is shown; moments are in the server's zone."""
 
     level = forms.ChoiceField(choices=[("", "all levels")] + [(level, level) for level in LEVELS], required=False)
     since = forms.DateTimeField(required=False, label="From", widget=_MOMENT)

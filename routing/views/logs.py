@@ -12,7 +12,7 @@ from typing import Any, cast
 from channels.db import database_sync_to_async
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -53,19 +53,19 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required("routing.view_applicationlogline", raise_exception=True)
-def application_log_file(request: HttpRequest, kind: str) -> StreamingHttpResponse:
+def application_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
     _, sight, chosen = _asked(request)
 
     def row(line: ApplicationLogLine) -> Row:
         told = {"at": line.at.isoformat(), "level": line.level, "process": line.process, "logger": line.logger}
         return {**told, "message": told_message(line, sight)}
 
-    return _file(request, "application log", kind, chosen.lines(), row)
+    return _file(request, "application log", kind, chosen, chosen.lines(), row)
 
 
 @require_GET
 @permission_required("routing.view_auditrecord", raise_exception=True)
-def audit_log_file(request: HttpRequest, kind: str) -> StreamingHttpResponse:
+def audit_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
     _, sight, chosen = _asked(request)
 
     def row(record: AuditRecord) -> Row:
@@ -73,7 +73,7 @@ def audit_log_file(request: HttpRequest, kind: str) -> StreamingHttpResponse:
         told |= {"action": record.action, "outcome": record.outcome, "object": record.object}
         return {**told, "detail": "; ".join(f"{name} {value}" for name, value in detail_of(record.detail, sight))}
 
-    return _file(request, "audit log", kind, chosen.records(), row)
+    return _file(request, "audit log", kind, chosen, chosen.records(), row)
 
 
 def told_message(line: ApplicationLogLine, sight: Sight) -> str:
@@ -100,9 +100,11 @@ def _asked(request: HttpRequest) -> tuple[HtmxHttpRequest, Sight, LogFilter]:
 
 
 def _file(
-    request: HttpRequest, name: str, kind: str, rows: QuerySet[Any], told: Callable[[Any], Row]
-) -> StreamingHttpResponse:
+    request: HttpRequest, name: str, kind: str, chosen: LogFilter, rows: QuerySet[Any], told: Callable[[Any], Row]
+) -> HttpResponseBase:
     """The rows, newest first, as CSV or as one JSON object a line; whoever takes one is noted."""
+    if chosen.errors:
+        return chosen.no_file()
     audit(request.user.get_username(), f"export {kind}", name, filter=request.GET.urlencode())
 
     def chunk(last: int | None) -> tuple[list[Row], int | None]:

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from channels.db import database_sync_to_async
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponseBadRequest, HttpResponseBase, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -65,9 +65,7 @@ def _export(request: HttpRequest, kind: str, content_type: str, write: Writer, t
     sight = Sight.of(visitor.user)
     chosen = QueueFilter(visitor.GET, sight=sight)
     if chosen.errors:
-        # Whoever reads the file later sees no notice: it would be taken for what was asked for.
-        told = f"No file was made. Put the filter right first. {' '.join(chosen.left_out)}"
-        return HttpResponseBadRequest(told, content_type="text/plain; charset=utf-8")
+        return chosen.no_file()
     audit(visitor.user.get_username(), f"export {kind}", "queue", filter=visitor.GET.urlencode())
     items = chosen.matching(QueueItem.objects.defer("recipe"))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
@@ -11,6 +11,7 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from routing.core.identifiers import EPOCH, first_at
+from routing.filter_form import FilterForm
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet
 from routing.sight import Sight
@@ -29,8 +30,8 @@ NEWEST = 100_000
 _DATE = {"type": "date"}
 
 
-class StudySearch(forms.Form):
-    """Every field narrows; patient data is looked in only for those who may see it."""
+class StudySearch(FilterForm):
+    """Patient data is looked in only for those who may see it."""
 
     q = forms.CharField(
         required=False, max_length=200, label="Search", widget=forms.TextInput(attrs={"type": "search"})
@@ -69,7 +70,7 @@ class StudySearch(forms.Form):
         since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since:
             items = items.filter(pk__gte=first_at(max(_midnight(since), EPOCH)))
-        if until:
+        if until and until < date.max:
             items = items.filter(pk__lt=first_at(max(_midnight(until + timedelta(days=1)), EPOCH)))
         if self.bounded:
             oldest = _nth_newest(NEWEST, None)

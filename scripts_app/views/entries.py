@@ -18,7 +18,17 @@ from scripts_app.entry_list import changed_libraries, listed
 from scripts_app.models import LuaEntry
 from scripts_app.outside import outside
 from scripts_app.side_by_side import side_by_side
-from scripts_app.views.request import EDIT, actor, beside_editor, draw, editors_only, in_draft, not_removed, readers_only, user_of
+from scripts_app.views.request import (
+    EDIT,
+    actor,
+    beside_editor,
+    draw,
+    editors_only,
+    in_draft,
+    not_removed,
+    readers_only,
+    user_of,
+)
 
 EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), send copies with route:Add('AE_TITLE').\n"
 

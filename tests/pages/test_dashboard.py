@@ -208,12 +208,14 @@ def test_what_is_stuck_leads_to_where_it_is(states, leads_to):
     assert f'destination=PACS&amp;state={leads_to}"' in visitor().get("/").content.decode()
 
 
-@pytest.mark.parametrize(("states", "leads_to"), [(["New"], "New"), (["New", "Prepared"], "Prepared"), ([], "Prepared")])
+@pytest.mark.parametrize(
+    ("states", "leads_to"), [(["New"], "New"), (["New", "Prepared"], "Prepared"), ([], "Prepared")]
+)
 def test_what_waits_leads_to_where_it_is(states, leads_to):
     pacs = node("PACS", paused=True)
     for state in states:
         queue_item(state, node=pacs)
-    there = f"destination=PACS&amp;state={leads_to}\""
+    there = f'destination=PACS&amp;state={leads_to}"'
     assert visitor().get("/").content.decode().count(there) == (2 if states else 1)
     assert there in visitor().get(f"/nodes/{pacs.pk}/status/").content.decode()
 

@@ -174,6 +174,25 @@ def test_the_audit_log_as_a_file_hides_what_the_page_hides():
     assert "P-1" not in hidden
 
 
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("since=yesterday", "From is left out: Enter a valid date/time."),
+        ("level=LOUD", "Level is left out: Select a valid choice. LOUD is not one of the available choices."),
+        ("q=%00", "Text is left out: Null characters are not allowed."),
+    ],
+)
+def test_what_of_a_filter_cannot_be_asked_for_is_told_and_no_file_is_made_of_the_rest(query, told):
+    line("INFO", "at 02:00")
+    for page, file in (("/logs/", "/logs/application"), ("/logs/audit/", "/logs/audit")):
+        assert told in words(visitor().get(f"{page}?{query}"))
+        for kind in ("csv", "jsonl"):
+            answer = visitor().get(f"{file}.{kind}?{query}")
+            assert answer.status_code == 400
+            assert answer.content.decode() == f"No file was made. Put the filter right first. {told}"
+    assert not AuditRecord.objects.exists()
+
+
 def test_an_empty_file_is_no_error():
     assert text_of(visitor().get("/logs/application.csv")) == ""
     assert text_of(visitor("operator").get("/logs/application.jsonl")) == ""

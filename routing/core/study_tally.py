@@ -97,24 +97,45 @@ class Tally:
 
 
 def answer(tallies: Mapping[str, Tally]) -> str:
-    """Whether everything arrived, in one sentence; ``tallies`` by destination."""
+    """
+    Whether everything arrived, in one sentence; ``tallies`` by destination.
+
+    Images are told for each destination: one that goes to three is one image there, and no three.
+    """
     whole = sum(tallies.values(), Tally())
-    places = _listed(title for title, tally in tallies.items() if tally.to_send)
+    waiting = {title: tally for title, tally in tallies.items() if tally.waiting}
     match whole.progress:
         case Progress.COMPLETE:
-            everything = _images(whole.delivered) if whole.delivered == 1 else f"all {_images(whole.delivered)}"
-            return f"Yes: {everything} arrived at {places}."
+            return f"Yes: {_arrived({title: tally.delivered for title, tally in tallies.items() if tally.delivered})}."
         case Progress.UNDER_WAY:
-            waits = _listed(title for title, tally in tallies.items() if tally.waiting)
-            verb = "is" if whole.waiting == 1 else "are"
-            return f"Not yet: {whole.waiting} of {_images(whole.to_send)} {verb} on the way to {waits}."
+            first, *others = waiting.values()
+            begin = f"{first.waiting} of {_images(first.to_send)} {_are(first.waiting)} on the way"
+            on_the_way = [begin, *(f"{tally.waiting} of {tally.to_send}" for tally in others)]
+            return f"Not yet: {_each_to(on_the_way, waiting)}."
         case Progress.STUCK:
             stuck = "; ".join(f"{title} lacks {_lacks(tally)}" for title, tally in tallies.items() if tally.stuck)
-            waiting = (
-                f"; {whole.waiting} more {'is' if whole.waiting == 1 else 'are'} on the way" if whole.waiting else ""
-            )
-            return f"No: {stuck}{waiting}."
+            if not waiting:
+                return f"No: {stuck}."
+            number, *further = (tally.waiting for tally in waiting.values())
+            more = [f"{number} more {_are(number)} on the way", *map(str, further)]
+            return f"No: {stuck}; {_each_to(more, waiting)}."
     return "There was nothing to send: scripts dropped all of it." if whole.dropped else "Nothing of it is known here."
+
+
+def _arrived(delivered: Mapping[str, int]) -> str:
+    numbers = set(delivered.values())
+    if len(numbers) > 1:
+        return f"all images arrived, {_listed(f'{number} at {title}' for title, number in delivered.items())}"
+    (number,) = numbers
+    return f"{'all ' if number > 1 else ''}{_images(number)} arrived at {_listed(delivered)}"
+
+
+def _each_to(numbers: Iterable[str], titles: Iterable[str]) -> str:
+    return _listed(f"{number} to {title}" for number, title in zip(numbers, titles, strict=True))
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _lacks(tally: Tally) -> str:
@@ -128,5 +149,5 @@ def _images(number: int) -> str:
 
 
 def _listed(titles: Iterable[str]) -> str:
-    *others, last = [*titles] or ["nobody"]
+    *others, last = titles
     return f"{', '.join(others)} and {last}" if others else last

@@ -195,7 +195,7 @@ def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
     opened = visit("operator", "/studies/")
     opened.get_by_role("link").filter(has_text="•••").first.click()
     expect(opened.get_by_role("heading", level=1)).to_have_text(
-        "No: PACS lacks 1 of 3 images (1 failed); 1 more is on the way."
+        "No: PACS lacks 1 of 3 images (1 failed); 1 more is on the way to PACS."
     )
     opened.get_by_role("link", name="Retry 1 stuck item …").click()
     opened.get_by_role("dialog").get_by_role("button", name="Retry 1").click()

@@ -38,18 +38,27 @@ def test_a_destination_has_a_verdict_and_words(counts, progress, words):
         ({"PACS": {"Delivered": 120}}, "Yes: all 120 images arrived at PACS."),
         (
             {"AI": {"Delivered": 3}, "PACS": {"Delivered": 3}, "VNA": {"Dropped": 3}},
-            "Yes: all 6 images arrived at AI and PACS.",
+            "Yes: all 3 images arrived at AI and PACS.",
         ),
         ({"PACS": {"Delivered": 1}}, "Yes: 1 image arrived at PACS."),
+        ({"AI": {"Delivered": 1}, "PACS": {"Delivered": 1}}, "Yes: 1 image arrived at AI and PACS."),
+        (
+            {"AI": {"Delivered": 2}, "PACS": {"Delivered": 4, "Dropped": 1}},
+            "Yes: all images arrived, 2 at AI and 4 at PACS.",
+        ),
         (
             {"AI": {"Prepared": 1, "Delivered": 2}, "PACS": {"Delivered": 3}},
-            "Not yet: 1 of 6 images is on the way to AI.",
+            "Not yet: 1 of 3 images is on the way to AI.",
         ),
-        ({"AI": {"New": 2}, "PACS": {"New": 2}}, "Not yet: 4 of 4 images are on the way to AI and PACS."),
+        ({"AI": {"New": 2}, "PACS": {"New": 2}}, "Not yet: 2 of 2 images are on the way to AI and 2 of 2 to PACS."),
         ({"AI": {"Delivered": 118, "Failed": 2}}, "No: AI lacks 2 of 120 images (2 failed)."),
         (
             {"AI": {"Failed": 1, "Rejected": 1}, "PACS": {"Prepared": 2}},
-            "No: AI lacks 2 of 2 images (1 failed, 1 rejected); 2 more are on the way.",
+            "No: AI lacks 2 of 2 images (1 failed, 1 rejected); 2 more are on the way to PACS.",
+        ),
+        (
+            {"AI": {"Failed": 1, "New": 1}, "PACS": {"Prepared": 2}, "VNA": {"Delivered": 2}},
+            "No: AI lacks 1 of 2 images (1 failed); 1 more is on the way to AI and 2 to PACS.",
         ),
         ({"PACS": {"Dropped": 5}}, "There was nothing to send: scripts dropped all of it."),
         ({}, "Nothing of it is known here."),

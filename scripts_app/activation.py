@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from textwrap import shorten
 from typing import Any
 
 from django.db import transaction
@@ -12,6 +13,9 @@ from scripts_app.core.collection import Collection
 from scripts_app.core.script_content import condition_to_content
 from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
 from scripts_app.revision import revision
+
+MOST_REASON = 500
+"""Characters that are kept of why scripts became active."""
 
 
 def stored_collection() -> Collection:
@@ -62,13 +66,20 @@ def note_activation(actor: str, reason: str) -> Activation | None:
     return None if last and last.content == now else _note(actor, reason, now)
 
 
+def despite(reason: str, tests: Sequence[str]) -> str:
+    """The reason with the tests that fail all the same; without room for both it is the reason that is cut."""
+    names = shorten(", ".join(tests), 200, placeholder=" …")
+    note = f" (despite failing tests: {names})"
+    return f"{reason[: MOST_REASON - len(note)]}{note}"
+
+
 def last_activation() -> Activation | None:
     return Activation.objects.select_related("version").first()
 
 
 def _note(actor: str, reason: str, content: Collection) -> Activation:
     version = ScriptVersion.objects.get(pk=loader.current().version or 0)
-    return Activation.objects.create(version=version, content=content, actor=actor, reason=reason[:500])
+    return Activation.objects.create(version=version, content=content, actor=actor, reason=reason[:MOST_REASON])
 
 
 def _write(before: Collection, wanted: Collection) -> None:

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from scripts_app.activation import activate, last_activation, stored_collection
+from scripts_app.activation import activate, despite, last_activation, stored_collection
 from scripts_app.collection_check import faults
 from scripts_app.configuration.problem import sentence
 from scripts_app.core.collection import Collection, Difference, differences
@@ -63,13 +63,13 @@ def script_activate(request: HttpRequest) -> HttpResponse:
     failing = [run for run in run_all(now.content) if run.problems]
     if failing and "despite_tests" not in request.POST:
         return _review(request, 422, reason, failing=failing)
-    if failing:
-        reason = f"{reason} (despite failing tests: {', '.join(run.test.name for run in failing)})"
+    tests = [run.test.name for run in failing]
+    told = {"reason": reason, "despite failing tests": ", ".join(tests)} if tests else {"reason": reason}
     try:
         with transaction.atomic():
-            made = activate_draft(_counter(request), actor(request), reason)
+            made = activate_draft(_counter(request), actor(request), despite(reason, tests) if tests else reason)
             changes = [f"{found.kind}: {found.title}" for found in now.differences()]
-            outside.audit(actor(request), "activate scripts", made.version, reason=reason, changes=changes)
+            outside.audit(actor(request), "activate scripts", made.version, **told, changes=changes)
     except DraftMoved:
         return _review(request, 409, reason, _MOVED)
     except BaseMoved:

@@ -117,6 +117,19 @@ def test_a_failing_test_blocks_activation_until_somebody_overrides_it_and_that_i
     assert Activation.objects.first().reason == "why (despite failing tests: the name goes)"
 
 
+@pytest.mark.parametrize("name", ["the name goes", "n" * 100])
+def test_a_reason_without_end_leaves_room_for_the_tests_that_failed(author, name):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author, name)
+    edit(author, "name = 'OTHER'")
+    author.post(reverse("script_activate"), {"counter": working().counter, "reason": "x" * 500, "despite_tests": "on"})
+    reason = Activation.objects.first().reason
+    assert len(reason) == 500
+    assert reason.endswith(f"xxx (despite failing tests: {name})")
+    detail = AuditRecord.objects.get(action="activate scripts").detail
+    assert (detail["reason"], detail["despite failing tests"]) == ("x" * 500, name)
+
+
 def test_a_test_that_holds_blocks_nothing(author):
     author.post(reverse("script_sample"), {"bundled": "CT"})
     kept(author)

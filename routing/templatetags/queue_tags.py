@@ -24,6 +24,8 @@ register = template.Library()
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_SEVERAL = ("changes", "conditions", "steps")
+"""Details of audit records that list things; two of them are no old and new value."""
 _KEPT_WITH = {QueueState.PREPARED.value: "retrying"}
 
 
@@ -164,6 +166,8 @@ def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
     for name, value in sorted(detail.items(), key=lambda pair: pair[0] != "verdict"):
         if name in ("changes", "routes") and isinstance(value, list) and all(isinstance(part, dict) for part in value):
             told += [(f"entry {part.get('entry')}", _deed(part, sight)) for part in value]
+        elif isinstance(value, list) and name in _SEVERAL:
+            told.append((name, sight.value("; ".join(map(str, value)))))
         elif isinstance(value, list) and len(value) == 2:
             told.append((name, " → ".join(sight.value(part) or "nothing" for part in value)))
         else:

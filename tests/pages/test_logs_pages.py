@@ -85,6 +85,16 @@ def test_the_edits_and_routes_of_a_script_are_told_one_by_one():
     assert "Set 0010,0020 PatientID: nothing → •••" in words(visitor("viewer").get("/logs/audit/"))
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_several_changes_are_a_list_and_not_one_that_became_the_other(number):
+    changes = [f"changed: entry {each}" for each in range(number)]
+    AuditRecord.objects.create(
+        at=timezone.now(), actor="ann", action="edit", object="draft", detail={"changes": changes}
+    )
+    assert f"changes {'; '.join(changes)} " in words(visitor("operator", phi=True).get("/logs/audit/"))
+    assert "changes ••• " in words(visitor("viewer").get("/logs/audit/"))
+
+
 @pytest.mark.parametrize(
     ("address", "words"),
     [

@@ -52,8 +52,16 @@ def sender_delete(request: HttpRequest, sender_id: int) -> HttpResponse:
     with transaction.atomic():
         sender.delete()
         audit(request.user.get_username(), "remove sender", sender.ae_title, network=sender.network)
-    messages.success(request, f"{sender} may no longer send.")
+    messages.success(request, _removed(sender))
     return redirect("senders")
+
+
+def _removed(sender: KnownSender) -> str:
+    if settings.CAPACITOR.accept_unknown_senders:
+        return f"{sender} is removed; anybody may send all the same."
+    if still := KnownSender.objects.filter(ae_title=sender.ae_title, enabled=True):
+        return f"{sender} is removed; {', '.join(map(str, still))} may still send."
+    return f"{sender} may no longer send."
 
 
 @require_http_methods(["GET", "POST"])

@@ -58,7 +58,11 @@ def test_each_refusal_says_who_what_and_why():
 
 
 def test_an_empty_list_says_what_that_means_and_a_check_that_is_off_is_said(monkeypatch):
-    assert "Nothing was refused" in words(visitor().get("/quarantine/"))
+    assert "Nothing is in quarantine" in words(visitor().get("/quarantine/"))
+    refused()
+    told = words(visitor().get("/quarantine/?sender=MR_1"))
+    assert "Nothing that MR_1 sent is in quarantine. Show all" in told
+    assert "or all that were have been removed" not in told
     monkeypatch.setattr(settings, "CAPACITOR", replace(settings.CAPACITOR, check_instances=False))
     assert "CAPACITOR_CHECK_INSTANCES is off" in words(visitor().get("/quarantine/"))
 

@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from routing.models import AuditRecord, KnownSender
-from tests.pages.people import visitor
+from tests.pages.people import visitor, words
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,24 @@ def test_an_operator_changes_and_removes_a_sender():
     client.post(f"/senders/{sender.pk}/delete/")
     assert not KnownSender.objects.exists()
     assert list(AuditRecord.objects.values_list("action", flat=True)) == ["remove sender", "change sender"]
+
+
+def test_who_removes_a_sender_hears_whether_it_may_still_send(monkeypatch):
+    here, anywhere, _, last = (
+        KnownSender.objects.create(ae_title=title, network=network, enabled=enabled)
+        for title, network, enabled in (
+            ("CT_1", "192.0.2.1", True), ("CT_1", "", True), ("CT_1", "192.0.2.2", False), ("MR_1", "", True)
+        )
+    )  # fmt: skip
+    client = visitor("operator")
+
+    def told(sender):
+        return words(client.post(f"/senders/{sender.pk}/delete/", follow=True))
+
+    assert "CT_1 from 192.0.2.1 is removed; CT_1 from anywhere may still send." in told(here)
+    assert "CT_1 from anywhere may no longer send." in told(anywhere)
+    monkeypatch.setattr(settings, "CAPACITOR", replace(settings.CAPACITOR, accept_unknown_senders=True))
+    assert "MR_1 from anywhere is removed; anybody may send all the same." in told(last)
 
 
 def test_an_empty_list_says_what_that_means():

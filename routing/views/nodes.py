@@ -85,9 +85,9 @@ def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> Http
             audit(request.user.get_username(), "pause node" if paused else "resume node", node)
             if not paused:
                 end_back_off([node_id], timezone.now())
-    told = (
-        f"{node.ae_title} is paused: images are accepted and wait." if paused else f"{node.ae_title} is sent to again."
-    )
+    told = f"{node.ae_title} is {'paused' if paused else 'no longer paused'}, but disabled: calls for it are refused."
+    if node.enabled:
+        told = f"{node.ae_title} {'is paused: images are accepted and wait.' if paused else 'is sent to again.'}"
     return _changed(request, node_id, told)
 
 

@@ -67,6 +67,16 @@ def test_pausing_and_resuming_is_noted_with_who_did_it():
     assert list(noted) == [("the operator", "pause node", "PACS"), ("the operator", "resume node", "PACS")]
 
 
+def test_a_node_that_somebody_has_disabled_is_neither_said_to_take_images_nor_to_get_them():
+    pacs = node("PACS", enabled=False)
+    client = visitor("operator")
+    page = client.get("/nodes/").content.decode()
+    for press, told in (("pause", "paused"), ("resume", "no longer paused")):
+        assert f"/nodes/{pacs.pk}/{press}/" not in page
+        answer = client.post(f"/nodes/{pacs.pk}/{press}/", headers=HTMX)
+        assert f"PACS is {told}, but disabled: calls for it are refused." in answer.content.decode()
+
+
 @pytest.mark.integration
 def test_a_node_that_does_not_listen_is_told_as_such_and_remembered():
     with socket.socket() as unused:

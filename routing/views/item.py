@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from routing.core.states import QueueEvent
+from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import describe
 from routing.models import OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operator_actions import last_undoable
@@ -79,6 +79,7 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "history": [(entry, entry.at - earlier) for entry, earlier in zip(history, before, strict=False)],
         "deed": BY_PEOPLE.get(last.event, "") if last else "",
         "last": last,
+        "delivered_before": any(entry.to_state == QueueState.DELIVERED for entry in history),
         "received": bool(history) and not history[0].from_state,
         "test_image": bool(history) and history[0].event == "test image",
         "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],

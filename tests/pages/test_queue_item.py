@@ -97,6 +97,15 @@ def test_the_verdict_of_every_state_is_a_sentence(state, words_of_it):
     assert words_of_it in words(item.pk, visitor())
 
 
+def test_what_was_delivered_and_expired_when_it_was_to_be_sent_again_was_not_never_delivered():
+    item = queue_item("Expired")
+    move = {"from_state": "Prepared", "to_state": "Delivered", "event": "delivered", "actor": "worker"}
+    HistoryEntry.objects.create(item=item, at=timezone.now(), **move)
+    told = words(item.pk, visitor())
+    assert "received just now, delivered once, but not when it was to be sent again." in told
+    assert "never delivered" not in told
+
+
 def test_an_item_that_is_gone_is_a_404_page():
     answer = visitor().get("/queue/12345/")
     assert answer.status_code == 404

@@ -1,6 +1,7 @@
 """Studies: every image is counted once for each destination, and the answer stands on top."""
 
 from datetime import datetime
+from urllib.parse import urlencode
 
 import pytest
 from django.utils import timezone
@@ -223,6 +224,14 @@ def test_who_may_not_operate_has_no_button_and_is_refused():
     assert "/queue/ask/" not in visitor("viewer").get(f"/studies/{STUDY}/").content.decode()
     assert "/queue/ask/" in visitor("operator").get(f"/studies/{STUDY}/").content.decode()
     assert visitor("nobody").get(f"/studies/{STUDY}/").status_code == 403
+
+
+@pytest.mark.parametrize("uid", [".", "..", "a/../b", "./1.2", "1.2/.."])
+def test_a_study_whose_address_a_browser_would_change_is_shown_in_the_queue(uid):
+    queue_item(study_instance_uid=uid)
+    address = f"/queue/?{urlencode({'study': uid})}"
+    assert f'href="{address}"' in visitor().get("/studies/").content.decode()
+    assert "All 1" in told(visitor(), address)
 
 
 def test_a_study_of_which_nothing_is_kept_is_not_found():

@@ -12,7 +12,7 @@ from django.utils import timezone
 from routing.core.states import QueueEvent
 from routing.engine import retention
 from routing.engine.removal import Removal
-from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
+from routing.engine.retention import forget_history, forget_idle, purge_files, sweep
 from routing.models import (
     ApplicationLogLine,
     HistoryEntry,
@@ -195,42 +195,6 @@ def test_much_is_purged_in_portions(kept: Kept, monkeypatch: pytest.MonkeyPatch)
     for _ in range(5):
         kept.item("Delivered")
     assert [kept.purge() for _ in range(4)] == [2, 2, 1, 0]
-
-
-@pytest.mark.parametrize("state", ["New", "Prepared", "Failed", "Rejected"])
-def test_what_waits_too_long_expires(state: str) -> None:
-    old = queue_item(state, created_at=timezone.now() - 8 * DAY)
-    young = queue_item(state, created_at=timezone.now() - 6 * DAY)
-    assert expire(7 * DAY).moved == 1
-    old.refresh_from_db()
-    young.refresh_from_db()
-    assert (old.state, young.state) == ("Expired", state)
-    entry = HistoryEntry.objects.get(item=old)
-    assert (entry.event, entry.actor, entry.note) == ("outlived", "retention", "older than 168 hours")
-
-
-@pytest.mark.parametrize("state", ["Delivered", "Dropped", "Expired"])
-def test_what_waits_no_more_does_not_expire(state: str) -> None:
-    queue_item(state, created_at=timezone.now() - 8 * DAY)
-    assert expire(7 * DAY).moved == 0
-
-
-def test_an_item_in_a_workers_hands_does_not_expire_nor_carry_a_wish() -> None:
-    item = queue_item(created_at=timezone.now() - 8 * DAY, lease_owner="host:1:me", lease_until=timezone.now() + DAY)
-    assert expire(7 * DAY).moved == 0
-    item.refresh_from_db()
-    assert (item.state, item.pending_state) == ("Prepared", "")
-
-
-@pytest.mark.parametrize("event", [QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN, QueueEvent.REDIRECTED])
-def test_what_somebody_put_to_work_again_gets_as_long_once_more(event: QueueEvent) -> None:
-    item = queue_item("Expired", created_at=timezone.now() - 8 * DAY, prepared_at=timezone.now() - 8 * DAY)
-    assert record_for(QueueItem.objects.all(), event, actor="anna").moved == 1
-    assert expire(7 * DAY).moved == 0
-    HistoryEntry.objects.update(at=timezone.now() - 8 * DAY)
-    assert expire(7 * DAY).moved == 1
-    item.refresh_from_db()
-    assert item.state == "Expired"
 
 
 def test_history_is_forgotten_after_the_files_and_with_all_that_hangs_on_it(kept: Kept) -> None:

@@ -1,15 +1,13 @@
-"""The queue in Chromium: ticks, keys, questions, Undo, and a list that stays still while somebody reads."""
+"""The queue in Chromium: ticks, keys, questions, and a list that stays still while somebody reads."""
 
-import contextlib
 import re
-import sqlite3
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
 from tests.pages.browser import assert_readable
 from tests.pages.site import running_site
+from tests.pages.six_failures import SIX_FAILURES, states, tick
 
 pytestmark = pytest.mark.browser
 MEANT = ("400 (Bad Request)",)
@@ -23,57 +21,7 @@ def site(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def six_failures(site):
-    """Items 1 to 6 of two studies, of two causes, nothing else; what was done before is forgotten."""
-    site.elsewhere(
-        "from tests.builders import *\n"
-        "[table.objects.all().delete() for table in (OperatorAction, QueueItem, Node)]\n"
-        "pacs, other = node('PACS'), node('OTHER')\n"
-        "for number in range(1, 7):\n"
-        "    queue_item('Failed', id=number, node=pacs, prepared_at=timezone.now(), patient_name=f'TEST^{number}',\n"
-        "        study_instance_uid=f'1.2.{number % 2}', last_error=f'cause {\"AB\"[number > 4]} of image {number}')"
-    )
-
-
-def states(opened):
-    """What the list shows, by item."""
-    rows = opened.locator("#queue tbody tr")
-    return {row.get_attribute("id")[4:]: row.locator(".badge").inner_text() for row in rows.all()}
-
-
-def tick(opened, *items):
-    for item in items:
-        opened.locator(f"#pick-{item}").check()
-
-
-def test_ticked_items_fail_after_a_question_and_undo_puts_them_back(site, visit):
-    opened = visit("operator", "/queue/")
-    expect(opened.locator("#bulk-reject")).to_be_disabled()
-    tick(opened, 2, 4)
-    expect(opened.locator("[data-picked]")).to_have_text("2 ticked")
-    opened.locator("#bulk-reject").click()
-    ask = opened.locator("#ask")
-    expect(ask).to_contain_text("Reject 2 items?")
-    expect(ask.locator(".sample li")).to_have_count(2)
-    ask.get_by_label("Reason").fill("wrong patient")
-    ask.locator("#do-it").click()
-    expect(ask).to_be_hidden()
-    expect(opened.locator("#messages")).to_contain_text("2 items rejected.")
-    assert states(opened) == {
-        "6": "Failed",
-        "5": "Failed",
-        "4": "Rejected",
-        "3": "Failed",
-        "2": "Rejected",
-        "1": "Failed",
-    }
-    expect(opened.locator("[data-picked]")).not_to_contain_text("ticked")
-    opened.locator("#undo-button").click()
-    expect(opened.locator("#messages")).to_contain_text("Undone: 2 items put back as before.")
-    expect(opened.locator("#undo-button")).to_have_count(0)
-    assert set(states(opened).values()) == {"Failed"}
-    opened.goto(f"{site.url}/queue/2/")
-    expect(opened.locator(".timeline")).to_contain_text("wrong patient")
-    expect(opened.locator(".timeline")).to_contain_text("Undone")
+    site.elsewhere(SIX_FAILURES)
 
 
 def test_the_question_can_be_widened_to_the_study_and_to_all_that_match(visit):
@@ -223,24 +171,6 @@ def test_the_list_stays_while_others_change_the_queue(site, visit):
     expect(opened.locator("#pick-4")).to_be_checked()
 
 
-def test_a_row_is_retried_and_that_can_be_undone(visit):
-    opened = visit("operator", "/queue/")
-    opened.locator("#row-3").get_by_role("button").click()
-    expect(opened.locator("#row-3")).to_contain_text("Prepared")
-    opened.locator("#undo-button").click()
-    expect(opened.locator("#row-3 .badge")).to_have_text("Failed")
-
-
-def test_the_offer_to_undo_goes_when_its_time_is_over(site, visit):
-    opened = visit("operator", "/queue/")
-    opened.locator("#row-3").get_by_role("button").click()
-    expect(opened.locator("#undo-button")).to_be_visible()
-    opened.clock.install()
-    opened.evaluate("document.querySelector('.toast').dataset.until = new Date(Date.now() - 1).toISOString()")
-    opened.clock.run_for(1000)
-    expect(opened.locator("#undo-button")).to_have_count(0)
-
-
 def test_failures_group_and_are_retried_together(site, visit):
     opened = visit("operator", "/queue/")
     opened.get_by_role("link", name="Failures by cause").click()
@@ -285,40 +215,3 @@ def test_a_viewer_reads_with_keys_and_has_nothing_to_tick(visit):
     expect(opened.locator("#ask")).to_have_count(0)
     opened.keyboard.press("Enter")
     expect(opened.locator(".verdict")).to_be_visible()
-
-
-def rows(site):
-    """Every column of every item."""
-    database = Path(site.environment["CAPACITOR_DATA_DIR"]) / "capacitor.sqlite3"
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
-        return connection.execute("SELECT * FROM routing_queueitem ORDER BY id").fetchall()
-
-
-def test_five_hundred_items_fail_and_come_back_exactly_as_they_were(site, visit):
-    site.elsewhere(
-        "from tests.builders import *\n"
-        "pacs = Node.objects.get(ae_title='PACS')\n"
-        "[queue_item('Prepared', id=1000 + n, node=pacs, prepared_at=timezone.now(), attempt_count=n % 7,\n"
-        "    last_error=f'cause {n}', patient_name=f'FIVE^{n}', not_before=timezone.now(), recipe=b'%d' % n)\n"
-        "    for n in range(500)]"
-    )
-    before = rows(site)
-    opened = visit("operator", "/queue/?state=Prepared")
-    opened.locator("#pick-matching").check()
-    opened.locator("#bulk-fail").click()
-    expect(opened.locator("#ask")).to_contain_text("Fail 500 items?")
-    expect(opened.locator("#ask")).to_contain_text("For PACS (500)")
-    expect(opened.locator("#ask .sample li")).to_have_count(6)
-    expect(opened.locator("#ask .sample")).to_contain_text("CT_1 → PACS")
-    expect(opened.locator("#ask .sample li").last).to_have_text("and others")
-    assert rows(site) == before, "asking changes nothing"
-    opened.locator("#do-it").click()
-    expect(opened.locator("#messages")).to_contain_text("500 items failed.")
-    expect(opened.locator("#queue")).to_contain_text("No item is Prepared right now.")
-    failed = [now for now, then in zip(rows(site), before, strict=True) if now != then]
-    assert len(failed) == 500
-    assert all("Failed" in now for now in failed)
-    opened.locator("#undo-button").click()
-    expect(opened.locator("#messages")).to_contain_text("Undone: 500 items put back as before.")
-    expect(opened.locator(".tabs [aria-current] .count")).to_have_text("500")
-    assert rows(site) == before

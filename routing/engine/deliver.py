@@ -19,7 +19,6 @@ from django.utils import timezone
 
 from routing.claims import LEASE, claim_deliverable, deliverable_due, give_back, renew
 from routing.core.gates import Address, why_closed
-from routing.core.states import WISHES, QueueState
 from routing.engine.local_addresses import local_addresses
 from routing.engine.node_senders import NodeSenders
 from routing.engine.node_status import Trial, end_back_off, may_try, record_news
@@ -29,7 +28,7 @@ from routing.engine.reports import Report
 from routing.engine.settle import Settlement, settle
 from routing.engine.target import DeliverySettings, Target, targets
 from routing.models import Attempt, ItemLogLine, QueueItem
-from routing.record import record, record_for
+from routing.record import carry_out_wishes, record
 from routing.rows import insert
 from routing.spool import Spool
 
@@ -275,14 +274,10 @@ def _unanswered_before(item_id: int, node_id: int) -> bool:
 
 
 def _return(owner: str, items: list[int]) -> None:
-    """End the leases of items that were not tried, and carry out what an operator wished for them meanwhile."""
-    held = QueueItem.objects.filter(pk__in=items, lease_owner=owner)
-    wishes = list(held.exclude(pending_state="").values_list("pk", "pending_state"))
-    held.update(lease_owner="", lease_until=None, pending_state="")
-    for item_id, wish in wishes:
-        record_for(
-            QueueItem.objects.filter(pk=item_id),
-            WISHES[QueueState(wish)],
-            actor="operator",
-            note="asked for while the item was in progress",
-        )
+    """End the leases of items that were not tried, and carry out what operators wished for them meanwhile."""
+    # Locked first: whoever wishes at this moment sees the lease, or that it has ended.
+    held = list(
+        QueueItem.objects.filter(pk__in=items, lease_owner=owner).select_for_update().values_list("pk", flat=True)
+    )
+    QueueItem.objects.filter(pk__in=held).update(lease_owner="", lease_until=None)
+    carry_out_wishes(held)

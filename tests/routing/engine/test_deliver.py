@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from routing.core.states import QueueEvent
-from routing.models import Attempt, HistoryEntry, ItemLogLine, QueueItem
+from routing.models import Attempt, HistoryEntry, ItemLogLine, Node, QueueItem
 from routing.record import record_for
 from scripts_app.core.dataset.file_meta import read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
@@ -201,6 +201,47 @@ def test_a_wish_of_an_operator_is_carried_out_when_the_lease_ends(tmp_path):
         answering.set()
         running.rest()
     assert states(item) == ["Rejected"]
+
+
+def test_a_wish_for_an_item_that_goes_back_untried_is_carried_out(tmp_path):
+    answering = threading.Event()
+
+    def answer(event, number):
+        answering.wait(10)
+        return 0x0000
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        items = [running.image(pacs_node) for _ in range(2)]
+        running.until(lambda: bool(pacs.arrived))
+        waiting = QueueItem.objects.filter(pk=items[1].pk)
+        assert record_for(waiting, QueueEvent.REJECTED_BY_OPERATOR, actor="olga").pending == 1
+        Node.objects.update(paused=True)
+        running.deliverer.step()
+        answering.set()
+        running.rest()
+        assert states(*items) == ["Delivered", "Rejected"]
+        assert waiting.values_list("lease_owner", "pending_state", "attempt_count").get() == ("", "", 0)
+    rejected = HistoryEntry.objects.get(item=items[1])
+    assert (rejected.actor, rejected.note) == ("operator", "asked for while the item was in progress")
+
+
+def test_of_an_item_that_another_process_has_taken_meanwhile_nothing_is_recorded(tmp_path, caplog):
+    answering = threading.Event()
+
+    def answer(event, number):
+        answering.wait(10)
+        return 0x0000
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        item = running.image(node(pacs.port))
+        running.until(lambda: bool(pacs.arrived))
+        QueueItem.objects.update(lease_owner="another")
+        answering.set()
+        running.rest()
+        assert (states(item), running.recorded) == (["Prepared"], [item.id])
+    assert not Attempt.objects.exists() and not HistoryEntry.objects.exists()
+    assert "1 items were taken from this process before their results were recorded" in caplog.text
 
 
 def test_stop_lets_the_image_in_flight_finish_and_returns_the_others_uncounted(tmp_path):

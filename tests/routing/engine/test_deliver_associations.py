@@ -6,8 +6,9 @@ import pytest
 from django.utils import timezone
 
 from routing.core.states import QueueEvent
-from routing.models import Attempt, QueueItem
+from routing.models import Attempt, Node, QueueItem
 from routing.record import record_for
+from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
@@ -154,6 +155,18 @@ def test_duplicate_sop_instance_of_what_was_never_sent_there_is_a_refusal(tmp_pa
         # As a preparation leaves it, by other scripts perhaps.
         if happening is QueueEvent.PREPARE_AGAIN:
             QueueItem.objects.update(state="Prepared", prepared_at=timezone.now())
+        back_off_is_over(there)
+        running.rest()
+    assert states(item) == ["Rejected"]
+
+
+def test_duplicate_sop_instance_after_an_attempt_that_never_reached_the_node_is_a_refusal(tmp_path):
+    with storage_node(lambda event, number: 0x0111) as pacs, delivery(tmp_path) as running:
+        there = node(free_port())
+        item = running.image(there, prepared_at=timezone.now())
+        running.rest()
+        assert (states(item), Attempt.objects.get().status) == (["Prepared"], None)
+        Node.objects.filter(pk=there.pk).update(port=pacs.port)
         back_off_is_over(there)
         running.rest()
     assert states(item) == ["Rejected"]

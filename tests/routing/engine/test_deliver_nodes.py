@@ -133,6 +133,20 @@ def test_a_calling_title_that_is_refused_rejects_only_its_own_images(tmp_path):
     assert "calling AE title not recognized" in refused.last_error
 
 
+def test_a_calling_title_that_is_refused_is_no_failure_of_the_node(tmp_path):
+    def script(peer: ScriptedNode) -> None:
+        peer.receive()
+        peer.send(bytes((3, 0, 0, 0, 0, 4, 0, 1, 1, 3)))
+
+    with scripted_node(script) as port, delivery(tmp_path) as running:
+        pacs = node(port, impersonate=True)
+        refused = running.image(pacs, source_ae_title="CT_1")
+        running.rest()
+    assert states(refused) == ["Rejected"]
+    assert (status(pacs).failures_in_a_row, status(pacs).not_before) == (0, None)
+    assert "calling AE title not recognized" in status(pacs).last_error
+
+
 @pytest.mark.parametrize(
     "gate",
     [

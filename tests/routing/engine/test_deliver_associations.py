@@ -170,3 +170,26 @@ def test_duplicate_sop_instance_after_an_attempt_that_never_reached_the_node_is_
         back_off_is_over(there)
         running.rest()
     assert states(item) == ["Rejected"]
+
+
+def test_a_node_that_hangs_over_an_association_that_rested_is_not_asked_again_at_once(tmp_path):
+    """One that has closed it is: see the kept association in test_deliver_nodes."""
+    connections = []
+
+    def script(peer: ScriptedNode) -> None:
+        connections.append(peer)
+        peer.accept()
+        request, _ = peer.receive_store()
+        peer.respond(request)
+        peer.receive_store()
+        peer.receive()
+
+    with scripted_node(script) as port, delivery(tmp_path, idle_association=5, stall_threshold=2) as running:
+        pacs = node(port, max_associations=1)
+        first = running.image(pacs)
+        running.rest()
+        second = running.image(pacs)
+        running.rest()
+    assert states(first, second) == ["Delivered", "Prepared"]
+    assert len(connections) == 1
+    assert (status(pacs).timed_out, Attempt.objects.filter(item=second).count()) == (1, 1)

@@ -34,11 +34,6 @@ class StorageAssociation:
     def accepts(self, sop_class_uid: str, transfer_syntax_uid: str) -> bool:
         return (sop_class_uid, transfer_syntax_uid) in self._requestor.accepted
 
-    def accepted_syntaxes(self, sop_class_uid: str) -> list[str]:
-        """Transfer syntaxes in which the node takes this SOP class, in the order proposed."""
-        accepted = sorted(self._requestor.accepted.items(), key=lambda item: item[1])
-        return [syntax for (sop_class, syntax), _ in accepted if sop_class == sop_class_uid]
-
     def send(self, instance: OutgoingInstance, priority: int = 0, deadline_seconds: float | None = None) -> SendResult:
         """
         Send one instance and wait for the answer; never raises for what a peer does.

@@ -17,7 +17,6 @@ _AT_ONCE = threading.BoundedSemaphore(2)
 """Programs that one web process runs: pages must not take the processor from the workers."""
 _SECONDS = 15.0
 _MEMORY_MIB = 1536
-LONGEST_ANSWER = 32 << 20
 
 
 class CannotRead(Exception):

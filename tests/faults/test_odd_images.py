@@ -25,10 +25,6 @@ LuaEntry.objects.create(script="dataset:Set('StationName', 'ROUTED')", position=
 """
 
 
-def long_element(tag: int, vr: bytes, value: bytes) -> bytes:
-    return struct.pack("<HH", tag >> 16, tag & 0xFFFF) + vr + struct.pack("<HL", 0, len(value)) + value
-
-
 def nested(depth: int) -> bytes:
     opening = struct.pack("<HH", 0x0040, 0xA730) + b"SQ\0\0" + UNDEFINED + b"\xfe\xff\x00\xe0" + UNDEFINED
     closing = b"\xfe\xff\x0d\xe0\0\0\0\0\xfe\xff\xdd\xe0\0\0\0\0"

@@ -49,7 +49,6 @@ _FIXED = {
 """Members of the globals to which scripts cannot add their own."""
 _GLOBALS = _STANDARD | _FUNCTIONS | frozenset(found.name for found in OBJECTS if found.kind in ("object", "table"))
 _SHELL = {("os", ".", "execute"), ("io", ".", "popen")}
-_DATASET = _FIXED["dataset"] | {"Delete"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,6 @@ from tests.acceptance.router import kill, until
 from tests.builders import ct_image
 from tests.routing.engine.engine import ADOPT, NODE_AND_SCRIPTS, ROOT, Engine, MakeEngine, stop
 
-PREPARE = ("prepare", "housekeep")
-
 
 def only_for(patient: str, script: str) -> str:
     return f"if dataset:Get('PatientID') == '{patient}' then {script} end"

@@ -37,6 +37,9 @@ from routing.dicom.wire import (
     send,
 )
 
+TIMED_OUT = "timed out"
+"""In the text of each failure that a limit of time has ended: recent ones are counted by it."""
+
 _RELEASE_SECONDS = 5
 _LINGER_SECONDS = 1
 _ABORT_SECONDS = 1
@@ -161,7 +164,7 @@ class Requestor:
             self._messages.idle_seconds = seconds
             answer_context_id, response = self._messages.command()
         except Silence:
-            self._break(f"no answer after {time.monotonic() - started:.0f} s")
+            self._break(f"{TIMED_OUT}, no answer after {time.monotonic() - started:.0f} s")
         except Aborted:
             self._break("association aborted by the node")
         except ReleaseRequested:
@@ -186,8 +189,8 @@ class Requestor:
             send(self._connection, pieces, self.address.stall_seconds, until)
         except Silence:
             if until is not None and time.monotonic() >= until:
-                self._break("not sent before the deadline")
-            self._break(f"took no byte for {self.address.stall_seconds:g} s")
+                self._break(f"{TIMED_OUT}, not sent before the deadline")
+            self._break(f"{TIMED_OUT}, took no byte for {self.address.stall_seconds:g} s")
         except Disconnected as error:
             self._break(self._last_words(str(error)))
 
@@ -246,7 +249,7 @@ class Requestor:
         except Silence:
             raise AssociationFailed(
                 FailureKind.TIMEOUT,
-                f"{address} did not answer the association request within {address.acse_timeout:g} s",
+                f"{address} {TIMED_OUT}: it did not answer the association request within {address.acse_timeout:g} s",
             ) from None
         except Disconnected as error:
             raise AssociationFailed(
@@ -264,7 +267,7 @@ def _connect(address: NodeAddress) -> socket.socket:
         connection = socket.create_connection((address.host, address.port), timeout=address.connect_timeout)
     except TimeoutError:
         raise AssociationFailed(
-            FailureKind.TIMEOUT, f"{address}: no connection within {address.connect_timeout:g} s"
+            FailureKind.TIMEOUT, f"{address} {TIMED_OUT}: no connection within {address.connect_timeout:g} s"
         ) from None
     except OSError as error:
         raise AssociationFailed(

@@ -11,6 +11,7 @@ from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
 from routing.core.destination import storage_node
+from routing.dicom.requestor import TIMED_OUT
 from routing.dicom.verification import EchoResult, echo
 from routing.engine.addresses import WrongTlsFiles, address_of
 from routing.engine.directory import Directory
@@ -81,7 +82,7 @@ class QueueDatabaseFacts:
         recent = Attempt.objects.filter(node=node, started_at__gte=timezone.now() - _RECENT).aggregate(
             success=Count("id", filter=Q(answer__in=("delivered", "warning"))),
             failed=Count("id", filter=~Q(answer__in=("delivered", "warning"))),
-            timed_out=Count("id", filter=Q(error__icontains="timed out")),
+            timed_out=Count("id", filter=Q(status=None, error__contains=TIMED_OUT)),
             average=Avg(F("ended_at") - F("started_at"), filter=Q(answer__in=("delivered", "warning"))),
         )
         average = recent["average"]

@@ -6,6 +6,9 @@ import pytest
 from django.utils import timezone
 
 from routing.core.states import QueueEvent
+from routing.engine.directory import Directory
+from routing.engine.facts import QueueDatabaseFacts
+from routing.engine.state_book import StateBook
 from routing.models import Attempt, Node, QueueItem
 from routing.record import record_for
 from tests.ports import free_port
@@ -37,6 +40,12 @@ def talking_nonsense(peer: ScriptedNode) -> None:
     peer.send(b"HTTP/1.0 400 Bad Request\r\n\r\n")
 
 
+def recently_timed_out() -> int:
+    """What scripts are told of PACS."""
+    facts = QueueDatabaseFacts(Directory("CAPACITOR", "DCP_"), StateBook(), "CAPACITOR", lambda: None)
+    return facts.node_stats("PACS")["recentTimedOut"]
+
+
 @pytest.mark.fault(99)
 @pytest.mark.parametrize(
     ("script", "state", "words"),
@@ -63,6 +72,7 @@ def test_without_an_association_the_node_has_failed_and_is_left_alone(tmp_path, 
     assert status(pacs).not_before > timezone.now() + timedelta(seconds=8)
     assert words in status(pacs).last_error
     assert status(pacs).timed_out == (script is silent)
+    assert recently_timed_out() == (2 if script is silent else 0)
 
 
 @pytest.mark.fault(101)
@@ -79,6 +89,7 @@ def test_an_image_that_is_not_answered_in_time_is_deferred_as_timed_out(tmp_path
     assert (item.state, item.attempt_count, item.last_status) == ("Prepared", 1, None)
     assert "no answer" in item.last_error
     assert (status(item.node).timed_out, status(item.node).failures_in_a_row) == (1, 1)
+    assert recently_timed_out() == 1
 
 
 @pytest.mark.fault(101)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.db import models
 from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
@@ -79,7 +80,7 @@ class QueueDatabaseFacts:
         """Capacitor's node:stats fields; UnknownDestination when there is no such node."""
         node = self._node(ae_title)
         status = NodeStatus.objects.filter(node=node).first() or NodeStatus(node=node)
-        recent = Attempt.objects.filter(node=node, started_at__gte=timezone.now() - _RECENT).aggregate(
+        recent = _recent_attempts(node).aggregate(
             success=Count("id", filter=Q(answer__in=("delivered", "warning"))),
             failed=Count("id", filter=~Q(answer__in=("delivered", "warning"))),
             timed_out=Count("id", filter=Q(status=None, error__contains=TIMED_OUT)),
@@ -157,3 +158,15 @@ class QueueDatabaseFacts:
 
     def _node(self, ae_title: str) -> Node:
         return Node.objects.get(ae_title=self.resolve(ae_title), role=Node.Role.STORAGE)
+
+
+def _recent_attempts(node: Node) -> models.QuerySet[Attempt]:
+    """
+    Those of the last hour; all that a node has had may be millions, so the others are not looked at.
+
+    Attempts are numbered as they are recorded, which is not an hour after they ended.
+    """
+    since = timezone.now() - _RECENT
+    attempts = Attempt.objects.filter(node=node)
+    before = attempts.filter(ended_at__lt=since - _RECENT).order_by("-id").values_list("id", flat=True).first()
+    return attempts.filter(id__gt=before or 0, started_at__gte=since)

@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.dicom.verification import EchoResult
@@ -159,6 +161,21 @@ def test_a_nodes_figures_are_those_of_its_status_and_of_the_last_hour() -> None:
     assert told["lastSuccessAt"] == now.isoformat()
     assert told["lastFailure"] == {"at": now.isoformat(), "error": "no"}
     assert told["lastEcho"] == {"success": True, "latencyMs": 1.5, "at": now.isoformat()}
+
+
+def test_the_last_hour_of_a_node_is_found_without_reading_all_its_attempts() -> None:
+    """There may be millions, and a script may ask for each image."""
+    item, began = queue_item(node=node("PACS")), timezone.now() - timedelta(hours=3)
+    times = {"started_at": began, "ended_at": began}
+    Attempt.objects.bulk_create(Attempt(item=item, node=item.node, answer="delivered", **times) for _ in range(3))
+    with CaptureQueriesContext(connection) as asked:
+        facts().node_stats("PACS")
+    statements = [query["sql"] for query in asked if "routing_attempt" in query["sql"]]
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+            (step,) = [row[3] for row in cursor.fetchall()]
+            assert "rowid>?" in step or "LIMIT 1" in statement, step
 
 
 def test_an_echo_is_asked_once_a_minute(monkeypatch: Any) -> None:

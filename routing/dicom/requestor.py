@@ -127,9 +127,9 @@ class Requestor:
             self._connection.close()
             raise
         self.accepted: Mapping[tuple[str, str], int] = {
-            (contexts[number][0], accepted[2 * number + 1]): 2 * number + 1
-            for number in reversed(range(len(contexts)))
-            if accepted.get(2 * number + 1) in contexts[number][1]
+            (abstract_syntax, accepted[number]): number
+            for number, (abstract_syntax, transfer_syntaxes) in zip(range(1, 256, 2), contexts, strict=False)
+            if accepted.get(number) in transfer_syntaxes
         }
         """Context id of each pair of abstract and transfer syntax that the acceptor takes."""
 

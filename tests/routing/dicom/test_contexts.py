@@ -94,6 +94,11 @@ def test_exactly_128_contexts_are_one_association() -> None:
     assert plan([]) == []
 
 
+def test_a_pair_that_is_there_already_takes_no_room() -> None:
+    full_but_for_one = [(f"1.{number}", ("a",)) for number in range(127)]
+    assert [len(planned) for planned in plan([*full_but_for_one, ("1.0", ("a", "b"))])] == [128]
+
+
 def test_more_than_128_syntaxes_of_one_class_are_an_error() -> None:
     with pytest.raises(ValueError, match=r"129 transfer syntaxes of 1\.1"):
         plan([("1.1", [str(number) for number in range(129)])])

@@ -49,3 +49,24 @@ def test_every_link_to_a_file_leads_to_one(path):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if "://" not in target:
             assert (path.parent / target).exists(), f"{target} is not there"
+
+
+def test_every_page_is_reached_from_the_readme_by_links():
+    reached, ahead = set(), [ROOT / "README.md"]
+    while ahead:
+        page = ahead.pop()
+        if page not in reached:
+            reached.add(page)
+            for target in re.findall(r"\]\(([^)#\s]+)", page.read_text(encoding="utf-8")):
+                there = (page.parent / target).resolve()
+                ahead += there.glob("*.md") if there.is_dir() else [there] if there.suffix == ".md" else []
+    assert set(PAGES) <= reached
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_every_link_into_a_page_leads_to_a_heading(path):
+    for target, part in re.findall(r"\]\(([^)#\s:]*)#([^)\s]+)\)", path.read_text(encoding="utf-8")):
+        page = (path.parent / target).resolve() if target else path
+        headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        anchors = {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in headings}
+        assert part in anchors, f"{target}#{part} is not there"

@@ -10,7 +10,7 @@ from routing.engine.directory import Directory
 from routing.engine.receive import enqueue
 from routing.models import HistoryEntry, QueueItem
 from routing.spool import Spool
-from tests.builders import ct_image, node, received
+from tests.builders import ct_image, node, queue_item, received
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +56,15 @@ def test_other_bytes_under_the_same_uid_are_a_collision_and_both_go_on(spool: Sp
 def test_in_one_batch_as_well(spool: Spool) -> None:
     first, second, third = queued(spool, ct_image(), ct_image(), ct_image(PatientID="T-2"))
     assert (second.repeat_of, third.collides_with) == (first.pk, second.pk)
+
+
+def test_a_copy_that_was_sent_under_the_same_uid_hides_no_collision(spool: Spool) -> None:
+    """It has no file of its own, and a file that is gone counts as the same where the sizes agree."""
+    (first,) = queued(spool, ct_image())
+    alike = {name: getattr(first, name) for name in ("sop_instance_uid", "size", "dataset_offset")}
+    queue_item("Delivered", id=first.pk + 1, received_id=first.pk, **alike)
+    (second,) = queued(spool, ct_image(PatientID="T-2"))
+    assert (second.repeat_of, second.collides_with) == (None, first.pk)
 
 
 def test_an_earlier_file_that_cannot_be_read_keeps_nothing_from_the_queue(

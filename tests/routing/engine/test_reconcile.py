@@ -46,6 +46,21 @@ def test_only_items_whose_own_file_is_missing_fail_and_say_so(tmp_path: Path) ->
     assert fail_missing(spool, actor="recovery") == 0
 
 
+def test_an_item_that_a_worker_takes_meanwhile_is_that_workers_to_fail(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item, spool = queue_item("Prepared"), Spool(tmp_path / "spool", "none")
+
+    def taken(_: Spool) -> bool:
+        QueueItem.objects.update(lease_owner="host:1:other")
+        return False
+
+    monkeypatch.setattr(Spool, "gone", property(taken))
+    assert fail_missing(spool, actor="recovery") == 0
+    item.refresh_from_db()
+    assert (item.state, item.pending_state) == ("Prepared", "")
+
+
 @pytest.mark.fault(85, "the spool is taken away while items wait, and comes back")
 @pytest.mark.parametrize("left", ["an empty mount point", "nothing"])
 def test_a_spool_that_is_gone_fails_nothing(tmp_path: Path, left: str) -> None:

@@ -14,7 +14,7 @@ from django.db.models import Q, Subquery, Value
 from django.db.models.functions import Coalesce
 
 from routing.core.failure_text import mark
-from routing.core.identifiers import first_at
+from routing.core.identifiers import first_at, identifier_in
 from routing.core.states import QueueState
 from routing.filter_form import FilterForm
 from routing.models import QueueItem
@@ -203,7 +203,7 @@ class QueueFilter(FilterForm):
             meant = {"study_instance_uid": text}
             if self.sight.full:
                 meant |= {"patient_id": text, "accession_number": text}
-            if _is_number(text):
+            if identifier_in(text) is not None:
                 meant["pk"] = text
             found = [Q(**{name: value}) for name, value in meant.items()]
             there = [one for one in found if QueueItem.objects.filter(one).order_by().exists()]
@@ -214,8 +214,8 @@ class QueueFilter(FilterForm):
         found = Q(sop_instance_uid__startswith=text) | Q(study_instance_uid__startswith=text)
         found |= Q(series_instance_uid__startswith=text)
         found |= Q(source_ae_title__istartswith=text) | Q(destination_ae_title__istartswith=text)
-        if _is_number(text):
-            found |= Q(pk=int(text))
+        if (number := identifier_in(text)) is not None:
+            found |= Q(pk=number)
         if self.sight.full:
             found |= Q(patient_id__istartswith=text) | Q(patient_name__icontains=text)
             found |= Q(accession_number__istartswith=text) | Q(last_error__icontains=text)
@@ -227,11 +227,6 @@ def cause_of(text: str) -> str:
     return mark(text, settings.SECRET_KEY.encode())
 
 
-def _is_number(text: str) -> bool:
-    # Longer numbers are no ids of ours and would overflow SQLite's integers.
-    return text.isascii() and text.isdecimal() and len(text) <= 18
-
-
 def _within(identifier: int) -> int:
     """The nearest number that a database can hold; years far away have others."""
     return min(max(identifier, -1), 2**63 - 1)
@@ -240,8 +235,8 @@ def _within(identifier: int) -> int:
 def _versions(text: str) -> list[int]:
     """The script versions of this number, or whose checksum begins so."""
     meant = Q(sha256__startswith=text.lower())
-    if _is_number(text):
-        meant |= Q(pk=int(text))
+    if (number := identifier_in(text)) is not None:
+        meant |= Q(pk=number)
     return list(ScriptVersion.objects.filter(meant).values_list("pk", flat=True)[:100])
 
 

@@ -67,3 +67,9 @@ def hour_of(identifier: int) -> int:
 def first_at(moment: datetime) -> int:
     """Answer the smallest identifier that can have been made at this moment (with a time zone) or later."""
     return (moment - EPOCH) // _MICROSECOND << TAG_BITS
+
+
+def identifier_in(text: str | None) -> int | None:
+    """The number that an address or a form gives, of an item or any other row; None for anything else."""
+    # Longer ones are no numbers of ours, and would overflow SQLite's integers.
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None

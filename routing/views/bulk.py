@@ -210,7 +210,7 @@ class _Row(NamedTuple):
 
 
 def _refusal(action: Action, row: _Row, held: Mapping[int | None, str]) -> str:
-    """The same conditions as those of ``routing.record``, in words; empty when it is possible.  ``held``: nodes."""
+    """The same conditions as those of ``routing.possible``, in words; empty when it is possible.  ``held``: nodes."""
     state, unprepared = QueueState(row.state), row.prepared_at is None
     if state not in states_of(action):
         return f"already {state}" if _leads_to(action) is state else f"{state}: “{LABELS[action]}” means nothing there"

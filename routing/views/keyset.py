@@ -8,6 +8,8 @@ from typing import Any, Generic, TypeVar
 
 from django.db import models
 
+from routing.core.identifiers import identifier_in
+
 Row = TypeVar("Row", bound=models.Model)
 
 
@@ -28,7 +30,7 @@ def keyset_page(rows: models.QuerySet[Row], query: Mapping[str, str], size: int)
 
     Anything that is no id is ignored: a mangled link shows the head of the list.
     """
-    before, after = identifier(query.get("before")), identifier(query.get("after"))
+    before, after = identifier_in(query.get("before")), identifier_in(query.get("after"))
     if after is not None and before is None:
         found = list(rows.filter(pk__gt=after).order_by("pk")[: size + 1])
         if len(found) > size:
@@ -55,8 +57,8 @@ def sorted_page(
 
     ``before`` and ``after`` are still ids: the row itself says where its page ends.
     """
-    mark = identifier(query.get("before"))
-    backwards = mark is None and (mark := identifier(query.get("after"))) is not None
+    mark = identifier_in(query.get("before"))
+    backwards = mark is None and (mark := identifier_in(query.get("after"))) is not None
     value = rows.model._default_manager.filter(pk=mark).values_list(column, flat=True).first() if mark else None
     if value is None:
         mark, backwards = None, False
@@ -77,9 +79,3 @@ def sorted_page(
         page.reverse()
         return KeysetPage(page, page[-1].pk, page[0].pk, first=False)
     return KeysetPage(page, page[-1].pk if more else None, page[0].pk if mark and page else None, first=mark is None)
-
-
-def identifier(text: str | None) -> int | None:
-    """An id as it stands in an address; None for anything else."""
-    # Longer numbers are no ids of ours and would overflow SQLite's integers.
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None

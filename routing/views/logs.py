@@ -17,10 +17,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from routing.audit import audit
+from routing.core.identifiers import identifier_in
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.sight import Sight
 from routing.templatetags.queue_tags import detail_of
-from routing.views.keyset import KeysetPage, identifier, keyset_page
+from routing.views.keyset import KeysetPage, keyset_page
 from routing.views.log_filter import BY_SCRIPT, WINDOW, LogFilter
 from routing.views.queue_export import harmless
 from routing.views.request import HtmxHttpRequest, draw
@@ -84,7 +85,7 @@ def told_message(line: ApplicationLogLine, sight: Sight) -> str:
 
 def _page(chosen: LogFilter, rows: QuerySet[Any], visitor: HtmxHttpRequest) -> tuple[KeysetPage[Any], int]:
     """A page of these rows, and how many were looked at when there may be more to find further back; else 0."""
-    floor = chosen.floor(rows.model, identifier(visitor.GET.get("before")))
+    floor = chosen.floor(rows.model, identifier_in(visitor.GET.get("before")))
     if floor is None or "after" in visitor.GET:
         return keyset_page(rows, visitor.GET, PAGE), 0
     page = keyset_page(rows.filter(pk__gt=floor), visitor.GET, PAGE)

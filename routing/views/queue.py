@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
 from routing.behind import under_way
+from routing.core.identifiers import identifier_in
 from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import Node, QueueItem
@@ -115,8 +116,8 @@ def _shown(visitor: HtmxHttpRequest) -> list[int]:
     """The rows that a refresh asks for again, in their order."""
     if not visitor.htmx:
         return []
-    texts = visitor.GET.get("rows", "").split(",")[:PAGE]
-    return [int(text) for text in texts if text.isascii() and text.isdecimal() and len(text) <= 18]
+    found = [identifier_in(text) for text in visitor.GET.get("rows", "").split(",")[:PAGE]]
+    return [pk for pk in found if pk is not None]
 
 
 def _still(

@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
 from routing.behind import BEHIND, perform_behind, stop
+from routing.core.identifiers import identifier_in
 from routing.core.states import WISHES
 from routing.models import Node, OperatorAction
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
@@ -19,7 +20,7 @@ from routing.sight import Sight
 from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospect, without_looking
 from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.selection import SCOPES, Selection, filter_alone, number, way_back
+from routing.views.selection import SCOPES, Selection, filter_alone, way_back
 
 TYPED_FROM = 100
 """A deletion of more items wants the number typed."""
@@ -55,7 +56,7 @@ def queue_act(request: HttpRequest) -> HttpResponse:
         return _question(operator, given, status=400)
     looking = action in (Action.DELETE, Action.TRY_NOW)
     told = prospect(action, meant.items()) if looking else without_looking(meant.items())
-    node = Node.objects.filter(pk=number(given.get("node")) or 0, role=Node.Role.STORAGE).first()
+    node = Node.objects.filter(pk=identifier_in(given.get("node")) or 0, role=Node.Role.STORAGE).first()
     wrong = ""
     if action is Action.REDIRECT and node is None:
         wrong = "Choose the node that they go to."

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from routing.core.identifiers import identifier_in
 from routing.models import QueueItem, Rehearsal, RehearsedImage
 from routing.queue_filter import QueueFilter
 from routing.rehearsal import MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
@@ -93,7 +94,7 @@ def _begun(author: HtmxHttpRequest, beginning: Callable[[Collection], Rehearsal]
 
 def _chosen(author: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], str]:
     """The images, and in words which they are."""
-    scope, number = author.POST.get("scope", ""), _number(author.POST.get("number", ""))
+    scope, number = author.POST.get("scope", ""), identifier_in(author.POST.get("number")) or 0
     if scope == "item":
         return received_of(QueueItem.objects.filter(pk=number)), f"item {number}"
     if scope == "matching":
@@ -153,7 +154,3 @@ def rehearsal_end(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
 
 def _nobody_works() -> bool:
     return not seen_lately("rehearse")
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 18 else 0

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
 
+from routing.core.identifiers import identifier_in
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet
 from routing.queue_filter import QueueFilter
@@ -48,7 +49,7 @@ class Selection:
         if asking and (scope not in SCOPES or not (ticked or scope == "matching")):
             scope = "ticked" if ticked else "matching"
         newest = QueueItem.objects.order_by("-id").values_list("pk", flat=True).first() or 0
-        upto = number(given.get("upto")) or newest
+        upto = identifier_in(given.get("upto")) or newest
         chosen = QueueFilter(query, sight=sight)
         return cls(scope, ticked, chosen, filter_alone(query), upto, way_back(given.get("back", "")))
 
@@ -106,12 +107,8 @@ def scoped(scope: str, ticked: Sequence[int], chosen: QueueFilter, upto: int | N
 
 def read_ids(query: QueryDict) -> list[int]:
     """The ticked rows."""
-    found = [number(text) for text in query.getlist("ids")]
+    found = [identifier_in(text) for text in query.getlist("ids")]
     return [pk for pk in found if pk is not None][:MOST_TICKED]
-
-
-def number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdecimal() and len(text) <= 18 else None
 
 
 def filter_alone(query: QueryDict) -> QueryDict:

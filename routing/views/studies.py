@@ -12,6 +12,7 @@ from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
+from routing.core.identifiers import identifier_in
 from routing.core.study_tally import Tally, answer
 from routing.models import OperatorAction, QueueItem
 from routing.operator_actions import last_undoable
@@ -70,8 +71,7 @@ def studies(request: HttpRequest) -> HttpResponse:
     visitor = cast(HtmxHttpRequest, request)
     sight = Sight.of(visitor.user)
     search = StudySearch(visitor.GET, sight=sight)
-    before = visitor.GET.get("before", "")
-    start = int(before) if before.isascii() and before.isdecimal() and len(before) <= 18 else None
+    start = identifier_in(visitor.GET.get("before"))
     found = newest_studies(search.items(), start, PAGE + 1, everywhere=bool(search.text))
     shown = found[:PAGE]
     context = {

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from routing.core.identifiers import Identifiers, created_at, first_at
+from routing.core.identifiers import Identifiers, created_at, first_at, identifier_in
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 NOON_MICROSECONDS = int(NOON.timestamp()) * 1_000_000
@@ -50,3 +50,14 @@ def test_first_at_parts_the_identifiers_before_a_moment_from_those_after_it() ->
 def test_a_tag_that_does_not_fit_is_refused(tag: int) -> None:
     with pytest.raises(ValueError, match=f"process tag {tag} is outside 0 to 1023"):
         Identifiers(tag)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *[("17", 17), ("0", 0), ("9" * 18, 10**18 - 1), ("9" * 19, None)],
+        *[("", None), (None, None), ("-1", None), ("1.0", None), (" 1", None), ("\u0661", None)],
+    ],
+)
+def test_an_address_gives_the_number_of_a_row_or_none(text: str | None, number: int | None) -> None:
+    assert identifier_in(text) == number

@@ -4,6 +4,7 @@ import dataclasses
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -119,6 +120,19 @@ def test_only_one_keeps_house_until_its_turn_is_over() -> None:
     item = queue_item("Failed", **old)
     first.step()
     assert state(item) == "Failed"
+
+
+@pytest.mark.usefixtures("configure")
+def test_one_that_does_not_move_loses_its_turn_also_when_its_clock_was_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    first, second = Housekeeper("host:1:first"), Housekeeper("host:2:second")
+    first.step()
+    Lane.objects.update(until=timezone.now() + 24 * HOUR)
+    item, seconds = queue_item("Failed", created_at=timezone.now() - 240 * HOUR), [0.0]
+    monkeypatch.setattr(housekeeping, "time", SimpleNamespace(monotonic=lambda: seconds[-1]))
+    for later, expected in ((0.0, "Failed"), (59.0, "Failed"), (61.0, "Expired")):
+        seconds.append(later)
+        second.step()
+        assert state(item) == expected
 
 
 @pytest.mark.usefixtures("configure")

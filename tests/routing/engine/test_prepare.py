@@ -215,6 +215,13 @@ def test_what_the_c_store_said_names_the_image_where_no_script_did(work: Prepara
     assert done.sop_instance_uid == "1.2.888"
 
 
+def test_an_image_that_came_without_its_uid_is_named_by_its_c_store_and_goes_on(work: Preparation) -> None:
+    """As CAPACITOR_CHECK_INSTANCES=0 takes it."""
+    lua_entry("dataset:Set('PatientID', 'X')")
+    done = work.prepared(ct_image(SOPInstanceUID=None), sop_instance_uid="1.2.888")
+    assert (done.state, done.sop_instance_uid, done.patient_id) == ("Prepared", "1.2.888", "X")
+
+
 @pytest.mark.fault(72, "twice, in the middle of batches")
 def test_scripts_that_are_changed_while_images_are_under_way_are_never_mixed(
     work: Preparation, seen: Callable[[str], None]

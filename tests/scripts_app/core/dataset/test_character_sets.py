@@ -114,6 +114,17 @@ def test_a_value_the_set_cannot_hold_raises_it_to_unicode_everywhere(tmp_path, s
     assert own in edited_bytes(doc)
 
 
+def test_in_an_item_with_a_set_of_its_own_that_one_is_raised_and_not_the_one_around(tmp_path):
+    around, own = element(0x00081030, "LO", b"Sch\xe4del"), element(0x00400007, "LO", b"\xbb\xee")
+    within = item(b"".join([*charset("ISO_IR 144"), own]))
+    doc = document(tmp_path, *charset("ISO_IR 100"), around, sequence(0x00400275, [within]))
+    doc.root.set("0040,0275[1].0008,0090", "山田")
+    found = [doc.root.get(f"0040,0275[1].{tag}") for tag in ("0008,0005", "0008,0090", "0040,0007")]
+    assert found == ["ISO_IR 192", "山田", "Лю"]
+    assert doc.root.get("SpecificCharacterSet") == "ISO_IR 100"
+    assert around in edited_bytes(doc)
+
+
 def test_setting_the_character_set_writes_all_text_anew(tmp_path):
     doc = document(tmp_path, *charset("ISO_IR 100"), element(0x00100010, "PN", b"J\xe9r\xf4me"))
     doc.root.set("SpecificCharacterSet", "ISO_IR 192")

@@ -120,6 +120,14 @@ def test_a_stored_recipe_gives_the_same_bytes(tmp_path):
     assert recipe.length == len(edited_bytes(doc))
 
 
+def test_a_stored_recipe_that_is_cut_short_is_no_other_image():
+    stored = Recipe(((0, 5), b"abc")).dumps()
+    whole = {0, len(Recipe(((0, 5),)).dumps()), len(stored)}
+    for end in set(range(len(stored))) - whole:
+        with pytest.raises(ValueError, match="cut short"):
+            Recipe.loads(stored[:end])
+
+
 def test_a_closed_document_lets_go_of_its_file(tmp_path):
     with ct(tmp_path) as doc:
         doc.root.set("PatientID", "x")

@@ -29,21 +29,15 @@ SEE, OPERATE = "routing.view_queueitem", "routing.operate_queue"
 
 
 @dataclass(frozen=True, slots=True)
-class Study:
-    """One row of the list."""
+class Counted:
+    """A study or a series, and what became of its images by destination."""
 
     uid: str
-    item: QueueItem
-    """The one that names patient, modality and accession: as received, where that is known."""
     destinations: dict[str, Tally]
 
     @property
     def whole(self) -> Tally:
         return sum(self.destinations.values(), Tally())
-
-    @property
-    def answer(self) -> str:
-        return answer(self.destinations)
 
     @property
     def offers(self) -> list[BulkOffer]:
@@ -51,18 +45,20 @@ class Study:
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
-    uid: str
+class Study(Counted):
+    """One row of the list."""
+
+    item: QueueItem
+    """The one that names patient, modality and accession: as received, where that is known."""
+
+    @property
+    def answer(self) -> str:
+        return answer(self.destinations)
+
+
+@dataclass(frozen=True, slots=True)
+class Series(Counted):
     modality: str
-    destinations: dict[str, Tally]
-
-    @property
-    def whole(self) -> Tally:
-        return sum(self.destinations.values(), Tally())
-
-    @property
-    def offers(self) -> list[BulkOffer]:
-        return study_offers(self.whole.states)
 
 
 @require_GET
@@ -141,14 +137,14 @@ def _studies(found: list[tuple[str, int]]) -> list[Study]:
             continue
         original = received.get(item.received_id)
         item = original if original is not None and original.study_instance_uid == uid else item
-        shown.append(Study(uid, item, tallies.get(uid, {})))
+        shown.append(Study(uid, tallies.get(uid, {}), item))
     return shown
 
 
 def _series(items: Any) -> list[Series]:
     rows = items.order_by().values_list("series_instance_uid", "destination_ae_title", "state").annotate(n=Count("pk"))
     modalities = dict(items.order_by().values_list("series_instance_uid").annotate(modality=Max("modality")))
-    return [Series(uid, modalities.get(uid, ""), tallies) for uid, tallies in sorted(_tallies(rows).items())]
+    return [Series(uid, tallies, modalities.get(uid, "")) for uid, tallies in sorted(_tallies(rows).items())]
 
 
 def _tallies(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, dict[str, Tally]]:

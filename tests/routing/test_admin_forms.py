@@ -1,10 +1,13 @@
 """Django admin: what may be edited is checked, saved and audited."""
 
+import re
 from typing import Any
 
 import pytest
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from routing.models import AuditRecord, Node
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
@@ -158,3 +161,17 @@ def test_a_library_must_be_lua_and_stay_inside(boss: Client) -> None:
         assert message in boss.post(page(LuaLibrary, "add"), form).text
     assert boss.post(page(LuaLibrary, "add"), {"path": "x.lua", "source": "x = 1\r\n"}).status_code == 302
     assert LuaLibrary.objects.get().source == "x = 1\n"
+
+
+def test_the_list_of_nodes_counts_what_is_queued_for_each_and_reads_nothing_that_has_left(boss: Client) -> None:
+    pacs, other = node("PACS"), node("OTHER")
+    for state, to in (("New", pacs), ("Failed", pacs), ("Delivered", pacs), ("Dropped", other)):
+        queue_item(state, node=to, destination_ae_title=to.ae_title)
+    with CaptureQueriesContext(connection) as asked:
+        told = boss.get(page(Node, "changelist")).text
+    assert re.findall(r'class="field-queued">(\d+)<', told) == ["0", "2"]
+    with connection.cursor() as cursor:
+        for statement in [query["sql"] for query in asked if "routing_queueitem" in query["sql"]]:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+            steps = [row[3] for row in cursor.fetchall() if "routing_node" not in row[3] and "INDEX" in row[3]]
+            assert steps == ["SEARCH U0 USING INDEX queue_destination_state (destination_ae_title=? AND state=?)"]

@@ -59,7 +59,7 @@ def test_undecodable_bytes_are_shown_with_marks_and_stay_as_they_are(tmp_path):
 def test_what_could_not_be_read_is_never_written_as_marks(tmp_path, path):
     bad = element(0x00100010, "PN", b"M\xfcller^Jane")
     doc = document(tmp_path, *charset("ISO_IR 192"), bad)
-    with pytest.raises(DatasetError, match="does not explain.*SpecificCharacterSet"):
+    with pytest.raises(DatasetError, match=r"does not explain.*SpecificCharacterSet"):
         doc.root.set(path, doc.root.get("PatientName").replace("Jane", "Joan"))
     assert doc.recipe() is None
     doc.root.remove("SpecificCharacterSet")

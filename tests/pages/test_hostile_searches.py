@@ -27,7 +27,17 @@ WORDS = [
         "2026-13-45T99:99",
         "0001-01-01T00:00",
     ),
-    *("9999-12-31T23:59", "null", "[]", "{}", "../../etc/passwd", "<img src=x>", "1,2,x", ",".join(["7"] * 5000)),
+    *(
+        "9999-12-31T23:59",
+        "9999-12-31",
+        "null",
+        "[]",
+        "{}",
+        "../../etc/passwd",
+        "<img src=x>",
+        "1,2,x",
+        ",".join(["7"] * 5000),
+    ),
 ]
 MARKS = [
     *("before", "after", "rows", "more", "sort", "page", "to", "span", "find", "frame", "as", "called", "against"),
@@ -69,6 +79,15 @@ def test_no_parameter_of_any_page_breaks_it(effort, seen):
     assert broke == []
     assert QueueItem.objects.count() == items
     seen(f"{asked} of {asked} requests answered, the slowest in {slowest[0]:.2f} s ({slowest[1]})")
+
+
+@pytest.mark.parametrize(("name", "day"), [("since", "0001-01-01"), ("until", "9999-12-31")])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_first_and_the_last_day_of_all_are_days_like_others(settings, name, day, zone):
+    settings.TIME_ZONE = zone
+    busy_router()
+    viewer = visitor()
+    assert viewer.get("/studies/", {name: day}).context["studies"]
 
 
 @pytest.mark.parametrize("word", ["' OR 1=1 --", "%", "_", "*", ".*", "\\"])

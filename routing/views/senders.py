@@ -101,5 +101,8 @@ def _save(request: HttpRequest, form: KnownSenderForm, *, created: bool) -> Http
 def _back(request: HtmxHttpRequest) -> HttpResponse:
     """Where the button was pressed: the dashboard or the list of senders."""
     page = request.POST.get("back", "")
-    safe = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    # What does not begin with a slash would be taken for the name of a page.
+    safe = page.startswith("/") and url_has_allowed_host_and_scheme(
+        page, {request.get_host()}, require_https=request.is_secure()
+    )
     return redirect(page if safe else "senders")

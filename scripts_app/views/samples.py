@@ -34,7 +34,8 @@ def _again(request: HttpRequest, **more: Any) -> HttpResponse:
     """The choice as it is now; without JavaScript the page that it stands on."""
     here, error = request.POST.get("next", ""), more.get("error")
     whole_page = not getattr(request, "htmx", False)
-    if whole_page and url_has_allowed_host_and_scheme(here, {request.get_host()}):
+    # What does not begin with a slash would be taken for the name of a page.
+    if whole_page and here.startswith("/") and url_has_allowed_host_and_scheme(here, {request.get_host()}):
         sample = of_session(request.session)
         if error:
             messages.error(request, f"Not taken: {error}.")

@@ -39,6 +39,14 @@ def test_no_parameter_leads_out_of_the_site(target):
     assert not any(map(leads_out, answers)), [answer.headers for answer in answers if leads_out(answer)]
 
 
+@pytest.mark.parametrize("target", ["nowhere", "admin:index", "?"])
+def test_a_way_back_that_is_no_address_leads_to_the_usual_page(target):
+    busy_router()
+    allowed = visitor("operator").post("/senders/unknown/1/allow/", {"back": target})
+    assert allowed.headers["Location"] == "/senders/"
+    assert visitor("script author").post("/scripts/sample/", {"bundled": "CT", "next": target}).status_code == 200
+
+
 @pytest.mark.parametrize(
     "url", ["https://evil.example/x", "http://testserver//evil.example", "javascript:alert(1)", "\x00"]
 )

@@ -31,8 +31,11 @@ def _draw(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         (capture, capture.sample is None and not capture.problem and capture.expires_at > now)
         for capture in SampleCapture.objects.select_related("sample").defer("sample__image")[:20]
     ]
+    sees_all = user_of(request).has_perm(PHI)
     context = {
-        "samples": visible_samples(user_of(request).has_perm(PHI)),
+        # What somebody waits for may be a patient: others may not read it, either.
+        "sees_all": sees_all,
+        "samples": visible_samples(sees_all),
         "captures": captures,
         "waiting": any(waits for _, waits in captures),
         "rows": [Row()],

@@ -175,3 +175,14 @@ def test_not_everybody_waits_at_once(monkeypatch):
     client = visitor("script author")
     wait(client, deidentify="on")
     assert "give one up first" in words(wait(client, deidentify="on", name="another"))
+
+
+@pytest.mark.parametrize("phi", [False, True])
+def test_for_which_patient_somebody_waits_is_shown_to_those_who_may_see_patients(phi):
+    wait(visitor("administrator"), c_tag="PatientID", c_match_expression="ZZ-4711")
+    author = visitor("script author", phi=phi)
+    page = words(author.get(reverse("script_samples")))
+    assert "PatientID" in page
+    assert ("ZZ-4711" in page) is phi
+    SampleCapture.objects.update(created_by="the script author")
+    assert "ZZ-4711" in words(author.get(reverse("script_samples")))

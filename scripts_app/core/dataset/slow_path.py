@@ -159,7 +159,8 @@ def _refuse_unread(path: Path, dataset: Dataset) -> None:
         try:
             refuse_unread(dataset, content, read_file_meta(content).dataset_offset, len(content), either)
         except NotIndexable as reason:
-            raise DatasetError(f"the file cannot be edited: {reason}") from None
+            if any(element.VR == "SQ" for element in dataset):
+                raise DatasetError(f"the file cannot be edited: {reason}") from None
 
 
 def write_part10(

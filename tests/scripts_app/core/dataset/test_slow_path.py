@@ -136,6 +136,13 @@ def test_sequences_that_have_to_be_written_anew_lose_nothing(tmp_path, entries, 
         normal(tmp_path, content)
 
 
+def test_both_kinds_of_vr_beside_each_other_are_no_obstacle_where_no_sequence_can_lose_anything(tmp_path):
+    name, number = element(0x00100010, "PN", "Doe"), element(0x00100020, "LO", "P1", IMPLICIT)
+    assert normal(tmp_path, part10(name, number)).root.get("PatientID") == "P1"
+    with pytest.raises(DatasetError, match=r"0010,0020 at byte \d+ has no known VR"):
+        normal(tmp_path, part10(sequence(0x00081140, [item(b"")]), name, number))
+
+
 def test_every_bundled_file_the_index_refuses_is_normalised_or_refused_in_words(tmp_path):
     outcomes = {}
     for path in samples():

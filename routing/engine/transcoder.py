@@ -164,8 +164,13 @@ def _swap(dataset: Dataset) -> None:
 
 
 def _pixels(dataset: Dataset, transfer_syntax_uid: str) -> tuple[np.ndarray[Any, Any], dict[str, Any]]:
-    """Samples as stored (to turn YBR into RGB would round), colour by pixel, and what describes them."""
-    array, description = get_decoder(transfer_syntax_uid).as_array(dataset, raw=True)
+    """
+    Samples as stored (to turn YBR into RGB would round), colour by pixel, and what describes them.
+
+    With the bits above Bits Stored, which pydicom would clear: overlays were kept in them once (Overlay Bit Position).
+    """
+    decoder = get_decoder(transfer_syntax_uid)
+    array, description = decoder.as_array(dataset, raw=True, correct_unused_bits=False)  # type: ignore[arg-type]
     return array, dict(description)
 
 

@@ -18,6 +18,7 @@ from tests.scripts_app.core.dataset.builders import element, item, sequence
 pytestmark = pytest.mark.integration
 
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
+RLE = "1.2.840.10008.1.2.5"
 SAMPLES = [
     "CT_small.dcm",
     "MR_small_bigendian.dcm",
@@ -192,6 +193,18 @@ def test_an_icon_is_uncompressed_with_its_image(transcoder, after):
     icon = made.IconImageSequence[0]
     assert not icon["PixelData"].is_undefined_length
     assert icon.PixelData == made.PixelData == read(*sample("MR_small.dcm")).PixelData
+
+
+def test_what_is_kept_above_the_bits_stored_stays_or_is_a_reason_to_refuse(transcoder):
+    original = read(*sample("CT_small.dcm"))
+    original.BitsStored, original.HighBit, original.PixelRepresentation = 12, 11, 0
+    original.PixelData = bytes(range(256)) * 128
+    content = written(original, EXPLICIT)
+    packed = made_from(transcoder, content, EXPLICIT, RLE)
+    assert read(made_from(transcoder, packed, RLE, EXPLICIT), EXPLICIT).PixelData == original.PixelData
+    for after in COMPRESSING - {RLE}:
+        with pytest.raises(CannotTranscode, match="the pixels would not be the same"):
+            made_from(transcoder, content, EXPLICIT, after)
 
 
 def test_an_icon_in_big_endian_is_read_by_its_own_depth(transcoder):

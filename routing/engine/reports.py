@@ -26,6 +26,8 @@ class Answered:
     """No answer, because a limit of time was reached."""
     transcoded_from: str = ""
     """Transfer syntax it had before, when it was transcoded for this attempt."""
+    sent_twice: bool = False
+    """It went over an association that had rested and was not answered, and then at once over another."""
 
 
 @dataclass(frozen=True, slots=True)

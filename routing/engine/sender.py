@@ -120,7 +120,8 @@ class Sender:
             item, source = self._transcoded(target, item, source, syntax)
         rested = self._kept.rested
         result = self._exchange(target, item, source)
-        if result.status is None and rested and not _timed_out(target, item, result):
+        sent_twice = result.status is None and rested and not _timed_out(target, item, result)
+        if sent_twice:
             # The node closed an association that it found idle for too long: its right, and nobody's failure.
             self._associate(target, source, waiting)
             result = self._exchange(target, item, source)
@@ -137,6 +138,7 @@ class Sender:
                 first=first,
                 timed_out=_timed_out(target, item, result),
                 transcoded_from=before if syntax != before else "",
+                sent_twice=sent_twice,
             )
         )
         return result.status is not None

@@ -62,7 +62,9 @@ class _Settling:
     def answered(self, report: Answered) -> None:
         target, item, result = report.target, report.item, report.result
         news = self._news(target)
-        again = result.status == DUPLICATE_SOP_INSTANCE and self._unanswered_before(item.id, target.node_id)
+        again = result.status == DUPLICATE_SOP_INSTANCE and (
+            report.sent_twice or self._unanswered_before(item.id, target.node_id)
+        )
         answer = meaning_of(result, maybe_sent_before=again)
         error = ""
         if answer is not Answer.DELIVERED:

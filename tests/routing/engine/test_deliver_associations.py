@@ -13,6 +13,7 @@ from routing.models import Attempt, Node, QueueItem
 from routing.record import record_for
 from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
+from tests.routing.dicom.peers import PATIENCE
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -152,6 +153,25 @@ def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_
         back_off_is_over(item.node)
         running.rest()
     assert states(item) == ["Delivered"]
+
+
+def test_duplicate_sop_instance_means_delivered_also_where_both_are_one_attempt(tmp_path):
+    """A node may go away with the first image after a pause, having stored it: that is sent again at once."""
+
+    def answer(event, number):
+        if number == 2:
+            event.assoc.abort()
+        return (0x0000, 0x0000, 0x0111)[number - 1]
+
+    with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        running.image(pacs_node)
+        running.rest()
+        item = running.image(pacs_node)
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.attempt_count, item.last_status) == ("Delivered", 1, 0x0111)
+    assert len(pacs.arrived) == 3
 
 
 @pytest.mark.parametrize("happening", [QueueEvent.REDIRECTED, QueueEvent.PREPARE_AGAIN])

@@ -21,7 +21,7 @@ class Answered:
     transfer_syntax_uid: str
     """In which it was sent."""
     first: bool
-    """Nothing had been answered over this association before."""
+    """Nothing had been answered over this association before, and no image of the batch is left to tell more."""
     timed_out: bool
     """No answer, because a limit of time was reached."""
     transcoded_from: str = ""

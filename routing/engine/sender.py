@@ -24,6 +24,9 @@ from routing.engine.transcode import CannotTranscode, Transcoder
 
 log = logging.getLogger("capacitor.deliver")
 
+_MOST_SUSPECTS = 8
+"""Images in a row that end their associations, until that is the node's doing and not theirs."""
+
 
 class Sender:
     """For one thread.  Every item of a batch comes back in exactly one report."""
@@ -51,11 +54,13 @@ class Sender:
         self._is_full_of_ours = is_full_of_ours
         self._kept = KeptAssociation(opening)
         self._transcoder: Transcoder | None = None
+        self._suspects = 0
 
     def send(self, target: Target, batch: Sequence[Deliverable]) -> bool:
         """Send a batch, item by item; False when the node is in trouble, so that nothing more should be tried now."""
         waiting = deque(_by_calling_ae_title(target, batch))
         self._kept.rest()
+        self._suspects = 0
         fine = True
         try:
             while waiting and fine and self._may_go_on():
@@ -129,6 +134,11 @@ class Sender:
         if meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
             self._note(item)
         waiting.popleft()
+        timed_out = _timed_out(target, item, result)
+        goes_on = self._goes_on(result, timed_out)
+        if result.status is None and goes_on and not all(each.attempt_count for each in waiting):
+            # The next one tells whether it is the node.
+            first = False
         self._report(
             Answered(
                 target=target,
@@ -136,12 +146,17 @@ class Sender:
                 result=result,
                 transfer_syntax_uid=syntax,
                 first=first,
-                timed_out=_timed_out(target, item, result),
+                timed_out=timed_out,
                 transcoded_from=before if syntax != before else "",
                 sent_twice=sent_twice,
             )
         )
-        return result.status is not None
+        return goes_on
+
+    def _goes_on(self, result: SendResult, timed_out: bool) -> bool:
+        """Whether the next image may be tried at once: an association may end for the sake of this one alone."""
+        self._suspects = self._suspects + 1 if result.status is None else 0
+        return not timed_out and self._suspects < _MOST_SUSPECTS
 
     def _note(self, item: Deliverable) -> None:
         try:

@@ -137,6 +137,31 @@ def test_an_image_that_ends_every_association_does_not_hold_up_the_others(tmp_pa
     assert states(good) == ["Delivered"]
 
 
+@pytest.mark.parametrize(("count", "failures"), [(7, 0), (8, 1)])
+def test_images_that_end_their_associations_keep_none_behind_them_waiting_unless_there_is_no_end(
+    tmp_path, count, failures
+):
+    poison: list[str] = []
+
+    def answer(event, number):
+        if event.request.AffectedSOPInstanceUID in poison:
+            event.assoc.abort()
+        return 0x0000
+
+    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        bad = [running.image(pacs_node) for _ in range(count)]
+        poison += [item.sop_instance_uid for item in bad]
+        good = running.image(pacs_node)
+        running.rest()
+    assert states(*bad) == ["Prepared"] * count
+    assert set(QueueItem.objects.filter(pk__in=[item.pk for item in bad]).values_list("attempt_count", flat=True)) == {
+        1
+    }
+    assert states(good) == ["Prepared" if failures else "Delivered"]
+    assert status(pacs_node).failures_in_a_row == failures
+
+
 def unanswered_then_there(event, number):
     """A node that says nothing to the first C-STORE, and to others that it has the instance (0x0111)."""
     if number == 1:

@@ -20,6 +20,10 @@ log = logging.getLogger("capacitor.deliver")
 
 _FULL = 60.0
 """Seconds for which a node that took no further association is asked for none."""
+_JUST_NOW = 1.0
+"""Seconds in which a node may not have noticed yet that an association has ended."""
+_BREATH = 0.1
+"""Seconds until it is asked again."""
 
 
 class NodeSenders:
@@ -46,6 +50,7 @@ class NodeSenders:
         self._threads: set[threading.Thread] = set()
         self._unclosed = 0
         """Threads that may have an association, those that end included."""
+        self._closed_at = -math.inf
         self._taken = 0
         """Associations that the node took at once when it took no more; of meaning until ``_full_until``."""
         self._full_until = -math.inf
@@ -131,6 +136,7 @@ class NodeSenders:
             sender.close()
             with self._changed:
                 self._unclosed -= 1
+                self._closed_at = time.monotonic()
 
     def _next(self) -> list[Deliverable] | None:
         """
@@ -140,7 +146,7 @@ class NodeSenders:
         one: there are nodes that take one at a time.
         """
         with self._changed:
-            if len(self._threads) > self._most() and not self._batches:
+            if len(self._threads) > self._most():
                 self._threads.discard(threading.current_thread())
                 return None
             self._idle += 1
@@ -172,16 +178,18 @@ class NodeSenders:
 
     def _is_full_of_ours(self) -> bool:
         """
-        Whether a node that takes no more associations for now has one of this router's own.
+        Whether a node that takes no more associations for now has one of this router's own, or had it just now.
 
         Then it does well, and is sent to over those that it takes.
         """
         with self._changed:
-            if self._unclosed < 2:
+            just_closed = time.monotonic() - self._closed_at < _JUST_NOW
+            if self._unclosed < 2 and not just_closed:
                 return False
             self._taken = max(1, self._unclosed - 1)
             self._full_until = time.monotonic() + _FULL
             log.info("node %s takes no further association for now: %d at once", self.target.ae_title, self._taken)
+            self._changed.wait(_BREATH)
         return True
 
     def _done(self, fine: bool) -> None:

@@ -230,7 +230,7 @@ def test_a_node_that_takes_fewer_associations_than_it_may_be_asked_for_has_not_f
         pacs_node = node(pacs.port, max_associations=3)
         items = [running.image(pacs_node) for _ in range(12)]
         running.rest()
-    assert pacs.has_rejected.is_set()
+    assert 2 <= len(pacs.requested) <= 3, "who was turned away does not ask again and again"
     assert states(*items) == ["Delivered"] * 12
     assert set(QueueItem.objects.values_list("attempt_count", flat=True)) == {1}
     assert status(pacs_node).last_failure_at is None

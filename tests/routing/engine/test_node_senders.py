@@ -8,6 +8,8 @@ from dataclasses import replace
 import pytest
 
 from routing.claims import Deliverable
+from routing.dicom.associate import Refusal, encode_reject
+from routing.engine import node_senders
 from routing.engine.node_senders import NodeSenders
 from routing.engine.outgoing import Outgoing
 from routing.engine.reports import Answered, Faulty, Report, Returned, Unreachable
@@ -85,6 +87,34 @@ def test_a_node_that_failed_last_time_gets_a_single_batch(tmp_path):
     told.senders.give([item(1), item(2)])
     assert [type(told.next()), type(told.next())] == [Faulty, Faulty]
     assert told.room_when_told == [0, 0]
+
+
+@pytest.mark.parametrize(("just_now", "outcome"), [(3600, Returned), (0, Unreachable)])
+def test_a_node_may_be_late_to_notice_that_an_association_has_ended(tmp_path, monkeypatch, just_now, outcome):
+    connections = []
+
+    def takes_the_first(peer):
+        connections.append(peer)
+        if len(connections) > 1:
+            peer.receive()
+            peer.send(encode_reject(Refusal(3, 2, "local limit exceeded", transient=True)))
+            return
+        peer.accept()
+        request, _ = peer.receive_store()
+        peer.respond(request)
+        peer.answer_release()
+
+    monkeypatch.setattr(node_senders, "_JUST_NOW", just_now)
+    with scripted_node(takes_the_first) as port:
+        told = Told(tmp_path, max_associations=1)
+        told.senders.target = target_of(node(port, "LATE"), DeliverySettings(idle_association=0))
+        told.senders.give([told.waiting(1)])
+        assert isinstance(told.next(), Answered)
+        assert told.senders.join(time.monotonic() + PATIENCE)
+        told.senders.give([told.waiting(2)])
+        assert isinstance(told.next(), outcome)
+        told.senders.stop()
+        assert told.senders.join(time.monotonic() + PATIENCE)
 
 
 def test_a_node_that_takes_one_association_at_a_time_is_not_kept_waiting_for_an_idle_one(tmp_path):

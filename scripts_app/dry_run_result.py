@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from scripts_app.core.outcome import Change, EntryReport, EntryStatus, LogLine, Outcome, Output, Verdict
+from scripts_app.core.pipeline import cut_short
 from scripts_app.core.ports import Entry
 from scripts_app.core.scoped_state import read_state
 from scripts_app.core.script_content import inline_chunk
@@ -37,16 +38,9 @@ def failed_result(
     entries: Sequence[Entry], reason: str, running: int = 0, before: Iterable[EntryReport] = ()
 ) -> dict[str, Any]:
     """The result of a run that had no end: its process was killed while entry ``running`` ran, 0: outside of any."""
-    reports = {report.number: report for report in before}
-    place = ""
-    for entry in entries:
-        if entry.number == running:
-            reports[running] = EntryReport(running, entry.description, EntryStatus.ERROR, reason)
-            place = f"{inline_chunk(running)}{f' ({entry.description})' if entry.description else ''}: "
-        elif entry.number not in reports:
-            missed = f"not reached: entry {running} stopped the pipeline" if running else "not reached"
-            reports[entry.number] = EntryReport(entry.number, entry.description, EntryStatus.SKIPPED, missed)
-    return _result(Verdict.FAILED, place + reason, [reports[number] for number in sorted(reports)])
+    reports = tuple(before)
+    outcome = cut_short(entries, reason, (running, len(reports)), reports)
+    return _result(outcome.verdict, outcome.message, outcome.entries)
 
 
 def _result(verdict: Verdict, message: str, entries: Iterable[EntryReport], **more: Any) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -30,8 +30,8 @@ from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
-from scripts_app.core.pipeline import reports_without_image, run_entries
-from scripts_app.core.ports import ScriptSet
+from scripts_app.core.pipeline import cut_short, reports_without_image, run_entries
+from scripts_app.core.ports import Entry, ScriptSet
 from scripts_app.core.workspace import Image
 from scripts_app.loader import ScriptCache
 
@@ -167,8 +167,6 @@ class Preparer:
             self._run(item, scripts, started)
         except _NOT_THE_ITEM:
             raise
-        except ScriptProcessEnded as error:
-            self._batch.give_up(item, str(error))
         except FileNotFoundError:
             if self._spool.gone:
                 raise SpoolGone(self._spool.root) from None
@@ -208,9 +206,13 @@ class Preparer:
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
         try:
             if self._settings.apart:
-                outcome = run_apart(scripts, image, self._facts, self._settings.limits, self._settings.script_user)
+                outcome = run_apart(
+                    scripts, image, self._facts, self._settings.limits, self._settings.script_user, self._watch.at
+                )
             else:
-                outcome = run_entries(scripts, image, self._facts, self._settings.limits)
+                outcome = run_entries(scripts, image, self._facts, self._settings.limits, on_entry=self._at)
+        except ScriptProcessEnded as error:
+            outcome = cut_short(scripts.entries, str(error), self._watch.place)
         finally:
             self._tidy()
         for line in outcome.log:
@@ -223,6 +225,9 @@ class Preparer:
             # Without a UID there is nobody to share the table with: it ends with the image.
             if uids[scope]:
                 self._states.keep(scope, uids[scope], outcome.state[scope])
+
+    def _at(self, entry: Entry, reports: Sequence[EntryReport]) -> None:
+        self._watch.at(entry.number, len(reports))
 
     def _add(
         self,

@@ -27,7 +27,7 @@ from routing.application_log import first_line, place_of
 from routing.claims import give_back
 from routing.core.identifiers import Identifiers
 from routing.core.states import QueueEvent, QueueState
-from routing.engine import sqlite_hot_path
+from routing.engine import sqlite_hot_path, story
 from routing.engine.watch import Casualty
 from routing.models import PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
@@ -35,7 +35,8 @@ from routing.record import Move, record, record_for
 from routing.spool import Durability, Spool, SpoolGone
 from routing.stop_flag import StopFlag
 from routing.wakeup import Wakeup
-from scripts_app.core.outcome import Verdict
+from scripts_app.core.outcome import Outcome
+from scripts_app.core.pipeline import cut_short
 from scripts_app.loader import current as active_scripts
 
 log = logging.getLogger("capacitor.process")
@@ -252,24 +253,18 @@ def settle_departed(casualty: Casualty | None = None) -> Settled:
                 done += _settle(found, casualty if casualty and casualty.owner == owner else None)
     if casualty is not None and casualty.message:
         # Another process may have settled its worker before this one came to know of the casualty.
+        scripts = active_scripts()
+        outcome = cut_short(scripts.entries, casualty.message, casualty.place)
         item = QueueItem.objects.filter(id=casualty.item_id, state=QueueState.NEW)
-        if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=casualty.message).moved:
-            _tell_of(casualty)
+        if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=outcome.message).moved:
+            _tell_of(casualty.item_id, outcome, scripts.version)
     return done
 
 
-def _tell_of(casualty: Casualty) -> None:
+def _tell_of(item_id: int, outcome: Outcome, version: int | None) -> None:
     """A run that nobody was left to report; it ran what is active, unless that has just changed."""
-    version = active_scripts().version
-    QueueItem.objects.filter(id=casualty.item_id).update(last_error=casualty.message)
-    PrepareReport.objects.create(
-        item_id=casualty.item_id,
-        at=timezone.now(),
-        script_version_id=version,
-        verdict=Verdict.FAILED,
-        message=casualty.message,
-        errors=1,
-    )
+    QueueItem.objects.filter(id=item_id).update(last_error=outcome.message)
+    PrepareReport.objects.create(**story.report(item_id, outcome, version, 0, timezone.now()))
 
 
 @transaction.atomic

@@ -24,6 +24,7 @@ from scripts_app.core.ports import Facts, QueueItemFacts, UnknownDestination
 
 LONGEST = 256 << 20
 """Bytes of one line; a longer one is not of ours."""
+_MOST_ENTRIES = 2**32 - 1
 
 
 class NotOurs(Exception):
@@ -69,6 +70,14 @@ def outcome_of(values: Any) -> Outcome:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotOurs(f"a script process told no outcome: {type(error).__name__}") from error
+
+
+def place_of(values: Any) -> tuple[int, int]:
+    """Number of the entry in hand and how many have their report; NotOurs when they are no such numbers."""
+    match values:
+        case [int(entry), int(reported)] if 0 <= reported <= _MOST_ENTRIES and 0 < entry <= _MOST_ENTRIES:
+            return entry, reported
+    raise NotOurs("a script process told no place in the scripts")
 
 
 def _output(row: Any) -> Output:

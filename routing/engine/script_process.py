@@ -10,17 +10,27 @@ import select
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from routing import capabilities
 from routing.engine.process import die_with_parent
-from routing.engine.script_messages import LONGEST, AskedFacts, NotOurs, answer, decode, encode, outcome_of, told
+from routing.engine.script_messages import (
+    LONGEST,
+    AskedFacts,
+    NotOurs,
+    answer,
+    decode,
+    encode,
+    outcome_of,
+    place_of,
+    told,
+)
 from scripts_app.core.lua.limits import Limits
-from scripts_app.core.outcome import Outcome
+from scripts_app.core.outcome import EntryReport, Outcome
 from scripts_app.core.pipeline import run_entries
-from scripts_app.core.ports import Facts, ScriptSet
+from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.workspace import Image
 
 _GRACE = 0.25
@@ -52,7 +62,13 @@ def script_user(name: str) -> ScriptUser | None:
     return ScriptUser(found.pw_uid, found.pw_gid, found.pw_dir)
 
 
-def run_apart(scripts: ScriptSet, image: Image, facts: Facts, limits: Limits, user: ScriptUser | None) -> Outcome:
+At = Callable[[int, int], None]
+"""Hears before each entry runs: its number, and how many have their report."""
+
+
+def run_apart(
+    scripts: ScriptSet, image: Image, facts: Facts, limits: Limits, user: ScriptUser | None, at: At
+) -> Outcome:
     """
     As ``run_entries``, in a child that is forked for it; ScriptProcessEnded when it came to no outcome.
 
@@ -69,7 +85,7 @@ def run_apart(scripts: ScriptSet, image: Image, facts: Facts, limits: Limits, us
     theirs.close()
     try:
         with ours:
-            return _listen(ours, facts, limits)
+            return _listen(ours, facts, limits, at)
     except _Gone:
         raise ScriptProcessEnded(_how_it_ended(child)) from None
     finally:
@@ -80,7 +96,7 @@ class _Gone(Exception):
     """The child's end of the socket is closed."""
 
 
-def _listen(pipe: socket.socket, facts: Facts, limits: Limits) -> Outcome:
+def _listen(pipe: socket.socket, facts: Facts, limits: Limits, at: At) -> Outcome:
     deadline = time.monotonic() + limits.seconds + _GRACE
     waiting = bytearray()
     while True:
@@ -104,6 +120,9 @@ def _listen(pipe: socket.socket, facts: Facts, limits: Limits) -> Outcome:
             message = decode(line)
             if "outcome" in message:
                 return outcome_of(message["outcome"])
+            if "at" in message:
+                at(*place_of(message["at"]))
+                continue
             reply = encode(answer(facts, message))
         except NotOurs as error:
             raise ScriptProcessEnded(str(error)) from error
@@ -187,5 +206,8 @@ def _work(scripts: ScriptSet, image: Image, pipe: socket.socket, limits: Limits)
         pipe.sendall(encode(message))
         return decode(reading.readline())
 
-    outcome = run_entries(scripts, image, AskedFacts(exchange), limits)
+    def on_entry(entry: Entry, reports: Sequence[EntryReport]) -> None:
+        pipe.sendall(encode({"at": [entry.number, len(reports)]}))
+
+    outcome = run_entries(scripts, image, AskedFacts(exchange), limits, on_entry=on_entry)
     pipe.sendall(encode({"outcome": told(outcome)}))

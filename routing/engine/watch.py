@@ -11,7 +11,9 @@ from dataclasses import dataclass
 _SLOT = struct.Struct("<Qd")
 _NOTHING = _SLOT.pack(0, math.inf)
 _TURNED = struct.Struct("<d")
-_OWNER_AT = _SLOT.size + _TURNED.size
+_PLACE = struct.Struct("<II")
+_PLACE_AT = _SLOT.size + _TURNED.size
+_OWNER_AT = _PLACE_AT + _PLACE.size
 
 
 class Watch:
@@ -36,11 +38,11 @@ class Watch:
 
     def turned(self) -> None:
         """The child's loop has come round; so has it where it begins an item."""
-        self._memory[_SLOT.size : _OWNER_AT] = _TURNED.pack(time.monotonic())
+        self._memory[_SLOT.size : _PLACE_AT] = _TURNED.pack(time.monotonic())
 
     def forget_turns(self) -> None:
         """There is no child, or none that can be judged by when it turned."""
-        self._memory[_SLOT.size : _OWNER_AT] = bytes(_TURNED.size)
+        self._memory[_SLOT.size : _PLACE_AT] = bytes(_TURNED.size)
 
     @property
     def still_for(self) -> float:
@@ -52,7 +54,17 @@ class Watch:
         """The child is about to run what might never end, over this item."""
         now = time.monotonic()
         # A reader may see half of these bytes: between two items the deadline is never one that has passed.
-        self._memory[:_OWNER_AT] = _SLOT.pack(item_id, now + seconds) + _TURNED.pack(now)
+        self._memory[:_OWNER_AT] = _SLOT.pack(item_id, now + seconds) + _TURNED.pack(now) + _PLACE.pack(0, 0)
+
+    def at(self, entry: int, reported: int) -> None:
+        """The child is about to run this entry of the scripts; so many have their report."""
+        self._memory[_PLACE_AT:_OWNER_AT] = _PLACE.pack(entry, reported)
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Number of the entry in hand, 0 outside of any, and how many have their report."""
+        entry, reported = _PLACE.unpack_from(self._memory, _PLACE_AT)
+        return entry, reported
 
     def end(self) -> None:
         """The child came through."""
@@ -81,3 +93,5 @@ class Casualty:
     owner: str
     item_id: int
     message: str
+    place: tuple[int, int] = (0, 0)
+    """As ``Watch.place``."""

@@ -158,7 +158,7 @@ class Watchdog:
                 message = "" if _from_outside(status) else f"the script {words} the process that ran it"
             else:
                 message = self._time_message
-            role.casualty = Casualty(role.watch.owner, item_id, message)
+            role.casualty = Casualty(role.watch.owner, item_id, message, role.watch.place)
         else:
             role.casualty = None
         role.watch.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -233,6 +233,32 @@ def reports_without_image(entries: Sequence[Entry], destination_ae_title: str) -
             return None
         reports.append(_skipped(entry, reason))
     return tuple(reports)
+
+
+def cut_short(
+    entries: Sequence[Entry],
+    reason: str,
+    place: tuple[int, int],
+    before: Iterable[EntryReport] = (),
+) -> Outcome:
+    """
+    The outcome of a run that had no end, for its process was killed or died.
+
+    ``place``: number of the entry, 0 outside of any, and how many had their
+    report by then; ``before``: these reports, as far as they are known.
+    """
+    running, reported = place
+    reports = {report.number: report for report in before}
+    message, missed = reason, "not reached"
+    if running:
+        missed += f": entry {running} stopped the pipeline"
+    for position, entry in enumerate(entries):
+        if entry.number == running:
+            error = ScriptFailed(reason)
+            reports[running], message = _error_report(entry, reason, error), _named(entry, error)
+        elif position >= reported:
+            reports[entry.number] = _skipped(entry, missed)
+    return Outcome(Verdict.FAILED, message, tuple(reports[number] for number in sorted(reports)), ())
 
 
 def _wrong_destination(entry: Entry, destination_ae_title: str) -> str | None:

@@ -46,10 +46,10 @@ def test_an_error_of_our_own_fails_one_item_keeps_its_traceback_and_tells_the_lo
     bad, good = work.image(ct_image(PatientID="BAD")), work.image()
     really = preparing.run_entries
 
-    def faulty(scripts: Any, image: Any, *rest: Any) -> Any:
+    def faulty(scripts: Any, image: Any, *rest: Any, **named: Any) -> Any:
         if image.document.identity().patient_id == "BAD":
             raise ZeroDivisionError("for patient DOE^JANE")
-        return really(scripts, image, *rest)
+        return really(scripts, image, *rest, **named)
 
     monkeypatch.setattr(preparing, "run_entries", faulty)
     assert work.step() == 2
@@ -185,9 +185,9 @@ def test_the_watchdog_sees_which_item_is_in_hand(work: Preparation, monkeypatch:
     seen = []
     really = preparing.run_entries
 
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: Any, **named: Any) -> Any:
         seen.append((work.watch.item_id, work.watch.overdue))
-        return really(*arguments)
+        return really(*arguments, **named)
 
     monkeypatch.setattr(preparing, "run_entries", watched)
     work.step()

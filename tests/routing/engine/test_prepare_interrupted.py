@@ -32,9 +32,9 @@ def taken_over(identifier: int) -> Iterator[None]:
     """While scripts run another worker gets the item."""
     really = preparing.run_entries
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **named: Any) -> Any:
         QueueItem.objects.filter(id=identifier).update(lease_owner="host:2:other")
-        return really(*arguments)
+        return really(*arguments, **named)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(preparing, "run_entries", slow)
@@ -64,9 +64,9 @@ def test_a_lost_study_leaves_nothing_of_the_batch_behind(work: Preparation, monk
     identifier = work.image()
     really = preparing.run_entries
 
-    def slow(*arguments: Any) -> Any:
+    def slow(*arguments: Any, **named: Any) -> Any:
         Lane.objects.update(owner="host:2:other")
-        return really(*arguments)
+        return really(*arguments, **named)
 
     monkeypatch.setattr(preparing, "run_entries", slow)
     work.step()
@@ -80,8 +80,8 @@ def test_a_table_that_somebody_wrote_meanwhile_is_read_again(work: Preparation, 
     identifier = work.image()
     really = preparing.run_entries
 
-    def slow(*arguments: Any) -> Any:
-        outcome = really(*arguments)
+    def slow(*arguments: Any, **named: Any) -> Any:
+        outcome = really(*arguments, **named)
         ScopedState.objects.update(values={"n": 10}, version=7)
         return outcome
 
@@ -157,9 +157,9 @@ def test_a_lease_outlasts_the_longest_script_and_is_renewed_between_images(work:
     really = preparing.run_entries
     clock = iter(range(0, 10_000, 25))
 
-    def watched(*arguments: Any) -> Any:
+    def watched(*arguments: Any, **named: Any) -> Any:
         leases.append(QueueItem.objects.filter(lease_owner=OWNER).first().lease_until - timezone.now())  # type: ignore
-        return really(*arguments)
+        return really(*arguments, **named)
 
     monkeypatch.setattr(preparing, "run_entries", watched)
     monkeypatch.setattr(preparing, "renew", lambda owner, lease: renewed.append((owner, lease)))

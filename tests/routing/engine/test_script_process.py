@@ -93,7 +93,10 @@ def test_what_ends_a_script_s_process_fails_its_image_and_nothing_else(tmp_path:
     assert work.step() == 2
     assert item(good).state == "Prepared"
     if words:
-        assert (item(bad).state, item(bad).last_error) == ("Failed", words)
+        assert (item(bad).state, item(bad).last_error) == ("Failed", f"entry 1: {words}")
+        report = PrepareReport.objects.get(item_id=bad)
+        assert [(entry["status"], entry["reason"]) for entry in report.entries] == [("error", words)]
+        assert report.script_version is not None
     else:
         assert any("no Storage node has the AE title 'NOWHERE'" in line for line in lines(bad))
 

@@ -13,7 +13,7 @@ from routing.engine.process import EngineProcess, run_folder, settle_departed
 from routing.engine.watch import Casualty
 from routing.models import HistoryEntry, Lane, PrepareReport, Rehearsal, ServiceProcess
 from routing.presence import owners
-from tests.builders import node, queue_item
+from tests.builders import lua_entry, node, queue_item
 from tests.routing.engine.dead_process import DEAD, died, fresh, held
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("process_folder")]
@@ -80,6 +80,30 @@ def test_a_casualty_fails_its_item_alone_and_its_batch_mates_go_back_uncounted()
     report = PrepareReport.objects.get()
     assert (report.item_id, report.verdict, report.errors) == (guilty.id, "failed", 1)
     assert report.script_version is not None
+
+
+def test_the_report_of_a_casualty_tells_which_entry_it_was_in() -> None:
+    for script in ("print(1)", "print(2)", "print(3)"):
+        lua_entry(script)
+    guilty = held(prepare_starts=1)
+    died()
+    settle_departed(Casualty(DEAD, guilty.id, "script exceeded its limit of 10 s", (2, 1)))
+    said = "entry 2: script exceeded its limit of 10 s"
+    report = PrepareReport.objects.get()
+    assert (fresh(guilty).last_error, report.message, HistoryEntry.objects.get().note) == (said, said, said)
+    assert [(entry["number"], entry["status"], entry["reason"]) for entry in report.entries] == [
+        (2, "error", "script exceeded its limit of 10 s"),
+        (3, "skipped", "not reached: entry 2 stopped the pipeline"),
+    ]
+
+
+def test_a_casualty_in_a_route_function_has_run_every_entry() -> None:
+    lua_entry("print(1)")
+    lua_entry("print(2)")
+    guilty = held(prepare_starts=1)
+    died()
+    settle_departed(Casualty(DEAD, guilty.id, "it ended the process", (1, 2)))
+    assert [entry["number"] for entry in PrepareReport.objects.get().entries] == [1]
 
 
 def test_a_casualty_that_was_killed_from_outside_stays_new_and_counted() -> None:

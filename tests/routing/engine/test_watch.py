@@ -16,6 +16,16 @@ def test_nothing_is_in_hand_at_first_and_after_the_end() -> None:
     assert (watch.item_id, watch.overdue) == (None, False)
 
 
+def test_each_item_begins_outside_of_any_entry() -> None:
+    watch = Watch()
+    watch.owner = "host:1:child"
+    watch.begin(7, 60)
+    watch.at(3, 2)
+    assert (watch.place, watch.item_id, watch.owner) == ((3, 2), 7, "host:1:child")
+    watch.begin(8, 60)
+    assert watch.place == (0, 0)
+
+
 def test_an_item_is_overdue_after_its_time_only() -> None:
     watch = Watch()
     watch.begin(7, 60)

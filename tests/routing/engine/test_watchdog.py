@@ -1,5 +1,6 @@
 """A worker's processes under their watchdog: scripts that do not end, that end the process, and orderly ends."""
 
+import json
 import os
 import signal
 import subprocess
@@ -60,7 +61,10 @@ def test_a_script_that_has_to_be_ended_or_ends_its_process_fails_its_image_and_n
     states = [engine.item(identifier, "state", "prepare_starts") for identifier in ids]
     assert [state for state, _ in states] == ["Prepared", "Failed", "Prepared", "Failed", "Prepared"]
     assert [starts for _, starts in states] == [0] * 5
-    assert words in engine.item(ids[1], "last_error")[0]
+    last_error = engine.item(ids[1], "last_error")[0]
+    assert last_error.startswith("entry 1: ") and words in last_error
+    ((entries,),) = engine.rows("SELECT entries FROM routing_preparereport WHERE item_id = ?", ids[1])
+    assert [(entry["status"], words in entry["reason"]) for entry in json.loads(entries)] == [("error", True)]
     history = engine.rows("SELECT event, actor, note FROM routing_historyentry WHERE item_id = ?", ids[1])
     assert history[-1][:2] == ("gave up", "watchdog")
     assert words in history[-1][2]
@@ -170,6 +174,7 @@ def buried(status: int, *, killed_for: str = "", item: int | None = 7, stopping:
     role.watch.owner = "host:1:dead"
     if item is not None:
         role.watch.begin(item, 60)
+        role.watch.at(2, 1)
     watchdog = Watchdog([role], time_message="too long", drain_seconds=1, notifier=Notifier({}))
     watchdog._stopping = stopping
     watchdog._bury(role, status)
@@ -193,7 +198,7 @@ def test_what_is_said_of_the_image_in_hand_depends_on_how_its_process_ended(
     status: int, killed_for: str, message: str
 ) -> None:
     role = buried(int(status), killed_for=killed_for)
-    assert role.casualty == Casualty("host:1:dead", 7, message)
+    assert role.casualty == Casualty("host:1:dead", 7, message, (2, 1))
     assert (role.pid, role.watch.item_id, role.watch.owner, role.delay) == (0, None, "", 0.0)
 
 

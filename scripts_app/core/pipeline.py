@@ -104,8 +104,11 @@ class _Run:
         except _Stop as stop:
             outputs, verdict, message = (), stop.verdict, stop.message
         calls = [route.call for route in self.workspace.routes.values()]
-        kept = verdict in (Verdict.PREPARED, Verdict.DROPPED)
         states = self.workspace.states
+        if verdict not in (Verdict.PREPARED, Verdict.DROPPED):
+            # The image will be prepared again: it would count twice.
+            for state in states.values():
+                state.rollback(0)
         return Outcome(
             verdict,
             message,
@@ -116,7 +119,7 @@ class _Run:
             self.log.finished("item"),
             self.log.finished("application"),
             {scope: state.export() for scope, state in states.items() if state.touched},
-            frozenset(scope for scope, state in states.items() if kept and state.changed and self.uids[scope]),
+            frozenset(scope for scope, state in states.items() if state.changed and self.uids[scope]),
         )
 
     def _verdict(self, outputs: tuple[Output, ...]) -> tuple[Verdict, str]:

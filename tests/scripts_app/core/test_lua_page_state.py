@@ -174,6 +174,13 @@ def test_state_is_not_written_back_when_the_image_will_be_prepared_again(word: s
     assert (outcome.verdict, outcome.state_changed) == (verdict, frozenset())
 
 
+@pytest.mark.parametrize("word", ["retry", "fail"])
+def test_the_state_of_an_outcome_is_what_is_kept_of_it(word: str) -> None:
+    facts = PlainFacts(states={("study", CT_STUDY): {"n": 7, "t": {"x": 1}}})
+    outcome = run("study.n = study.n + 1 study.t.x = 2 series.new = true", f"error('{word}')", facts=facts)
+    assert outcome.state == {"study": {"n": 7, "t": {"x": 1}}, "series": {}}
+
+
 def test_a_dropped_image_counts_too() -> None:
     assert run(COUNT, "route:Drop()").state_changed == {"study"}
 

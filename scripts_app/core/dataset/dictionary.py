@@ -64,6 +64,12 @@ def written(tag: int) -> str:
     return f"{tag >> 16:04X},{tag & 0xFFFF:04X}"
 
 
+def called(tag: int) -> str:
+    """What a path calls a tag: its keyword, or ``gggg,eeee`` where it has none for itself, as the 60xx have not."""
+    keyword = keyword_of(tag)
+    return keyword if _TAGS.get(keyword) == tag else written(tag)
+
+
 def named(tag: int) -> str:
     """The numeric form and the keyword, for messages."""
     return f"{written(tag)} {keyword_of(tag)}".rstrip()

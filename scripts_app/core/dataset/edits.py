@@ -15,7 +15,7 @@ from scripts_app.core.dataset.character_sets import (
     encoded,
     is_default,
 )
-from scripts_app.core.dataset.dictionary import keyword_of, named, written
+from scripts_app.core.dataset.dictionary import called, keyword_of, named, written
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.journal import Literal
 from scripts_app.core.dataset.literals import packed, padded, text_for, too_long
@@ -53,8 +53,7 @@ def text_at(dataset: Dataset, tag: int) -> str | None:
     vr = vr_here(dataset, tag)
     if vr == b"SQ":
         raise DatasetError(
-            f"{named(tag)} is a sequence: read a path such as {keyword_of(tag) or written(tag)}[1].Tag,"
-            " or use Items, Count or ToTable"
+            f"{named(tag)} is a sequence: read a path such as {called(tag)}[1].Tag, or use Items, Count or ToTable"
         )
     if vr in BINARY_VRS:
         raise DatasetError(f"{named(tag)} is binary ({vr.decode()}, {dataset.length(tag)} bytes)")

@@ -6,7 +6,7 @@ from collections.abc import Sequence as Steps
 from typing import Literal as Exactly
 from typing import overload
 
-from scripts_app.core.dataset.dictionary import keyword_of, named, written
+from scripts_app.core.dataset.dictionary import called, named, written
 from scripts_app.core.dataset.edits import EditRecord, set_value, text_at
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.index import DEEPEST
@@ -29,12 +29,11 @@ def one(dataset: Dataset, step: Step) -> Dataset | None:
     """The item that one step chooses; a sequence without [..] means its only item."""
     found = chosen(dataset, step)
     if len(found) > 1:
-        name = keyword_of(step.tag) or written(step.tag)
+        name = called(step.tag)
         if step.selector is None:
             raise DatasetError(f"{name} has {len(found)} items: say which, such as {name}[1]")
         raise DatasetError(
-            f"{name}[{keyword_of(step.selector) or written(step.selector)}={step.value!r}] is ambiguous:"
-            f" {len(found)} items match; use Items"
+            f"{name}[{called(step.selector)}={step.value!r}] is ambiguous: {len(found)} items match; use Items"
         )
     return found[0] if found else None
 

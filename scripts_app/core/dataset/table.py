@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
-from scripts_app.core.dataset.dictionary import keyword_of, written
+from scripts_app.core.dataset.dictionary import called, keyword_of, written
 from scripts_app.core.dataset.edits import EditRecord, path_of, refuse_group, set_value, shown_at, text_at
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.navigate import item_at, sequence_at
@@ -21,7 +21,7 @@ def table_of(dataset: Dataset) -> dict[str, Any]:
     for tag in dataset.tags():
         if tag & 0xFFFF == 0:
             continue
-        name = keyword_of(tag) or written(tag)
+        name = called(tag)
         sequence = sequence_at(dataset, tag)
         if sequence is not None:
             table[name] = [table_of(item) for item in sequence.items]

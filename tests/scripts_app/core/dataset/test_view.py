@@ -241,3 +241,12 @@ def test_file_meta_information_is_read_and_never_changed(tmp_path):
     for change in (lambda: root.set("0002,0010", "1.2"), lambda: root.remove("TransferSyntaxUID")):
         with pytest.raises(DatasetError, match="file meta information, which is written anew"):
             change()
+
+
+def test_tables_name_the_elements_of_repeating_groups_by_number(tmp_path):
+    first, second = element(0x60000022, "LO", b"first"), element(0x60020022, "LO", b"second")
+    doc = document(tmp_path, first, second)
+    table = doc.root.to_table()
+    assert table == {"6000,0022": "first", "6002,0022": "second"}
+    doc.root.populate({**table, "6002,0022": "other"})
+    assert (doc.root.get("6000,0022"), doc.root.get("6002,0022")) == ("first", "other")

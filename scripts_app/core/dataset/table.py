@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
-from scripts_app.core.dataset.dictionary import called, keyword_of, written
+from scripts_app.core.dataset.dictionary import called, keyword_of, named, written
 from scripts_app.core.dataset.edits import EditRecord, path_of, refuse_group, set_value, shown_at, text_at
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.navigate import item_at, sequence_at
@@ -71,6 +71,12 @@ def _replace_items(dataset: Dataset, tag: int, tables: list[Any]) -> list[EditRe
         if not isinstance(table, Mapping) and table != []:
             raise DatasetError(f"{written(tag)} {keyword_of(tag)}: an item takes a table, not {table!r:.80}")
     old = shown_at(dataset, tag)
+    held = sequence_at(dataset, tag)
+    if held is not None:
+        if tables == [table_of(item) for item in held.items]:
+            return []  # as it was read, like any other value
+        for item in held.items:
+            _refuse_loss(item, named(tag))
     sequence = sequence_at(dataset, tag, create=True)
     sequence.touch()
     dataset.journal.replace_items(sequence, [])
@@ -78,3 +84,17 @@ def _replace_items(dataset: Dataset, tag: int, tables: list[Any]) -> list[EditRe
     for table in tables:
         records += populate(sequence.append(), dict(table))
     return [EditRecord(path_of(dataset, tag), keyword_of(tag), old, shown_at(dataset, tag)), *records]
+
+
+def _refuse_loss(item: Dataset, where: str) -> None:
+    """DatasetError where an item, or one below it, holds what a table cannot give back."""
+    table = table_of(item)
+    for tag in item.tags():
+        inner = sequence_at(item, tag)
+        for below in inner.items if inner else ():
+            _refuse_loss(below, where)
+        if tag & 0xFFFF and called(tag) not in table:
+            raise DatasetError(
+                f"{where}: a table in its place would lose {named(tag)}, which tables do not hold: set single elements"
+                " by their paths, or remove the sequence first"
+            )

@@ -28,7 +28,7 @@ _READING = (
     ),
     Member(
         "ToTable",
-        "The data set, or what the path leads to, as plain Lua tables.",
+        "The data set, or what the path leads to, as plain Lua tables, without binary values.",
         (Parameter("path", "string", optional=True),),
         "table",
         _BAD_PATH,
@@ -81,7 +81,7 @@ _WRITING = (
         "Populate",
         "Set all tags of a table; lists of tables become sequences.",
         (Parameter("values", "table"),),
-        errors="a key that is no tag; a value that the tag's VR cannot hold",
+        errors="a key that is no tag; a value that the tag's VR cannot hold; a list in place of items with binary values",
         example="dataset:Populate({PatientName = 'ANONYMOUS', PatientID = '00000'})",
         recorded=True,
     ),

@@ -187,6 +187,31 @@ def test_tables_leave_binary_values_out(tmp_path):
     assert "PixelData" not in table and "FFFC,FFFC" not in table and "0008,0000" not in table
 
 
+def with_icons(tmp_path):
+    rows = element(0x00280010, "US", b"\1\0")
+    icons = sequence(0x00880200, [item(rows + element(0x7FE00010, "OB", b"\1\2")), item(rows)])
+    return document(tmp_path, element(0x00080060, "CS", "CT"), icons)
+
+
+def test_a_table_that_is_written_back_takes_no_binary_values_out_of_sequences(tmp_path):
+    doc = with_icons(tmp_path)
+    before = doc.root.to_table()
+    doc.root.populate({**before, "Modality": "MR"})
+    assert b"\1\2" in edited_bytes(doc)
+    assert doc.root.to_table() == {**before, "Modality": "MR"}
+
+
+@pytest.mark.parametrize("tables", [[], [{"Rows": "1"}], [{"Rows": "3"}, {"Rows": "2"}]])
+def test_items_with_values_that_no_table_holds_are_not_replaced(tmp_path, tables):
+    doc = with_icons(tmp_path)
+    with pytest.raises(DatasetError, match="IconImageSequence.*would lose.*7FE0,0010 PixelData"):
+        doc.root.populate({"IconImageSequence": tables})
+    assert doc.recipe() is None
+    doc.root.remove("IconImageSequence")
+    doc.root.populate({"IconImageSequence": tables})
+    assert doc.root.count("IconImageSequence") == len(tables)
+
+
 def test_populate_takes_paths_tables_and_lists(tmp_path):
     root = with_ids(tmp_path).root
     records = root.populate(

@@ -81,7 +81,9 @@ _WRITING = (
         "Populate",
         "Set all tags of a table; lists of tables become sequences.",
         (Parameter("values", "table"),),
-        errors="a key that is no tag; a value that the tag's VR cannot hold; a list in place of items with binary values",
+        errors=(
+            "a key that is no tag; a value that the tag's VR cannot hold; a list in place of items with binary values"
+        ),
         example="dataset:Populate({PatientName = 'ANONYMOUS', PatientID = '00000'})",
         recorded=True,
     ),

@@ -204,7 +204,7 @@ def test_a_table_that_is_written_back_takes_no_binary_values_out_of_sequences(tm
 @pytest.mark.parametrize("tables", [[], [{"Rows": "1"}], [{"Rows": "3"}, {"Rows": "2"}]])
 def test_items_with_values_that_no_table_holds_are_not_replaced(tmp_path, tables):
     doc = with_icons(tmp_path)
-    with pytest.raises(DatasetError, match="IconImageSequence.*would lose.*7FE0,0010 PixelData"):
+    with pytest.raises(DatasetError, match=r"IconImageSequence.*would lose.*7FE0,0010 PixelData"):
         doc.root.populate({"IconImageSequence": tables})
     assert doc.recipe() is None
     doc.root.remove("IconImageSequence")

@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection
 
 from routing.backup.copies import BackupProblem
-from routing.backup.kept import FOLDER as KEPT_CONFIGURATION
+from routing.backup.kept import changed_since, is_kept, kept_folder, set_aside
 from routing.backup.make import MANIFEST, NEWEST
 from routing.backup.restore import nobody_may_run, read_backup, restore_database
 from routing.configuration.apply import import_directory
@@ -37,6 +37,12 @@ class Recovery:
     """Where the configuration came from, in words."""
     moved_to: Path | None = None
     """Where the database is now that was there, damaged or without items."""
+    caught_up: bool = False
+    """Nodes and scripts are those of the kept configuration, which is younger than the backup."""
+    set_aside: Path | None = None
+    """Where the kept configuration is now, which says something else."""
+    not_taken: str = ""
+    """Why it could not be taken; every node is paused then."""
     adopted: int = 0
     missing: int = 0
     """Items of the backup whose file is gone from the spool."""
@@ -61,6 +67,10 @@ def recover(
     backup that this data folder knows of, else the configuration that
     housekeeping keeps.  BackupProblem when the database is in order, or when
     there is no configuration and nobody said to go on without.
+
+    A backup that nobody named is brought up to the kept configuration, where
+    that has changed since: images that are sent again pass the scripts that
+    they passed before.
     """
     nobody_may_run()
     done = Recovery()
@@ -76,6 +86,7 @@ def recover(
         done.missing = fail_missing(spool, actor="recovery")
         done.source = "the database as it is"
         return done
+    named = source is not None
     source = source or _found()
     if source is None and not without_configuration:
         raise BackupProblem(
@@ -100,10 +111,13 @@ def recover(
             say(f"reading the configuration {source}")
             _import(source)
             done.source = f"the configuration directory {source}"
+    if source is not None and source.resolve() != kept_folder().resolve() and is_kept():
+        moment = datetime.fromisoformat(backup.manifest["made_at"]) if backup else None
+        _catch_up(done, wanted=moment is not None and not named and changed_since(moment))
     _adopt(done, placeholders=backup is None and source is None, say=say)
-    if pause:
+    if pause or done.not_taken:
         Node.objects.update(paused=True)
-    done.lost = list(_lost(from_backup=backup is not None))
+    done.lost = list(_lost(from_backup=backup is not None, caught_up=done.caught_up))
     return done
 
 
@@ -123,8 +137,7 @@ def _found() -> Path | None:
         backup = Path(note.read_text(encoding="utf-8").strip())
         if (backup / MANIFEST).exists():
             return backup
-    kept = data / KEPT_CONFIGURATION
-    return kept if (kept / "nodes.yml").exists() else None
+    return kept_folder() if is_kept() else None
 
 
 def _move_aside(path: Path, kind: str) -> Path:
@@ -144,6 +157,21 @@ def _import(folder: Path) -> None:
         import_directory(folder, actor="recover", as_it_was=True)
     except ConfigurationError as error:
         raise BackupProblem(f"{folder}: {error.problems[0]} ({len(error.problems)} in all)") from error
+
+
+def _catch_up(done: Recovery, *, wanted: bool) -> None:
+    """Take the kept configuration where it is ``wanted``; else keep it from being written over, if it says more."""
+    try:
+        plan = import_directory(kept_folder(), actor="recover", only_plan=not wanted, as_it_was=True)
+    except ConfigurationError as error:
+        done.set_aside = set_aside()
+        done.not_taken = str(error.problems[0]) if wanted else ""
+        return
+    if plan.steps and wanted:
+        done.caught_up = True
+        done.source += f", brought up to {kept_folder()}, where nodes, senders or scripts have changed since"
+    elif plan.steps:
+        done.set_aside = set_aside()
 
 
 def _adopt(done: Recovery, *, placeholders: bool, say: Callable[[str], None]) -> None:
@@ -176,10 +204,11 @@ def _make_nodes(titles: set[str], directory: Directory) -> list[str]:
     return made
 
 
-def _lost(*, from_backup: bool) -> list[str]:
+def _lost(*, from_backup: bool, caught_up: bool) -> list[str]:
     if from_backup:
+        changes = "users, drafts and samples" if caught_up else "their changes"
         lost = [
-            "what people and workers did after the backup: their changes, the history, the audit log",
+            f"what people and workers did after the backup: {changes}, the history, the audit log",
             "which images left the queue after the backup: those whose files are still here are sent again",
         ]
     else:
@@ -187,6 +216,7 @@ def _lost(*, from_backup: bool) -> list[str]:
             "history, attempts, logs and audit log",
             "which images had been delivered, dropped, rejected or failed: all files of the spool are queued as New",
             "users and their roles (the first start makes the user admin again)",
+            "versions, drafts, tests and samples of scripts",
             "what scripts kept in study and series",
         ]
         if not KnownSender.objects.exists():

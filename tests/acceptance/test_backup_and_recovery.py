@@ -12,7 +12,6 @@ import pytest
 from tests.acceptance.peers import Receiver, Sample, sample
 from tests.acceptance.router import Router, storage_node, until
 from tests.acceptance.test_killed_at_any_moment import CT, EXPLICIT, Modality
-from tests.fresh_database import put_fresh_database
 from tests.images import image, write
 from tests.ports import free_port
 
@@ -181,58 +180,6 @@ def test_without_any_configuration_images_wait_at_paused_nodes(make_router, tmp_
     assert "paused nodes made from called AE titles: PACS" in done.stdout
     assert "not made again: scripts" in done.stdout
     assert router.rows("SELECT ae_title, paused FROM routing_node") == [("PACS", 1)]
-    assert router.states() == {"New": 3}
-
-
-RECEIVE = """
-from routing.core.identifiers import Identifiers
-from routing.engine.process import open_spool
-from tests.builders import received
-spool, new_id = open_spool(), Identifiers(tag=4)
-for number in range(3):
-    received(spool, identifier=new_id())
-"""
-KEEP = "from routing.backup.kept import keep_configuration; keep_configuration()"
-
-
-def lose_the_database(router: Router) -> None:
-    for path in router.data.glob("capacitor.sqlite3*"):
-        path.unlink()
-
-
-def test_tables_alone_are_no_database_that_images_may_be_taken_into(make_router, tmp_path) -> None:
-    router = make_router()
-    router.configure(nodes=storage_node("PACS", 104), lua=STAMP)
-    router.manage("shell", "-c", RECEIVE)
-    router.manage("backup", str(tmp_path / "backup"))
-    lose_the_database(router)
-    # As the manual of the systemd units has it for a new installation.
-    put_fresh_database(router.data)
-    refused = router.manage("preflight", check=False)
-    assert refused.returncode and "the spool holds images: was it lost?" in refused.stderr
-    done = router.manage("recover", check=False)
-    assert not done.returncode, done.stderr
-    assert list(router.data.glob("empty-*/capacitor.sqlite3"))
-    assert router.rows("SELECT ae_title FROM routing_node") == [("PACS",)]
-    assert router.states() == {"New": 3}
-    assert not router.manage("preflight", check=False).returncode
-
-
-def test_an_entry_for_a_node_that_was_deleted_does_not_keep_the_kept_configuration_from_coming_back(
-    make_router,
-) -> None:
-    router = make_router()
-    two_nodes = storage_node("PACS", 104) + storage_node("OLD", 104)
-    router.configure(nodes=two_nodes, lua="- Script: dataset:Set('StationName', 'A')\n  AeTitles: [PACS, OLD]\n")
-    router.manage(
-        "shell", "-c", f"{RECEIVE}\nfrom routing.models import Node\nNode.objects.get(ae_title='OLD').delete()"
-    )
-    router.manage("shell", "-c", KEEP)
-    lose_the_database(router)
-    done = router.manage("recover", check=False)
-    assert not done.returncode, done.stderr
-    assert router.rows("SELECT ae_title FROM routing_node") == [("PACS",)]
-    assert router.rows("SELECT ae_titles FROM scripts_app_luaentry") == [('["PACS", "OLD"]',)]
     assert router.states() == {"New": 3}
 
 

@@ -50,6 +50,13 @@ def told(done: Recovery) -> list[str]:
     lines = [f"configuration: {done.source}" if done.source else "configuration: none"]
     if done.moved_to:
         lines.append(f"the database that was there is kept in {done.moved_to}")
+    if done.set_aside:
+        lines.append(
+            f"nodes, senders or scripts were others at last, and are kept in {done.set_aside}:"
+            f" import_config {done.set_aside} --plan shows what differs"
+        )
+    if done.not_taken:
+        lines.append(f"every node is paused, because they could not be taken: {done.not_taken}")
     if done.placeholders:
         lines.append(f"paused nodes made from called AE titles: {', '.join(done.placeholders)}")
     lines.append(f"{done.adopted} files of the spool have rows again")

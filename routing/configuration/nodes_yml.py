@@ -105,12 +105,13 @@ def _value(key: Key, node: YamlNode | None, file: YamlFile) -> Any:
 
 def _check_titles(nodes: Iterable[WrittenNode], file: YamlFile, own_ae_title: str) -> None:
     """A called AE title must mean one node; a title may stand once for each role."""
-    seen: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str], WrittenNode] = {}
     for node in nodes:
-        first = seen.setdefault(node.identity, node.line)
-        if first != node.line:
+        # Not by their lines: several may stand on one, and an anchor brings one line twice.
+        first = seen.setdefault(node.identity, node)
+        if first is not node:
             title, role = node.identity
-            _report(file, node, f"AeTitle {title!r} with NodeRole {role} is on line {first} already")
+            _report(file, node, f"AeTitle {title!r} with NodeRole {role} is on line {first.line} already")
     for node in nodes:
         if node.for_storage and node.values["ae_title"] == own_ae_title:
             _report(file, node, f"AeTitle {own_ae_title!r} is the router's own AE title (CAPACITOR_AE_TITLE)")

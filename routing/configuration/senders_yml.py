@@ -49,12 +49,12 @@ def sender_of(row: KnownSender) -> WrittenSender:
 def read_senders(text: str, file: YamlFile) -> tuple[WrittenSender, ...]:
     """The senders in order; mistakes go to ``file``."""
     senders = tuple(_read(item, file) for item in file.items(file.parse(text), FILE))
-    first: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str], WrittenSender] = {}
     for sender, item in senders:
-        line = first.setdefault(sender.identity, sender.line)
-        if line != sender.line:
+        first = seen.setdefault(sender.identity, sender)
+        if first is not sender:
             where = sender.network or "anywhere"
-            file.report(item, f"AeTitle {sender.ae_title!r} from {where} is on line {line} already")
+            file.report(item, f"AeTitle {sender.ae_title!r} from {where} is on line {first.line} already")
     return tuple(sender for sender, _ in senders)
 
 

@@ -58,6 +58,9 @@ def read_libraries(root: Path, problems: list[Problem]) -> dict[str, str]:
     """Every .lua file below ``root`` by its relative path; hidden folders are left out."""
     libraries: dict[str, str] = {}
     for name in sorted(_lua_files(root, root, frozenset(), problems)):
+        if not is_unicode(name):
+            problems.append(Problem(ascii(name), None, "has a name that is not UTF-8"))
+            continue
         try:
             checked_path(name)
         except IllegalPath as error:
@@ -85,6 +88,15 @@ def _lua_files(root: Path, folder: Path, above: frozenset[Path], problems: list[
                 yield from _lua_files(root, path, above | {real}, problems)
         elif entry.name.endswith(".lua"):
             yield name
+
+
+def is_unicode(text: str) -> bool:
+    """Whether it can be stored: half a character, as an escape or a file name can hold, has no UTF-8."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def leaves(root: Path, path: Path) -> bool:

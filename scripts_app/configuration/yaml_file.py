@@ -9,6 +9,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from scripts_app.configuration.files import is_unicode
 from scripts_app.configuration.problem import Problem, nearest
 
 MOST_NODES = 200_000
@@ -87,6 +88,9 @@ class YamlFile:
             return ""
         if "\0" in node.value:
             self.report(node, f"{what} has a NUL character")
+            return ""
+        if not is_unicode(node.value):
+            self.report(node, f"{what} has half a character (\\uD800 to \\uDFFF): write the character itself")
             return ""
         return str(node.value)
 

@@ -55,6 +55,28 @@ WRONG = {
     "two documents": ("lua.yml", "- Script: print(1)\n---\n- Script: print(2)\n", "lua.yml:2: not valid YAML"),
     "not a list": ("nodes.yml", "AeTitle: A\n", "nodes.yml:1: nodes.yml must be a list"),
     "twice": ("nodes.yml", "- AeTitle: A\n  AeTitle: B\n", "nodes.yml:2: AeTitle is given twice in a node; the first"),
+    "node by an anchor": (
+        "nodes.yml",
+        "- &a\n  AeTitle: A\n- *a\n",
+        "nodes.yml:1: AeTitle 'A' with NodeRole Storage is",
+    ),
+    "nodes on a line": (
+        "nodes.yml",
+        "[{AeTitle: A}, {AeTitle: A}]\n",
+        "nodes.yml:1: AeTitle 'A' with NodeRole Storage",
+    ),
+    "senders on a line": (
+        "senders.yml",
+        "[{AeTitle: A}, {AeTitle: A}]\n",
+        "senders.yml:1: AeTitle 'A' from anywhere is",
+    ),
+    "half a character": (
+        "nodes.yml",
+        '- AeTitle: A\n  Description: "\\uD83D"\n',
+        "nodes.yml:2: Description has half a",
+    ),
+    "half a character of code": ("lua.yml", '- Script: "x() -- \\uD83D"\n', "lua.yml:1: Script has half a character"),
+    "name of a file": ("\udce4.lua", "", "'\\udce4.lua': has a name that is not UTF-8"),
     "endless": ("lua.yml", "- &a\n  Conditions: [*a]\n", "lua.yml: not valid YAML: an anchor contains itself"),
     "text for a list": ("lua.yml", "- Script: print(1)\n  AeTitles: PACS\n", "lua.yml:2: AeTitles must be a list"),
     "flag": ("nodes.yml", "- AeTitle: A\n  Tls: maybe\n", "nodes.yml:2: Tls is 'maybe'; it must be true or false"),

@@ -7,15 +7,28 @@ import sys
 from typing import Any
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from capacitor_web.environment import Environment
 
 
 def database(environment: Environment) -> dict[str, Any]:
-    """Django's setting of the database; makes SQLite's file where there is none yet."""
+    """
+    Django's setting of the database; makes SQLite's file where there is none yet.
+
+    ImproperlyConfigured when the URL cannot be taken apart; it shows nothing of it.
+    """
     if environment.database_url:
+        try:
+            server = environ.Env.db_url_config(environment.database_url)
+        except ValueError:
+            # Without its words: what it takes for a port can be the half of a password.
+            raise ImproperlyConfigured(
+                "settings (docs/settings.md): DATABASE_URL: must be postgres://user:password@host:port/name with a port"
+                " from 1 to 65535; in user and password write %2F for /, %3F for ?, %40 for @"
+            ) from None
         return {
-            **environ.Env.db_url_config(environment.database_url),
+            **server,
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }

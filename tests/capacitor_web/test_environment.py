@@ -173,3 +173,14 @@ def test_a_data_folder_that_cannot_be_made_ends_the_start_with_one_sentence(tmp_
     (tmp_path / "file").write_text("")
     with pytest.raises(SystemExit, match="CAPACITOR_DATA_DIR: cannot use"):
         signing_key(read(tmp_path, CAPACITOR_DATA_DIR=str(tmp_path / "file" / "data")))
+
+
+@pytest.mark.parametrize(
+    "rest", ["user:correct/horse@db/x", "user:correct?horse@db/x", "u:pw@db:70000/x", "u:pw@[::1/x"]
+)
+def test_a_database_url_that_cannot_be_taken_apart_is_told_without_any_of_it(tmp_path, rest):
+    with pytest.raises(ImproperlyConfigured) as caught:
+        database(read(tmp_path, DATABASE_URL=f"postgres://{rest}"))
+    assert "DATABASE_URL: must be postgres://user:password@host:port/name" in str(caught.value)
+    assert caught.value.__suppress_context__
+    assert "correct" not in str(caught.value)

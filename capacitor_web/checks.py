@@ -34,15 +34,29 @@ WHAT_TO_DO = {
 """For a port on which nobody can listen; anything else is the fault of its address."""
 
 
+WRITTEN = ("spool", "logs", "run", "configuration", "imports")
+"""Folders of the data folder; nothing is said of what others keep there, such as lost+found."""
+WRITTEN_WITHIN = ("logs/*.log", "spool/[0-9]*", "spool/prepared", "spool/quarantine")
+
+
 def data_folder(environment: Environment) -> Iterator[CheckMessage]:
     folder = environment.data_dir
-    if not folder.is_dir() or not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+    if not folder.is_dir() or not _is_ours(folder):
         yield Error(
             f"CAPACITOR_DATA_DIR: this user cannot write into {folder}.",
             hint="Give the folder to the user that runs the router, or name another one.",
             id="capacitor.E001",
         )
         return
+    inner = [path for path in map(folder.joinpath, WRITTEN) if path.exists()]
+    if all(map(_is_ours, inner)):
+        inner = [path for pattern in WRITTEN_WITHIN for path in sorted(folder.glob(pattern))]
+    for path in [path for path in inner if not _is_ours(path)][:1]:
+        yield Error(
+            f"CAPACITOR_DATA_DIR: this user cannot write {path}: was the router, or a command, run as another one?",
+            hint=f"Give {folder}, with all that is in it, to the user that runs the router.",
+            id="capacitor.E001",
+        )
     system = os.statvfs(folder)
     free = system.f_bavail * system.f_frsize // 2**20
     if free < environment.min_free_mib:
@@ -52,6 +66,10 @@ def data_folder(environment: Environment) -> Iterator[CheckMessage]:
             hint="Make room, or set a lower mark.",
             id="capacitor.W002",
         )
+
+
+def _is_ours(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK | (os.X_OK if path.is_dir() else 0))
 
 
 def distinct_ports(environment: Environment) -> Iterator[CheckMessage]:

@@ -35,6 +35,19 @@ def test_a_data_folder_that_is_not_there_is_an_error(tmp_path):
     assert found(Environment(data_dir=tmp_path / "missing")) == ["E001"]
 
 
+@pytest.mark.parametrize("name", ["spool", "logs/rows.log", "spool/20261129", "spool/prepared"])
+def test_what_a_command_run_as_somebody_else_has_left_is_an_error_that_names_it(tmp_path, monkeypatch, name):
+    for made in ("spool/20261129", "spool/prepared", "logs", "lost+found"):
+        (tmp_path / made).mkdir(parents=True)
+    (tmp_path / "logs/rows.log").touch()
+    # Tests may run as root, who may write everywhere.
+    theirs = {tmp_path / name, tmp_path / "lost+found"}
+    monkeypatch.setattr(checks.os, "access", lambda path, mode: path not in theirs)
+    (message,) = checks.data_folder(settings_with(tmp_path))
+    assert message.id == "capacitor.E001"
+    assert f"cannot write {tmp_path / name}: was the router, or a command, run as another one?" in message.msg
+
+
 def test_a_nearly_full_disk_is_a_warning(tmp_path):
     assert found(Environment(data_dir=tmp_path, min_free_mib=10**9)) == ["W002"]
 

@@ -26,6 +26,7 @@ LOCAL_LIMIT_EXCEEDED = Refusal(3, 2, "too many associations", transient=True)
 
 # Threads that do nothing but reject politely; beyond them a rejection is sent without listening first.
 _MOST_REJECTING = 64
+_LAST_PORT = 65535
 _BACKLOG = 128
 _KILLED_SECONDS = 5
 TURN = 5.0
@@ -259,6 +260,11 @@ def _reject_for_want_of_seats(_: AssociationRequest) -> Refusal:
 
 
 def _listen(config: ScpConfig) -> socket.socket:
+    nearest = min(max(config.port, 0), _LAST_PORT)
+    if nearest != config.port:
+        raise CannotListen(
+            f"cannot listen on DICOM port {config.port}: ports are from 0 to {_LAST_PORT}; the nearest is {nearest}"
+        )
     everywhere = not config.host
     dual_stack = everywhere and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual_stack or ":" in config.host else socket.AF_INET

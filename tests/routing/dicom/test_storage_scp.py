@@ -197,6 +197,13 @@ def test_a_port_in_use_is_named(tmp_path: Path) -> None:
             pass
 
 
+@pytest.mark.parametrize(("port", "nearest"), [(65536, 65535), (-1, 0)])
+def test_a_port_that_there_cannot_be_is_named(tmp_path: Path, port: int, nearest: int) -> None:
+    why = f"cannot listen on DICOM port {port}: ports are from 0 to 65535; the nearest is {nearest}"
+    with pytest.raises(CannotListen, match=why), running_scp(tmp_path, port=port):
+        pass
+
+
 def test_several_listeners_may_share_a_port_when_told_to(tmp_path: Path) -> None:
     with (
         running_scp(tmp_path / "a", reuse_port=True) as first,

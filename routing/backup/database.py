@@ -17,6 +17,23 @@ from routing.database_file import damage, is_new, sqlite_file
 
 SQLITE, POSTGRESQL = "capacitor.sqlite3", "database.pgdump"
 _DUMP_SECONDS = 24 * 3600
+_OPTIONS = {
+    "channel_binding": "PGCHANNELBINDING",
+    "gssencmode": "PGGSSENCMODE",
+    "passfile": "PGPASSFILE",
+    "service": "PGSERVICE",
+    "sslcert": "PGSSLCERT",
+    "sslcrl": "PGSSLCRL",
+    "sslkey": "PGSSLKEY",
+    "sslmode": "PGSSLMODE",
+    "sslrootcert": "PGSSLROOTCERT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}
+"""
+Options of DATABASE_URL by which libpq finds its server and trusts it, as variables (PostgreSQL's manual, 34.15).
+
+Without them pg_dump would take any server for the right one, and give it the password.
+"""
 
 
 def dump_name() -> str:
@@ -103,6 +120,7 @@ def _run(name: str, *arguments: str) -> None:
     settings = connection.settings_dict
     # By the environment, not by arguments: everybody on the machine sees those, the password too.
     values = {
+        **{_OPTIONS[name]: value for name, value in settings["OPTIONS"].items() if name in _OPTIONS},
         "PGHOST": settings["HOST"] or settings["OPTIONS"].get("host", ""),
         "PGPORT": settings["PORT"],
         "PGUSER": settings["USER"],

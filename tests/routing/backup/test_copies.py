@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
+import environ
 import pytest
 from django.conf import settings
 
+from routing.backup import database
 from routing.backup.copies import BackupProblem, copy, differing, read_sums, sum_of, write_sums
 from routing.backup.kept import keep_configuration
 from routing.database_file import damage
@@ -73,6 +78,25 @@ def test_damage_is_told_in_the_words_of_the_database_and_a_new_file_is_none(tmp_
     assert damage(path)
     path.write_text("no database at all " * 100)
     assert damage(path) == "file is not a database"
+
+
+def test_pg_dump_trusts_the_server_that_the_router_trusts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program, said = tmp_path / "pg_dump", tmp_path / "said"
+    program.write_text(f"#!/bin/sh\nenv > {said}\n")
+    program.chmod(0o700)
+    url = "postgres://router@db.example/queue?sslmode=verify-full&sslrootcert=/etc/ca.pem&passfile=/etc/pass"
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    monkeypatch.setattr(database, "connection", SimpleNamespace(vendor="postgresql", settings_dict=server(url)))
+    monkeypatch.setattr(database, "sqlite_file", lambda: None)
+    database.dump(tmp_path / "database.pgdump")
+    told = set(said.read_text().splitlines())
+    assert {"PGHOST=db.example", "PGUSER=router", "PGDATABASE=queue"} <= told
+    assert {"PGSSLMODE=verify-full", "PGSSLROOTCERT=/etc/ca.pem", "PGPASSFILE=/etc/pass"} <= told
+
+
+def server(url: str) -> dict[str, Any]:
+    """Django's setting of a database, as its connection has it."""
+    return {"OPTIONS": {}, **environ.Env.db_url_config(url)}
 
 
 @pytest.mark.django_db

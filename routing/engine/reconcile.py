@@ -13,6 +13,8 @@ from routing.record import record_for
 from routing.spool import Spool, SpoolGone
 
 MISSING = "the received file is missing from the spool"
+PREPARED_MISSING = "the prepared file is missing from the spool; what the modality sent is still there"
+"""A backup that is older than the spool names prepared files that have been made anew since."""
 _CHUNK = 500
 
 
@@ -24,12 +26,15 @@ def fail_missing(spool: Spool, *, actor: str) -> int:
     """
     failed = 0
     for chunk in _waiting():
-        lost = [row["id"] for row in chunk if not _needed(spool, row).exists()]
+        lost: dict[str, list[int]] = {MISSING: [], PREPARED_MISSING: []}
+        for row in chunk:
+            if not _needed(spool, row).exists():
+                lost[PREPARED_MISSING if spool.path(row["received_id"]).exists() else MISSING].append(row["id"])
         if spool.gone:
             raise SpoolGone(spool.root)
-        items = QueueItem.objects.filter(id__in=lost, lease_owner="")
-        moved = record_for(items, QueueEvent.GAVE_UP, actor=actor, note=MISSING, columns={"last_error": MISSING})
-        failed += moved.moved
+        for why, ids in ((why, ids) for why, ids in lost.items() if ids):
+            items = QueueItem.objects.filter(id__in=ids, lease_owner="")
+            failed += record_for(items, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
     return failed
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.engine.reconcile import MISSING, fail_missing
+from routing.engine.reconcile import MISSING, PREPARED_MISSING, fail_missing
 from routing.models import HistoryEntry, QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.spool import Spool, SpoolGone
@@ -59,6 +59,15 @@ def test_an_item_that_a_worker_takes_meanwhile_is_that_workers_to_fail(
     assert fail_missing(spool, actor="recovery") == 0
     item.refresh_from_db()
     assert (item.state, item.pending_state) == ("Prepared", "")
+
+
+def test_a_prepared_file_that_is_missing_is_not_told_as_what_the_modality_sent(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", "none")
+    item = received(spool).id
+    queue_item("Prepared", id=item, prepared_file=f"{item}-00000000-00000000.dcm")
+    assert fail_missing(spool, actor="recovery") == 1
+    assert states() == [("Failed", PREPARED_MISSING)]
+    assert set(HistoryEntry.objects.values_list("event", "note")) == {("gave up", PREPARED_MISSING)}
 
 
 @pytest.mark.fault(85, "the spool is taken away while items wait, and comes back")

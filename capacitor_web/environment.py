@@ -238,20 +238,33 @@ class Environment:
 
 
 def given_variables(base_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """The lines of ``.env`` with the environment on top; ImproperlyConfigured names a line that is none."""
+    """The lines of ``.env`` with the environment on top; ImproperlyConfigured tells what cannot be read of it."""
 
     class Dotenv(environ.Env):  # type: ignore[misc]
         ENVIRON = dict(environment)
 
     path = base_dir / ".env"
     if path.is_file():
-        for count, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        for count, line in enumerate(_text_of(path).splitlines(), start=1):
             # The library only logs such a line, and the whole of it, which may be a password.
             if line and not re.match(r"#|(export )?\w+=", line):
                 raise ImproperlyConfigured(f".env, line {count}: must be NAME=value, without spaces around the =")
-        Dotenv.read_env(path, overwrite=False)
+        Dotenv.read_env(path, overwrite=False, encoding="utf-8-sig")
     given: dict[str, str] = Dotenv.ENVIRON
     return given
+
+
+def _text_of(path: Path) -> str:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ImproperlyConfigured(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        # Without the line, which may be a password.
+        count = content[: error.start].count(b"\n") + 1
+        raise ImproperlyConfigured(f"{path.name}, line {count}: is not UTF-8; save the file as UTF-8") from None
 
 
 def unknown_variables(given: Mapping[str, str]) -> dict[str, str]:

@@ -85,7 +85,10 @@ def _zone(text: str) -> str:
 
 
 def _path(text: str) -> Path:
-    return Path(text).expanduser().resolve()
+    try:
+        return Path(text).expanduser().resolve()
+    except RuntimeError as error:
+        raise ValueError(f"is no folder that there can be: {error}") from error
 
 
 def _words(text: str) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """Settings are read from the environment and .env; a wrong one is named, a secret one never shown."""
 
+import errno
+import os
 import re
 import sqlite3
 import stat
@@ -184,3 +186,28 @@ def test_a_database_url_that_cannot_be_taken_apart_is_told_without_any_of_it(tmp
     assert "DATABASE_URL: must be postgres://user:password@host:port/name" in str(caught.value)
     assert caught.value.__suppress_context__
     assert "correct" not in str(caught.value)
+
+
+def test_an_env_file_that_is_no_text_is_told_by_its_line_and_without_it(tmp_path):
+    (tmp_path / ".env").write_bytes("CAPACITOR_WEB_PORT=8081\nCAPACITOR_ADMIN_PASSWORD=größer\n".encode("latin-1"))
+    assert complaint(tmp_path) == ".env, line 2: is not UTF-8; save the file as UTF-8"
+
+
+def test_an_env_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
+    (tmp_path / ".env").touch()
+
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    # Tests may run as root, who may read everything.
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    assert complaint(tmp_path) == f"{tmp_path / '.env'} cannot be read: Permission denied"
+
+
+def test_an_env_file_may_begin_with_the_mark_of_windows(tmp_path):
+    (tmp_path / ".env").write_bytes(b"\xef\xbb\xbfCAPACITOR_WEB_PORT=8081\r\n")
+    assert read(tmp_path).web_port == 8081
+
+
+def test_a_home_folder_that_nobody_has_is_a_wrong_folder(tmp_path):
+    assert "CAPACITOR_DATA_DIR='~nobody-at-all/x': " in complaint(tmp_path, CAPACITOR_DATA_DIR="~nobody-at-all/x")

@@ -82,7 +82,9 @@ def load(source: Path) -> None:
         kinds = {SQLITE: "SQLite", POSTGRESQL: "PostgreSQL"}
         raise BackupProblem(f"the backup is of {kinds[source.name]}; DATABASE_URL here means {kinds[dump_name()]}")
     if not is_new():
-        raise BackupProblem("the database has tables already; a backup is restored into an empty one")
+        raise BackupProblem(
+            "the database has tables already; a backup is restored into an empty one: empty it, or name another"
+        )
     connection.close()
     if target is None:
         _run("pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "--dbname", _name(), str(source))

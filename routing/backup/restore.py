@@ -64,7 +64,10 @@ def restore(folder: Path, *, pause: bool = False, say: Say = lambda text: None) 
     backup = read_backup(folder)
     spool = Path(settings.DATA_DIR) / "spool"
     if spool_has_images(spool):
-        raise BackupProblem(f"{spool} holds images, and nothing is overwritten: move it away, or use manage.py recover")
+        raise BackupProblem(
+            f"{spool} holds images, and nothing is overwritten: move it away (a restore that was broken off leaves a"
+            " part), or use manage.py recover, which takes no images out of the backup"
+        )
     if not is_new():
         raise BackupProblem("the database has tables, and nothing is overwritten: move it away, or name another one")
     say("reading the backup")

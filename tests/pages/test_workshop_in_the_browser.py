@@ -198,9 +198,20 @@ def test_without_javascript_an_entry_is_tried_and_saved_all_the_same(visit):
     expect(opened.locator("#messages")).to_contain_text("“plain” is saved")
 
 
+WITHOUT_A_BREAK = """
+from scripts_app.activation import activate, stored_collection
+from scripts_app.models import ScriptTest
+activate(stored_collection(), 'ann', 'https://tickets.example/' + 'x' * 400)
+expected = {'result': 'prepared', 'outputs': []}
+ScriptTest.objects.get_or_create(name='n' * 100, defaults={'bundled': 'CT', 'expected': expected})
+"""
+"""What people write where nobody looks at its length."""
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 @pytest.mark.parametrize("size", SIZES)
 def test_every_script_page_is_readable_and_fits(site, visit, size, scheme):
+    site.elsewhere(WITHOUT_A_BREAK)
     opened = visit("script-author", "/scripts/", size=size, scheme=scheme)
     for address in (
         "/scripts/",
@@ -208,7 +219,11 @@ def test_every_script_page_is_readable_and_fits(site, visit, size, scheme):
         "/scripts/libraries/new/",
         "/scripts/draft/",
         "/scripts/versions/",
+        "/scripts/versions/1/",
         "/scripts/tests/",
+        "/scripts/tests/1/",
+        "/scripts/samples/",
+        "/scripts/rehearsals/",
     ):
         opened.goto(site.url + address)
         assert_readable(opened, address)

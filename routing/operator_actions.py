@@ -30,6 +30,9 @@ _CHUNK = 500
 _LONGEST = 20.0
 """Seconds after which no further chunk is begun; the answer says how many are left."""
 
+_LONGEST_BEHIND = timedelta(hours=1)
+"""What was begun earlier is not looked for: behind a page the most that is possible takes some minutes."""
+
 _MOMENTS = ("updated_at", "prepared_at", "finished_at", "not_before")
 _PLAIN = (
     *("state", "destination_ae_title", "node_id", "prepared_file", "prepare_starts", "attempt_count"),
@@ -173,7 +176,7 @@ def _columns(step: OperatorStep, nodes: set[int]) -> dict[str, Any]:
 
 def last_undoable(actor: str) -> OperatorAction | None:
     """What this person may still take back."""
-    done = OperatorAction.objects.filter(actor=actor, at__gt=timezone.now() - timedelta(minutes=2)).first()
+    done = OperatorAction.objects.filter(actor=actor, at__gt=timezone.now() - _LONGEST_BEHIND).first()
     if done is None or done.undone_at or not (done.moved or done.pending):
         return None
     return done if done.undo_until and done.undo_until > timezone.now() else None

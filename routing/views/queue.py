@@ -71,6 +71,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
     counts = chosen.counts() if chosen.narrows else everything()
     state = chosen.value("state")
     operates = visitor.user.has_perm(OPERATE)
+    undoable = last_undoable(visitor.user.get_username()) if operates else None
     return draw(
         visitor,
         "routing/queue.html",
@@ -87,12 +88,13 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "matching": counts[state] if state else sum(counts.values()),
             "page": page,
             "beyond": beyond,
-            "still": bool(shown),
             "window": WINDOW if (bounded or not chosen.indexed) and chosen.cut() else 0,
             "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
             "all_retriable": state in STUCK,
             "under_way": under_way() if operates else (),
-            "undoable": last_undoable(visitor.user.get_username()) if operates else None,
+            "undoable": undoable,
+            # What went on behind the page has ended since its rows were drawn.
+            "undo_anew": operates and (not shown or bool(undoable and undoable.wanted)),
             "nodes": Node.objects.values_list("ae_title", flat=True).distinct(),
         },
     )

@@ -9,7 +9,7 @@ from django.utils import timezone
 from routing import behind, operator_actions
 from routing.models import AuditRecord, OperatorAction, QueueItem
 from tests.builders import node, queue_item
-from tests.pages.people import visitor, words
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 ALL = {"action": "retry", "scope": "matching", "upto": 10_000_000}
@@ -75,6 +75,18 @@ def test_it_is_stopped_by_whoever_operates_and_what_is_done_stays_done(begun, mo
     assert AuditRecord.objects.get(action="stop retry").actor == "the script author"
     assert "ended already" in words(colleague.post(f"/queue/stop/{row.pk}/", follow=True))
     seen("stopped after the items in hand; what was done stays done and can be undone")
+
+
+def test_when_it_has_ended_the_open_page_offers_to_undo_it_however_long_it_took(begun):
+    failed(5)
+    operator = visitor("operator")
+    operator.post("/queue/act/?state=Failed", ALL)
+    again = f"/queue/?state=Failed&rows={QueueItem.objects.latest('pk').pk}"
+    assert "undo-button" not in operator.get(again, headers=HTMX).content.decode()
+    OperatorAction.objects.update(at=timezone.now() - timedelta(minutes=10))
+    begun[0]()
+    assert 'id="undo-button"' in operator.get(again, headers=HTMX).content.decode()
+    assert "undo-button" not in visitor("script author").get(again, headers=HTMX).content.decode()
 
 
 def test_what_a_dead_web_process_began_is_not_shown_as_going_on(begun):

@@ -18,8 +18,13 @@ from routing.sight import Sight
 SCOPES = ("ticked", "series", "study", "matching")
 MOST_TICKED = 50
 """Rows of a page of the queue."""
-_OURS = ("action", "scope", "ids", "upto", "rows", "more", "before", "after", "back", "step")
-"""Parameters that are no part of the filter."""
+_FILTER = (*QueueFilter.base_fields, "sort")
+"""
+Parameters that are part of the filter.
+
+It goes into addresses that people share, and into the audit log: what else a question brings along, such as the token
+of its form and the reason that somebody has begun to write, must not.
+"""
 _ASKING = ("queue_item", "study")
 """Pages beside the queue that ask questions and are shown again afterwards."""
 
@@ -114,8 +119,8 @@ def read_ids(query: QueryDict) -> list[int]:
 def filter_alone(query: QueryDict) -> QueryDict:
     """The address without what belongs to one question or one page."""
     kept = query.copy()
-    for name in _OURS:
-        kept.pop(name, None)
+    for name in set(kept) - set(_FILTER):
+        kept.pop(name)
     return kept
 
 

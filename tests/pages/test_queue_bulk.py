@@ -74,6 +74,17 @@ def test_everything_that_matches_is_moved_but_not_what_came_after_the_question()
     assert AuditRecord.objects.get().detail == {"filter": "state=Failed&modality=MG&sort=size"}
 
 
+def test_what_is_written_in_a_question_does_not_become_part_of_the_filter():
+    item = queue_item("Failed", prepared_at=timezone.now())
+    written = "csrfmiddlewaretoken=SECRET&note=for+ANNA&sure=1&node=3&asked=ticked&upto=9&unheard=of"
+    question = ask(f"action=retry&scope=matching&state=Failed&sort=size&ids={item.pk}&{written}").content.decode()
+    assert 'action="/queue/act/?state=Failed&amp;sort=size"' in question
+    assert 'value="for ANNA"' in question
+    visitor("operator").post(f"/queue/act/?state=Failed&{written}", {"action": "retry", "scope": "matching"})
+    assert AuditRecord.objects.get().detail == {"filter": "state=Failed"}
+    assert OperatorAction.objects.get().scope == "state=Failed"
+
+
 def test_a_study_or_series_is_meant_as_a_whole():
     same_series, same_study, other, blank = (
         queue_item("Failed", study_instance_uid=study, series_instance_uid=series)

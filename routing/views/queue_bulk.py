@@ -54,6 +54,9 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     meant = Selection.read(operator.GET, given, Sight.of(operator.user), asking=False)
     if meant.wrong:
         return _question(operator, given, status=400)
+    if given.get("asked", meant.scope) != meant.scope:
+        # Without JavaScript a wider choice leaves the number as it was: it is asked about anew.
+        return _question(operator, given)
     looking = action in (Action.DELETE, Action.TRY_NOW)
     told = prospect(action, meant.items()) if looking else without_looking(meant.items())
     node = Node.objects.filter(pk=identifier_in(given.get("node")) or 0, role=Node.Role.STORAGE).first()

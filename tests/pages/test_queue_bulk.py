@@ -85,6 +85,17 @@ def test_what_is_written_in_a_question_does_not_become_part_of_the_filter():
     assert OperatorAction.objects.get().scope == "state=Failed"
 
 
+def test_another_scope_than_the_question_was_drawn_for_is_asked_about_with_its_number():
+    items = [queue_item("Failed", study_instance_uid="1.1") for _ in range(3)]
+    form = {"action": "delete", "ids": [items[0].pk], "asked": "ticked", "scope": "study"}
+    asked_anew = visitor("operator").post("/queue/act/", form)
+    assert "Delete 3 items?" in words(asked_anew)
+    assert states(*items) == ["Failed"] * 3
+    assert 'name="asked" value="study"' in asked_anew.content.decode()
+    visitor("operator").post("/queue/act/", form | {"asked": "study"})
+    assert states(*items) == ["Dropped"] * 3
+
+
 def test_a_study_or_series_is_meant_as_a_whole():
     same_series, same_study, other, blank = (
         queue_item("Failed", study_instance_uid=study, series_instance_uid=series)

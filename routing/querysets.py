@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from routing.core.states import FINAL_STATES, QUEUE_STATES, QueueState
+from routing.core.states import QUEUE_STATES, QueueState
 
 if TYPE_CHECKING:
     from routing.models.queue import QueueItem  # noqa: F401
@@ -20,10 +20,6 @@ class QueueItemQuerySet(models.QuerySet["QueueItem"]):
     def queued(self) -> QueueItemQuerySet:
         """Items that Lua's queue knows: neither delivered nor dropped."""
         return self.filter(state__in=QUEUE_STATES)
-
-    def finished(self) -> QueueItemQuerySet:
-        """Items that left the queue and stay as history."""
-        return self.filter(state__in=FINAL_STATES)
 
     def waiting(self) -> QueueItemQuerySet:
         """Items that somebody still works on: New or Prepared."""

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 from django.contrib import admin
-from django.db import connection
+from django.db import connection, models
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from routing.models import AuditRecord, Node
+from routing.models import Attempt, AuditRecord, HistoryEntry, Node, QueueItem
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
 from tests.builders import node, queue_item
 from tests.routing import administrators
@@ -175,3 +175,19 @@ def test_the_list_of_nodes_counts_what_is_queued_for_each_and_reads_nothing_that
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
             steps = [row[3] for row in cursor.fetchall() if "routing_node" not in row[3] and "INDEX" in row[3]]
             assert steps == ["SEARCH U0 USING INDEX queue_destination_state (destination_ae_title=? AND state=?)"]
+
+
+@pytest.mark.parametrize("model", [QueueItem, HistoryEntry, Attempt])
+def test_a_search_for_an_item_by_its_number_reads_no_row_after_another(boss: Client, model: type[models.Model]) -> None:
+    item, other = queue_item(), queue_item()
+    for each in (item, other):
+        HistoryEntry.objects.create(item=each, at=each.created_at, event="received", to_state="New", actor="listener")
+        Attempt.objects.create(item=each, started_at=each.created_at, ended_at=each.created_at, answer="delivered")
+    with CaptureQueriesContext(connection) as asked:
+        found = boss.get(page(model, "changelist"), {"q": f" {item.pk} "}).context["cl"].queryset
+        assert [getattr(row, "item_id", row.pk) for row in found] == [item.pk]
+    with connection.cursor() as cursor:
+        for statement in [query["sql"] for query in asked if f"= {item.pk}" in query["sql"]]:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement}")
+            assert not [row[3] for row in cursor.fetchall() if row[3].startswith("SCAN routing")]
+    assert not any("CAST" in query["sql"] for query in asked)

@@ -62,6 +62,11 @@ def test_both_histories_name_the_other_and_the_repeated_item_stays_as_it_is() ->
     assert item(first.pk).updated_at == first.updated_at
 
 
+def test_what_called_the_router_itself_is_for_the_scripts_again_wherever_it_was_sent_meanwhile() -> None:
+    [again] = replayed(queue_item("Delivered", called_ae_title="CAPACITOR", node=node("OTHER")))
+    assert (again.destination_ae_title, again.node) == ("CAPACITOR", None)
+
+
 @pytest.mark.parametrize("state", ["New", "Prepared"])
 def test_what_is_still_on_its_way_is_not_replayed(state: str) -> None:
     assert replayed(queue_item(state)) == []

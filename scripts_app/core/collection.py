@@ -84,9 +84,13 @@ def differences(old: Collection, new: Collection) -> list[Difference]:
         if was != now:
             found.append(Difference(_kind(was, now), path, was or "", now or ""))
     if _moved(before, after):
-        orders = ["\n".join(map(title_of, side["entries"])) for side in (old, new)]
-        found.append(Difference("order", "Order of the entries", *orders))
+        found.append(_orders(old, new))
     return found
+
+
+def _orders(old: Collection, new: Collection) -> Difference:
+    titles = ("\n".join(map(title_of, side["entries"])) for side in (old, new))
+    return Difference("order", "Order of the entries", *titles)
 
 
 def _kind(was: Any, now: Any) -> str:
@@ -103,8 +107,11 @@ def merged(base: Collection, mine: Collection, theirs: Collection) -> tuple[Coll
     was, ours, others = ({entry["key"]: entry for entry in side["entries"]} for side in (base, mine, theirs))
     entries = _merged_parts(was, ours, others, both, as_text, title_of)
     libraries = _merged_parts(base["libraries"], mine["libraries"], theirs["libraries"], both, str, None)
+    theirs_moved, mine_moved = _moved(was, others), _moved(was, ours)
     # They have another order and mine is still that of the base: theirs leads.
-    leading, other = (others, ours) if _moved(was, others) and not _moved(was, ours) else (ours, others)
+    leading, other = (others, ours) if theirs_moved and not mine_moved else (ours, others)
+    if theirs_moved and mine_moved and _moved(others, ours):
+        both.append(_orders(theirs, mine))
     order = [key for key in {**leading, **other} if key in entries]
     return copy.deepcopy({"entries": [entries[key] for key in order], "libraries": libraries}), both
 

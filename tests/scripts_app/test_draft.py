@@ -51,6 +51,14 @@ def test_activating_makes_the_draft_the_active_scripts_and_keeps_who_and_why():
     assert not ScriptDraft.objects.exists()
 
 
+def test_a_new_order_becomes_the_one_in_which_entries_run_and_each_keeps_its_row():
+    rows = [lua_entry(f"print({number})") for number in (1, 2, 3)]
+    change("olga", lambda content: content["entries"].reverse())
+    activate_draft(working().counter, "olga", "the other way round")
+    assert [entry.script for entry in loader.current().entries] == ["print(3)", "print(2)", "print(1)"]
+    assert [row.pk for row in LuaEntry.objects.all()] == [row.pk for row in reversed(rows)]
+
+
 def test_workers_notice_an_activation():
     lua_entry("print(1)")
     cache = loader.ScriptCache()

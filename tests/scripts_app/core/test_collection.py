@@ -92,3 +92,13 @@ def test_an_order_that_only_one_side_changed_is_taken():
         result, both = merged(base, mine, theirs)
         assert [e["key"] for e in result["entries"]] == ["2", "1"]
         assert both == []
+
+
+def test_of_two_new_orders_mine_stays_and_theirs_is_told():
+    one, two, three = entry("1"), entry("2"), entry("3")
+    base, mine, theirs = collection(one, two, three), collection(two, one, three), collection(one, three, two)
+    result, both = merged(base, mine, theirs)
+    assert [e["key"] for e in result["entries"]] == ["2", "1", "3"]
+    assert [(found.kind, found.old, found.new) for found in both] == [
+        ("order", "entry 1\nentry 3\nentry 2", "entry 2\nentry 1\nentry 3")
+    ]

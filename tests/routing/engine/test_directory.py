@@ -28,6 +28,17 @@ def why(calling: str = "CT_1", called: str = "PACS", address: str = "192.0.2.7",
     return refusal(read_snapshot("CAPACITOR", "DCP_"), calling, called, address, anybody=anybody)
 
 
+@pytest.mark.parametrize(
+    ("network", "bound"), [("192.0.2.7", True), ("192.0.2.7/32", True), ("192.0.2.0/24", False), ("", False)]
+)
+def test_only_who_was_allowed_from_exactly_one_address_is_bound_to_it(network: str, bound: bool) -> None:
+    """It is spared when others behind that address guess titles; a whole network or anywhere would spare guessers."""
+    sender("CT_1", network)
+    snapshot = read_snapshot("CAPACITOR", "DCP_")
+    assert snapshot.binds("CT_1", "192.0.2.7") is bound
+    assert not snapshot.binds("CT_1", "192.0.2.8") and not snapshot.binds("CT_2", "192.0.2.7")
+
+
 def broken(*_: Any, **__: Any) -> Any:
     raise OperationalError("the database is away")
 

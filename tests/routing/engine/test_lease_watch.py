@@ -52,6 +52,16 @@ def test_who_renews_nothing_loses_its_items_and_can_settle_nothing_later() -> No
     assert owner_of(item) == "host:2:other"
 
 
+def test_what_a_silent_owner_was_preparing_stays_counted_for_nobody_knows_what_it_was_at() -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    item = queue_item("New", lease_owner=FAR, lease_until=timezone.now(), prepare_starts=2)
+    watch.step()
+    clock.now = 70
+    assert watch.step() == 1
+    assert QueueItem.objects.get(id=item.id).prepare_starts == 2
+
+
 @pytest.mark.fault(92, "the wall clock jumps ahead and back by an hour while leases are renewed")
 @pytest.mark.parametrize("jump", [timedelta(hours=1), timedelta(hours=-1)])
 def test_who_renews_keeps_its_items_also_when_the_wall_clock_jumps(jump: timedelta, monkeypatch: Any) -> None:

@@ -163,6 +163,7 @@ def test_a_library_must_be_lua_and_stay_inside(boss: Client) -> None:
     assert LuaLibrary.objects.get().source == "x = 1\n"
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what it counts")
 def test_the_list_of_nodes_counts_what_is_queued_for_each_and_reads_nothing_that_has_left(boss: Client) -> None:
     pacs, other = node("PACS"), node("OTHER")
     for state, to in (("New", pacs), ("Failed", pacs), ("Delivered", pacs), ("Dropped", other)):
@@ -177,6 +178,7 @@ def test_the_list_of_nodes_counts_what_is_queued_for_each_and_reads_nothing_that
             assert steps == ["SEARCH U0 USING INDEX queue_destination_state (destination_ae_title=? AND state=?)"]
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL plans by what it counts")
 @pytest.mark.parametrize("model", [QueueItem, HistoryEntry, Attempt])
 def test_a_search_for_an_item_by_its_number_reads_no_row_after_another(boss: Client, model: type[models.Model]) -> None:
     item, other = queue_item(), queue_item()

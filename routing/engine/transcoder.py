@@ -20,9 +20,11 @@ from typing import Any, BinaryIO
 import numpy as np
 from pydicom import DataElement, Dataset, FileDataset, config, dcmread
 from pydicom.dataelem import RawDataElement
+from pydicom.encaps import parse_basic_offsets, parse_fragments
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import correct_ambiguous_vr, write_dataset
 from pydicom.pixels.decoders.base import get_decoder
+from pydicom.pixels.utils import get_expected_length, get_nr_frames
 from pydicom.tag import BaseTag
 from pydicom.uid import (
     UID,
@@ -83,6 +85,9 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
         if dataset.get("PlanarConfiguration") == 1:
             # The RLE encoder takes its input for colour by pixel, whatever the data set says.
             _decode(dataset, str(ExplicitVRLittleEndian))
+        left = len(dataset.PixelData) - get_expected_length(dataset)
+        if left > 1:
+            raise NotLossless(f"{left} bytes of Pixel Data behind the last frame would be left out")
         dataset.compress(UID(after), encoding_plugin=_ENCODERS[after], generate_instance_uid=False)
     made = _written(dataset, after)
     again = _read(made, after)
@@ -187,8 +192,21 @@ def _decode_icon(item: Dataset, transfer_syntax_uid: str) -> None:
         _decode(item, transfer_syntax_uid)
 
 
+def _frames_in(dataset: Dataset, transfer_syntax_uid: str) -> int:
+    """As far as Pixel Data tells without being decoded."""
+    if not dataset["PixelData"].is_undefined_length:
+        return 0
+    content = io.BytesIO(dataset.PixelData)
+    told = len(parse_basic_offsets(content))
+    # In the others a frame may have several fragments (PS3.5 A.4.2).
+    return max(told, parse_fragments(content)[0]) if transfer_syntax_uid == RLELossless else told
+
+
 def _decode(dataset: Dataset, transfer_syntax_uid: str) -> None:
     """Put the samples into Pixel Data as they are, uncompressed."""
+    there, declared = _frames_in(dataset, transfer_syntax_uid), get_nr_frames(dataset)
+    if there > declared:
+        raise NotLossless(f"Pixel Data has {there} frames, and {declared} would be left")
     array, description = _pixels(dataset, transfer_syntax_uid)
     if dataset.BitsAllocated != array.dtype.itemsize * 8:
         raise NotLossless(f"{dataset.BitsAllocated} bits of a sample would be {array.dtype.itemsize * 8}")

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 from pydicom import Dataset
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.pixels import pixel_array
@@ -215,6 +216,26 @@ def test_an_icon_in_big_endian_is_read_by_its_own_depth(transcoder):
         holder.IconImageSequence = [image_part(original)]
         made = read(made_from(transcoder, written(holder, before), before, EXPLICIT), EXPLICIT)
         assert made.IconImageSequence[0].PixelData == read(*sample("MR_small.dcm")).PixelData
+
+
+@pytest.mark.parametrize("after", COMPRESSING)
+def test_pixels_behind_the_last_frame_are_not_left_out(transcoder, after):
+    longer = read(*sample("CT_small.dcm"))
+    longer.PixelData += b"\7\7"
+    with pytest.raises(CannotTranscode, match="2 bytes of Pixel Data behind the last frame"):
+        made_from(transcoder, written(longer, EXPLICIT), EXPLICIT, after)
+
+
+@pytest.mark.parametrize("offsets", [True, False])
+@pytest.mark.parametrize("after", [EXPLICIT, IMPLICIT])
+def test_frames_behind_the_declared_ones_are_not_left_out(transcoder, after, offsets):
+    content, before = sample("SC_rgb_rle_2frame.dcm")
+    fewer = read(content, before)
+    if not offsets:
+        fewer.PixelData = encapsulate(list(generate_frames(fewer.PixelData, number_of_frames=2)), has_bot=False)
+    fewer.NumberOfFrames = 1
+    with pytest.raises(CannotTranscode, match="Pixel Data has 2 frames, and 1 would be left"):
+        made_from(transcoder, written(fewer, before), before, after)
 
 
 def test_bytes_that_are_no_data_set_are_refused(transcoder):

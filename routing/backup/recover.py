@@ -37,8 +37,8 @@ class Recovery:
     """Where the configuration came from, in words."""
     moved_to: Path | None = None
     """Where the database is now that was there, damaged or without items."""
-    caught_up: bool = False
-    """Nodes and scripts are those of the kept configuration, which is younger than the backup."""
+    caught_up: list[str] = field(default_factory=list)
+    """What the kept configuration, which is younger than the backup, has changed of nodes, senders and scripts."""
     set_aside: Path | None = None
     """Where the kept configuration is now, which says something else."""
     not_taken: str = ""
@@ -117,7 +117,7 @@ def recover(
     _adopt(done, placeholders=backup is None and source is None, say=say)
     if pause or done.not_taken:
         Node.objects.update(paused=True)
-    done.lost = list(_lost(from_backup=backup is not None, caught_up=done.caught_up))
+    done.lost = list(_lost(from_backup=backup is not None, caught_up=bool(done.caught_up)))
     return done
 
 
@@ -168,7 +168,7 @@ def _catch_up(done: Recovery, *, wanted: bool) -> None:
         done.not_taken = str(error.problems[0]) if wanted else ""
         return
     if plan.steps and wanted:
-        done.caught_up = True
+        done.caught_up = [str(step) for step in plan.steps]
         done.source += f", brought up to {kept_folder()}, where nodes, senders or scripts have changed since"
     elif plan.steps:
         done.set_aside = set_aside()

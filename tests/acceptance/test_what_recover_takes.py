@@ -56,6 +56,7 @@ def test_recover_takes_the_scripts_as_they_were_at_last_and_not_as_the_backup_ha
     done = router.manage("recover", check=False)
     assert not done.returncode, done.stderr
     assert "where nodes, senders or scripts have changed since" in done.stdout
+    assert "changed since the backup: change  entry 1 'Stamps': Script" in done.stdout
     assert scripts(router) == [("dataset:Set('StationName', 'MASKED')",)]
     assert router.states() == {"New": 3}
 

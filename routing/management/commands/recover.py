@@ -48,6 +48,7 @@ class Command(BaseCommand):
 def told(done: Recovery) -> list[str]:
     """What was made again, and what was not, line by line."""
     lines = [f"configuration: {done.source}" if done.source else "configuration: none"]
+    lines += [f"changed since the backup: {step}" for step in done.caught_up]
     if done.moved_to:
         lines.append(f"the database that was there is kept in {done.moved_to}")
     if done.set_aside:

@@ -51,6 +51,11 @@ class KeptAssociation:
         self.answered = 0
         self.rested = False
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the node has an association, or is being told that it ends."""
+        return self._open is not None
+
     def rest(self) -> None:
         """No item waits for it at the moment."""
         self.rested = self._open is not None
@@ -74,8 +79,10 @@ class KeptAssociation:
             self.rested = False
         return result
 
-    def release(self) -> None:
-        """End it in order, if there is one."""
-        association, self._open = self._open, None
+    def release(self) -> bool:
+        """End it in order; whether there was one."""
+        association = self._open
         if association is not None:
             association.release()
+        self._open = None
+        return association is not None

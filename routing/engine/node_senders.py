@@ -48,8 +48,8 @@ class NodeSenders:
         self._changed = threading.Condition()
         self._batches: deque[list[Deliverable]] = deque()
         self._threads: set[threading.Thread] = set()
-        self._unclosed = 0
-        """Threads that may have an association, those that end included."""
+        self._senders: list[Sender] = []
+        """Of these threads and of those that are about to end."""
         self._closed_at = -math.inf
         self._taken = 0
         """Associations that the node took at once when it took no more; of meaning until ``_full_until``."""
@@ -81,7 +81,6 @@ class NodeSenders:
             if len(self._batches) > self._idle and len(self._threads) < most:
                 thread = threading.Thread(target=self._run, name=f"to {self.target.ae_title}", daemon=True)
                 self._threads.add(thread)
-                self._unclosed += 1
                 thread.start()
             else:
                 self._changed.notify()
@@ -123,6 +122,8 @@ class NodeSenders:
             self._asking_for_association,
             self._is_full_of_ours,
         )
+        with self._changed:
+            self._senders.append(sender)
         try:
             while (batch := self._next()) is not None:
                 fine = False
@@ -133,10 +134,10 @@ class NodeSenders:
                     log.exception("a sender of node %s failed", self.target.ae_title)
                 self._done(fine)
         finally:
-            sender.close()
+            had_one = sender.close()
             with self._changed:
-                self._unclosed -= 1
-                self._closed_at = time.monotonic()
+                self._senders.remove(sender)
+                self._closed_at = time.monotonic() if had_one else self._closed_at
 
     def _next(self) -> list[Deliverable] | None:
         """
@@ -184,9 +185,10 @@ class NodeSenders:
         """
         with self._changed:
             just_closed = time.monotonic() - self._closed_at < _JUST_NOW
-            if self._unclosed < 2 and not just_closed:
+            ours = sum(sender.has_association for sender in self._senders)
+            if not ours and not just_closed:
                 return False
-            self._taken = max(1, self._unclosed - 1)
+            self._taken = max(1, ours)
             self._full_until = time.monotonic() + _FULL
             log.info("node %s takes no further association for now: %d at once", self.target.ae_title, self._taken)
             self._changed.wait(_BREATH)

@@ -70,11 +70,16 @@ class Sender:
                 self._report(Returned(target, tuple(waiting)))
         return fine
 
-    def close(self) -> None:
-        """Release the association and end the transcoding process."""
-        self._kept.release()
+    @property
+    def has_association(self) -> bool:
+        """To be asked by any thread."""
+        return self._kept.is_open
+
+    def close(self) -> bool:
+        """Release the association and end the transcoding process; whether there was an association."""
         if self._transcoder is not None:
             self._transcoder.close()
+        return self._kept.release()
 
     def _send_first(self, target: Target, waiting: deque[Deliverable]) -> bool:
         """Send the first item, report it and take it out; whether to go on with the next."""

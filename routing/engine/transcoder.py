@@ -162,8 +162,9 @@ def _swap(dataset: Dataset) -> None:
             if isinstance(element, RawDataElement):
                 continue
             size = _WORDS.get(element.VR, 1)
-            if element.tag == _PIXEL_DATA and size > 1:
-                size = max(size, int(holder.BitsAllocated) // 8)
+            if element.tag == _PIXEL_DATA and size > 1 and holder.BitsAllocated > 16:
+                # By words (OW, PS3.5 6.2), as dcmtk does, or by samples, as pydicom does.
+                raise NotLossless(f"samples of {holder.BitsAllocated} bits in big endian are written in two ways")
             if size > 1 and isinstance(element.value, bytes):
                 element.value = np.frombuffer(element.value, f"u{size}").byteswap().tobytes()
 

@@ -10,7 +10,7 @@ from routing.models import QueueItem
 from routing.queue_filter import QueueFilter
 from routing.sight import Sight
 
-_PAGE_MARKS = ("before", "after", "rows", "more", "back", "action", "ids", "upto", "scope")
+_PAGE_MARKS = ("before", "after", "rows", "more", "back", "action", "ids", "upto", "asked_at", "scope")
 """Which page of a list is shown, not what is in it."""
 
 

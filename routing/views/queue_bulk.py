@@ -80,7 +80,7 @@ def queue_act(request: HttpRequest) -> HttpResponse:
     if done.undo_until is None:
         messages.info(operator, f"Begun with {_items(len(told.ids))}: the queue shows how far it is.")
     else:
-        _tell(operator, done, told)
+        _tell(operator, done, told, meant.delivered_meanwhile())
     return _back(operator, meant.back)
 
 
@@ -161,13 +161,15 @@ def _back(operator: HtmxHttpRequest, back: str) -> HttpResponse:
     return redirect(f"{reverse('queue')}?{filter_alone(operator.GET).urlencode()}")
 
 
-def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect) -> None:
+def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect, delivered: int) -> None:
     told = [f"{_items(done.moved)} {DONE[Action(done.action)]}."]
     if done.pending:
         told.append(f"{_items(done.pending)} in progress: it follows when their worker is done.")
     if done.untouched:
         why = ": " + "; ".join(meant.refusals) if meant.refusals else ", in the state they are in"
         told.append(f"{_items(done.untouched)} could not be{why}.")
+    if delivered:
+        told.append(f"{_items(delivered)} had been delivered meanwhile and stayed so.")
     if meant.more or done.moved + done.pending + done.untouched < meant.total:
         told.append("Those were the oldest; more match: do it again to go on.")
     messages.add_message(operator, messages.SUCCESS if done.moved or done.pending else messages.WARNING, " ".join(told))

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import urlsplit
 
+from django.db.models import Q
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
+from django.utils import timezone
 
 from routing.core.identifiers import identifier_in
+from routing.core.states import QueueState
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet
 from routing.queue_filter import QueueFilter
@@ -39,6 +43,8 @@ class Selection:
     filter: QueryDict
     upto: int
     """The newest item when the question was asked; what came in later is left out."""
+    asked_at: datetime
+    """What has been delivered since is left out: what was to bring it there would send it twice."""
     back: str
 
     @classmethod
@@ -56,10 +62,20 @@ class Selection:
         newest = QueueItem.objects.order_by("-id").values_list("pk", flat=True).first() or 0
         upto = identifier_in(given.get("upto")) or newest
         chosen = QueueFilter(query, sight=sight)
-        return cls(scope, ticked, chosen, filter_alone(query), upto, way_back(given.get("back", "")))
+        asked_at = _moment(given.get("asked_at", "")) or timezone.now()
+        return cls(scope, ticked, chosen, filter_alone(query), upto, asked_at, way_back(given.get("back", "")))
 
     def items(self) -> QueueItemQuerySet:
-        return scoped(self.scope, self.ticked, self.chosen, self.upto)
+        return scoped(self.scope, self.ticked, self.chosen, self.upto).exclude(self._delivered_meanwhile)
+
+    def delivered_meanwhile(self) -> int:
+        """How many that is."""
+        found = scoped(self.scope, self.ticked, self.chosen, self.upto)
+        return found.filter(self._delivered_meanwhile).order_by().count()
+
+    @property
+    def _delivered_meanwhile(self) -> Q:
+        return Q(state=QueueState.DELIVERED, updated_at__gt=self.asked_at)
 
     @property
     def wrong(self) -> str:
@@ -108,6 +124,14 @@ def scoped(scope: str, ticked: Sequence[int], chosen: QueueFilter, upto: int | N
     if column == "series_instance_uid":
         items = items.filter(series_instance_uid__in=list(some.order_by().values_list(column, flat=True).distinct()))
     return items if upto is None else items.filter(pk__lte=upto)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
 
 
 def read_ids(query: QueryDict) -> list[int]:

@@ -128,7 +128,8 @@ def script_version(request: HttpRequest, activation_id: int) -> HttpResponse:
     old = shown.content if with_active else before.content if before else empty
     new = stored_collection() if with_active else shown.content
     context = {"shown": shown, "before": before, "with_active": with_active, "tables": tables(old, new)}
-    return draw(request, "version.html", {**context, "is_active": shown.content == stored_collection()})
+    context |= {"is_active": shown.content == stored_collection(), "last": last_activation()}
+    return draw(request, "version.html", context)
 
 
 @require_GET
@@ -149,6 +150,14 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
     """Make what was active then active again, at once: no test is run; a draft under way stays, and notices."""
     wanted = get_object_or_404(Activation, pk=activation_id)
     reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
+    last = last_activation()
+    if last is not None and request.POST.get("last", str(last.pk)) != str(last.pk):
+        # What somebody has put right since this page was drawn would be undone without a word.
+        messages.warning(
+            request,
+            f"Not activated: activation {last.pk} by {last.actor} came meanwhile. Press again if it is to go, too.",
+        )
+        return redirect("script_version", wanted.pk)
     wrong = faults(wanted.content, outside.ae_titles())
     if wrong:
         messages.error(request, f"Not activated: {sentence(str(wrong[0]))}")

@@ -47,6 +47,23 @@ def test_the_question_hides_patients_from_those_who_may_not_see_them():
     assert "SMITH" not in ask("action=reject&scope=matching").content.decode()
 
 
+@pytest.mark.parametrize("scope", ["ticked", "matching"])
+def test_what_is_delivered_while_the_question_is_open_is_not_sent_once_more(scope):
+    items = [queue_item(state, prepared_at=timezone.now()) for state in ("Delivered", "Failed", "Failed")]
+    question = ask("action=send-again&" + "&".join(f"ids={item.pk}" for item in items)).content.decode()
+    (asked_at,) = re.findall(r'name="asked_at" value="([^"]+)"', question)
+    QueueItem.objects.filter(pk=items[1].pk).update(state="Delivered", updated_at=timezone.now())
+    said = words(act("send-again", *items, scope=scope, asked_at=asked_at, headers=HTMX))
+    assert states(*items) == ["Prepared", "Delivered", "Prepared"]
+    assert "2 items" in said and "1 item had been delivered meanwhile and stayed so." in said
+
+
+def test_a_moment_that_is_none_leaves_nothing_out():
+    item = queue_item("Delivered", prepared_at=timezone.now())
+    act("send-again", item, asked_at="yesterday")
+    assert states(item) == ["Prepared"]
+
+
 def test_ticked_items_are_moved_with_the_reason_and_no_others():
     ticked = [queue_item("Failed"), queue_item("Failed")]
     other = queue_item("Failed")
@@ -254,36 +271,6 @@ def test_the_tabs_of_what_waits_for_a_person_offer_to_retry_all():
     client = visitor("operator")
     assert "Retry all 4<" in client.get("/queue/?state=Failed").content.decode()
     assert "Retry all" not in client.get("/queue/").content.decode()
-
-
-def test_move_offers_every_state_with_how_many_can_go_there_and_why_not_the_others():
-    prepared = {"prepared_at": timezone.now()}
-    items = [queue_item("Failed", **prepared), queue_item("Failed"), queue_item("Delivered", **prepared)]
-    items.append(queue_item("Rejected", received_id=items[0].pk, **prepared))
-    page = ask("action=move&" + "&".join(f"ids={item.pk}" for item in items))
-    said = words(page)
-    # A New item is one whose scripts run again: not the copy, and not what was delivered.
-    assert re.search(r"New 2 items · not: (a copy meets no script again; its original does|Delivered: .*?there)", said)
-    assert "Prepared 3 items · not: the scripts have not finished it" in said
-    assert "Failed 1 item · not: already Failed" in said
-    assert "Rejected 2 items" in said
-    assert "Dropped 3 items" in said
-    assert "another destination 2 items" in said
-    assert states(*items) == ["Failed", "Failed", "Delivered", "Rejected"]
-    form = page.content.decode()
-    assert [f'name="ids" value="{item.pk}"' in form for item in items] == [True] * 4
-    assert 'name="action" value="prepare-again"' in form
-
-
-def test_move_says_why_a_state_cannot_be_reached_by_any_of_them():
-    said = words(ask(f"action=move&ids={queue_item('Delivered', purged_at=timezone.now()).pk}"))
-    assert "Prepared Not possible: the file has been removed" in said
-    assert "Failed Not possible: Delivered: “Fail” means nothing there" in said
-
-
-@pytest.mark.parametrize("role", ["viewer", "nobody"])
-def test_move_is_not_for_who_may_not_operate(role):
-    assert ask(f"action=move&ids={queue_item('Failed').pk}", visitor(role)).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """The script pages: entries, library files, draft, activation and the way back."""
 
+import re
+
 import pytest
 from django.urls import reverse
 
@@ -199,6 +201,27 @@ def test_rolling_back_makes_old_scripts_active_again(author):
     assert loader.active().entries[0].script == "print('first')"
     assert Activation.objects.first().reason == "images were lost"
     assert AuditRecord.objects.get(action="roll back scripts").detail["to"] == wanted.pk
+
+
+def test_a_roll_back_on_an_old_page_undoes_nothing_that_came_meanwhile(author):
+    author.post(reverse("script_entry_new"), {**ENTRY, "script": "print('first')"})
+    activate(author, "first")
+    wanted = Activation.objects.get(reason="first")
+    key = working().content["entries"][0]["key"]
+    address = reverse("script_entry", args=[key])
+    for reason in ("broken", "put right"):
+        script = f"print('{reason}')"
+        author.post(address, {**ENTRY, "script": script, "mark": mark(author, address)})
+        activate(author, reason)
+    put_right = Activation.objects.first()
+    address = reverse("script_roll_back", args=[wanted.pk])
+    told = words(author.post(address, {"last": put_right.pk - 1}, follow=True))
+    assert f"Not activated: activation {put_right.pk} by the script author came meanwhile" in told
+    assert Activation.objects.first() == put_right
+    page = author.get(reverse("script_version", args=[wanted.pk])).content.decode()
+    (last,) = re.findall(r'name="last" value="(\d+)"', page)
+    author.post(address, {"last": last})
+    assert loader.active().entries[0].script == "print('first')"
 
 
 def test_what_would_undo_somebody_elses_activation_is_not_activated(author):

@@ -173,7 +173,8 @@ STORED = """async () => [
 @pytest.mark.fault(125, "an item page, a log-out, the back button; what the browser keeps")
 def test_after_the_log_out_nothing_of_a_patient_is_left_in_the_browser(visit, seen):
     patient = "MUSTERMANN"
-    page = visit("administrator", "/queue/200/")
+    page = visit("administrator")
+    page.goto(f"{page.url}queue/200/")
     expect(page.locator("main")).to_contain_text(patient)
     page.get_by_role("navigation").get_by_role("link", name="Queue").click()
     expect(page.locator("main")).to_contain_text(patient)

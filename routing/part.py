@@ -111,7 +111,9 @@ class Part:
                 os.fsync(self.fd if sealed else folder.fd)
             except OSError:
                 # The caller hears of a failure and must not find the file later all the same.
-                os.unlink(self._final, dir_fd=folder.fd)
+                # Where the disk takes nothing any more, it stays: adopted, it is synced first.
+                with contextlib.suppress(OSError):
+                    os.unlink(self._final, dir_fd=folder.fd)
                 raise
         self._close()
 

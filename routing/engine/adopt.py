@@ -16,6 +16,7 @@ from routing.engine.receive import enqueue, instance_in
 from routing.models import QueueItem
 from routing.seal import Seal, seal_of
 from routing.spool import Spool
+from routing.write_out import sync_file
 from scripts_app.core.dataset.file_meta import NotPart10
 
 log = logging.getLogger("capacitor.adopt")
@@ -96,6 +97,8 @@ def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
             return [instance_in(path, item, with_checksum=True)]
         found = Seal(path.stat().st_size, checksum_of(path))
         if found == sealed:
+            # A kill before its barrier leaves it whole in memory alone, and nobody looks at its seal once it has a row.
+            sync_file(path)
             return [replace(instance_in(path, item), checksum=sealed.checksum)]
         set_aside_torn(spool, item, found, sealed)
         return []

@@ -134,7 +134,8 @@ def set_aside_torn(spool: Spool, identifier: int, found: Seal, sealed: Seal) -> 
     """
     Into the quarantine with a file that has its name and not the bytes that were written into it.
 
-    The row comes first: a kill behind it leaves both, and the next look sets it aside once more.
+    The row comes first: a kill behind it leaves both, and the next look sets it aside once more.  It stays
+    there for its time from now on, however old it is: where a row was lost, its sender may believe it safe.
     """
     reason = (
         f"{found.size:,} of {sealed.size:,} bytes are here" if found.size != sealed.size else "its bytes have changed"
@@ -144,6 +145,7 @@ def set_aside_torn(spool: Spool, identifier: int, found: Seal, sealed: Seal) -> 
         instance = instance_in(path, identifier)
     except NotPart10:
         instance = _of_nobody(identifier, found.size)
+    instance = replace(instance, received_at=timezone.now())
     note([RefusedInstance(instance, status.OUT_OF_RESOURCES, reason, kept=found.size > 0)])
     log.error("spool file %s goes into the quarantine: %s", path.name, reason)
     if found.size:

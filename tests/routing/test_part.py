@@ -208,6 +208,19 @@ def test_a_commit_that_fails_at_any_step_leaves_no_file_after_the_discard(
     assert files(spool) == []
 
 
+def test_where_the_disk_takes_nothing_any_more_the_first_error_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_only(*_: object, **__: object) -> None:
+        raise OSError(errno.EROFS, "read-only file system")
+
+    part = begun(Spool(tmp_path))
+    Steps(monkeypatch, one_barrier=True, fails="fsync")
+    monkeypatch.setattr(os, "unlink", read_only)
+    with pytest.raises(OSError, match="broken disk"):
+        part.commit()
+
+
 def test_a_seal_tells_size_and_checksum_of_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sealed: list[tuple[int, int]] = []
 

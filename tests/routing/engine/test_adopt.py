@@ -229,11 +229,17 @@ def test_what_a_power_cut_left_of_a_file_goes_into_the_quarantine_and_never_into
     monkeypatch.setattr(adopting, "seal_of", seals.get)
     path = spool.path(torn.id)
     path.write_bytes(left(path.read_bytes()))
+    synced: list[Path] = []
+    monkeypatch.setattr(adopting, "sync_file", synced.append)
+    now = datetime.now(UTC)
     assert adopted(spool) == 1
+    assert synced == [spool.path(whole.id)]
     row = QueueItem.objects.get()
     assert (row.id, row.checksum) == (whole.id, whole.checksum)
     refused = QuarantinedInstance.objects.get()
     assert refused.id == torn.id and refused.reason.startswith(why) and "the power went" in refused.reason
+    # Its time there begins now: what is older than that would go at once.
+    assert refused.received_at >= now
     assert refused.kept is kept and quarantined(spool, torn.id).exists() is kept
     assert list(spool.ids()) == [whole.id]
     assert adopted(spool) == 0

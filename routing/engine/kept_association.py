@@ -17,7 +17,7 @@ Wanted = tuple[str, Sequence[str]]
 class KeptAssociation:
     """At most one open association of one sender; for that sender's thread only."""
 
-    def __init__(self, opening: Callable[[], AbstractContextManager[None]]) -> None:
+    def __init__(self, opening: Callable[[bool], AbstractContextManager[None]]) -> None:
         """``opening()`` is entered for as long as the node is asked for an association."""
         self._opening = opening
         self.answered = 0
@@ -42,9 +42,9 @@ class KeptAssociation:
         before = (
             [(sop_class, (syntax,)) for sop_class, syntax in sorted(self._proposed)] if route == self._route else []
         )
-        self.release()
+        ended = self.release()
         contexts = plan([first, *others, *before])[0]
-        with self._opening():
+        with self._opening(ended):
             self._open = StorageAssociation.open(target.address(calling_ae_title), contexts)
         self._route = route
         self._proposed = frozenset((sop_class, syntax) for sop_class, syntaxes in contexts for syntax in syntaxes)
@@ -82,7 +82,9 @@ class KeptAssociation:
     def release(self) -> bool:
         """End it in order; whether there was one."""
         association = self._open
-        if association is not None:
-            association.release()
-        self._open = None
+        try:
+            if association is not None:
+                association.release()
+        finally:
+            self._open = None
         return association is not None

@@ -83,7 +83,8 @@ class NodeSenders:
                 self._threads.add(thread)
                 thread.start()
             else:
-                self._changed.notify()
+                # All: some may wait for something else.
+                self._changed.notify_all()
 
     @property
     def busy(self) -> bool:
@@ -134,10 +135,13 @@ class NodeSenders:
                     log.exception("a sender of node %s failed", self.target.ae_title)
                 self._done(fine)
         finally:
-            had_one = sender.close()
-            with self._changed:
-                self._senders.remove(sender)
-                self._closed_at = time.monotonic() if had_one else self._closed_at
+            had_one = False
+            try:
+                had_one = sender.close()
+            finally:
+                with self._changed:
+                    self._senders.remove(sender)
+                    self._note_end(had_one)
 
     def _next(self) -> list[Deliverable] | None:
         """
@@ -162,8 +166,9 @@ class NodeSenders:
             return None
 
     @contextlib.contextmanager
-    def _asking_for_association(self) -> Iterator[None]:
+    def _asking_for_association(self, ended: bool) -> Iterator[None]:
         with self._changed:
+            self._note_end(ended)
             self._opening += 1
             self._changed.notify_all()
         try:
@@ -191,8 +196,13 @@ class NodeSenders:
             self._taken = max(1, ours)
             self._full_until = time.monotonic() + _FULL
             log.info("node %s takes no further association for now: %d at once", self.target.ae_title, self._taken)
-            self._changed.wait(_BREATH)
+            self._changed.wait_for(lambda: self._stopping, _BREATH)
         return True
+
+    def _note_end(self, ended: bool) -> None:
+        """Of an association, which the node may not have noticed yet."""
+        if ended:
+            self._closed_at = time.monotonic()
 
     def _done(self, fine: bool) -> None:
         with self._changed:

@@ -37,14 +37,14 @@ class Sender:
         journal: Callable[[int], None],
         report: Callable[[Report], None],
         may_go_on: Callable[[], bool],
-        opening: Callable[[], AbstractContextManager[None]],
+        opening: Callable[[bool], AbstractContextManager[None]],
         is_full_of_ours: Callable[[], bool],
     ) -> None:
         """
         ``journal`` is told of each item that the node has taken, before anybody else is.
 
         ``may_go_on`` is asked before each item; on False the rest of the batch goes back.
-        ``opening()`` is entered for as long as the node is asked for an association.
+        ``opening(ended)`` is entered for as long as the node is asked for an association, in place of one that ended.
         ``is_full_of_ours`` is asked where it takes none for now; on True the batch goes back as well.
         """
         self._outgoing = outgoing
@@ -77,9 +77,11 @@ class Sender:
 
     def close(self) -> bool:
         """Release the association and end the transcoding process; whether there was an association."""
-        if self._transcoder is not None:
-            self._transcoder.close()
-        return self._kept.release()
+        try:
+            return self._kept.release()
+        finally:
+            if self._transcoder is not None:
+                self._transcoder.close()
 
     def _send_first(self, target: Target, waiting: deque[Deliverable]) -> bool:
         """Send the first item, report it and take it out; whether to go on with the next."""
@@ -133,8 +135,12 @@ class Sender:
         sent_twice = result.status is None and rested and not _timed_out(target, item, result)
         if sent_twice:
             # The node closed an association that it found idle for too long: its right, and nobody's failure.
-            self._associate(target, source, waiting)
-            result = self._exchange(target, item, source)
+            try:
+                self._associate(target, source, waiting)
+                result = self._exchange(target, item, source)
+            except AssociationFailed:
+                # It may have taken the image all the same: this has to be on record.  The next one tells of the node.
+                sent_twice = False
         first = self._kept.answered == (0 if result.status is None else 1)
         if meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
             self._note(item)

@@ -6,6 +6,8 @@ import pytest
 from django.utils import timezone
 
 from routing.core.states import QueueEvent
+from routing.dicom.associate import Refusal, encode_abort, encode_reject
+from routing.engine import node_senders
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.state_book import StateBook
@@ -197,6 +199,70 @@ def test_duplicate_sop_instance_means_delivered_also_where_both_are_one_attempt(
     item.refresh_from_db()
     assert (item.state, item.attempt_count, item.last_status) == ("Delivered", 1, 0x0111)
     assert len(pacs.arrived) == 3
+
+
+def test_duplicate_sop_instance_means_delivered_also_where_no_second_association_could_be_had(
+    tmp_path,
+):
+    connections = []
+
+    def script(peer):
+        connections.append(peer)
+        if len(connections) == 2:
+            peer.receive()
+            peer.send(encode_reject(Refusal(3, 2, "busy", transient=True)))
+            return
+        peer.accept()
+        request, _ = peer.receive_store()
+        if len(connections) == 1:
+            peer.respond(request)
+            # Stored as well, and then the node goes away.
+            peer.receive_store()
+            return
+        peer.respond(request, status=0x0111)
+        peer.answer_release()
+
+    with scripted_node(script) as port, delivery(tmp_path, idle_association=PATIENCE) as running:
+        pacs = node(port, max_associations=1)
+        running.image(pacs)
+        running.rest()
+        item = running.image(pacs, prepared_at=timezone.now())
+        running.rest()
+        assert states(item) == ["Prepared"]
+        back_off_is_over(pacs)
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.last_status) == ("Delivered", 0x0111)
+
+
+def test_a_node_that_notices_late_that_an_image_ended_its_only_association_has_not_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(node_senders, "_JUST_NOW", 3600)
+    connections = []
+
+    def script(peer):
+        connections.append(peer)
+        if len(connections) == 2:
+            peer.receive()
+            peer.send(encode_reject(Refusal(3, 2, "local limit exceeded", transient=True)))
+            return
+        peer.accept()
+        request, _ = peer.receive_store()
+        if len(connections) == 1:
+            peer.send(encode_abort(0))
+            return
+        peer.respond(request)
+        for _ in range(2):
+            request, _ = peer.receive_store()
+            peer.respond(request)
+        peer.answer_release()
+
+    with scripted_node(script) as port, delivery(tmp_path) as running:
+        pacs = node(port, max_associations=1)
+        ends_it, *others = [running.image(pacs) for _ in range(4)]
+        running.rest()
+    assert states(ends_it, *others) == ["Prepared", "Delivered", "Delivered", "Delivered"]
+    assert status(pacs).failures_in_a_row == 0
+    assert [QueueItem.objects.get(pk=other.pk).attempt_count for other in others] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("happening", [QueueEvent.REDIRECTED, QueueEvent.PREPARE_AGAIN])

@@ -17,6 +17,7 @@ from routing.core.states import QueueEvent, QueueState
 from routing.counts import forget_all
 from routing.engine.node_status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
+from routing.querysets import QueueItemQuerySet
 from routing.record import Moved, StepBack, put_back, record_for, retry_for
 from routing.replay import replay_for
 
@@ -78,11 +79,14 @@ def perform(
     subject: str = "",
     note: str = "",
     node: Node | None = None,
+    asked_at: datetime | None = None,
     row: OperatorAction | None = None,
     go_on: Callable[[], bool] | None = None,
 ) -> OperatorAction:
     """
     Do it to the items, and keep what they were; ``node`` is where REDIRECT leads.
+
+    What has been delivered since ``asked_at`` stays: it would be sent twice.
 
     Answers the row that tells how many moved, and that ``undo`` needs.  Items
     that the time did not reach count as neither moved nor untouched.  Behind a
@@ -100,7 +104,10 @@ def perform(
         for start in range(0, len(ids), _CHUNK):
             if start and not (go_on() if go_on else time.monotonic() - began <= _LONGEST):
                 break
-            _chunk(done, action, ids[start : start + _CHUNK], node)
+            items = QueueItem.objects.filter(pk__in=ids[start : start + _CHUNK])
+            if asked_at is not None:
+                items = items.exclude(state=QueueState.DELIVERED, updated_at__gt=asked_at)
+            _chunk(done, action, items, node)
         with transaction.atomic():
             done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
             done.save(update_fields=["undo_until"])
@@ -111,8 +118,7 @@ def perform(
 
 
 @transaction.atomic
-def _chunk(done: OperatorAction, action: Action, ids: Sequence[int], node: Node | None) -> None:
-    items = QueueItem.objects.filter(pk__in=ids)
+def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node: Node | None) -> None:
     columns = ("pk", "recipe", *_MOMENTS, *_PLAIN)
     before = {row["pk"]: row for row in items.order_by().select_for_update().values(*columns)}
     if action is Action.REPLAY:

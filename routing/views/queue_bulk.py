@@ -76,6 +76,7 @@ def queue_act(request: HttpRequest) -> HttpResponse:
         subject=meant.subject,
         note=given.get("note", "").strip(),
         node=node if action is Action.REDIRECT else None,
+        asked_at=meant.asked_at,
     )
     if done.undo_until is None:
         messages.info(operator, f"Begun with {_items(len(told.ids))}: the queue shows how far it is.")

@@ -54,6 +54,17 @@ def test_a_deed_for_many_is_answered_before_it_is_done_and_can_be_undone_afterwa
     assert list(actions) == [("begin retry", "7 items"), ("retry", "7 items"), ("undo retry", "7 of 7 items")]
 
 
+def test_what_arrives_before_its_turn_is_not_sent_once_more(begun):
+    failed(5)
+    operator = visitor("operator")
+    operator.post("/queue/act/?state=Failed", {**ALL, "action": "send-again", "asked_at": timezone.now().isoformat()})
+    arrived = QueueItem.objects.order_by("-pk")[0]
+    QueueItem.objects.filter(pk=arrived.pk).update(state="Delivered", updated_at=timezone.now())
+    begun[0]()
+    arrived.refresh_from_db()
+    assert (waiting(), arrived.state, OperatorAction.objects.get().moved) == (4, "Delivered", 4)
+
+
 @pytest.mark.fault(121, "retry of many items, stopped by somebody else")
 def test_it_is_stopped_by_whoever_operates_and_what_is_done_stays_done(begun, monkeypatch, seen):
     failed(9)

@@ -102,13 +102,11 @@ def _rewrite(path: Path, target: Path) -> None:
         try:
             with open(path, "rb") as file:
                 dataset = pydicom.dcmread(file, force=True)
-                at = file.tell()
-                unread = file.read(1)
+                unread = _unread_from(dataset, file)
             if not dataset:
                 raise DatasetError("the file cannot be edited: it holds no elements")
-            if unread:
-                # A delimiter outside of a sequence is the end to it, and whatever stands behind would be left out.
-                raise DatasetError(f"the file cannot be edited: nothing behind byte {at} can be read")
+            if unread is not None:
+                raise DatasetError(f"the file cannot be edited: nothing behind byte {unread} can be read")
             for tag, element in dataset.items():
                 cut = isinstance(element, RawDataElement) and element.length not in (
                     0xFFFFFFFF,
@@ -146,6 +144,22 @@ def _rewrite(path: Path, target: Path) -> None:
     for warning in caught:
         if "replacement characters" in str(warning.message):
             raise DatasetError("the file cannot be edited: it holds text that its character set does not explain")
+
+
+def _unread_from(dataset: Dataset, file: BinaryIO) -> int | None:
+    """The first byte of what was left unread behind the elements; None when that is nothing, or padding."""
+    from pydicom.dataelem import RawDataElement
+
+    at = file.tell()
+    if file.read(1):
+        # A delimiter outside of a sequence is the end to pydicom, whatever stands behind.
+        return at
+    last = list(dataset.values())[-1:]
+    if not last or not isinstance(last[0], RawDataElement) or last[0].length == 0xFFFFFFFF:
+        return None
+    # Too few bytes for another element.
+    end = file.seek(last[0].value_tell + last[0].length)
+    return end if file.read().strip(b"\0") else None
 
 
 def _refuse_unread(path: Path, dataset: Dataset) -> None:

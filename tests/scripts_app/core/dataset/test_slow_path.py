@@ -111,6 +111,17 @@ def test_what_another_toolkit_would_leave_out_is_never_left_out(tmp_path, syntax
     assert not (tmp_path / "normal.dcm").exists()
 
 
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG])
+@pytest.mark.parametrize(("behind", "kept"), [(b"\0", True), (bytes(7), True), (b"\x10\x00\x20\x00PN", False)])
+def test_the_beginning_of_an_element_is_never_left_out_and_padding_is(tmp_path, syntax, behind, kept):
+    content = part10(*ct_elements(syntax), syntax=syntax) + behind
+    if kept:
+        assert normal(tmp_path, content).root.get("PatientID")
+        return
+    with pytest.raises(DatasetError, match=r"the file cannot be edited: nothing behind byte \d+ can be read"):
+        normal(tmp_path, content)
+
+
 FIRST, SECOND = element(0x00081150, "UI", "1.2.840", IMPLICIT), element(0x00081155, "UI", "9.8.7.6", IMPLICIT)
 STRAY = struct.pack("<HHI", 0xFFFE, 0xE00D, 0)
 

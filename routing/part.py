@@ -17,6 +17,7 @@ FINAL = ".dcm"
 PASSING = ".dcm.part"
 # IOV_MAX of Linux; more pieces in one writev are an error.
 _PIECES_PER_WRITE = 1024
+_MODE = 0o600
 _WRITE_OUT = 2 << 20
 """Bytes of a large file that are sent to the disk while the rest comes in; a small one gains nothing by it."""
 
@@ -60,7 +61,7 @@ class Part:
         self._name = f"{identifier}{PASSING}"
         self._final = f"{identifier}{FINAL}"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        self.fd = os.open(self._name, flags, 0o600, dir_fd=folder.fd)
+        self.fd = os.open(self._name, flags, _MODE, dir_fd=folder.fd)
         try:
             # Only now: nobody can commit this identifier while its passing name is taken.
             if folder.holds(self._final):
@@ -109,6 +110,9 @@ class Part:
             try:
                 # Not fdatasync: to that a name is no data.
                 os.fsync(self.fd if sealed else folder.fd)
+                if sealed:
+                    # An ext4 whose journal has just been given up (its disk fails) may call the sync a success; not this.
+                    os.fchmod(self.fd, _MODE)
             except OSError:
                 # The caller hears of a failure and must not find the file later all the same.
                 # Where the disk takes nothing any more, it stays: adopted, it is synced first.

@@ -111,7 +111,7 @@ class Part:
                 # Not fdatasync: to that a name is no data.
                 os.fsync(self.fd if sealed else folder.fd)
                 if sealed:
-                    # An ext4 whose journal has just been given up (its disk fails) may call the sync a success; not this.
+                    # An ext4 whose journal has just been given up, for its disk fails, may call the sync a success.
                     os.fchmod(self.fd, _MODE)
             except OSError:
                 # The caller hears of a failure and must not find the file later all the same.

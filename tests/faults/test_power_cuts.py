@@ -129,6 +129,20 @@ def test_a_committed_file_has_its_name_and_its_bytes_after_a_cut(
         assert Spool(folder / "spool").path(size).read_bytes() == bytes(size)
 
 
+@pytest.mark.fault(80, "a sync that the kernel calls a success although the file system goes in the middle of it")
+def test_a_sync_that_claims_success_while_the_file_system_goes_is_not_believed(
+    disk: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, folder = disk
+    part = Spool(folder / "spool").begin(7)
+    part.write([b"abc"])
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="Input/output error"):
+        patched.setattr(os, "fsync", lambda descriptor: power_off(folder))
+        part.commit()
+    with contextlib.suppress(OSError):
+        part.discard()
+
+
 @pytest.mark.django_db
 @pytest.mark.fault(80, "a cut behind the name of an image and before its bytes, and one behind both")
 def test_what_has_its_name_and_not_its_bytes_is_told_from_what_is_whole(

@@ -17,7 +17,7 @@ from routing.core.states import QueueEvent, QueueState
 from routing.counts import forget_all
 from routing.engine.node_status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
-from routing.querysets import QueueItemQuerySet
+from routing.querysets import QueueItemQuerySet, delivered_since
 from routing.record import Moved, StepBack, put_back, record_for, retry_for
 from routing.replay import replay_for
 
@@ -106,7 +106,7 @@ def perform(
                 break
             items = QueueItem.objects.filter(pk__in=ids[start : start + _CHUNK])
             if asked_at is not None:
-                items = items.exclude(state=QueueState.DELIVERED, updated_at__gt=asked_at)
+                items = items.exclude(delivered_since(asked_at))
             _chunk(done, action, items, node)
         with transaction.atomic():
             done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from routing.checksum import checksum_of
+from routing.write_out import sync_file, sync_folder
 
 _FOLDER = "prepared"
 _TOLD = re.compile(r"-([0-9a-f]{8})\.dcm$")
@@ -43,15 +44,10 @@ class PreparedFiles:
     def keep(self, draft: Path, item_id: int) -> str:
         """Make a draft durable and give it the name that the item's row will hold, its checksum included."""
         name = f"{item_id}-{secrets.token_hex(4)}-{checksum_of(draft):08x}.dcm"
-        for place in (draft, self.folder):
-            fd = os.open(place, os.O_RDONLY)
-            try:
-                # The name follows the bytes, and the folder that holds the name comes last.
-                os.fsync(fd)
-                if place == draft:
-                    draft.rename(self.path(name))
-            finally:
-                os.close(fd)
+        # The name follows the bytes, and the folder that holds the name comes last.
+        sync_file(draft)
+        draft.rename(self.path(name))
+        sync_folder(self.folder)
         return name
 
     def checksum(self, name: str) -> int | None:

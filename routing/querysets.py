@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from routing.models.queue import QueueItem  # noqa: F401
 
 
+def delivered_since(moment: datetime) -> models.Q:
+    """What arrived after a question was asked: what was to bring it there would send it twice."""
+    return models.Q(state=QueueState.DELIVERED, updated_at__gt=moment)
+
+
 class QueueItemQuerySet(models.QuerySet["QueueItem"]):
     """Chainable parts of queries over queue items."""
 

@@ -14,6 +14,7 @@ from django.db import connection
 from routing.application_log import first_line
 from routing.backup.copies import BackupProblem
 from routing.database_file import damage, is_new, sqlite_file
+from routing.write_out import sync_file
 
 SQLITE, POSTGRESQL = "capacitor.sqlite3", "database.pgdump"
 _DUMP_SECONDS = 24 * 3600
@@ -96,11 +97,7 @@ def load(source: Path) -> None:
     draft = target.with_name(f".{target.name}.restored")
     shutil.copyfile(source, draft)
     draft.chmod(0o600)
-    fd = os.open(draft, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)
+    sync_file(draft)
     draft.rename(target)
 
 

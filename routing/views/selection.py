@@ -7,15 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from django.db.models import Q
 from django.http import QueryDict
 from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from routing.core.identifiers import identifier_in
-from routing.core.states import QueueState
 from routing.models import QueueItem
-from routing.querysets import QueueItemQuerySet
+from routing.querysets import QueueItemQuerySet, delivered_since
 from routing.queue_filter import QueueFilter
 from routing.sight import Sight
 
@@ -66,16 +64,14 @@ class Selection:
         return cls(scope, ticked, chosen, filter_alone(query), upto, asked_at, way_back(given.get("back", "")))
 
     def items(self) -> QueueItemQuerySet:
-        return scoped(self.scope, self.ticked, self.chosen, self.upto).exclude(self._delivered_meanwhile)
+        return self._meant().exclude(delivered_since(self.asked_at))
 
     def delivered_meanwhile(self) -> int:
         """How many that is."""
-        found = scoped(self.scope, self.ticked, self.chosen, self.upto)
-        return found.filter(self._delivered_meanwhile).order_by().count()
+        return self._meant().filter(delivered_since(self.asked_at)).order_by().count()
 
-    @property
-    def _delivered_meanwhile(self) -> Q:
-        return Q(state=QueueState.DELIVERED, updated_at__gt=self.asked_at)
+    def _meant(self) -> QueueItemQuerySet:
+        return scoped(self.scope, self.ticked, self.chosen, self.upto)
 
     @property
     def wrong(self) -> str:

@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from routing.dicom import command
 from routing.dicom.associate import (
     RELEASE_RP,
+    Refusal,
     decode_request,
     encode_accept,
+    encode_reject,
 )
 from routing.dicom.wire import Inbound
 from tests.routing.dicom.peers import PATIENCE, RawPeer
@@ -64,6 +66,11 @@ class ScriptedNode(RawPeer):
             for each in request.contexts
         ]
         self.send(encode_accept(request, results, max_pdu))
+
+    def turn_away(self) -> None:
+        """Answer an association request as a node that has no room for another one (PS3.8 9.3.4)."""
+        self.receive()
+        self.send(encode_reject(Refusal(3, 2, "local limit exceeded", transient=True)))
 
     def receive_store(self) -> tuple[command.Command, bytes]:
         """One C-STORE-RQ with its data set."""

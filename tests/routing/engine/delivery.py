@@ -126,6 +126,21 @@ class RunningNode:
         return [arrival.sop_instance_uid for arrival in self.arrived]
 
 
+class Held:
+    """The answers of a node that holds them back until the test lets them go."""
+
+    def __init__(self, status: int = 0x0000) -> None:
+        self._status = status
+        self._free = threading.Event()
+
+    def __call__(self, event: evt.Event, number: int) -> int:
+        self._free.wait(10)
+        return self._status
+
+    def let_go(self) -> None:
+        self._free.set()
+
+
 @contextlib.contextmanager
 def storage_node(
     answer: Callable[[evt.Event, int], int] = lambda event, number: 0x0000,

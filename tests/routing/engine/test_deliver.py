@@ -12,7 +12,7 @@ from scripts_app.core.dataset.file_meta import read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
 from tests.routing.dicom.peers import EXPLICIT, MR_IMAGE, dataset, running_scp
 from tests.routing.dicom.test_dcmtk import storescp
-from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
+from tests.routing.engine.delivery import Held, back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -187,30 +187,20 @@ def test_what_a_node_has_taken_is_noted_before_it_is_recorded(tmp_path):
 
 
 def test_a_wish_of_an_operator_is_carried_out_when_the_lease_ends(tmp_path):
-    answering = threading.Event()
-
-    def answer(event, number):
-        answering.wait(10)
-        return 0xA700
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    held = Held(0xA700)
+    with storage_node(held) as pacs, delivery(tmp_path) as running:
         item = running.image(node(pacs.port))
         running.until(lambda: bool(pacs.arrived))
         record_for(QueueItem.objects.filter(pk=item.pk), QueueEvent.REJECTED_BY_OPERATOR, actor="olga")
         assert states(item) == ["Prepared"]
-        answering.set()
+        held.let_go()
         running.rest()
     assert states(item) == ["Rejected"]
 
 
 def test_a_wish_for_an_item_that_goes_back_untried_is_carried_out(tmp_path):
-    answering = threading.Event()
-
-    def answer(event, number):
-        answering.wait(10)
-        return 0x0000
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    held = Held()
+    with storage_node(held) as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port, max_associations=1)
         items = [running.image(pacs_node) for _ in range(2)]
         running.until(lambda: bool(pacs.arrived))
@@ -218,7 +208,7 @@ def test_a_wish_for_an_item_that_goes_back_untried_is_carried_out(tmp_path):
         assert record_for(waiting, QueueEvent.REJECTED_BY_OPERATOR, actor="olga").pending == 1
         Node.objects.update(paused=True)
         running.deliverer.step()
-        answering.set()
+        held.let_go()
         running.rest()
         assert states(*items) == ["Delivered", "Rejected"]
         assert waiting.values_list("lease_owner", "pending_state", "attempt_count").get() == ("", "", 0)
@@ -227,17 +217,12 @@ def test_a_wish_for_an_item_that_goes_back_untried_is_carried_out(tmp_path):
 
 
 def test_of_an_item_that_another_process_has_taken_meanwhile_nothing_is_recorded(tmp_path, caplog):
-    answering = threading.Event()
-
-    def answer(event, number):
-        answering.wait(10)
-        return 0x0000
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    held = Held()
+    with storage_node(held) as pacs, delivery(tmp_path) as running:
         item = running.image(node(pacs.port))
         running.until(lambda: bool(pacs.arrived))
         QueueItem.objects.update(lease_owner="another")
-        answering.set()
+        held.let_go()
         running.rest()
         assert (states(item), running.recorded) == (["Prepared"], [item.id])
     assert not Attempt.objects.exists() and not HistoryEntry.objects.exists()
@@ -245,17 +230,12 @@ def test_of_an_item_that_another_process_has_taken_meanwhile_nothing_is_recorded
 
 
 def test_stop_lets_the_image_in_flight_finish_and_returns_the_others_uncounted(tmp_path):
-    stopping = threading.Event()
-
-    def answer(event, number):
-        stopping.wait(10)
-        return 0x0000
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    held = Held()
+    with storage_node(held) as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port, max_associations=1)
         items = [running.image(pacs_node) for _ in range(3)]
         running.until(lambda: bool(pacs.arrived))
-        threading.Timer(0.1, stopping.set).start()
+        threading.Timer(0.1, held.let_go).start()
         running.stop()
     assert states(*items) == ["Delivered", "Prepared", "Prepared"]
     assert [QueueItem.objects.get(pk=item.pk).attempt_count for item in items] == [1, 0, 0]

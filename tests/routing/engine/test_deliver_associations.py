@@ -5,17 +5,13 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing.core.states import QueueEvent
-from routing.dicom.associate import Refusal, encode_abort, encode_reject
+from routing.dicom.associate import encode_abort
 from routing.engine import node_senders
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.state_book import StateBook
-from routing.models import Attempt, Node, QueueItem
-from routing.record import record_for
-from tests.ports import free_port
+from routing.models import Attempt, QueueItem
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
-from tests.routing.dicom.peers import PATIENCE
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
@@ -164,77 +160,6 @@ def test_images_that_end_their_associations_keep_none_behind_them_waiting_unless
     assert status(pacs_node).failures_in_a_row == failures
 
 
-def unanswered_then_there(event, number):
-    """A node that says nothing to the first C-STORE, and to others that it has the instance (0x0111)."""
-    if number == 1:
-        event.assoc.abort()
-    return 0x0111
-
-
-@pytest.mark.fault(102)
-def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_path):
-    with storage_node(unanswered_then_there) as pacs, delivery(tmp_path) as running:
-        item = running.image(node(pacs.port), prepared_at=timezone.now())
-        running.rest()
-        assert states(item) == ["Prepared"]
-        back_off_is_over(item.node)
-        running.rest()
-    assert states(item) == ["Delivered"]
-
-
-def test_duplicate_sop_instance_means_delivered_also_where_both_are_one_attempt(tmp_path):
-    """A node may go away with the first image after a pause, having stored it: that is sent again at once."""
-
-    def answer(event, number):
-        if number == 2:
-            event.assoc.abort()
-        return (0x0000, 0x0000, 0x0111)[number - 1]
-
-    with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
-        pacs_node = node(pacs.port, max_associations=1)
-        running.image(pacs_node)
-        running.rest()
-        item = running.image(pacs_node)
-        running.rest()
-    item.refresh_from_db()
-    assert (item.state, item.attempt_count, item.last_status) == ("Delivered", 1, 0x0111)
-    assert len(pacs.arrived) == 3
-
-
-def test_duplicate_sop_instance_means_delivered_also_where_no_second_association_could_be_had(
-    tmp_path,
-):
-    connections = []
-
-    def script(peer):
-        connections.append(peer)
-        if len(connections) == 2:
-            peer.receive()
-            peer.send(encode_reject(Refusal(3, 2, "busy", transient=True)))
-            return
-        peer.accept()
-        request, _ = peer.receive_store()
-        if len(connections) == 1:
-            peer.respond(request)
-            # Stored as well, and then the node goes away.
-            peer.receive_store()
-            return
-        peer.respond(request, status=0x0111)
-        peer.answer_release()
-
-    with scripted_node(script) as port, delivery(tmp_path, idle_association=PATIENCE) as running:
-        pacs = node(port, max_associations=1)
-        running.image(pacs)
-        running.rest()
-        item = running.image(pacs, prepared_at=timezone.now())
-        running.rest()
-        assert states(item) == ["Prepared"]
-        back_off_is_over(pacs)
-        running.rest()
-    item.refresh_from_db()
-    assert (item.state, item.last_status) == ("Delivered", 0x0111)
-
-
 def test_a_node_that_notices_late_that_an_image_ended_its_only_association_has_not_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(node_senders, "_JUST_NOW", 3600)
     connections = []
@@ -242,8 +167,7 @@ def test_a_node_that_notices_late_that_an_image_ended_its_only_association_has_n
     def script(peer):
         connections.append(peer)
         if len(connections) == 2:
-            peer.receive()
-            peer.send(encode_reject(Refusal(3, 2, "local limit exceeded", transient=True)))
+            peer.turn_away()
             return
         peer.accept()
         request, _ = peer.receive_store()
@@ -263,35 +187,6 @@ def test_a_node_that_notices_late_that_an_image_ended_its_only_association_has_n
     assert states(ends_it, *others) == ["Prepared", "Delivered", "Delivered", "Delivered"]
     assert status(pacs).failures_in_a_row == 0
     assert [QueueItem.objects.get(pk=other.pk).attempt_count for other in others] == [1, 1, 1]
-
-
-@pytest.mark.parametrize("happening", [QueueEvent.REDIRECTED, QueueEvent.PREPARE_AGAIN])
-def test_duplicate_sop_instance_of_what_was_never_sent_there_is_a_refusal(tmp_path, happening):
-    with storage_node(unanswered_then_there) as pacs, delivery(tmp_path) as running:
-        item = running.image(node(pacs.port), prepared_at=timezone.now())
-        running.rest()
-        there = item.node
-        if happening is QueueEvent.REDIRECTED:
-            there = node(pacs.port, ae_title="OTHER")
-        record_for(QueueItem.objects.all(), happening, actor="olga", columns={"node_id": there.pk})
-        # As a preparation leaves it, by other scripts perhaps.
-        if happening is QueueEvent.PREPARE_AGAIN:
-            QueueItem.objects.update(state="Prepared", prepared_at=timezone.now())
-        back_off_is_over(there)
-        running.rest()
-    assert states(item) == ["Rejected"]
-
-
-def test_duplicate_sop_instance_after_an_attempt_that_never_reached_the_node_is_a_refusal(tmp_path):
-    with storage_node(lambda event, number: 0x0111) as pacs, delivery(tmp_path) as running:
-        there = node(free_port())
-        item = running.image(there, prepared_at=timezone.now())
-        running.rest()
-        assert (states(item), Attempt.objects.get().status) == (["Prepared"], None)
-        Node.objects.filter(pk=there.pk).update(port=pacs.port)
-        back_off_is_over(there)
-        running.rest()
-    assert states(item) == ["Rejected"]
 
 
 def test_a_node_that_hangs_over_an_association_that_rested_is_not_asked_again_at_once(tmp_path):

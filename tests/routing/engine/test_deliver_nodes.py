@@ -13,7 +13,7 @@ from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, MR_IMAGE, PATIENCE, running_scp
 from tests.routing.dicom.test_tls import acceptor, certificate
-from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, status, storage_node
+from tests.routing.engine.delivery import Held, back_off_is_over, delivery, node, states, status, storage_node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -190,19 +190,14 @@ def test_a_schedule_that_somebody_set_aside_holds_nothing_up_until_that_moment(t
 
 
 def test_a_node_that_is_paused_meanwhile_gets_the_image_in_flight_and_no_other(tmp_path):
-    answering = threading.Event()
-
-    def answer(event, number):
-        answering.wait(10)
-        return 0x0000
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    held = Held()
+    with storage_node(held) as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port, max_associations=1)
         items = [running.image(pacs_node) for _ in range(3)]
         running.until(lambda: bool(pacs.arrived))
         Node.objects.filter(pk=pacs_node.pk).update(paused=True)
         running.deliverer.step()
-        answering.set()
+        held.let_go()
         running.rest()
         assert states(*items) == ["Delivered", "Prepared", "Prepared"]
     assert [QueueItem.objects.get(pk=item.pk).attempt_count for item in items] == [1, 0, 0]

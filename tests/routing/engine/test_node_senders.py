@@ -8,7 +8,6 @@ from dataclasses import replace
 import pytest
 
 from routing.claims import Deliverable
-from routing.dicom.associate import Refusal, encode_reject
 from routing.engine import node_senders
 from routing.engine.node_senders import NodeSenders
 from routing.engine.outgoing import Outgoing
@@ -96,8 +95,7 @@ def test_a_node_may_be_late_to_notice_that_an_association_has_ended(tmp_path, mo
     def takes_the_first(peer):
         connections.append(peer)
         if len(connections) > 1:
-            peer.receive()
-            peer.send(encode_reject(Refusal(3, 2, "local limit exceeded", transient=True)))
+            peer.turn_away()
             return
         peer.accept()
         request, _ = peer.receive_store()

@@ -30,8 +30,17 @@ def revision() -> int:
 
 
 def hold() -> None:
-    """Let nobody else change the scripts until the end of this transaction, for each change counts here."""
-    ScriptRevision.objects.select_for_update().filter(id=1).first()
+    """
+    Let nobody else change the scripts until the end of this transaction, for each change counts here.
+
+    Whoever reads them to change them holds them first: on PostgreSQL another
+    one would read the same and write at the same time.
+    """
+    row = ScriptRevision.objects.select_for_update().filter(id=1)
+    if row.first() is None:
+        # Before the first change there is nothing to lock.
+        ScriptRevision.objects.get_or_create(id=1)
+        row.first()
 
 
 def grow(**_signal: Any) -> None:

@@ -16,6 +16,7 @@ from scripts_app.activation import note_activation
 from scripts_app.configuration.lua_yml import WrittenEntry
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
+from scripts_app.revision import hold
 
 
 def import_directory(
@@ -39,6 +40,9 @@ def import_directory(
     name = name or root.name
     desired = read_configuration(root, settings.CAPACITOR, as_it_was=as_it_was)
     with transaction.atomic():
+        if not only_plan:
+            # Else two that import at the same moment both apply what they have planned for what was there before.
+            hold()
         plan = make_plan(desired)
         plan.mark = mark_of(plan)
         if agreed is not None and agreed != plan.mark:

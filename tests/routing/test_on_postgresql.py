@@ -13,6 +13,7 @@ from tests.postgresql import cluster
 ROOT = Path(__file__).resolve().parents[2]
 AREA = ROOT / "tests" / "routing"
 FILES = [
+    AREA / "test_at_once.py",
     AREA / "test_rows.py",
     AREA / "test_record.py",
     AREA / "test_claims.py",

@@ -1,0 +1,67 @@
+"""What two people do at the same moment: PostgreSQL lets both begin, and the later one has to see what the earlier did."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import connection, connections, transaction
+
+from routing.configuration.apply import import_directory
+from scripts_app.models import LuaEntry, ScriptRevision
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets nobody else begin"),
+]
+
+
+def at_once(first: Callable[[], Any], second: Callable[[], Any]) -> None:
+    """Do the second in a connection of its own until it has to wait for the first, which ends only then."""
+    failed: list[BaseException] = []
+
+    def do_second() -> None:
+        try:
+            second()
+        except BaseException as error:
+            failed.append(error)
+        finally:
+            connections.close_all()
+
+    later = threading.Thread(target=do_second)
+    with transaction.atomic():
+        first()
+        later.start()
+        while later.is_alive() and not somebody_waits():
+            pass
+    later.join(30)
+    assert not later.is_alive() and failed == []
+
+
+def somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
+def directory(root: Path, *names: str) -> Path:
+    root.mkdir()
+    (root / "config.yml").write_text("filters: lua\n")
+    (root / "lua.yml").write_text("".join(f"- Description: {name}\n  Script: print('{name}')\n" for name in names))
+    return root
+
+
+@pytest.mark.parametrize("nothing_before", [False, True])
+def test_of_two_imports_the_later_one_makes_of_the_earlier_what_its_directory_says(
+    tmp_path: Path, nothing_before: bool
+) -> None:
+    import_directory(directory(tmp_path / "before", "A"), actor="olga")
+    if nothing_before:
+        LuaEntry.objects.all().delete()
+        ScriptRevision.objects.all().delete()
+    one, two = directory(tmp_path / "one", "A", "B", "C"), directory(tmp_path / "two", "A", "B", "D")
+    at_once(lambda: import_directory(one, actor="olga"), lambda: import_directory(two, actor="karl"))
+    assert [(row.position, row.description) for row in LuaEntry.objects.all()] == [(1, "A"), (2, "B"), (3, "D")]

@@ -12,7 +12,7 @@ from scripts_app import loader
 from scripts_app.core.collection import Collection
 from scripts_app.core.script_content import condition_to_content
 from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
-from scripts_app.revision import revision
+from scripts_app.revision import hold, revision
 
 MOST_REASON = 500
 """Characters that are kept of why scripts became active."""
@@ -51,6 +51,7 @@ def _load() -> Collection:
 @transaction.atomic
 def activate(collection: Collection, actor: str, reason: str) -> Activation:
     """Write the rows that workers read; those that stay the same keep their identity and their time of change."""
+    hold()
     before = stored_collection()
     if not Activation.objects.exists():
         _note("", "before the first activation", before)

@@ -18,6 +18,7 @@ from scripts_app.core.collection import Collection, Difference, differences
 from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
 from scripts_app.models import Activation, ScriptDraft, ScriptTest, ScriptVersion
 from scripts_app.outside import outside
+from scripts_app.revision import hold
 from scripts_app.script_tests import Run, run_all, shown
 from scripts_app.side_by_side import Line, side_by_side
 from scripts_app.views.request import actor, draw, editors_only, readers_only, user_of
@@ -150,19 +151,20 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
     """Make what was active then active again, at once: no test is run; a draft under way stays, and notices."""
     wanted = get_object_or_404(Activation, pk=activation_id)
     reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
-    last = last_activation()
-    if last is not None and request.POST.get("last", str(last.pk)) != str(last.pk):
-        # What somebody has put right since this page was drawn would be undone without a word.
-        messages.warning(
-            request,
-            f"Not activated: activation {last.pk} by {last.actor} came meanwhile. Press again if it is to go, too.",
-        )
-        return redirect("script_version", wanted.pk)
     wrong = faults(wanted.content, outside.ae_titles())
     if wrong:
         messages.error(request, f"Not activated: {sentence(str(wrong[0]))}")
         return redirect("script_version", wanted.pk)
     with transaction.atomic():
+        hold()
+        last = last_activation()
+        if last is not None and request.POST.get("last", str(last.pk)) != str(last.pk):
+            # What somebody has put right since this page was drawn would be undone without a word.
+            messages.warning(
+                request,
+                f"Not activated: activation {last.pk} by {last.actor} came meanwhile. Press again if it is to go, too.",
+            )
+            return redirect("script_version", wanted.pk)
         made = activate(wanted.content, actor(request), reason)
         outside.audit(actor(request), "roll back scripts", made.version, reason=reason, to=wanted.pk)
     untested = " The tests were not run." if ScriptTest.objects.exists() else ""

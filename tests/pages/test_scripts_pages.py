@@ -224,6 +224,28 @@ def test_a_roll_back_on_an_old_page_undoes_nothing_that_came_meanwhile(author):
     assert loader.active().entries[0].script == "print('first')"
 
 
+def test_a_roll_back_undoes_nothing_that_came_while_it_was_looked_through(author, monkeypatch):
+    author.post(reverse("script_entry_new"), {**ENTRY, "script": "print('first')"})
+    activate(author, "first")
+    wanted = Activation.objects.get(reason="first")
+    key = working().content["entries"][0]["key"]
+    address = reverse("script_entry", args=[key])
+    author.post(address, {**ENTRY, "script": "print('broken')", "mark": mark(author, address)})
+    activate(author, "broken")
+    seen = Activation.objects.first().pk
+    author.post(address, {**ENTRY, "script": "print('put right')", "mark": mark(author, address)})
+
+    def meanwhile(content, ae_titles):
+        monkeypatch.undo()
+        activate(author, "put right")
+        return []
+
+    monkeypatch.setattr("scripts_app.views.versions.faults", meanwhile)
+    author.post(reverse("script_roll_back", args=[wanted.pk]), {"last": seen})
+    assert Activation.objects.first().reason == "put right"
+    assert loader.active().entries[0].script == "print('put right')"
+
+
 def test_what_would_undo_somebody_elses_activation_is_not_activated(author):
     author.post(reverse("script_entry_new"), ENTRY)
     LuaLibrary.objects.create(path="b.lua", source="imported = 1")

@@ -11,6 +11,8 @@ import pytest
 from django.db import connection, connections, transaction
 
 from routing.configuration.apply import import_directory
+from scripts_app.activation import activate, stored_collection
+from scripts_app.core.collection import Collection
 from scripts_app.models import LuaEntry, ScriptRevision
 
 pytestmark = [
@@ -54,6 +56,13 @@ def directory(root: Path, *names: str) -> Path:
     return root
 
 
+def collection(*names: str) -> Collection:
+    """Entries of these names, each with a script that no other has."""
+    rest = {"enabled": True, "conditions": [], "ae_titles": [], "on_error": "skip"}
+    entries = [{"key": name, "description": name, "script": f"print('{name} {names}')", **rest} for name in names]
+    return {"entries": entries, "libraries": {}}
+
+
 @pytest.mark.parametrize("nothing_before", [False, True])
 def test_of_two_imports_the_later_one_makes_of_the_earlier_what_its_directory_says(
     tmp_path: Path, nothing_before: bool
@@ -65,3 +74,10 @@ def test_of_two_imports_the_later_one_makes_of_the_earlier_what_its_directory_sa
     one, two = directory(tmp_path / "one", "A", "B", "C"), directory(tmp_path / "two", "A", "B", "D")
     at_once(lambda: import_directory(one, actor="olga"), lambda: import_directory(two, actor="karl"))
     assert [(row.position, row.description) for row in LuaEntry.objects.all()] == [(1, "A"), (2, "B"), (3, "D")]
+
+
+def test_of_two_activations_the_later_one_is_active_and_nothing_of_the_earlier() -> None:
+    activate(collection("A", "B", "C"), "olga", "before")
+    one, two = collection("A", "X", "B"), collection("Y", "A", "C")
+    at_once(lambda: activate(one, "olga", "one"), lambda: activate(two, "karl", "two"))
+    assert stored_collection() == two

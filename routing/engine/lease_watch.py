@@ -24,26 +24,38 @@ class LeaseWatch:
     A dead process of this machine is noticed sooner, by its presence file.
     This is for those of other hosts, and for one that lives and is stuck.
     Leases hold moments of their owner's clock; whether they change is all that is asked of them.
+
+    Time in which this one could not look itself is not held against anybody:
+    while the database is away nobody renews, and what living senders have sent
+    meanwhile would be sent again.
     """
 
     def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._patience, self._clock = patience, clock
+        self._looked_at = clock()
         self._seen: dict[str, tuple[_Mark, float]] = {}
+        """For each owner what its leases said, and for how many seconds they have said so."""
 
     def step(self) -> int:
         """One look; how many items were given back."""
         now = self._clock()
+        # A database that hangs and answers after minutes is one look; several are needed in any case.
+        passed = min(now - self._looked_at, self._patience / 4)
+        # Also where the look fails: its time is over and counts for nobody.
+        self._looked_at = now
         marks = _marks()
-        self._seen = {
-            owner: self._seen[owner] if owner in self._seen and self._seen[owner][0] == mark else (mark, now)
-            for owner, mark in marks.items()
-        }
+        before, self._seen = self._seen, {owner: (mark, 0.0) for owner, mark in marks.items()}
         freed = 0
-        for owner, (_, since) in list(self._seen.items()):
-            if now - since >= self._patience:
+        for owner, mark in marks.items():
+            known, silent = before.get(owner, (None, 0.0))
+            if known != mark:
+                continue
+            silent += passed
+            self._seen[owner] = mark, silent
+            if silent >= self._patience:
                 # Nobody knows what it was at: its preparations stay counted.
                 count = give_back(owner, begun=None)
-                log.warning("process %s has renewed nothing for %d s: %d items given back", owner, now - since, count)
+                log.warning("process %s has renewed nothing for %d s: %d items given back", owner, silent, count)
                 freed += count
                 del self._seen[owner]
         return freed

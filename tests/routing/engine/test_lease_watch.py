@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from routing.claims import claim_deliverable, renew
@@ -20,11 +21,23 @@ pytestmark = pytest.mark.django_db
 FAR = "far:1:silent"
 
 
+ROUND = 5.0
+"""Seconds between two looks of housekeeping."""
+
+
 class Clock:
     now = 0.0
 
     def __call__(self) -> float:
         return self.now
+
+    def looks(self, watch: LeaseWatch, seconds: float) -> int:
+        """Let so many seconds pass with a look in each round; how many items were given back."""
+        freed, end = 0, self.now + seconds
+        while self.now < end:
+            self.now = min(self.now + ROUND, end)
+            freed += watch.step()
+        return freed
 
 
 def held(**columns: Any) -> QueueItem:
@@ -41,10 +54,8 @@ def test_who_renews_nothing_loses_its_items_and_can_settle_nothing_later() -> No
     watch = LeaseWatch(70, clock)
     item = held()
     assert watch.step() == 0
-    clock.now = 69
-    assert watch.step() == 0
-    clock.now = 70
-    assert watch.step() == 1
+    assert clock.looks(watch, 69) == 0
+    assert clock.looks(watch, 1) == 1
     assert item.node_id is not None
     assert [one.id for one in claim_deliverable("host:2:other", item.node_id, 5)] == [item.id]
     late = Move(item.id, QueueState.PREPARED, QueueEvent.DELIVERED)
@@ -57,8 +68,7 @@ def test_what_a_silent_owner_was_preparing_stays_counted_for_nobody_knows_what_i
     watch = LeaseWatch(70, clock)
     item = queue_item("New", lease_owner=FAR, lease_until=timezone.now(), prepare_starts=2)
     watch.step()
-    clock.now = 70
-    assert watch.step() == 1
+    assert clock.looks(watch, 70) == 1
     assert QueueItem.objects.get(id=item.id).prepare_starts == 2
 
 
@@ -78,6 +88,50 @@ def test_who_renews_keeps_its_items_also_when_the_wall_clock_jumps(jump: timedel
     assert owner_of(item) == FAR
 
 
+def test_while_the_database_is_away_nobody_can_renew_and_nobody_loses_what_it_holds(monkeypatch: Any) -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    item = held()
+    clock.looks(watch, 15)
+    with monkeypatch.context() as away:
+        away.setattr("routing.engine.lease_watch._marks", gone)
+        for _ in range(40):
+            with pytest.raises(OperationalError):
+                clock.looks(watch, ROUND)
+    # It is the watch that finds it back first.
+    assert clock.looks(watch, ROUND) == 0
+    renew(FAR)
+    assert clock.looks(watch, 65) == 0
+    assert owner_of(item) == FAR
+
+
+def gone() -> None:
+    raise OperationalError("connection refused")
+
+
+@pytest.mark.parametrize("seconds", [80, 3600])
+def test_a_look_for_which_the_database_took_long_ends_no_lease(seconds: float) -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    item = held()
+    clock.looks(watch, 15)
+    clock.now += seconds
+    assert watch.step() == 0
+    assert owner_of(item) == FAR
+
+
+def test_who_is_silent_is_found_also_by_a_watch_whose_rounds_are_long() -> None:
+    clock = Clock()
+    watch = LeaseWatch(70, clock)
+    held()
+    watch.step()
+    freed = 0
+    for _ in range(4):
+        clock.now += 300
+        freed += watch.step()
+    assert freed == 1
+
+
 @pytest.mark.fault(92, "the clock was set back by an hour just after a lease of a dead worker elsewhere began")
 def test_a_lease_that_ends_in_the_far_future_ends_as_soon_as_any_other() -> None:
     clock = Clock()
@@ -85,8 +139,7 @@ def test_a_lease_that_ends_in_the_far_future_ends_as_soon_as_any_other() -> None
     item = held()
     QueueItem.objects.update(lease_until=timezone.now() + timedelta(hours=2))
     watch.step()
-    clock.now = 70
-    assert watch.step() == 1
+    assert clock.looks(watch, 70) == 1
     assert owner_of(item) == ""
 
 
@@ -96,6 +149,5 @@ def test_a_lane_alone_is_ended_as_well_but_never_that_of_the_housekeepers() -> N
     Lane.objects.create(key="1.2.3", owner=FAR, until=timezone.now() + timedelta(hours=1))
     Lane.objects.create(key="\\housekeeping", owner="host:1:keeper", until=timezone.now())
     watch.step()
-    clock.now = 100
-    watch.step()
+    clock.looks(watch, 100)
     assert list(Lane.objects.values_list("owner", flat=True)) == ["host:1:keeper"]

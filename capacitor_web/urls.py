@@ -5,6 +5,8 @@ from django.urls import include, path
 
 admin.autodiscover()
 
+handler500 = "capacitor_web.errors.server_error"
+
 urlpatterns = [
     path("admin/configuration/", include("routing.administration.configuration")),
     path("admin/", admin.site.urls),

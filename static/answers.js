@@ -16,7 +16,9 @@ function complainOf(status) {
     401: "Your session has ended, so nothing was done. Log in in another window, then do it again here: this page stays as it is.",
     403: "You may not do that.",
   };
-  complain(words[status] || `The server answered ${status}; nothing was changed.`);
+  // What broke may have been done up to there.
+  const left = status < 500 ? "; nothing was changed." : ". Look again once this page is live: it may have been done, or a part of it.";
+  complain(words[status] || `The server answered ${status}${left}`);
 }
 
 document.addEventListener("htmx:responseError", (event) => complainOf(event.detail.xhr.status));

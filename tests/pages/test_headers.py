@@ -3,9 +3,10 @@
 import re
 
 import pytest
+from django.db import InterfaceError, OperationalError
 
 from tests.pages.busy_router import busy_router
-from tests.pages.people import visitor
+from tests.pages.people import visitor, words
 
 pytestmark = pytest.mark.django_db
 
@@ -52,3 +53,20 @@ def test_the_page_of_an_error_of_our_own_needs_no_database(client, settings, mon
     assert answer.status_code == 500
     assert "Something broke here" in answer.content.decode()
     assert "synthetic" not in answer.content.decode()
+
+
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def test_without_its_database_the_site_says_what_goes_on_and_what_waits(error, monkeypatch):
+    from routing.views import dashboard
+
+    def away(sight):
+        raise error("connection to server at 10.1.1.1 failed")
+
+    monkeypatch.setattr(dashboard, "situation", away)
+    visiting = visitor()
+    visiting.raise_request_exception = False
+    answer = visiting.get("/")
+    assert answer.status_code == 503
+    told = words(answer)
+    assert "The database does not answer" in told and "kept in the spool" in told
+    assert "10.1.1.1" not in told

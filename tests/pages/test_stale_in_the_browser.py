@@ -86,6 +86,18 @@ def test_a_page_whose_server_died_is_stale_answers_every_press_and_recovers_by_i
     assert page.evaluate("window.sameDocument"), "nobody loaded the page anew"
 
 
+def posts(route):
+    return route.request.method == "POST"
+
+
+@pytest.mark.parametrize("status", [500, 503])
+def test_a_press_that_the_server_broke_over_is_not_said_to_have_changed_nothing(site, open_page, status):
+    page = open_page("/queue/")
+    page.route("**/*", lambda route: route.fulfill(status=status) if posts(route) else route.fallback())
+    page.locator("#row-200").get_by_role("button").click()
+    expect(page.locator("#messages")).to_contain_text(f"The server answered {status}. Look again")
+
+
 def test_a_refresh_waits_while_a_button_is_held_down_so_that_the_press_counts(site, open_page):
     page = open_page("/queue/200/")
     expect(page.locator("#live")).to_have_text("live")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextvars import copy_context
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, connections
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
 from django.db.models import QuerySet
 from django.utils import timezone
 
@@ -23,6 +25,11 @@ BEHIND = 2_000
 """With more items than these nobody waits for the answer."""
 _LOST = timedelta(seconds=60)
 """Without a sign of life for so long it no longer runs: the web process has ended."""
+_PATIENCE = 600.0
+"""Seconds for which a step is tried again while the database is away or refuses it."""
+_PAUSE = 1.0
+_TOLD = ("moved", "pending", "untouched", "undo_until")
+"""Columns by which the row tells what has been done."""
 
 
 def _in_a_thread(work: Callable[[], None]) -> None:
@@ -32,6 +39,7 @@ def _in_a_thread(work: Callable[[], None]) -> None:
 
 
 run = _in_a_thread
+pause = time.sleep
 
 
 def perform_behind(action: Action, ids: Sequence[int], **about: Any) -> OperatorAction:
@@ -49,7 +57,8 @@ def perform_behind(action: Action, ids: Sequence[int], **about: Any) -> Operator
 
     def work() -> None:
         try:
-            perform(action, ids, **about, row=row, go_on=lambda: _beat(row))
+            insist = partial(_insist, row)
+            perform(action, ids, **about, row=row, go_on=lambda: insist(lambda: _beat(row)), insist=insist)
         except DatabaseError as error:
             log.error("what %s began with %d items has broken off: %s", row.actor, len(ids), first_line(error))
         except Exception:
@@ -59,6 +68,31 @@ def perform_behind(action: Action, ids: Sequence[int], **about: Any) -> Operator
 
     run(work)
     return row
+
+
+def _insist(row: OperatorAction, step: Callable[[], Any]) -> Any:
+    """
+    Do one step of a deed; what a restart of the database, a lock or a deadlock ended is done again.
+
+    A step that had been committed when its connection broke is not done twice:
+    the row, which each step writes in its own transaction, tells.
+    """
+    before = {name: getattr(row, name) for name in _TOLD}
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            close_old_connections()
+            stored = OperatorAction.objects.values(*_TOLD).get(pk=row.pk)
+            if stored != before:
+                vars(row).update(stored)
+                return None
+            return step()
+        except (OperationalError, InterfaceError) as error:
+            if time.monotonic() > until:
+                raise
+            vars(row).update(before)
+            log.warning("what %s began waits for the database: %s", row.actor, first_line(error))
+            pause(_PAUSE)
 
 
 def _beat(row: OperatorAction) -> bool:

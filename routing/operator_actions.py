@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Any
 
 from django.db import transaction
@@ -82,6 +83,7 @@ def perform(
     asked_at: datetime | None = None,
     row: OperatorAction | None = None,
     go_on: Callable[[], bool] | None = None,
+    insist: Callable[[Callable[[], None]], object] = lambda step: step(),
 ) -> OperatorAction:
     """
     Do it to the items, and keep what they were; ``node`` is where REDIRECT leads.
@@ -90,8 +92,8 @@ def perform(
 
     Answers the row that tells how many moved, and that ``undo`` needs.  Items
     that the time did not reach count as neither moved nor untouched.  Behind a
-    page (routing/behind.py) the ``row`` is there already, and ``go_on`` takes
-    the place of the time.
+    page (routing/behind.py) the ``row`` is there already, ``go_on`` takes the
+    place of the time, and ``insist`` does each step, a transaction of its own.
     """
     began, at = time.monotonic(), timezone.now()
     detail = {"filter": scope, "reason": note, "node": node.ae_title if node else ""}
@@ -100,21 +102,25 @@ def perform(
     with transaction.atomic() if len(ids) <= _CHUNK else nullcontext():
         done = row or OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
         if len(ids) > _CHUNK:
-            audit(actor, f"begin {action}", subject or f"{len(ids)} items", **told)
+            insist(lambda: audit(actor, f"begin {action}", subject or f"{len(ids)} items", **told))
         for start in range(0, len(ids), _CHUNK):
             if start and not (go_on() if go_on else time.monotonic() - began <= _LONGEST):
                 break
             items = QueueItem.objects.filter(pk__in=ids[start : start + _CHUNK])
             if asked_at is not None:
                 items = items.exclude(delivered_since(asked_at))
-            _chunk(done, action, items, node)
-        with transaction.atomic():
-            done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
-            done.save(update_fields=["undo_until"])
-            if done.moved or done.pending:
-                audit(actor, action, subject or f"{done.moved + done.pending} items", **told)
+            insist(partial(_chunk, done, action, items, node))
+        insist(lambda: _end(done, subject, told))
     forget_all()
     return done
+
+
+@transaction.atomic
+def _end(done: OperatorAction, subject: str, told: dict[str, str]) -> None:
+    done.undo_until = timezone.now() + timedelta(seconds=UNDO_SECONDS)
+    done.save(update_fields=["undo_until"])
+    if done.moved or done.pending:
+        audit(done.actor, done.action, subject or f"{done.moved + done.pending} items", **told)
 
 
 @transaction.atomic

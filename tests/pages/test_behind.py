@@ -4,6 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
 from routing import behind, operator_actions
@@ -22,6 +23,7 @@ def begun(monkeypatch):
     monkeypatch.setattr(behind, "run", work.append)
     monkeypatch.setattr("routing.views.queue_bulk.BEHIND", 3)
     monkeypatch.setattr(operator_actions, "_CHUNK", 2)
+    monkeypatch.setattr(behind, "pause", lambda seconds: None)
     # The test's own connection is not the deed's to close.
     monkeypatch.setattr(behind.connections, "close_all", lambda: None)
     return work
@@ -117,6 +119,55 @@ def test_what_breaks_off_is_in_the_log_and_not_in_the_way(begun, monkeypatch, ca
 
     monkeypatch.setattr(operator_actions, "_chunk", broken)
     begun[0]()
+    assert "has broken off" in caplog.text
+
+
+def interrupted(monkeypatch, *, committed: bool, error=OperationalError) -> None:
+    """Let the second chunk lose its connection once, before or after its commit."""
+    chunk, lost = operator_actions._chunk, []
+
+    def losing(done, action, items, destination):
+        here = done.moved and not lost
+        if here and not committed:
+            lost.append(True)
+            with transaction.atomic():
+                chunk(done, action, items, destination)
+                raise error("terminating connection due to administrator command")
+        chunk(done, action, items, destination)
+        if here:
+            lost.append(True)
+            raise error("server closed the connection unexpectedly")
+
+    monkeypatch.setattr(operator_actions, "_chunk", losing)
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize(("action", "state"), [("retry", "Prepared"), ("replay", "New")])
+def test_what_a_restart_of_the_database_interrupts_goes_on_and_nothing_is_done_twice(
+    begun, monkeypatch, caplog, action, state, error, committed
+):
+    failed(7)
+    operator = visitor("operator")
+    operator.post("/queue/act/?state=Failed", {**ALL, "action": action})
+    interrupted(monkeypatch, committed=committed, error=error)
+    begun[0]()
+    assert QueueItem.objects.filter(state=state).count() == 7
+    row = OperatorAction.objects.get()
+    assert (row.moved, row.pending, row.untouched, row.steps.count()) == (7, 0, 0, 7)
+    assert "waits for the database" in caplog.text
+    actions = AuditRecord.objects.order_by("pk").values_list("action", "object")
+    assert list(actions) == [(f"begin {action}", "7 items"), (action, "7 items")]
+    assert "Undo" in words(operator.get("/queue/"))
+
+
+def test_a_database_that_refuses_for_long_ends_it(begun, monkeypatch, caplog):
+    failed(5)
+    visitor("operator").post("/queue/act/?state=Failed", ALL)
+    monkeypatch.setattr(behind, "_PATIENCE", -1)
+    interrupted(monkeypatch, committed=False)
+    begun[0]()
+    assert waiting() == 2
     assert "has broken off" in caplog.text
 
 

@@ -26,7 +26,8 @@ class RetryPolicy:
         """
         if self.attempts is not None and attempts >= self.attempts:
             return None
-        # Doubling stops long before the exponent could overflow a timedelta.
-        delay: timedelta = min(self.limit, self.initial * (1 << min(attempts - 1, 30)))
+        factor = 1 << min(attempts - 1, 30)
+        # Compared before it is multiplied: a day, doubled thirty times, is more than a timedelta holds.
+        delay = self.initial * factor if self.initial <= self.limit / factor else self.limit
         delay *= 1 + self.jitter * (2 * chance() - 1)
         return now + max(delay, timedelta(milliseconds=100))

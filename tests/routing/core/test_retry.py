@@ -45,5 +45,6 @@ def test_even_a_delay_of_zero_is_a_tenth_of_a_second() -> None:
     assert delay(RetryPolicy(initial=timedelta(0), limit=timedelta(0)), 5) == 0.1
 
 
-def test_years_of_attempts_overflow_nothing() -> None:
-    assert delay(RetryPolicy(limit=timedelta(days=1)), 10**9) == 86400
+@pytest.mark.parametrize("initial", [timedelta(seconds=10), timedelta(days=1), timedelta(days=5), timedelta.max])
+def test_years_of_attempts_overflow_nothing(initial: timedelta) -> None:
+    assert delay(RetryPolicy(initial=initial, limit=timedelta(days=1)), 10**9) == 86400

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Callable
 from typing import Any
@@ -10,50 +9,40 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
 
-from routing.core.ae_title import IllegalAETitle, KnownTitle, TitleBook, checked
+from routing.core.ae_title import KnownTitle, TitleBook
+from routing.core.gates import network, window
+from routing.core.node_checks import LARGEST_NUMBER, check_alias, check_host, check_sop_class
 from routing.core.title_conflicts import Conflict, conflicts
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.merging_form import MergingForm
 from routing.models import KnownSender, Node
 
-_SPAN = re.compile(r"(\d{1,2}):(\d{2})\s*-\s*(\d{1,2}):(\d{2})")
-_UID = re.compile(r"[0-9]+(\.[0-9]+)+")
 _HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 
 
 def _alias(line: str) -> str:
-    try:
-        return checked(line)
-    except IllegalAETitle as error:
-        raise ValidationError(str(error)) from error
+    check_alias(line)
+    return line
 
 
 def _span(line: str) -> str:
-    found = _SPAN.fullmatch(line)
-    if not found:
-        raise ValidationError(f"{line!r} is not a time span; write it like 22:00 - 06:00")
-    hours, minutes = (int(found[1]), int(found[3])), (int(found[2]), int(found[4]))
-    if max(hours) > 23 or max(minutes) > 59:
-        raise ValidationError(f"{line!r} has a time that no clock shows; the last of a day is 23:59")
-    return f"{hours[0]:02}:{minutes[0]:02} - {hours[1]:02}:{minutes[1]:02}"
+    span = window(line)
+    return f"{span.first:%H:%M} - {span.last:%H:%M}"
 
 
 def _network(line: str) -> str:
-    try:
-        return str(ipaddress.ip_network(line.replace(" ", ""), strict=False))
-    except ValueError as error:
-        raise ValidationError(f"{line!r} is neither an address nor a network such as 192.168.1.0/24") from error
+    return str(network(line))
 
 
 def _sop_class(line: str) -> str:
-    if line != "default" and not (_UID.fullmatch(line) and len(line) <= 64):
-        raise ValidationError(f"{line!r} is neither a SOP class UID nor the word default")
+    check_sop_class(line)
     return line
 
 
 class LinesField(forms.CharField):
-    """A list, one value a line; errors name the line's own text."""
+    """A list, one value a line; ``read`` raises ValueError, and errors name the line's own text."""
 
     widget = forms.Textarea
 
@@ -74,8 +63,8 @@ class LinesField(forms.CharField):
         for line in filter(None, (line.strip() for line in str(value or "").splitlines())):
             try:
                 values.append(self.read(line))
-            except ValidationError as error:
-                wrong += error.error_list
+            except ValueError as error:
+                wrong.append(ValidationError(str(error)))
         if wrong:
             raise ValidationError(wrong)
         return values
@@ -136,6 +125,14 @@ class NodeForm(MergingForm):
         ("TLS", ("tls", "tls_check_host", "tls_ca", "tls_certificate", "tls_key")),
     )
 
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        for field in self.fields.values():
+            if isinstance(field, forms.IntegerField):
+                # SQLite stores larger ones, with which neither dates nor time spans can be reckoned.
+                field.validators.append(MaxValueValidator(LARGEST_NUMBER))
+        self.fields["retry_attempts"].validators.append(MinValueValidator(1))
+
     def sections(self) -> list[tuple[str, list[forms.BoundField]]]:
         """The fields under their headings."""
         return [(heading, [self[name] for name in names]) for heading, names in self.SECTIONS]
@@ -149,6 +146,10 @@ class NodeForm(MergingForm):
             near = re.sub(r"^[a-z]+://|[/\s].*$", "", host)
             hint = f"; perhaps {near}" if _HOST.fullmatch(near) else ""
             raise ValidationError(f"{host!r} is neither a host name nor an IP address{hint}")
+        try:
+            check_host(host)
+        except ValueError as error:
+            raise ValidationError(str(error)) from error
         return host
 
     def clean_transfer_syntax(self) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
+from routing.core.node_checks import LARGEST_NUMBER
 from routing.models import Node
 
 _BLANK = Node()
@@ -26,7 +27,7 @@ class Key:
     column: str
     kind: Kind
     low: int = 0
-    high: int = 2**31 - 1
+    high: int = LARGEST_NUMBER
 
     @property
     def default(self) -> Any:

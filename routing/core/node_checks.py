@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,6 +16,8 @@ from routing.core.transfer_syntax import uid_of
 
 LONGEST_ALIAS = 64
 """Characters.  Beyond 16 a name can't be called over the network, but scripts may route to it."""
+LARGEST_NUMBER = 2**31 - 1
+"""In every column of numbers.  Of seconds it is 68 years: dates and time spans can be reckoned with it."""
 
 
 def check_alias(text: str) -> None:
@@ -24,6 +27,22 @@ def check_alias(text: str) -> None:
         raise ValueError(f"{text!r} has {len(trimmed)} characters; at most {LONGEST_ALIAS} are allowed")
     for part in [trimmed] if len(trimmed) <= 16 else sorted(set(trimmed) - {" "}):
         checked(part)
+
+
+def check_host(text: str) -> None:
+    """A name that a resolver can be asked for, or an IP address."""
+    _not_empty(text)
+    if ":" in text:
+        try:
+            ipaddress.IPv6Address(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is no IPv6 address; the port has a field of its own") from None
+        return
+    try:
+        # As socket.getaddrinfo does before it asks anybody.
+        text.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{text!r} is no host name: each part has from 1 to 63 characters") from None
 
 
 def check_sop_class(text: str) -> None:
@@ -40,7 +59,7 @@ def _not_empty(text: str) -> None:
         raise ValueError("must not be empty")
 
 
-_TEXTS: dict[str, Callable[[str], object]] = {"ae_title": checked, "host": _not_empty}
+_TEXTS: dict[str, Callable[[str], object]] = {"ae_title": checked, "host": check_host}
 _OPTIONAL: dict[str, Callable[[str], object]] = {"transfer_syntax": uid_of}
 _LISTS: dict[str, Callable[[str], object]] = {
     "aliases": check_alias,

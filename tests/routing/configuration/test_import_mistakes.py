@@ -85,6 +85,7 @@ WRONG = {
     "endless AE title": ("nodes.yml", f"- AeTitle: {'A' * 65}\n", "nodes.yml:1: AeTitle AE title 'AAA"),
     "alias of odd characters": ("nodes.yml", f"- AeTitle: A\n  Aliases: [{'é' * 17}]\n", "nodes.yml:2: Aliases AE"),
     "schedule": ("nodes.yml", "- AeTitle: A\n  ProcessSchedule: [25:00 - 26:00]\n", "nodes.yml:2: ProcessSchedule"),
+    "host": ("nodes.yml", "- AeTitle: A\n  HostName: pacs..example\n", "nodes.yml:2: HostName 'pacs..example' is no"),
     "network": ("nodes.yml", "- AeTitle: A\n  ProcessNetworks: [x]\n", "nodes.yml:2: ProcessNetworks 'x' is not a"),
     "SOP class": ("nodes.yml", "- AeTitle: A\n  SopClassPriorities: [CTImageStorage]\n", "nodes.yml:2: SopClassPrior"),
     "half a certificate": ("nodes.yml", "- AeTitle: A\n  TlsCertificate: a.pem\n", "nodes.yml:1: TlsKey a client cert"),

@@ -273,6 +273,8 @@ def _connect(address: NodeAddress) -> socket.socket:
         raise AssociationFailed(
             FailureKind.NO_CONNECTION, f"{address}: no connection: {error.strerror or error}"
         ) from None
+    except UnicodeError:
+        raise AssociationFailed(FailureKind.NO_CONNECTION, f"{address}: no connection: that is no host name") from None
     no_delay(connection)
     if address.tls is None:
         return connection

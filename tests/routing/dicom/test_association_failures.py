@@ -73,9 +73,10 @@ def test_no_connection_is_told_with_host_and_port() -> None:
     assert failure.value.kind is FailureKind.NO_CONNECTION
 
 
-def test_a_host_that_does_not_exist_is_no_connection() -> None:
-    with pytest.raises(AssociationFailed) as failure:
-        StorageAssociation.open(address(104, host="no-such-host.invalid"), CT)
+@pytest.mark.parametrize("host", ["no-such-host.invalid", "pacs..invalid", f"{'p' * 64}.invalid"])
+def test_a_host_that_does_not_exist_is_no_connection(host: str) -> None:
+    with pytest.raises(AssociationFailed, match="no connection") as failure:
+        StorageAssociation.open(address(104, host=host), CT)
     assert failure.value.kind is FailureKind.NO_CONNECTION
 
 

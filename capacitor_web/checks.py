@@ -20,6 +20,7 @@ from routing import capabilities, database_file
 from routing.application_log import first_line
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+from routing.dicom.tls import load_own
 
 TLS_FILES = (
     ("CAPACITOR_TLS_CERTIFICATE", "tls_certificate"),
@@ -96,7 +97,7 @@ def tls_files(environment: Environment) -> Iterator[CheckMessage]:
     if readable:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         try:
-            context.load_cert_chain(environment.tls_certificate, environment.tls_key)
+            load_own(context, environment.tls_certificate, environment.tls_key)
             if environment.tls_client_ca:
                 context.load_verify_locations(environment.tls_client_ca)
         except ssl.SSLError as error:

@@ -1,5 +1,6 @@
-"""The TLS handshake of either side, with one deadline for all of it."""
+"""TLS on either side: certificates from files, and the handshake with one deadline for all of it."""
 
+import os
 import select
 import socket
 import ssl
@@ -18,6 +19,31 @@ UNABLE_TO_GET_ISSUER_CERT_LOCALLY, UNABLE_TO_VERIFY_LEAF_SIGNATURE.
 
 class TlsFailed(Exception):
     """The handshake failed; the text says why in words for an operator."""
+
+
+class NeedsPassPhrase(ssl.SSLError):
+    """The key of a certificate is of no use without one."""
+
+    reason = "the key needs a pass phrase"
+
+
+def load_own(context: ssl.SSLContext, certificate: str, key: str) -> None:
+    """
+    Load the certificate that this side shows, and its key; OSError says why not.
+
+    Left alone OpenSSL asks for a pass phrase at the terminal, and waits for whoever sits there.
+    """
+    context.load_cert_chain(certificate, key or None, password=_nobody_is_there)
+
+
+def _nobody_is_there() -> str:
+    raise NeedsPassPhrase(0, NeedsPassPhrase.reason)
+
+
+def as_of(*files: str) -> tuple[tuple[int, int, int] | None, ...]:
+    """What is another when one of the files has been replaced; OSError when one cannot be found, None for no name."""
+    found = (os.stat(file) if file else None for file in files)
+    return tuple(stat and (stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in found)
 
 
 def handshake(

@@ -8,6 +8,7 @@ from functools import lru_cache
 from django.conf import settings
 
 from routing.dicom.requestor import NodeAddress
+from routing.dicom.tls import as_of, load_own
 from routing.models import Node
 
 
@@ -32,18 +33,20 @@ def address_of(node: Node, calling_ae_title: str) -> NodeAddress:
 
 
 def _tls_context(node: Node) -> ssl.SSLContext:
+    files = (node.tls_ca, node.tls_certificate, node.tls_key)
     try:
-        return _context(node.tls_ca, node.tls_certificate, node.tls_key, node.tls_check_host)
-    except (OSError, ssl.SSLError) as error:
-        files = ", ".join(name for name in (node.tls_ca, node.tls_certificate, node.tls_key) if name)
-        raise WrongTlsFiles(f"TLS files of node {node.ae_title} ({files}) cannot be used: {error}") from error
+        return _context(*files, node.tls_check_host, as_of(*files))
+    except OSError as error:
+        names = ", ".join(filter(None, files))
+        raise WrongTlsFiles(f"TLS files of node {node.ae_title} ({names}) cannot be used: {error}") from error
 
 
 @lru_cache(maxsize=64)
-def _context(ca: str, certificate: str, key: str, check_host: bool) -> ssl.SSLContext:
+def _context(ca: str, certificate: str, key: str, check_host: bool, _: object) -> ssl.SSLContext:
+    """``_`` tells which files these were: certificates are renewed while the router runs."""
     context = ssl.create_default_context(cafile=ca or None)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.check_hostname = check_host
     if certificate:
-        context.load_cert_chain(certificate, key or None)
+        load_own(context, certificate, key)
     return context

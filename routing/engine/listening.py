@@ -18,6 +18,7 @@ from routing.application_log import first_line
 from routing.core.identifiers import FILE_TAGS
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import TURN, ScpConfig, StorageScp
+from routing.dicom.tls import load_own
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
 from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.engine.process import HEARTBEAT, EngineProcess, enter_role, new_identifiers, open_spool, run_folder
@@ -205,8 +206,8 @@ def _tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        context.load_cert_chain(certificate, key or None)
-    except (OSError, ssl.SSLError) as error:
+        load_own(context, certificate, key)
+    except OSError as error:
         raise WrongTlsFiles(f"CAPACITOR_TLS_CERTIFICATE={certificate!r}, CAPACITOR_TLS_KEY: {error}") from error
     if client_ca:
         try:

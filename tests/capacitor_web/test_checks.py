@@ -13,6 +13,7 @@ from django.core.management import call_command
 from capacitor_web import checks
 from capacitor_web.environment import Environment
 from routing import capabilities
+from tests.routing.dicom.test_tls import certificate
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,6 +95,12 @@ def test_tls_files_that_are_no_certificates_are_named_as_such(tmp_path):
     (tmp_path / "cert.pem").write_text("not a certificate")
     path = str(tmp_path / "cert.pem")
     assert found(settings_with(tmp_path, tls_port=2762, tls_certificate=path, tls_key=path)) == ["E004"]
+
+
+def test_a_key_that_needs_a_pass_phrase_is_told_and_the_terminal_is_not_asked(tmp_path):
+    made, key = map(str, certificate(tmp_path / "tls", pass_phrase=b"secret"))
+    (problem,) = checks.tls_files(settings_with(tmp_path, tls_port=2762, tls_certificate=made, tls_key=key))
+    assert problem.msg == "The TLS files do not work together: the key needs a pass phrase."
 
 
 def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):

@@ -22,7 +22,12 @@ pytestmark = pytest.mark.integration
 
 
 def certificate(
-    folder: Path, days: int = 1, *, name: str = "127.0.0.1", ca: tuple[Path, Path] | None = None
+    folder: Path,
+    days: int = 1,
+    *,
+    name: str = "127.0.0.1",
+    ca: tuple[Path, Path] | None = None,
+    pass_phrase: bytes = b"",
 ) -> tuple[Path, Path]:
     """A certificate for 127.0.0.1 and its key; signed by itself, or by a CA that this has made, too."""
     key = ec.generate_private_key(ec.SECP256R1())
@@ -51,8 +56,9 @@ def certificate(
     )
     folder.mkdir(exist_ok=True)
     (folder / "certificate.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    locked = serialization.BestAvailableEncryption(pass_phrase) if pass_phrase else serialization.NoEncryption()
     (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
     )
     return folder / "certificate.pem", folder / "key.pem"
 

@@ -60,7 +60,8 @@ class ScpConfig:
     rejected_sop_classes: frozenset[str] = frozenset()
     checks: bool = True
     """Refuse data sets that are cut off or not what their command says."""
-    tls: ssl.SSLContext | None = None
+    tls: Callable[[], ssl.SSLContext] | None = None
+    """Asked for each connection: certificates are renewed while the service runs."""
     reuse_port: bool = False
     """Let several listener processes share the port; the kernel spreads connections over them."""
 
@@ -212,7 +213,7 @@ class StorageScp:
             connection = seat.connection
             no_delay(connection)
             if self._config.tls is not None:
-                connection = handshake(connection, self._config.tls, self._config.acse_timeout)
+                connection = handshake(connection, self._config.tls(), self._config.acse_timeout)
             seat.association = AcceptedAssociation(
                 connection,
                 seat.address,

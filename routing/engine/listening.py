@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
+import threading
 import time
 from dataclasses import replace
 from datetime import timedelta
@@ -18,7 +19,7 @@ from routing.application_log import first_line
 from routing.core.identifiers import FILE_TAGS
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import TURN, ScpConfig, StorageScp
-from routing.dicom.tls import load_own
+from routing.dicom.tls import as_of, load_own
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
 from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.engine.process import HEARTBEAT, EngineProcess, enter_role, new_identifiers, open_spool, run_folder
@@ -198,8 +199,41 @@ def _configs(port: int, share_port: bool) -> list[ScpConfig]:
     )
     if not service.tls_port:
         return [plain]
-    tls = _tls(service.tls_certificate, service.tls_key, service.tls_client_ca)
+    tls = TlsFiles(service.tls_certificate, service.tls_key, service.tls_client_ca)
     return [plain, replace(plain, port=service.tls_port, tls=tls)]
+
+
+class TlsFiles:
+    """
+    The TLS context of the listener, made anew when its files have been replaced.
+
+    WrongTlsFiles when they cannot be used at the start.  Later the last ones stay
+    in force meanwhile: a certificate is there before its key, for a moment.
+    """
+
+    def __init__(self, certificate: str, key: str, client_ca: str) -> None:
+        self._files = (certificate, key, client_ca)
+        self._lock = threading.Lock()
+        self._seen = self._look()
+        self._context = _tls(*self._files)
+
+    def __call__(self) -> ssl.SSLContext:
+        with self._lock:
+            seen = self._look()
+            if seen != self._seen:
+                self._seen = seen
+                try:
+                    self._context = _tls(*self._files)
+                    log.info("TLS files have been replaced and are read anew: %s", ", ".join(filter(None, self._files)))
+                except WrongTlsFiles as error:
+                    log.error("%s; the last ones stay in force", error)
+            return self._context
+
+    def _look(self) -> object:
+        try:
+            return as_of(*self._files)
+        except OSError as error:
+            return error.errno
 
 
 def _tls(certificate: str, key: str, client_ca: str) -> ssl.SSLContext:

@@ -3,6 +3,7 @@
 import contextlib
 import queue
 import socket
+import ssl
 import struct
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -64,13 +65,14 @@ def running_scp(
     has_room: Callable[[], bool] = lambda: True,
     stored: Callable[[ReceivedInstance], None] | None = None,
     drain_seconds: float = PATIENCE,
+    tls: ssl.SSLContext | None = None,
     **config: Any,
 ) -> Iterator[RunningScp]:
     """A Storage SCP on a free port of the loopback; stopped at the end."""
     spool = Spool(folder / "spool", durable="none")
     running: RunningScp
     scp = StorageScp(
-        ScpConfig(**{"host": "127.0.0.1", "port": 0, **config}),
+        ScpConfig(**{"host": "127.0.0.1", "port": 0, "tls": tls and (lambda: tls), **config}),
         admit=admit,
         spool=spool,
         new_id=Identifiers(tag=1),

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from routing.engine.listening import Room, WrongTlsFiles, _tls
+from routing.dicom.storage_scp import ScpConfig, StorageScp
+from routing.dicom.verification import echo
+from routing.engine.listening import Room, TlsFiles, WrongTlsFiles
 from routing.spool import Spool
 from tests.acceptance.router import dcmtk, until
 from tests.files_below import files_below
+from tests.routing.dicom.peers import address
+from tests.routing.dicom.test_tls import certificate, requestor
 from tests.routing.engine.engine import MakeEngine, stop
 from tests.routing.engine.modality import Sender, image, started
 
@@ -142,7 +146,56 @@ def test_a_taken_port_ends_the_listener_with_a_sentence(make_engine: MakeEngine)
 def test_tls_files_that_cannot_be_used_are_named_with_their_setting(tmp_path: Path, wrong: str) -> None:
     (tmp_path / "text.pem").write_text("no certificate")
     with pytest.raises(WrongTlsFiles, match=f"CAPACITOR_TLS_CERTIFICATE='.*{wrong}'"):
-        _tls(str(tmp_path / wrong), "", "")
+        TlsFiles(str(tmp_path / wrong), "", "")
+
+
+@pytest.mark.integration
+def test_renewed_tls_files_count_for_the_next_sender_and_broken_ones_end_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "capacitor.listener")
+    first, second = certificate(tmp_path / "first"), certificate(tmp_path / "second")
+    before, after = certificate(tmp_path / "before", name="CT"), certificate(tmp_path / "after", name="CT")
+    used, clients = (tmp_path / "used.pem", tmp_path / "used.key"), tmp_path / "clients.pem"
+
+    def put(source: Path, to: Path) -> None:
+        (tmp_path / "new").write_bytes(source.read_bytes())
+        (tmp_path / "new").replace(to)
+
+    for source, to in ((first[0], used[0]), (first[1], used[1]), (before[0], clients)):
+        put(source, to)
+    files = TlsFiles(str(used[0]), str(used[1]), str(clients))
+    scp = StorageScp(
+        ScpConfig(host="127.0.0.1", port=0, tls=files),
+        admit=lambda _: None,
+        spool=Spool(tmp_path / "spool", "none"),
+        new_id=lambda: 1,
+        stored=lambda _: None,
+        has_room=lambda: True,
+        fatal=lambda _: None,
+    )
+    port = scp.start()
+
+    def answers(server: tuple[Path, Path], client: tuple[Path, Path]) -> bool:
+        return echo(address(port, tls=requestor(server[0], client))).ok
+
+    try:
+        assert answers(first, before) and not answers(second, before) and not answers(first, after)
+        put(second[0], used[0])
+        assert answers(first, before)
+        put(second[1], used[1])
+        put(after[0], clients)
+        assert answers(second, after) and not answers(first, after) and not answers(second, before)
+        used[1].unlink()
+        assert answers(second, after) and answers(second, after)
+    finally:
+        scp.stop()
+    told = [record.getMessage() for record in caplog.records if record.name == "capacitor.listener"]
+    assert [("the last ones stay in force" in line, "read anew" in line) for line in told] == [
+        (True, False),
+        (False, True),
+        (True, False),
+    ]
 
 
 @pytest.mark.integration

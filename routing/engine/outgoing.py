@@ -48,6 +48,11 @@ class Source:
     checksum: int | None = None
     """CRC-32 of the file, which is compared whenever it is opened."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of the data set; FileMissing or FileDamaged."""
+        return self.recipe.length if self.recipe is not None else _size_of(self.path) - self.dataset_offset
+
     def has_pixels(self) -> bool:
         """Whether the data set holds Pixel Data; True where only a decoder could tell."""
         with mapped(self.path) as content:

@@ -131,13 +131,15 @@ class Sender:
         if syntax != before:
             item, source = self._transcoded(target, item, source, syntax)
         rested = self._kept.rested
-        result = self._exchange(target, item, source)
-        sent_twice = result.status is None and rested and not _timed_out(target, item, result)
+        # Of what is sent, which may be many times what was received.
+        seconds = target.deadline_seconds(source.size)
+        result = self._exchange(target, item, source, seconds)
+        sent_twice = result.status is None and rested and not _timed_out(target, seconds, result)
         if sent_twice:
             # The node closed an association that it found idle for too long: its right, and nobody's failure.
             try:
                 self._associate(target, source, waiting)
-                result = self._exchange(target, item, source)
+                result = self._exchange(target, item, source, seconds)
             except AssociationFailed:
                 # It may have taken the image all the same: this has to be on record.  The next one tells of the node.
                 sent_twice = False
@@ -145,7 +147,7 @@ class Sender:
         if meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
             self._note(item)
         waiting.popleft()
-        timed_out = _timed_out(target, item, result)
+        timed_out = _timed_out(target, seconds, result)
         goes_on = self._goes_on(result, timed_out)
         if result.status is None and goes_on and not all(each.attempt_count for each in waiting):
             # The next one tells whether it is the node.
@@ -176,8 +178,8 @@ class Sender:
             # It is delivered all the same; only a kill at this very moment would send it twice.
             log.warning("item %d could not be noted as sent: %s", item.id, error)
 
-    def _exchange(self, target: Target, item: Deliverable, source: Source) -> SendResult:
-        return self._kept.send(instance(item, source), target.priority, target.deadline_seconds(item.size))
+    def _exchange(self, target: Target, item: Deliverable, source: Source, seconds: float | None) -> SendResult:
+        return self._kept.send(instance(item, source), target.priority, seconds)
 
     def _transcoded(self, target: Target, item: Deliverable, source: Source, syntax: str) -> tuple[Deliverable, Source]:
         if self._transcoder is None:
@@ -210,9 +212,9 @@ def _wanted(target: Target, calling_ae_title: str, items: deque[Deliverable]) ->
             yield item.sop_class_uid, proposals(item.transfer_syntax_uid, target.transfer_syntax_uid)
 
 
-def _timed_out(target: Target, item: Deliverable, result: SendResult) -> bool:
+def _timed_out(target: Target, deadline_seconds: float | None, result: SendResult) -> bool:
     """Whether a limit of time ended it; the limits themselves tell, for the result has only words."""
-    limits = (target.stall_seconds or None, target.deadline_seconds(item.size))
+    limits = (target.stall_seconds or None, deadline_seconds)
     least = min((limit for limit in limits if limit is not None), default=None)
     took = (result.ended_at - result.started_at).total_seconds()
     return result.status is None and least is not None and took >= least

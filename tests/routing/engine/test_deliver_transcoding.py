@@ -15,9 +15,11 @@ from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
 from tests.builders import ct_image
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT
 from tests.routing.engine.delivery import Delivery, back_off_is_over, delivery, node, states, storage_node
+from tests.routing.engine.transcoded import deflated
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
+DEFLATED = "1.2.840.10008.1.2.1.99"
 JPEG_2000 = "1.2.840.10008.1.2.4.90"
 RLE = "1.2.840.10008.1.2.5"
 SR = "1.2.840.10008.5.1.4.1.1.88.33"
@@ -70,6 +72,18 @@ def test_an_image_that_is_too_large_to_be_read_at_once_is_transcoded_as_well(tmp
     item.refresh_from_db()
     assert (item.state, item.last_error) == ("Delivered", "")
     assert read(pacs.arrived[0].dataset, IMPLICIT).PixelData == pixels
+
+
+def test_the_time_limit_of_an_image_goes_by_what_is_sent_and_not_by_what_came(tmp_path):
+    """What came are a thousandth of the bytes, for which 20 ms would be enough; what is sent may take 19 s."""
+    speed = {"storage_timeout": 0, "minimum_line_speed": 1000}
+    with storage_node(contexts=[(CT_IMAGE, EXPLICIT)]) as pacs, delivery(tmp_path, **speed) as running:
+        content = deflated(ct_image(SOPInstanceUID="1.2.9", PixelData=bytes(9 << 20)))
+        item = running.image(node(pacs.port), content, DEFLATED, sop_instance_uid="1.2.9")
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.last_error) == ("Delivered", "")
+    assert item.size < 20_000 < 9 << 20 < len(pacs.arrived[0].dataset)
 
 
 def test_an_image_goes_as_it_came_to_a_node_that_takes_it_so(tmp_path):

@@ -2,7 +2,7 @@
 
 from enum import Enum
 
-from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS
+from pynetdicom.status import STORAGE_SERVICE_CLASS_STATUS, code_to_category
 
 from routing.core.instance import SendResult
 
@@ -18,7 +18,7 @@ DATASET_DOES_NOT_MATCH = 0xA900
 CANNOT_UNDERSTAND = 0xC000
 PENDING = 0xFF00
 
-_WARNINGS = {0x0107, 0x0116}
+_WARNINGS = {0x0001, 0x0107, 0x0116}
 _DEFERRALS = {PROCESSING_FAILURE, RESOURCE_LIMITATION, 0xFF00, 0xFF01}
 
 
@@ -58,8 +58,9 @@ def describe(status: int | None) -> str:
     """Put a status in words, as in ``0xA700 (Failure: Refused: Out of Resources)``."""
     if status is None:
         return "no answer"
-    category, words = STORAGE_SERVICE_CLASS_STATUS.get(status, ("", ""))
     if status in (0xFF00, 0xFF01):
         category, words = "Pending", ""
-    told = ": ".join(part for part in (category, words) if part) or "unknown status"
+    else:
+        category, words = STORAGE_SERVICE_CLASS_STATUS.get(status, (code_to_category(status), ""))
+    told = "unknown status" if category == "Unknown" else ": ".join(filter(None, (category, words)))
     return f"0x{status:04X} ({told})"

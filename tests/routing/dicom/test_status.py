@@ -9,6 +9,7 @@ from routing.dicom.status import Answer, describe, meaning
     ("status", "expected"),
     [
         (0x0000, Answer.DELIVERED),
+        (0x0001, Answer.WARNING),
         (0x0107, Answer.WARNING),
         (0x0116, Answer.WARNING),
         (0xB000, Answer.WARNING),
@@ -56,6 +57,9 @@ def test_a_context_that_is_not_accepted_is_refused() -> None:
         (0xB007, "0xB007 (Warning: Data Set Does Not Match SOP Class)"),
         (0x0122, "0x0122 (Failure: Refused: SOP Class Not Supported)"),
         (0xFF00, "0xFF00 (Pending)"),
+        (0x0001, "0x0001 (Warning)"),
+        (0xBFFF, "0xBFFF (Warning)"),
+        (0xA800, "0xA800 (Failure)"),
         (0x1234, "0x1234 (unknown status)"),
         (None, "no answer"),
     ],

@@ -194,6 +194,11 @@ class Requestor:
         except Disconnected as error:
             self._break(self._last_words(str(error)))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the peer has said more than it was asked: unasked it has only the end to tell."""
+        return bool(self.broken) or self._inbound.has_more()
+
     def release(self) -> None:
         """End the association in order; what was sent is answered already, so nothing here matters any more."""
         if self.broken:

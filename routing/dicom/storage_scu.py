@@ -31,6 +31,11 @@ class StorageAssociation:
         """Why nothing can be sent any more; empty: all is well."""
         return self._requestor.broken
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it is broken, or the node has ended it since its last answer."""
+        return self._requestor.is_over
+
     def accepts(self, sop_class_uid: str, transfer_syntax_uid: str) -> bool:
         return (sop_class_uid, transfer_syntax_uid) in self._requestor.accepted
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import select
 import socket
 import ssl
 import struct
@@ -103,6 +104,12 @@ class Inbound:
         count = min(most, self._end - self._start)
         self._start += count
         return self._buffer[self._start - count : self._start]
+
+    def has_more(self) -> bool:
+        """Whether something has come that nobody has taken yet, the end of the connection included."""
+        poll = select.poll()
+        poll.register(self._connection, select.POLLIN)
+        return self._start != self._end or bool(poll.poll(0))
 
     def _fill(self, until: float, wanted: int = 1) -> None:
         if _BUFFER_BYTES - self._end < _LEAST_ROOM or self._start + wanted > _BUFFER_BYTES:

@@ -37,7 +37,8 @@ class KeptAssociation:
         """
         route = (target, calling_ae_title)
         needed = {(first[0], syntax) for syntax in first[1]}
-        if self._open is not None and not self._open.broken and route == self._route and needed <= self._proposed:
+        fits = route == self._route and needed <= self._proposed
+        if self._open is not None and fits and not self._open.is_over:
             return
         before = (
             [(sop_class, (syntax,)) for sop_class, syntax in sorted(self._proposed)] if route == self._route else []

@@ -19,6 +19,11 @@ from routing.dicom.wire import (
 )
 
 _LARGEST_COMMAND_SET = 64 * 1024
+_SLOWEST_LINE = 2000
+"""
+Bytes a second.  Most requestors fill PDUs as large as the acceptor takes: over a line of 100 kbit/s, or a faster one
+that four associations share, one of them is on its way for more than ten seconds.
+"""
 
 
 class Aborted(Exception):
@@ -87,7 +92,7 @@ class Messages:
                 yield piece
 
     def _next_pdu(self, until: float, between_messages: bool = False) -> None:
-        kind, length = self._inbound.header(self.idle_seconds, until)
+        kind, length = self._inbound.header(self.idle_seconds, until, _SLOWEST_LINE)
         if kind == PDU_DATA:
             if length > LARGEST_DATA_PDU:
                 raise WireError(f"a P-DATA PDU of {length} bytes")

@@ -53,7 +53,7 @@ class ScpConfig:
     network_timeout: float = 60
     """Without a PDU on an established association."""
     pdu_deadline: float = 10
-    """From the first to the last byte of one PDU."""
+    """From the first to the last byte of one PDU; beside it a large one gets the time that a slow line needs."""
     max_associations: int = 200
     max_associations_per_address: int = 100
     max_object_bytes: int = 4 << 30

@@ -70,7 +70,7 @@ class Inbound:
     """
 
     def __init__(self, connection: socket.socket, pdu_seconds: float) -> None:
-        """``pdu_seconds``: how long a PDU may take from its first byte to its last."""
+        """``pdu_seconds``: how long a PDU may take from its first byte to its last, a large one longer."""
         self.before_reuse: Callable[[], None] = do_nothing
         self.received = 0
         self._connection = connection
@@ -80,12 +80,18 @@ class Inbound:
         self._end = 0
         self._until = 0.0
 
-    def header(self, idle_seconds: float, until: float = math.inf) -> tuple[int, int]:
-        """Wait for the next PDU; its type and the length of what follows.  All of it has to come ``until`` then."""
+    def header(self, idle_seconds: float, until: float = math.inf, slowest: float = math.inf) -> tuple[int, int]:
+        """
+        Wait for the next PDU; its type and the length of what follows.
+
+        All of it has to come ``until`` then.  A large one gets the time beside that
+        a line of ``slowest`` bytes a second needs for it.
+        """
         if self._start == self._end:
             self._fill(min(time.monotonic() + idle_seconds, until))
         self._until = min(time.monotonic() + self._pdu_seconds, until)
         kind, length = PDU_HEADER.unpack(self.take(PDU_HEADER.size))
+        self._until = min(self._until + length / slowest, until)
         return kind, length
 
     def take(self, count: int) -> memoryview:

@@ -1,14 +1,18 @@
 """Bytes in and out: nothing is lost, doubled or swapped, however the network cuts them."""
 
+import contextlib
 import random
 import socket
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
+from routing.dicom import wire
+from routing.dicom.messages import Messages
 from routing.dicom.wire import PDU_HEADER, Disconnected, Inbound, Silence, WireError, close_gently, send
-from tests.routing.dicom.peers import PATIENCE
+from tests.routing.dicom.peers import PATIENCE, pdata, pdv
 
 
 def connected() -> tuple[socket.socket, socket.socket]:
@@ -65,6 +69,28 @@ def test_silence_before_and_inside_a_pdu_ends_the_wait() -> None:
         left.sendall(b"\x04\0")
         with pytest.raises(Silence):
             inbound.header(PATIENCE)
+
+
+@pytest.mark.parametrize(("after", "arrives"), [(9, True), (39, True), (41, False)])
+def test_a_large_pdu_gets_the_time_that_a_slow_line_needs_and_no_more(
+    monkeypatch: pytest.MonkeyPatch, after: float, arrives: bool
+) -> None:
+    """10 s, and 30 s for 60 000 bytes at 2 000 a second."""
+    clock = [time.monotonic()]
+    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    left, right = connected()
+    with left, right:
+        messages = Messages(Inbound(right, pdu_seconds=10), idle_seconds=60)
+        content = bytes(range(250)) * 240
+        pdu = pdata(pdv(content[:-6], control=2))
+        left.sendall(pdu[:1000])
+        pieces = messages.dataset(1, len(content))
+        received = bytes(next(pieces))
+        clock[0] += after
+        left.sendall(pdu[1000:])
+        with contextlib.nullcontext() if arrives else pytest.raises(Silence):
+            received += b"".join(map(bytes, pieces))
+        assert (received == content[:-6]) is arrives
 
 
 def test_the_end_of_the_connection_is_told() -> None:

@@ -12,6 +12,8 @@ from django.db import connection
 
 from routing.models import Node, QueueItem
 
+_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
+_UNREADABLE = frozenset({"SQLITE_IOERR", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS"})
 _CHECKED_WHOLE = 256 << 20
 """Bytes of a database up to which each of its pages is read at a start, which takes a second or two."""
 RECOVERY = (
@@ -22,6 +24,16 @@ RECOVERY = (
 
 class DatabaseInDanger(Exception):
     """Nothing may start on this database; the text says why and what to do."""
+
+
+class NoRoom(DatabaseInDanger):
+    """Nothing is wrong with the database, but it cannot even be read: beside it is no room for its journal."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(
+            f"the disk of {path} is full, and SQLite needs some room there to open it. Nothing is damaged:"
+            " make room, then start again"
+        )
 
 
 def sqlite_file() -> Path | None:
@@ -36,7 +48,7 @@ def damage(path: Path, *, whole: bool = False) -> str:
     What is wrong with an SQLite file, in SQLite's words; empty when nothing is.
 
     Of a very large file only the schema is read, unless ``whole``.  A file of
-    no bytes is no damaged one: it has no tables yet.
+    no bytes is no damaged one: it has no tables yet.  NoRoom when the disk is too full to tell.
     """
     try:
         with closing(sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=30)) as database:
@@ -45,8 +57,11 @@ def damage(path: Path, *, whole: bool = False) -> str:
                 (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
                 return "" if verdict == "ok" else str(verdict)
     except sqlite3.OperationalError as error:
-        # Away, locked or not readable is not damaged; whoever uses it will say so.
-        return "" if "disk i/o" not in str(error).casefold() else str(error)
+        name = getattr(error, "sqlite_errorname", "")
+        if name in _NO_ROOM:
+            raise NoRoom(path) from error
+        # Away, locked or not to be written is not damaged; whoever uses it will say so.
+        return str(error) if name in _UNREADABLE else ""
     except sqlite3.DatabaseError as error:
         return str(error)
     except UnicodeDecodeError:
@@ -79,7 +94,7 @@ def spool_has_images(spool: Path) -> bool:
 
 def look() -> None:
     """
-    DatabaseInDanger when the database is damaged, or empty although images wait.
+    DatabaseInDanger when the database is damaged, or empty although images wait; NoRoom on a full disk.
 
     To start on an empty database would take the images in for nodes that it
     does not know, and show them all as failed.
@@ -93,10 +108,10 @@ def look() -> None:
 
 
 def look_where_it_answers() -> None:
-    """As ``look``, but a database that is away or busy is no danger: a listener receives without it."""
+    """As ``look``, but one that is away, busy or without room is no danger: a listener receives without it."""
     try:
         look()
-    except DatabaseProblem:
+    except (DatabaseProblem, NoRoom):
         return
     finally:
         # Children of a worker are forked after this; a connection must not be shared.

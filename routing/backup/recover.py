@@ -17,7 +17,7 @@ from routing.backup.make import MANIFEST, NEWEST
 from routing.backup.restore import nobody_may_run, read_backup, restore_database
 from routing.configuration.apply import import_directory
 from routing.core.ae_title import Meaning
-from routing.database_file import damage, is_new, sqlite_file
+from routing.database_file import NoRoom, damage, is_new, sqlite_file
 from routing.engine.adopt import adopt
 from routing.engine.directory import Directory
 from routing.engine.process import open_spool
@@ -75,7 +75,11 @@ def recover(
     nobody_may_run()
     done = Recovery()
     path = sqlite_file()
-    what = damage(path, whole=True) if path is not None and path.exists() else ""
+    try:
+        what = damage(path, whole=True) if path is not None and path.exists() else ""
+    except NoRoom as problem:
+        # To move it aside, and to send all again, would be the worst answer to a full disk.
+        raise BackupProblem(str(problem)) from problem
     if not what and not is_new() and _items():
         if not spool_is_lost:
             raise BackupProblem(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.peers import send
-from tests.acceptance.router import Router, until
+from tests.acceptance.router import Router, storage_node, until
 from tests.faults.load import all_arrived, configure, node, samples, sending
 from tests.faults.mounts import fill, memory, mount, unmount
 from tests.files_below import files_below
@@ -82,6 +82,26 @@ def test_a_disk_filled_to_the_last_byte_by_another_program_stops_nothing_for_goo
         survivors = pids & set(router.pids())
         assert router.stop() == 0
     seen(f"0xA700, then 40 of 40 delivered, {twice} of them twice; {len(survivors)} of {len(pids)} processes lived on")
+
+
+@pytest.mark.fault(84, "a start after it, on a database that SQLite cannot open for want of room")
+def test_a_start_on_a_full_disk_says_that_it_is_full_and_not_that_the_database_is_damaged(
+    make_router: Any, tmp_path: Path
+) -> None:
+    router = make_router()
+    with memory(router.data, "size=8m"):
+        router.configure(nodes=storage_node("PACS", 104))
+        database = (router.data / "capacitor.sqlite3").read_bytes()
+        filler = router.data / "filler"
+        fill(filler)
+        for command in ("preflight", "recover"):
+            refused = router.manage(command, check=False)
+            assert refused.returncode and "is full, and SQLite needs some room there" in refused.stderr, refused.stderr
+            assert "damaged:" not in refused.stderr.replace("Nothing is damaged:", "")
+            assert "Traceback" not in refused.stderr
+        assert (router.data / "capacitor.sqlite3").read_bytes() == database
+        filler.unlink()
+        assert not router.manage("preflight", check=False).returncode
 
 
 def said(router: Router) -> str:

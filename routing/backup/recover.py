@@ -24,6 +24,8 @@ from routing.engine.process import open_spool
 from routing.engine.receive import instance_in
 from routing.engine.reconcile import fail_missing
 from routing.models import KnownSender, Node, QueueItem
+from routing.spool import SpoolGone
+from routing.spool_mark import is_gone
 from scripts_app.configuration.problem import ConfigurationError
 from scripts_app.core.dataset.file_meta import NotPart10
 from scripts_app.models import LuaEntry
@@ -71,8 +73,14 @@ def recover(
     A backup that nobody named is brought up to the kept configuration, where
     that has changed since: images that are sent again pass the scripts that
     they passed before.
+
+    BackupProblem also where the spool is gone and nobody said that it is lost:
+    an unmounted one would be taken for empty, and what waits for failed.
     """
     nobody_may_run()
+    root = Path(settings.DATA_DIR) / "spool"
+    if not spool_is_lost and is_gone(root):
+        raise _gone(SpoolGone(root))
     done = Recovery()
     path = sqlite_file()
     try:
@@ -118,7 +126,7 @@ def recover(
     if source is not None and source.resolve() != kept_folder().resolve() and is_kept():
         moment = datetime.fromisoformat(backup.manifest["made_at"]) if backup else None
         _catch_up(done, wanted=moment is not None and not named and changed_since(moment))
-    _adopt(done, placeholders=backup is None and source is None, say=say)
+    _adopt(done, lost=spool_is_lost, placeholders=backup is None and source is None, say=say)
     if pause or done.not_taken:
         Node.objects.update(paused=True)
     done.lost = list(_lost(from_backup=backup is not None, caught_up=bool(done.caught_up)))
@@ -178,9 +186,16 @@ def _catch_up(done: Recovery, *, wanted: bool) -> None:
         done.set_aside = set_aside()
 
 
-def _adopt(done: Recovery, *, placeholders: bool, say: Callable[[str], None]) -> None:
+def _gone(gone: SpoolGone) -> BackupProblem:
+    return BackupProblem(f"{gone.strerror} Mount it; if its files are lost, say so with --spool-is-lost")
+
+
+def _adopt(done: Recovery, *, lost: bool, placeholders: bool, say: Callable[[str], None]) -> None:
     service = settings.CAPACITOR
-    spool = open_spool(lost=True)
+    try:
+        spool = open_spool(lost=lost)
+    except SpoolGone as gone:
+        raise _gone(gone) from gone
     directory = Directory(service.ae_title, service.ae_title_prefix, age=0)
     if placeholders:
         titles = set()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ from tests.builders import received
 spool, new_id = open_spool(), Identifiers(tag=4)
 for number in range(3):
     received(spool, identifier=new_id())
+"""
+QUEUE = """
+from routing.engine.adopt import adopt
+from routing.engine.directory import Directory
+adopt(spool, Directory("CAPACITOR", "DCP_", age=0), since=None)
 """
 KEEP = "from routing.backup.kept import keep_configuration; keep_configuration()"
 
@@ -116,3 +122,39 @@ def test_an_entry_for_a_node_that_was_deleted_does_not_keep_the_kept_configurati
     assert router.rows("SELECT ae_title FROM routing_node") == [("PACS",)]
     assert router.rows("SELECT ae_titles FROM scripts_app_luaentry") == [('["PACS", "OLD"]',)]
     assert router.states() == {"New": 3}
+
+
+def test_a_recovery_begins_only_where_the_spool_is(make_router, tmp_path) -> None:
+    router = make_router()
+    router.configure(nodes=storage_node("PACS", 104), lua=STAMP)
+    router.manage("shell", "-c", f"{RECEIVE}\n{QUEUE}")
+    router.manage("backup", str(tmp_path / "backup"))
+    database = router.data / "capacitor.sqlite3"
+    database.write_bytes(b"damaged" * 1000)
+    # As an unmounted file system leaves its mount point.
+    spool, away = router.data / "spool", tmp_path / "away"
+    spool.rename(away)
+    spool.mkdir()
+    refused = router.manage("recover", check=False)
+    assert refused.returncode and "is its file system mounted?" in refused.stderr, refused.stdout + refused.stderr
+    assert "--spool-is-lost" in refused.stderr
+    assert database.read_bytes() == b"damaged" * 1000
+    assert not list(spool.iterdir())
+    spool.rmdir()
+    away.rename(spool)
+    done = router.manage("recover", check=False)
+    assert not done.returncode, done.stderr
+    assert router.states() == {"New": 3}
+
+
+def test_a_spool_that_is_lost_with_the_database_is_told(make_router, tmp_path) -> None:
+    router = make_router()
+    router.configure(nodes=storage_node("PACS", 104), lua=STAMP)
+    router.manage("shell", "-c", f"{RECEIVE}\n{QUEUE}")
+    router.manage("backup", str(tmp_path / "backup"))
+    lose_the_database(router)
+    shutil.rmtree(router.data / "spool")
+    done = router.manage("recover", "--spool-is-lost", check=False)
+    assert not done.returncode, done.stderr
+    assert "3 items failed: their files are missing from the spool" in done.stdout
+    assert router.states() == {"Failed": 3}

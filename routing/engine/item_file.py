@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from routing.claims import Deliverable
-from routing.engine.outgoing import FileDamaged, FileMissing, Outgoing, Source, mapped
+from routing.engine.outgoing import FileDamaged, FileMissing, Outgoing, Source, meta_of
 from routing.models import QueueItem
 from routing.spool import Spool
-from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta, read_file_meta
+from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta
 
 _PIECE = 1 << 20
 
@@ -73,8 +73,7 @@ def item_file(item: QueueItem, spool: Spool, form: Form) -> ItemFile:
             meta = FileMeta(source.transfer_syntax_uid, item.sop_class_uid, item.sop_instance_uid, 0, None)
             return ItemFile(source, meta)
         path = spool.path(item.received_id)
-        with mapped(path) as content:
-            meta = read_file_meta(content)
+        meta = meta_of(path)
     except FileMissing:
         raise NoSuchFile("The file is missing from the spool.") from None
     except OSError as error:

@@ -17,7 +17,7 @@ from routing.prepared_files import PreparedFiles
 from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.errors import NotIndexable
-from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from scripts_app.core.dataset.file_meta import FileMeta, encode_file_meta, file_meta_of
 from scripts_app.core.dataset.index import scan
 from scripts_app.core.dataset.recipe import Recipe
 
@@ -55,7 +55,7 @@ class Source:
 
     def has_pixels(self) -> bool:
         """Whether the data set holds Pixel Data; True where only a decoder could tell."""
-        with mapped(self.path) as content:
+        with self._content() as content:
             try:
                 encoding = encoding_of(self.transfer_syntax_uid)
                 index, _ = scan(content, self.dataset_offset, len(content), encoding, ordered=False)
@@ -93,7 +93,7 @@ class Source:
         if _size_of(self.path) <= _WINDOW:
             return _read(self.path, self.checksum)
         _compare(self.path, self.checksum)
-        return mapped(self.path)
+        return _mapped(self.path)
 
 
 class Windows(Sequence[memoryview]):
@@ -172,8 +172,12 @@ def _size_of(path: Path) -> int:
 
 
 @contextlib.contextmanager
-def mapped(path: Path) -> Iterator[memoryview]:
-    """The bytes of a file, unread until somebody looks; FileMissing or FileDamaged (an empty one)."""
+def _mapped(path: Path) -> Iterator[memoryview]:
+    """
+    The bytes of a file that has just been read; FileMissing or FileDamaged (an empty one).
+
+    What the disk does not give ends whoever looks at it in a map: the process, with all images in its hands.
+    """
     try:
         file = path.open("rb", buffering=0)
     except FileNotFoundError:
@@ -203,22 +207,24 @@ class Outgoing:
         """
         Where the item's data set is; FileMissing or FileDamaged when it is not what the row says.
 
-        ValueError when the recipe can't be read.
+        ValueError when the recipe can't be read; SpoolGone when it is not the file that is missing but the spool.
         """
+        try:
+            return self._source(item)
+        except FileMissing:
+            if self._spool.gone:
+                raise SpoolGone(self._spool.root) from None
+            raise
+
+    def _source(self, item: Deliverable) -> Source:
         if item.prepared_file:
             path = self._files.path(item.prepared_file)
-            with mapped(path) as content:
-                meta = read_file_meta(content)
+            meta = meta_of(path)
             checksum = self._files.checksum(item.prepared_file)
             return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid, checksum)
         path = self._spool.path(item.received_id)
         recipe = None if item.recipe is None else Recipe.loads(item.recipe)
-        try:
-            size = path.stat().st_size
-        except FileNotFoundError:
-            if self._spool.gone:
-                raise SpoolGone(self._spool.root) from None
-            raise FileMissing(f"file missing: {path.name}") from None
+        size = _size_of(path)
         if size != item.size:
             raise FileDamaged(f"file {path.name} has {size} bytes instead of {item.size}")
         return Source(path, item.dataset_offset, recipe, item.transfer_syntax_uid, item.checksum)
@@ -239,15 +245,21 @@ class Outgoing:
             return replace(item, prepared_file=self._files.keep(draft, item.id))
 
 
+def meta_of(path: Path) -> FileMeta:
+    """Group 0002 of a file; FileMissing, FileDamaged (an empty one), NotPart10, or OSError where it can't be read."""
+    _size_of(path)
+    return file_meta_of(path)
+
+
 def _compare(path: Path, checksum: int | None) -> None:
     """FileDamaged when the bytes are not those that were written; FileMissing; OSError where they can't be read."""
-    if checksum is None:
-        return
     try:
         found = checksum_of(path)
     except FileNotFoundError:
         raise FileMissing(f"file missing: {path.name}") from None
-    _refuse_other(path, checksum, found)
+    # Older rows have none, and are read all the same: whoever maps the file next relies on that.
+    if checksum is not None:
+        _refuse_other(path, checksum, found)
 
 
 def _refuse_other(path: Path, checksum: int, found: int) -> None:

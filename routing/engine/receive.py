@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import mmap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,7 +22,7 @@ from routing.models import HistoryEntry, QueueItem
 from routing.rows import insert, insert_missing
 from routing.spool import Spool
 from scripts_app.core.dataset.brief import read_brief
-from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
+from scripts_app.core.dataset.file_meta import NotPart10, file_meta_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +43,10 @@ def instance_in(path: Path, identifier: int, *, with_checksum: bool = False) -> 
     A file without our private elements (somebody put it there by hand) gets what
     its standard elements say.
     """
-    with path.open("rb") as file:
-        size = path.stat().st_size
-        if not size:
-            raise NotPart10("the file is empty")
-        with mmap.mmap(file.fileno(), 0, prot=mmap.PROT_READ) as content:
-            meta = read_file_meta(content)
-    # Read, not mapped: a map would count as memory of this process, all of it.
+    size = path.stat().st_size
+    if not size:
+        raise NotPart10("the file is empty")
+    meta = file_meta_of(path)
     checksum = checksum_of(path) if with_checksum else None
     private = meta.private or {}
     return ReceivedInstance(

@@ -94,6 +94,8 @@ def item_download(request: HttpRequest, item_id: int) -> HttpResponseBase:
         length = file.length()
     except (NoSuchFile, FileDamaged, FileMissing) as error:
         raise Http404(str(error)) from None
+    except OSError as error:
+        raise Http404(f"The file cannot be read: {error.strerror}.") from None
     audit(visitor.user.get_username(), "download", f"item {item_id}", form=form)
     # No value of the image is in the name: it ends up in headers and in folders of downloads.
     headers = {"Content-Length": str(length), "Content-Disposition": f'attachment; filename="{item_id}-{form}.dcm"'}

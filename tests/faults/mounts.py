@@ -36,6 +36,30 @@ def memory(folder: Path, options: str) -> Iterator[Path]:
         unmount(folder)
 
 
+@contextlib.contextmanager
+def unreadable(folder: Path, content: bytes) -> Iterator[Path]:
+    """A file of this content that was written well, and of which the disk gives nothing any more: EIO."""
+    folder.mkdir()
+    disk, path = folder.with_name(f"{folder.name}.disk"), folder / "file"
+    with disk.open("wb") as file:
+        file.truncate(8 << 20)
+    subprocess.run(["mkfs.ext4", "-q", "-F", "-b", "4096", str(disk)], check=True, capture_output=True)
+    mount("-o", "loop", disk, folder)
+    try:
+        path.write_bytes(content)
+        subprocess.run(["sync", "--file-system", str(folder)], check=True)
+        told = subprocess.run(["filefrag", "-v", str(path)], check=True, capture_output=True, text=True).stdout
+        blocks = [int(line.split(":")[2].split("..")[0]) for line in told.splitlines() if line.count("..") == 2]
+        # The disk ends where the file begins; what is in memory of it is forgotten.
+        os.truncate(disk, min(blocks) * 4096)
+        descriptor = os.open(path, os.O_RDONLY)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+        yield path
+    finally:
+        unmount(folder)
+
+
 def fill(path: Path, leave: int = 0) -> int:
     """Write a file until only so many bytes are left, or nothing at all; its size."""
     piece = b"\0" * 65536

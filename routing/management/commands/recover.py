@@ -25,7 +25,7 @@ class Command(BaseCommand):
         parser.add_argument("--without-configuration", action="store_true", help="go on when none of these is there")
         parser.add_argument("--pause", action="store_true", help="pause every node: nothing is sent before you resume")
         parser.add_argument(
-            "--spool-is-lost", action="store_true", help="the spool is no unmounted one: fail the items whose files are lost"
+            "--spool-is-lost", action="store_true", help="it is not just unmounted: fail the items whose files are lost"
         )
 
     def handle(self, *args: Any, **options: Any) -> None:

@@ -7,6 +7,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from mmap import mmap
+from pathlib import Path
 from typing import Any
 
 from scripts_app.core.dataset.encoding import DEFLATED
@@ -23,6 +24,8 @@ LONGEST_AE_TITLE = 64
 
 _LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _MOST_ELEMENTS = 1000
+_USUAL, _LONGEST = 1 << 14, 1 << 20
+"""Bytes in which the group of nearly every file ends, and that of the oddest."""
 _DEFLATED = frozenset(uid.encode() for uid in DEFLATED)
 
 _header = struct.Struct("<HH2sH")
@@ -105,6 +108,30 @@ def read_file_meta(buffer: bytes | memoryview | mmap) -> FileMeta:
         sending_ae_title=_text(values.get(0x0017)),
         receiving_ae_title=_text(values.get(0x0018)),
     )
+
+
+def file_meta_of(path: Path) -> FileMeta:
+    """
+    The same of a file; OSError when it cannot be read.
+
+    Read, not mapped: where the disk gives an error, a look into a map would end the process.
+    """
+    with path.open("rb", buffering=0) as file:
+        head = file.read(_USUAL)
+        if len(head) == _USUAL and _goes_on(head):
+            head += file.read(_LONGEST - _USUAL)
+    meta = read_file_meta(head)
+    if meta.dataset_offset + _header.size > len(head) == _LONGEST:
+        raise NotPart10(f"file meta information is longer than {_LONGEST >> 20} MiB")
+    return meta
+
+
+def _goes_on(head: bytes) -> bool:
+    """Whether the group may end behind these bytes."""
+    try:
+        return read_file_meta(head).dataset_offset + _header.size > len(head)
+    except NotPart10:
+        return True
 
 
 def _elements(buffer: bytes | memoryview | mmap) -> tuple[dict[int, bytes], int]:

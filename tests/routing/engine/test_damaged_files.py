@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,15 @@ from routing.claims import Deliverable
 from routing.core.states import QueueEvent
 from routing.engine import outgoing
 from routing.engine.item_file import Form, NoSuchFile, item_file
+from routing.engine.receive import instance_in
 from routing.models import ItemLogLine, QueueItem
+from routing.prepared_files import PreparedFiles
 from routing.record import record_for
+from routing.spool import Spool
+from scripts_app.core.dataset.file_meta import encode_file_meta
 from scripts_app.core.dataset.recipe import Recipe
+from tests.builders import CT_IMAGE, EXPLICIT
+from tests.faults.mounts import unreadable
 from tests.routing.dicom.peers import dataset
 from tests.routing.engine.delivery import back_off_is_over, delivery, node, states, storage_node
 
@@ -95,6 +102,40 @@ def test_an_unreadable_and_a_missing_file_fail_alone(tmp_path: Path, monkeypatch
         assert pacs.instances == [good.sop_instance_uid]
 
 
+def look_for_pixels(path: Path) -> None:
+    outgoing.Source(path, 132, None, EXPLICIT).has_pixels()
+
+
+def send_prepared(path: Path) -> None:
+    spool = Spool(path.parent / "spool", durable="none")
+    (PreparedFiles(spool.root).folder / "made.dcm").symlink_to(path)
+    item = Deliverable(1, 1, "CT", CT_IMAGE, "1.2.3", EXPLICIT, 132, path.stat().st_size, None, "made.dcm", 0)
+    outgoing.Outgoing(spool).source(item)
+
+
+def adopt(path: Path) -> None:
+    instance_in(path, 1, with_checksum=True)
+
+
+@pytest.mark.integration
+@pytest.mark.fault(85, "the disk gives nothing of a file: to be sent as it was prepared, looked through, adopted")
+@pytest.mark.parametrize("use", [send_prepared, look_for_pixels, adopt])
+def test_what_the_disk_does_not_give_is_an_error_and_no_end_of_the_process(
+    tmp_path: Path, use: Callable[[Path], None]
+) -> None:
+    """A process that ends by SIGBUS is started again, and takes the same file first: nothing would ever leave."""
+    with unreadable(tmp_path / "disk", encode_file_meta(CT_IMAGE, "1.2.3", EXPLICIT) + dataset("1.2.3")) as path:
+        pid = os.fork()
+        if not pid:
+            try:
+                use(path)
+            except OSError as error:
+                os._exit(error.errno or 0)
+            finally:
+                os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == errno.EIO
+
+
 @pytest.mark.integration
 @pytest.mark.fault(85, "the spool is unmounted while items wait for delivery, and mounted again")
 def test_while_the_spool_is_gone_deliveries_are_put_off_and_not_failed(tmp_path: Path, seen: Any) -> None:
@@ -102,12 +143,14 @@ def test_while_the_spool_is_gone_deliveries_are_put_off_and_not_failed(tmp_path:
         running.spool.mark()
         there = node(pacs.port)
         items = [running.image(there) for _ in range(3)]
+        made = outgoing.Outgoing(running.spool).keep(deliverable(items[0]), EXPLICIT, iter([dataset("1.2.3")]))
+        QueueItem.objects.filter(id=items[0].id).update(prepared_file=made.prepared_file)
         away = tmp_path / "away"
         running.spool.root.rename(away)
         running.spool.root.mkdir()
         running.rest()
         assert states(*items) == ["Prepared"] * 3
-        assert "is its file system mounted?" in QueueItem.objects.get(id=items[0].id).last_error
+        assert all("is its file system mounted?" in item.last_error for item in QueueItem.objects.all())
         running.spool.root.rmdir()
         away.rename(running.spool.root)
         back_off_is_over(there)

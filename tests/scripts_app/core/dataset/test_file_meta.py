@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scripts_app.core.dataset.file_meta import NotPart10, encode_file_meta, read_file_meta
+from scripts_app.core.dataset.file_meta import NotPart10, encode_file_meta, file_meta_of, read_file_meta
 from tests.scripts_app.core.dataset.builders import DEFLATED, EXPLICIT, element, part10
 
 PRIVATE = {"id": 17, "calling": "CT1", "received": "2026-01-02T03:04:05Z"}
@@ -75,3 +75,21 @@ def test_damage_never_ends_in_another_error(at, byte):
     for content in (bytes(written), bytes(written[:at])):
         with contextlib.suppress(NotPart10):
             read_file_meta(content)
+
+
+@pytest.mark.parametrize("longest", [10, 20_000, 600_000])
+def test_the_group_of_a_file_is_read_however_long_it_is(tmp_path, longest):
+    path = tmp_path / "file.dcm"
+    whole = encode_file_meta("1.2", "1.2.3", EXPLICIT, private={"x": "y" * longest})
+    path.write_bytes(whole + element(0x00080060, "CS", "CT"))
+    assert file_meta_of(path) == read_file_meta(path.read_bytes())
+    assert file_meta_of(path).dataset_offset == len(whole)
+    path.write_bytes(whole)
+    assert file_meta_of(path).dataset_offset == len(whole)
+
+
+def test_a_group_without_end_is_not_read_to_its_end(tmp_path):
+    path = tmp_path / "file.dcm"
+    path.write_bytes(encode_file_meta("1.2", "1.2.3", EXPLICIT, private={"x": "y" * (2 << 20)}))
+    with pytest.raises(NotPart10):
+        file_meta_of(path)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from routing.backup import database
 from routing.backup.copies import SUMS, BackupProblem, copy, differing, sum_of, write_private, write_sums
@@ -57,12 +58,12 @@ def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) ->
     _copy_spool(spool, folder, sums)
     say("copying the database")
     name = database.dump_name()
-    counts = QueueItem.objects.counts()
+    counts, moment = QueueItem.objects.counts(), timezone.now()
     database.dump(folder / name)
     sums[name] = sum_of(folder / name)
     say("copying what came meanwhile")
     _copy_spool(spool, folder, sums)
-    _drop_what_nobody_needs(spool, folder, sums)
+    _drop_what_nobody_needs(spool, folder, sums, moment)
     export_directory(folder / "configuration")
     for path in sorted((folder / "configuration").rglob("*")):
         if path.is_file():
@@ -135,12 +136,17 @@ def _copy_spool(spool: Spool, folder: Path, sums: dict[str, str]) -> None:
                 continue
 
 
-def _drop_what_nobody_needs(spool: Spool, folder: Path, sums: dict[str, str]) -> None:
-    """Leave out files that were removed meanwhile with their rows: restored, they would be adopted and sent again."""
+def _drop_what_nobody_needs(spool: Spool, folder: Path, sums: dict[str, str], moment: datetime) -> None:
+    """
+    Leave out files that were removed meanwhile, by the rows of the backup, which are of ``moment`` or later.
+
+    Restored, they would lie there longer than they may; without rows they would be adopted and sent again.
+    """
     gone = [name for name in sums if name.startswith("spool/") and not (spool.root / name[len("spool/") :]).exists()]
     for at in range(0, len(gone), _CHUNK):
         chunk = {int(Path(name).stem): name for name in gone[at : at + _CHUNK] if Path(name).stem.isdecimal()}
-        known = set(QueueItem.objects.filter(received_id__in=chunk).values_list("received_id", flat=True))
+        rows = QueueItem.objects.filter(received_id__in=chunk).exclude(purged_at__lt=moment)
+        known = set(rows.values_list("received_id", flat=True))
         for identifier in chunk.keys() - known:
             (folder / chunk[identifier]).unlink()
             del sums[chunk[identifier]]

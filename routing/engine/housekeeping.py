@@ -125,7 +125,8 @@ class Housekeeper:
             self._remove.try_again()
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
             purged = _repeat(lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove))
-            forgotten = _repeat(lambda: forget_history(timedelta(seconds=service.keep_history)))
+            history = timedelta(seconds=service.keep_history)
+            forgotten = _repeat(lambda: forget_history(self._spool, history, remove=self._remove))
             self._purging = purged or forgotten
             end_impossible_waits()
             readdress_late(now)

@@ -95,12 +95,26 @@ def purge_files(
     return len(purged)
 
 
-def forget_history(kept: timedelta) -> int:
-    """Remove the rows of finished items whose files are gone and whose time is over; returns how many."""
+def forget_history(spool: Spool, kept: timedelta, *, remove: Removal | None = None) -> int:
+    """
+    Remove the rows of finished items whose files are gone and whose time is over; returns how many.
+
+    A file may be back although its row says that it was removed: out of a
+    backup that was made meanwhile, or because the power went and its disk, which
+    need not be the database's, had not noted it yet.  It goes before its row,
+    for without one it would be adopted, and sent again.
+    """
+    remove = remove or Removal()
     over = timezone.now() - kept
     old = QueueItem.objects.filter(purged_at__isnull=False, updated_at__lt=over)
     siblings = QueueItem.objects.filter(received_id=OuterRef("received_id"), purged_at=None)
-    ids = list(old.exclude(Exists(siblings)).order_by("id").values_list("id", flat=True)[:_CHUNK])
+    rows = list(old.exclude(Exists(siblings)).order_by("id").values_list("id", "received_id")[:_CHUNK])
+    if not rows:
+        return 0
+    removed = {received for received in {received for _, received in rows} if remove(spool.path(received))}
+    if spool.gone:
+        raise SpoolGone(spool.root)
+    ids = [item for item, received in rows if received in removed]
     QueueItem.objects.filter(id__in=ids).delete()
     return len(ids)
 

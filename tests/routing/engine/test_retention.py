@@ -202,7 +202,7 @@ def test_history_is_forgotten_after_the_files_and_with_all_that_hangs_on_it(kept
     unpurged = kept.item("Failed", ended=100 * DAY)
     HistoryEntry.objects.create(item=old, at=timezone.now(), event="received", to_state="New", actor="listener")
     kept.purge()
-    assert forget_history(90 * DAY) == 1
+    assert forget_history(kept.spool, 90 * DAY) == 1
     assert set(QueueItem.objects.values_list("id", flat=True)) == {young.id, unpurged.id}
     assert not HistoryEntry.objects.exists()
 
@@ -210,9 +210,35 @@ def test_history_is_forgotten_after_the_files_and_with_all_that_hangs_on_it(kept
 def test_an_original_is_not_forgotten_before_its_copies(kept: Kept) -> None:
     original = kept.item("Dropped", ended=100 * DAY, purged_at=timezone.now())
     copy = kept.copy(original, "Prepared", ended=100 * DAY)
-    assert forget_history(90 * DAY) == 0
+    assert forget_history(kept.spool, 90 * DAY) == 0
     QueueItem.objects.filter(id=copy.id).update(purged_at=timezone.now())
-    assert forget_history(90 * DAY) == 2
+    assert forget_history(kept.spool, 90 * DAY) == 2
+
+
+def test_a_file_that_is_back_although_it_was_removed_goes_before_its_row(kept: Kept) -> None:
+    back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
+    assert kept.has(back)
+    assert forget_history(kept.spool, 90 * DAY) == 1
+    assert not kept.has(back), "without a row it would be adopted, and sent again"
+
+
+def test_the_row_of_a_file_that_cannot_be_removed_stays(kept: Kept) -> None:
+    back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
+    kept.spool.path(back.id).unlink()
+    # As an immutable file, which root can't remove either.
+    kept.spool.path(back.id).mkdir()
+    assert forget_history(kept.spool, 90 * DAY) == 0
+    assert QueueItem.objects.get().id == back.id
+
+
+def test_no_history_is_forgotten_while_the_spool_is_away(kept: Kept, tmp_path: Path) -> None:
+    kept.spool.mark()
+    back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
+    kept.spool.root.rename(tmp_path / "away")
+    kept.spool.root.mkdir()
+    with pytest.raises(SpoolGone):
+        forget_history(kept.spool, 90 * DAY)
+    assert QueueItem.objects.get().id == back.id
 
 
 def test_what_nobody_uses_any_more_is_forgotten() -> None:

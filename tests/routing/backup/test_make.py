@@ -1,0 +1,75 @@
+"""Backups while files come and go: what the database of the backup counts on is in it, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.backup import database
+from routing.backup.make import Made, make_backup
+from routing.core.states import QueueState
+from routing.engine.process import open_spool
+from routing.engine.retention import purge_files
+from routing.models import QueueItem
+from routing.prepared_files import PreparedFiles
+from routing.spool import Spool
+from tests.builders import queue_item, received
+
+pytestmark = pytest.mark.django_db
+
+DAY = timedelta(days=1)
+
+
+class House:
+    """A data folder of which a backup is made, its database by a word."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.spool: Spool = open_spool()
+        self._folder, self._monkeypatch = folder, monkeypatch
+
+    def item(self, state: QueueState) -> QueueItem:
+        ended = timezone.now() - 2 * DAY
+        return queue_item(state, id=received(self.spool).id, finished_at=ended, updated_at=ended)
+
+    def purge(self) -> None:
+        purge_files(self.spool, PreparedFiles(self.spool.root), DAY)
+
+    def backup(self, before: Callable[[], Any] = int, after: Callable[[], Any] = int) -> Made:
+        """Something else happens when the files have been copied, and when the database has."""
+
+        def dump(target: Path) -> None:
+            target.write_bytes(b"rows")
+            after()
+
+        self._monkeypatch.setattr(database, "dump", dump)
+        return make_backup(self._folder / "backup", say=lambda text: text == "copying the database" and before())
+
+    def kept(self, item: QueueItem) -> bool:
+        return (self._folder / "backup/spool" / self.spool.path(item.id).relative_to(self.spool.root)).exists()
+
+
+@pytest.fixture
+def house(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
+    settings.DATA_DIR = tmp_path / "data"
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=settings.DATA_DIR)
+    return House(tmp_path, monkeypatch)
+
+
+def test_a_file_that_was_removed_before_the_database_was_copied_is_left_out(house: House) -> None:
+    waiting, over = house.item(QueueState.PREPARED), house.item(QueueState.DELIVERED)
+    made = house.backup(before=house.purge)
+    assert QueueItem.objects.get(id=over.id).purged_at
+    assert made.files == 1 and house.kept(waiting)
+
+
+def test_a_file_that_the_copied_database_counts_on_stays(house: House) -> None:
+    waiting, over = house.item(QueueState.PREPARED), house.item(QueueState.DELIVERED)
+    house.backup(after=house.purge)
+    assert not house.spool.path(over.id).exists()
+    assert house.kept(waiting) and house.kept(over)

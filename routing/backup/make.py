@@ -63,6 +63,9 @@ def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) ->
     sums[name] = sum_of(folder / name)
     say("copying what came meanwhile")
     _copy_spool(spool, folder, sums)
+    if spool.gone:
+        # A file that went away has had its time, but not all of them at once.
+        raise BackupProblem("the spool went away meanwhile: is its file system mounted?")
     _drop_what_nobody_needs(spool, folder, sums, moment)
     export_directory(folder / "configuration")
     for path in sorted((folder / "configuration").rglob("*")):

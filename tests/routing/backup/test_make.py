@@ -12,6 +12,7 @@ import pytest
 from django.utils import timezone
 
 from routing.backup import database
+from routing.backup.copies import BackupProblem
 from routing.backup.make import Made, make_backup
 from routing.core.states import QueueState
 from routing.engine.process import open_spool
@@ -73,3 +74,15 @@ def test_a_file_that_the_copied_database_counts_on_stays(house: House) -> None:
     house.backup(after=house.purge)
     assert not house.spool.path(over.id).exists()
     assert house.kept(waiting) and house.kept(over)
+
+
+def test_a_backup_of_a_spool_that_went_away_is_none(house: House, tmp_path: Path) -> None:
+    house.item(QueueState.PREPARED)
+
+    def unmounted() -> None:
+        house.spool.root.rename(tmp_path / "away")
+        house.spool.root.mkdir()
+
+    with pytest.raises(BackupProblem, match="the spool went away meanwhile"):
+        house.backup(before=unmounted)
+    assert not (tmp_path / "backup/MANIFEST.json").exists()

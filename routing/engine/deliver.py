@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from routing.claims import LEASE, claim_deliverable, deliverable_due, give_back, renew
 from routing.core.gates import Address, why_closed
+from routing.engine.doubts import note_doubts
 from routing.engine.local_addresses import local_addresses
 from routing.engine.node_senders import NodeSenders
 from routing.engine.node_status import Trial, end_back_off, may_try, record_news
@@ -124,13 +125,16 @@ class Deliverer:
         until = time.monotonic() + drain_seconds
         for senders in self._senders.values():
             senders.stop()
-        for senders in self._senders.values():
-            if not senders.join(until):
-                log.warning("node %s did not finish in %g s", senders.target.ae_title, drain_seconds)
+        late = [senders for senders in self._senders.values() if not senders.join(until)]
+        for senders in late:
+            log.warning("node %s did not finish in %g s", senders.target.ae_title, drain_seconds)
         self._collect()
         while self._record():
             self._collect()
-        give_back(self._owner)
+        with transaction.atomic():
+            if late:
+                note_doubts(self._owner, "the node had not answered when this process was told to stop")
+            give_back(self._owner)
         os.close(self._told)
         tell, self._tell = self._tell, -1
         os.close(tell)

@@ -7,9 +7,11 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 
+from django.db import transaction
 from django.db.models import Max
 
 from routing.claims import give_back
+from routing.engine.doubts import note_doubts
 from routing.models import Lane, QueueItem
 
 log = logging.getLogger("capacitor.housekeeping")
@@ -53,8 +55,10 @@ class LeaseWatch:
             silent += passed
             self._seen[owner] = mark, silent
             if silent >= self._patience:
-                # Nobody knows what it was at: its preparations stay counted.
-                count = give_back(owner, begun=None)
+                with transaction.atomic():
+                    note_doubts(owner, f"process {owner} held it and did not move any more")
+                    # Nobody knows what it was at: its preparations stay counted.
+                    count = give_back(owner, begun=None)
                 log.warning("process %s has renewed nothing for %d s: %d items given back", owner, silent, count)
                 freed += count
                 del self._seen[owner]

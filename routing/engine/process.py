@@ -28,6 +28,7 @@ from routing.claims import give_back
 from routing.core.identifiers import Identifiers
 from routing.core.states import QueueEvent, QueueState
 from routing.engine import sqlite_hot_path, story
+from routing.engine.doubts import note_doubts
 from routing.engine.watch import Casualty
 from routing.models import PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
@@ -277,6 +278,7 @@ def _settle(found: Departed, casualty: Casualty | None) -> Settled:
         actor="recovery",
         owner=found.owner,
     )
+    note_doubts(found.owner, f"process {found.owner} ended with it in hand")
     freed = give_back(found.owner, begun=[casualty.item_id] if casualty else None)
     Rehearsal.objects.filter(owner=found.owner).update(owner="", until=None)
     ServiceProcess.objects.filter(owner=found.owner).delete()

@@ -241,3 +241,15 @@ def test_stop_lets_the_image_in_flight_finish_and_returns_the_others_uncounted(t
     assert [QueueItem.objects.get(pk=item.pk).attempt_count for item in items] == [1, 0, 0]
     assert not QueueItem.objects.exclude(lease_owner="").exists()
     assert len(pacs.arrived) == 1
+
+
+def test_what_is_still_unanswered_when_the_process_must_stop_says_that_it_may_have_been_sent(tmp_path):
+    held = Held()
+    with storage_node(held) as pacs, delivery(tmp_path) as running:
+        item = running.image(node(pacs.port))
+        running.until(lambda: bool(pacs.arrived))
+        running.stopped = True
+        running.deliverer.stop(0.01)
+        held.let_go()
+    assert states(item) == ["Prepared"]
+    assert "the image may have been sent already" in ItemLogLine.objects.get(item=item).text

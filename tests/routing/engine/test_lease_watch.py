@@ -12,7 +12,7 @@ from django.utils import timezone
 from routing.claims import claim_deliverable, renew
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.lease_watch import LeaseWatch
-from routing.models import Lane, QueueItem
+from routing.models import ItemLogLine, Lane, QueueItem
 from routing.record import Move, record
 from tests.builders import node, queue_item
 
@@ -56,6 +56,8 @@ def test_who_renews_nothing_loses_its_items_and_can_settle_nothing_later() -> No
     assert watch.step() == 0
     assert clock.looks(watch, 69) == 0
     assert clock.looks(watch, 1) == 1
+    # It may have been sent before its process got stuck.
+    assert "the image may have been sent already" in ItemLogLine.objects.get(item=item).text
     assert item.node_id is not None
     assert [one.id for one in claim_deliverable("host:2:other", item.node_id, 5)] == [item.id]
     late = Move(item.id, QueueState.PREPARED, QueueEvent.DELIVERED)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from routing.engine import process as processes
 from routing.engine.process import EngineProcess, run_folder, settle_departed
 from routing.engine.watch import Casualty
-from routing.models import HistoryEntry, Lane, PrepareReport, Rehearsal, ServiceProcess
+from routing.models import HistoryEntry, ItemLogLine, Lane, PrepareReport, Rehearsal, ServiceProcess
 from routing.presence import owners
 from tests.builders import lua_entry, node, queue_item
 from tests.routing.engine.dead_process import DEAD, died, fresh, held
@@ -43,6 +43,19 @@ def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> Non
     assert owners(run_folder()) == []
     settle_departed()
     assert HistoryEntry.objects.count() == 1
+
+
+def test_what_a_dead_process_may_have_sent_says_so() -> None:
+    """A power cut takes the journal, too: what the node had taken just before arrives twice."""
+    pacs = node()
+    sent, in_hand = held("Prepared", node=pacs), held("Prepared", node=pacs)
+    held(prepare_starts=1)
+    queue_item("Prepared", node=pacs)
+    died(b"%d\n" % sent.id)
+    settle_departed()
+    line = ItemLogLine.objects.get()
+    assert (line.item_id, line.level, line.source) == (in_hand.id, "warning", "router")
+    assert f"process {DEAD} ended with it in hand: the image may have been sent already" in line.text
 
 
 def test_a_living_process_is_left_alone() -> None:

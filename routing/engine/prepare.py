@@ -133,13 +133,17 @@ class Preparer:
         return len(items)
 
     def _work_through(self, items: list[Unprepared], scripts: ScriptSet) -> None:
+        whole = False
         for item in items:
-            if self._stopping():
+            # Asked for each image: after a roll-back none may pass the scripts that somebody has just taken back.
+            if self._stopping() or self._scripts.get() is not scripts:
                 break
             self._prepare(item, scripts)
             self._keep_pace()
+        else:
+            whole = True
         self._settle(release=bool(scripts.entries))
-        self._holding = self._stopping()
+        self._holding = not whole
 
     def _keep_pace(self) -> None:
         now = time.monotonic()

@@ -256,3 +256,20 @@ def test_scripts_that_are_changed_while_images_are_under_way_are_never_mixed(
         versions.add(number)
     assert versions == {"1", "2"} or versions == {"1", "2", "3"}
     seen(f"100 images, {len(versions)} versions: each met one, and its item names that one")
+
+
+def test_what_becomes_active_counts_from_the_next_image_on_also_within_a_batch(work: Preparation) -> None:
+    entry = lua_entry("print('old')")
+    identifiers = [work.image() for _ in range(3)]
+
+    def activate() -> None:
+        entry.script = "print('new')"
+        entry.save()
+
+    work.preparer._tidy = activate
+    work.step()
+    assert [item(identifier).state for identifier in identifiers] == ["Prepared", "New", "New"]
+    while work.step():
+        pass
+    assert [log_lines(item(identifier))[0][2] for identifier in identifiers] == ["old", "new", "new"]
+    assert {item(identifier).prepare_starts for identifier in identifiers} == {0}

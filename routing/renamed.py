@@ -1,4 +1,4 @@
-"""What is queued for a node follows its AE title: pages, filters and scripts ask for items by it."""
+"""What is queued for a node, and the entries that are for it, follow its AE title: all ask for it by that."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.utils import timezone
 from routing.counts import forget_all
 from routing.models import HistoryEntry, Node, QueueItem
 from routing.rows import insert
+from scripts_app.renamed import rename_destination
 
 RENAMED = "node renamed"
 """The event in the history; it leaves the state as it is, so no table names it."""
@@ -21,6 +22,15 @@ TITLE_NOW = Coalesce(
 """For what comes back into the queue: the AE title that an item's node has today."""
 _LATE = timedelta(minutes=3)
 _CHUNK = 500
+
+
+@transaction.atomic
+def follow(node: Node, before: str, *, actor: str) -> int:
+    """After a node has been saved that was called ``before``, empty for a new one; how many entries follow it."""
+    readdress(node, actor=actor)
+    if before in ("", node.ae_title) or node.role != Node.Role.STORAGE:
+        return 0
+    return rename_destination(before, node.ae_title, actor=actor)
 
 
 @transaction.atomic

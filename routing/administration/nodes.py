@@ -13,7 +13,7 @@ from django.http import HttpRequest
 from routing.administration.pages import Audited, Unchangeable
 from routing.forms import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
-from routing.renamed import readdress
+from routing.renamed import follow
 from routing.sight import Sight
 
 _STRANGER = Sight(full=False)
@@ -62,7 +62,7 @@ class NodeAdmin(Audited):
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
             super().save_model(request, obj, form, change)
-            readdress(obj, actor=request.user.get_username())
+            follow(obj, form.initial.get("ae_title", ""), actor=request.user.get_username())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A node that images wait for can't be removed: they would wait for ever."""

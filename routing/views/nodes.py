@@ -14,7 +14,7 @@ from routing.audit import audit
 from routing.engine.node_status import end_back_off
 from routing.forms import NodeForm, title_book, title_conflicts
 from routing.models import Node, NodeStatus
-from routing.renamed import readdress
+from routing.renamed import follow
 from routing.sight import Sight
 from routing.views.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
@@ -152,9 +152,10 @@ def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
 def _save(request: HtmxHttpRequest, form: NodeForm, *, created: bool) -> HttpResponse:
     saved = form.save()
     NodeStatus.objects.get_or_create(node=saved)
-    readdress(saved, actor=request.user.get_username())
+    entries = follow(saved, form.initial.get("ae_title", ""), actor=request.user.get_username())
     # What was wrong may be right now; ten minutes of back-off would look like no.
     end_back_off([saved.pk], timezone.now())
     audit(request.user.get_username(), "create node" if created else "change node", saved, **form.changes())
-    messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.")
+    followed = f" {entries} {'entry is' if entries == 1 else 'entries are'} for the new AE title now." if entries else ""
+    messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.{followed}")
     return redirect("nodes") if created else redirect("node", saved.pk)

@@ -3,8 +3,11 @@
 import pytest
 from django.utils import timezone
 
-from routing.models import HistoryEntry, Node, QueueItem
-from tests.builders import node, queue_item
+from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
+from scripts_app.activation import last_activation, stored_collection
+from scripts_app.draft import change, working
+from scripts_app.models import LuaEntry
+from tests.builders import lua_entry, node, queue_item
 from tests.pages.filled_form import filled_form
 from tests.pages.people import visitor, words
 from tests.routing import administrators
@@ -39,6 +42,31 @@ def test_what_waits_for_a_node_follows_its_new_ae_title(boss, place):
     assert "paused; 2 images wait" in words(boss.get("/"))
     assert "5 items in the queue are for it" in words(boss.get(f"/nodes/{night.pk}/delete/"))
     assert "All 5" in words(boss.get("/queue/?destination=NIGHT"))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_entries_that_are_for_a_node_follow_its_new_ae_title(boss, place):
+    night = node("NIGHT2")
+    node("OTHER")
+    lua_entry("print(1)", description="for both", ae_titles=["OTHER", "NIGHT2"])
+    lua_entry("print(2)", description="for the other", ae_titles=["OTHER"])
+    lua_entry("print(3)", description="for all")
+    change("anna", lambda content: content["entries"][0].update(script="print('draft')"))
+    assert save(boss, place, night, ae_title="NIGHT").status_code == 302
+    assert list(LuaEntry.objects.values_list("ae_titles", flat=True)) == [["OTHER", "NIGHT"], ["OTHER"], []]
+    made = last_activation()
+    assert (made.actor, made.reason, made.content) == ("boss", "node NIGHT2 is NIGHT now", stored_collection())
+    assert AuditRecord.objects.get(action="activate scripts").detail["changes"] == ["changed: for both"]
+    draft = working()
+    assert (draft.base, draft.content["entries"][0]["ae_titles"]) == (stored_collection(), ["OTHER", "NIGHT"])
+    assert [found.title for found in draft.differences()] == ["for both"]
+
+
+def test_a_node_that_no_entry_is_for_leaves_the_scripts_alone():
+    night = node("NIGHT2")
+    lua_entry("print(1)")
+    save(visitor("administrator"), PLACES[0], night, ae_title="NIGHT")
+    assert last_activation() is None
 
 
 def test_a_renaming_hides_nobodys_deed():

@@ -35,6 +35,15 @@ def test_a_claimed_item_is_leased_counted_and_nobody_elses() -> None:
     assert claimed(OTHER) == claimed(ME) == []
 
 
+def test_an_item_is_taken_under_the_title_that_its_node_has_now() -> None:
+    """A listener knows the old one for a moment longer, and entries that are for the node have the new one."""
+    night = node("NIGHT")
+    due(node=night, destination_ae_title="NIGHT2")
+    due(destination_ae_title="CAPACITOR")
+    taken = claim_unprepared(ME, 10, lanes=True)
+    assert [(item.destination_ae_title, item.node_id) for item in taken] == [("NIGHT", night.pk), ("CAPACITOR", None)]
+
+
 def test_items_come_oldest_first_and_no_more_than_asked_for() -> None:
     late, early = due(not_before=ago(seconds=5)), due(not_before=ago(seconds=50))
     middle = due(not_before=ago(seconds=20))

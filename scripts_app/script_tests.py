@@ -33,7 +33,7 @@ class Run:
     """Empty: as expected."""
 
 
-def keep(name: str, sample: Sample, question: Mapping[str, Any], actor: str) -> ScriptTest:
+def keep(name: str, sample: Sample, question: Mapping[str, Any], user: User) -> ScriptTest:
     """
     Keep what these scripts make of the sample as what is expected from now on; a test of that name is replaced.
 
@@ -41,6 +41,9 @@ def keep(name: str, sample: Sample, question: Mapping[str, Any], actor: str) -> 
     """
     if not name:
         raise NotKept("give the test a name")
+    replaced = ScriptTest.objects.defer("image").filter(name=name[:100]).first()
+    if replaced is not None and not visible(replaced, user):
+        raise NotKept("a test of that name has a patient's image; it is replaced by those who may see patient data")
     try:
         with file_of(sample) as file:
             if sample.kind != "bundled" and file.stat().st_size > MOST_BYTES:
@@ -57,16 +60,17 @@ def keep(name: str, sample: Sample, question: Mapping[str, Any], actor: str) -> 
         "destination_ae_title": question["destination"][:16],
         "deidentified": harmless(sample),
         "given": question["given"],
-        "expected": {**expected_of(first, second), **_written_by_hand(name)},
-        "created_by": actor,
+        "expected": {**expected_of(first, second), **_written_by_hand(replaced, for_everybody=harmless(sample))},
+        "created_by": user.get_username(),
     }
     return ScriptTest.objects.update_or_create(name=name[:100], defaults=columns)[0]
 
 
-def _written_by_hand(name: str) -> dict[str, Any]:
-    """What somebody has made of the expectations of the test that is replaced."""
-    before = ScriptTest.objects.filter(name=name[:100]).values_list("expected", flat=True).first() or {}
-    return {key: before[key] for key in ("checks", "exactly") if key in before}
+def _written_by_hand(replaced: ScriptTest | None, *, for_everybody: bool) -> dict[str, Any]:
+    """What somebody has made of the expectations of the test that is replaced; a patient's values stay hidden."""
+    if replaced is None or (for_everybody and not _harmless(replaced)):
+        return {}
+    return {key: replaced.expected[key] for key in ("checks", "exactly") if key in replaced.expected}
 
 
 def run_all(content: Collection) -> list[Run]:
@@ -76,7 +80,11 @@ def run_all(content: Collection) -> list[Run]:
 
 def visible(test: ScriptTest, user: User) -> bool:
     """Whether this person may see what is expected of it, and what became of it: a patient's values, perhaps."""
-    return bool(test.bundled) or test.deidentified or user.has_perm("routing.view_phi")
+    return _harmless(test) or user.has_perm("routing.view_phi")
+
+
+def _harmless(test: ScriptTest) -> bool:
+    return bool(test.bundled) or test.deidentified
 
 
 def shown(run: Run, user: User) -> Run:

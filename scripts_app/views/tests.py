@@ -51,7 +51,7 @@ def script_test_save(request: HttpRequest) -> HttpResponse:
         sample, question = question_of(request, content)
         if not harmless(sample) and not user_of(request).has_perm(PHI):
             raise NotKept("images that may tell of a patient are kept by those who may see patient data")
-        test = keep(request.POST.get("test_name", "").strip(), sample, question, actor(request))
+        test = keep(request.POST.get("test_name", "").strip(), sample, question, user_of(request))
         outside.audit(actor(request), "keep script test", test)
         context = {"kept": test}
     except (NotKept, NoSample, WrongSetting, Untriable) as error:

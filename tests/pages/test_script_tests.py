@@ -209,6 +209,32 @@ def test_expectations_of_a_persons_image_are_for_those_who_may_see_them(author):
     assert trusted.get(address).status_code == 200
 
 
+def of_a_patient(name="the name goes"):
+    """A test over a patient's image, with a value of it that somebody has written down."""
+    checks = [{"kind": "equals", "destination": "", "path": "PatientID", "value": "PATIENT-7"}]
+    expected = {"result": "prepared", "outputs": [], "checks": checks, "exactly": False}
+    titles = {"source_ae_title": "CT_1", "destination_ae_title": "PACS"}
+    return ScriptTest.objects.create(name=name, image=PART_10, expected=expected, created_by="bert", **titles)
+
+
+def test_who_may_not_see_patients_cannot_take_over_what_is_expected_of_one(author):
+    test = of_a_patient()
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    answer = kept(author)
+    assert (answer.status_code, "Not kept: a test of that name has a patient's image" in words(answer)) == (422, True)
+    assert author.get(reverse("script_test", args=[test.pk])).status_code == 403
+
+
+def test_what_is_expected_of_a_patient_is_not_shown_to_all_once_the_image_is_another(author):
+    test = of_a_patient()
+    other = visitor("script author", phi=True)
+    other.post(reverse("script_sample"), {"bundled": "CT"})
+    assert kept(other).status_code == 200
+    test.refresh_from_db()
+    assert (test.bundled, "checks" in test.expected) == ("CT", False)
+    assert "PATIENT-7" not in words(author.get(reverse("script_test", args=[test.pk])))
+
+
 def test_a_test_without_an_image_is_refused(author):
     assert "choose an image first" in words(kept(author))
 

@@ -49,16 +49,24 @@ def of_session(session: MutableMapping[str, Any]) -> Sample | None:
 def choose(session: MutableMapping[str, Any], sample: Sample) -> None:
     """Replaces what was chosen before, whose upload is removed."""
     before = of_session(session)
-    if before and before.kind == "upload" and before.id != sample.id:
-        (_folder() / before.id).unlink(missing_ok=True)
+    if before and before.id != sample.id:
+        forget(session)
     session[_KEY] = asdict(sample)
+
+
+def forget(session: MutableMapping[str, Any]) -> None:
+    """At the end of the session: nothing is stored beyond it."""
+    before = of_session(session)
+    if before and before.kind == "upload":
+        (_folder() / before.id).unlink(missing_ok=True)
+    session.pop(_KEY, None)
 
 
 def upload(name: str, chunks: Iterable[bytes]) -> Sample:
     """Keep a DICOM file (PS3.10) for the session; NoDicom when it is none, or too large."""
     folder = _folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(folder)
+    sweep()
     path = folder / f"{secrets.token_hex(16)}.dcm"
     try:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -126,9 +134,9 @@ def _folder() -> Path:
     return Path(settings.CAPACITOR.data_dir) / "samples"
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what sessions that have ended left behind."""
-    for path in folder.glob("*.dcm"):
+def sweep() -> None:
+    """Remove what sessions left behind that ended without a word, and processes that were killed."""
+    for path in _folder().glob("*.dcm"):
         with contextlib.suppress(FileNotFoundError):
             if path.stat().st_mtime < time.time() - _KEPT_SECONDS:
                 path.unlink()

@@ -35,6 +35,7 @@ from routing.record import record_for
 from routing.renamed import readdress_late
 from routing.version_counts import VersionCounter
 from routing.wakeup import Waker, Wakeup
+from scripts_app import samples
 
 log = logging.getLogger("capacitor.housekeeping")
 
@@ -135,6 +136,7 @@ class Housekeeper:
             forget_idle(_LOG_KEPT)
             forget_traffic(now)
             sweep(self._spool, self._files)
+            samples.sweep()
         if sweeping or self._round % _PURGE_EVERY == 0:
             keep_order(
                 self._spool,

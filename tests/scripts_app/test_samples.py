@@ -65,6 +65,14 @@ def test_the_next_upload_replaces_the_one_before(data_dir):
     assert of_session(session).name == "two"
 
 
+def test_an_upload_goes_with_the_log_out(data_dir):
+    author = visitor("script author")
+    chosen(author, file=SimpleUploadedFile("ct.dcm", PART_10))
+    assert len(list((data_dir / "samples").iterdir())) == 1
+    author.post(reverse("logout"))
+    assert not list((data_dir / "samples").iterdir())
+
+
 @pytest.mark.parametrize("content", [b"", b"hello", bytes(200)])
 def test_what_is_no_dicom_file_is_not_kept(data_dir, content):
     with pytest.raises(NoDicom, match="not a DICOM file"):

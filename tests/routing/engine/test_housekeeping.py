@@ -1,6 +1,8 @@
 """One round of housekeeping: everything in it happens, and only one housekeeper does it."""
 
 import dataclasses
+import os
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -225,3 +227,15 @@ def test_what_was_queued_by_the_title_that_a_node_had_a_moment_ago_follows_it(tm
     assert QueueItem.objects.get(id=late).destination_ae_title == "NIGHT"
     told = HistoryEntry.objects.filter(item=late, event="node renamed")
     assert list(told.values_list("actor", "to_state", "note")) == [("housekeeping", "New", "PACS is NIGHT now")]
+
+
+@pytest.mark.usefixtures("configure")
+def test_uploads_of_sessions_that_ended_without_a_log_out_go_after_half_a_day(tmp_path: Path) -> None:
+    uploads = tmp_path / "samples"
+    uploads.mkdir()
+    for name, hours in (("old.dcm", 13), ("young.dcm", 11)):
+        (uploads / name).write_bytes(b"DICM")
+        at = time.time() - hours * 3600
+        os.utime(uploads / name, (at, at))
+    Housekeeper("me").step()
+    assert [path.name for path in uploads.iterdir()] == ["young.dcm"]

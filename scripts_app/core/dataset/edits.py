@@ -20,7 +20,7 @@ from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.journal import Literal
 from scripts_app.core.dataset.literals import packed, padded, text_for, too_long
 from scripts_app.core.dataset.overlay import Dataset
-from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadable, text_of
+from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadable, shortened, sum_of, text_of
 from scripts_app.core.dataset.vr import vr_here
 
 _MARK = "\ufffd"
@@ -31,7 +31,7 @@ _LONGEST_BINARY = 16 << 20
 
 @dataclass(frozen=True, slots=True)
 class EditRecord:
-    """One edit for the audit log; values longer than 1024 characters are shortened, binary ones only counted."""
+    """One edit for the audit log; values beyond 1024 characters are cut, with a sum, binary ones only counted."""
 
     path: str
     """``gggg,eeee``, or ``gggg,eeee[n].gggg,eeee`` inside sequences."""
@@ -167,13 +167,15 @@ def shown_at(dataset: Dataset, tag: int) -> str | None:
             return "<unreadable sequence>"
         return f"<{len(sequence.items) if sequence else 0} items>"
     length = dataset.length(tag)
-    if vr in BINARY_VRS or length > 64 * _LONGEST_SHOWN:
+    if vr in BINARY_VRS or length > _LONGEST_BINARY:
         return f"<{length} bytes>"
+    if length > 64 * _LONGEST_SHOWN:
+        return f"<{length} bytes, {sum_of(dataset.value(tag) or b'')}>"
     try:
         text = text_at(dataset, tag) or ""
     except DatasetError:
         return f"<{length} bytes>"
-    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… <{len(text)} characters>"
+    return shortened(text, _LONGEST_SHOWN)
 
 
 def _refuse(dataset: Dataset, tag: int, vr: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from hashlib import blake2b
 
 from scripts_app.core.dataset.character_sets import TEXT_VRS, codecs_of, decoded
 from scripts_app.core.dataset.encoding import Encoding
@@ -101,3 +102,15 @@ def _unknown(value: bytes, character_sets: str) -> str:
     if any(not (character.isprintable() or character in "\r\n\t\f") for character in text) or "�" in text:
         raise Unreadable(f"is binary (UN, {len(value)} bytes)")
     return text
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text that is longer, with a sum that tells it from others which begin alike."""
+    if len(text) <= most:
+        return text
+    return f"{text[:most]}… <{len(text)} characters, {sum_of(text.encode(errors='replace'))}>"
+
+
+def sum_of(value: bytes) -> str:
+    """32 bits in hexadecimal, for values of which little or nothing is shown."""
+    return blake2b(value, digest_size=4).hexdigest()

@@ -188,7 +188,7 @@ def test_a_refused_edit_leaves_nothing_half_done(tmp_path):
 def test_the_record_of_an_edit_shortens_what_is_long(tmp_path):
     root = document(tmp_path, element(0x00204000, "LT", "x" * 5000), element(0x00282000, "OB", b"\0" * 10)).root
     record = root.set("ImageComments", "short")
-    assert record.old == "x" * 1024 + "… <5000 characters>"
+    assert record.old is not None and record.old.startswith("x" * 1024 + "… <5000 characters, ")
     assert root.remove("ICCProfile").old == "<10 bytes>"
     assert root.set("0008,1140[1].0008,1155", "1.2").path == "0008,1140[1].0008,1155"
     assert root.remove("0008,1140").old == "<1 items>"
@@ -211,3 +211,10 @@ def test_what_is_put_back_as_it_was_is_no_edit_and_its_group_length_is_right_aga
     doc.root.remove("StationName")
     assert doc.recipe() is None
     assert doc.root.get("0008,0000") == "999"
+
+
+@pytest.mark.parametrize("length", [1500, 70_000])
+def test_long_texts_that_begin_alike_are_told_apart(tmp_path, length):
+    root = document(tmp_path, element(0x0040A160, "UT", "")).root
+    shown = [root.set("TextValue", "x" * length + end).new for end in ("DOE", "XXX", "DOE")]
+    assert shown[0] == shown[2] != shown[1]

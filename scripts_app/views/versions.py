@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -136,8 +137,16 @@ def script_version(request: HttpRequest, activation_id: int) -> HttpResponse:
 @require_GET
 @readers_only
 def script_version_of(request: HttpRequest, version_id: int) -> HttpResponse:
-    """What an item names: the newest activation of that version; the list, when it was never activated here."""
-    made = Activation.objects.filter(version_id=version_id).defer("content").first()
+    """
+    What an item names: the activation of that version which was in force ``at`` the moment when the scripts met it.
+
+    ``at``: seconds of Unix time; without it the newest one.  The list, when the version was never activated here.
+    """
+    found, at = Activation.objects.filter(version_id=version_id).defer("content"), request.GET.get("at", "")
+    made = found.first()
+    if at.isdecimal() and len(at) < 11:
+        # What somebody made active again since has the same text, and another reason.
+        made = found.filter(at__lt=datetime.fromtimestamp(int(at) + 1, UTC)).first() or found.last()
     if made is None:
         get_object_or_404(ScriptVersion.objects.defer("content"), pk=version_id)
         messages.info(request, f"Version {version_id} has run, but nobody activated it here.")

@@ -1,5 +1,8 @@
 """How pages tell of the failures of a version."""
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.urls import reverse
 from django.utils import timezone
@@ -7,6 +10,7 @@ from django.utils import timezone
 from routing.counts import forget_all
 from routing.models import AuditRecord, PrepareReport
 from scripts_app.activation import activate, stored_collection
+from scripts_app.models import Activation
 from tests.builders import node, queue_item
 from tests.pages.people import visitor, words
 
@@ -101,6 +105,21 @@ def test_an_item_leads_to_the_version_that_ran(broken):
     viewer = visitor("viewer")
     page = viewer.get(reverse("queue_item", args=[item])).content.decode()
     address = reverse("script_version_of", args=[broken.version_id])
-    assert f'href="{address}"' in page
+    assert f'href="{address}?at=' in page
     assert viewer.get(address)["Location"] == reverse("script_version", args=[broken.pk])
     assert viewer.get(reverse("script_version_of", args=[9999])).status_code == 404
+
+
+def test_an_item_leads_to_the_activation_that_it_met_and_not_to_a_later_one_of_the_same_scripts(broken):
+    first = Activation.objects.get(pk=broken.pk - 1)
+    item = PrepareReport.objects.filter(script_version_id=first.version_id).first().item_id
+    again = active("print(1)")
+    Activation.objects.exclude(pk=first.pk).update(at=timezone.now() + timedelta(seconds=5))
+    assert again.version_id == first.version_id
+    viewer = visitor("viewer")
+    page = viewer.get(reverse("queue_item", args=[item])).content.decode()
+    (address, *more) = set(re.findall(r'href="(/scripts/versions/of/[^"]+)"', page))
+    assert (viewer.get(address)["Location"], more) == (reverse("script_version", args=[first.pk]), [])
+    without = reverse("script_version_of", args=[first.version_id])
+    for odd in ("", "?at=", "?at=x", "?at=99999999999999"):
+        assert viewer.get(without + odd)["Location"] == reverse("script_version", args=[again.pk])

@@ -13,10 +13,12 @@
   const changed = () => JSON.stringify(parts().map(now)) !== sent;
 
   window.addEventListener("pageshow", () => {
-    const {mark} = form.elements;
+    const {mark, new_key: key} = form.elements;
     // Somebody else may have saved meanwhile: a fresh mark would let text that came back overwrite that.
     if (history.state?.mark !== undefined && changed()) mark.value = history.state.mark;
-    history.replaceState({...history.state, mark: mark.value}, "");
+    // It may be saved already: with a fresh key it would become a second entry.
+    if (key && history.state?.key && changed()) key.value = history.state.key;
+    history.replaceState({...history.state, mark: mark.value, key: key?.value}, "");
   });
 
   let leaving = false;

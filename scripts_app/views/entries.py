@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from typing import Any, Literal
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from scripts_app.activation import last_activation, stored_collection
@@ -85,6 +87,7 @@ def draw_entry(
         "form": form,
         "key": key,
         "mark": mark,
+        "new_key": "" if key else _new_key(request),
         "title": title_of(form.entry("")) if key else "New entry",
         "ae_titles": [*known, *gone],
         "libraries": sorted(now.content["libraries"]),
@@ -95,14 +98,22 @@ def draw_entry(
     return draw(request, "entry.html", context, status, now)
 
 
+def _new_key(request: HttpRequest) -> str:
+    """What the page of a new entry calls it, so that the same page saves no second one: after Back, or a lost answer."""
+    posted = request.POST.get("new_key", "")
+    return posted if re.fullmatch("new-[0-9a-f]{12}", posted) else f"new-{secrets.token_hex(6)}"
+
+
 def _save(request: HttpRequest, key: str | None) -> HttpResponse:
     form, mark = EntryForm.of_post(request.POST), request.POST.get("mark", "")
     if not form.check(working().content["libraries"], outside.ae_titles()):
         return draw_entry(request, key, form, mark, 422)
-    entry = form.entry(key or f"new-{secrets.token_hex(6)}")
+    entry = form.entry(key or _new_key(request))
 
     def put(content: Collection) -> None:
         theirs = entry_of(content, entry["key"])
+        if theirs == entry:
+            return
         check_mark(theirs, mark)
         if theirs is None:
             content["entries"].append(entry)
@@ -113,8 +124,9 @@ def _save(request: HttpRequest, key: str | None) -> HttpResponse:
         change(actor(request), put)
     except PartMoved as moved:
         theirs = as_text(moved.theirs) if moved.theirs else ""
-        lines = side_by_side(theirs, as_text(entry))
-        return draw_entry(request, key, form, mark_of(moved.theirs), 409, lines=lines, gone=not moved.theirs)
+        lines, action = side_by_side(theirs, as_text(entry)), reverse("script_entry", args=[entry["key"]])
+        more = {"lines": lines, "gone": not moved.theirs, "action": action}
+        return draw_entry(request, entry["key"], form, mark_of(moved.theirs), 409, **more)
     in_draft(request, f"“{title_of(entry)}” is saved")
     return redirect("script_entry", entry["key"])
 

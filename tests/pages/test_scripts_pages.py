@@ -80,6 +80,19 @@ def test_a_new_entry_is_a_draft_until_it_is_activated_with_a_reason(author):
     assert "ticket 7" in words(visitor("viewer").get(reverse("script_versions")))
 
 
+def test_the_same_page_saves_no_second_new_entry(author):
+    """Sent again because the answer was lost, or after Back."""
+    key = author.get(reverse("script_entry_new")).context["new_key"]
+    sent = {**ENTRY, "mark": "", "new_key": key}
+    addresses = {author.post(reverse("script_entry_new"), sent).url for _ in range(2)}
+    assert addresses == {reverse("script_entry", args=[key])}
+    again = author.post(reverse("script_entry_new"), {**sent, "script": "print('after Back')"})
+    assert (again.status_code, again.context["key"]) == (409, key)
+    author.post(again.context["action"], {**sent, "script": "print('after Back')", "mark": again.context["mark"]})
+    assert [entry["script"] for entry in working().content["entries"]] == ["print('after Back')"]
+    assert author.post(reverse("script_entry_new"), {**sent, "new_key": "../1"}).url not in addresses
+
+
 def test_a_new_entry_keeps_its_address_when_it_is_activated(author):
     address = author.post(reverse("script_entry_new"), ENTRY).url
     activate(author)

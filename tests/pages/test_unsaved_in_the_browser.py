@@ -71,6 +71,23 @@ def test_what_somebody_else_has_saved_meanwhile_is_not_overwritten_by_text_that_
     expect(opened.locator(".cm-content")).to_contain_text("mine")
 
 
+def test_a_new_entry_that_is_saved_again_after_back_stays_one(visit):
+    opened = visit("script-author", "/scripts/entries/new/")
+    opened.get_by_label("Description").fill("only once")
+    typed(opened, "print('one')")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("is saved")
+    opened.go_back()
+    expect(opened.get_by_label("Description")).to_have_value("only once")
+    typed(opened, "print('two')")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("main")).to_contain_text("Not saved yet")
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("is saved")
+    opened.get_by_role("link", name="Scripts").first.click()
+    expect(opened.get_by_role("link", name="only once")).to_have_count(1)
+
+
 def dialogs(opened: Page) -> list[str]:
     """The questions that the browser asks from now on; they are answered with yes."""
     asked: list[str] = []

@@ -14,7 +14,6 @@ import resource
 import sys
 import warnings
 import zlib
-from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -22,7 +21,7 @@ from pydicom import DataElement, Dataset, FileDataset, config, dcmread
 from pydicom.dataelem import RawDataElement
 from pydicom.encaps import parse_basic_offsets, parse_fragments
 from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import correct_ambiguous_vr, write_dataset
+from pydicom.filewriter import write_dataset
 from pydicom.pixels.decoders.base import get_decoder
 from pydicom.pixels.utils import get_expected_length, get_nr_frames
 from pydicom.tag import BaseTag
@@ -39,6 +38,7 @@ from pydicom.valuerep import STR_VR
 
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
+from scripts_app.core.dataset.read_through import TEXTS, make_ready, read_through
 from scripts_app.core.dataset.unread import refuse_unread
 
 _WORDS = {"OW": 2, "OF": 4, "OD": 8, "OL": 4, "OV": 8}
@@ -117,11 +117,7 @@ def _written(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     buffer = DicomBytesIO()
     buffer.is_little_endian = True
     implicit = buffer.is_implicit_VR = transfer_syntax_uid == ImplicitVRLittleEndian
-    holders = list(_read_through(dataset))
-    correct_ambiguous_vr(dataset, True)
-    for holder in holders:
-        # Else what is raw would be decoded and encoded again.
-        holder.set_original_encoding(implicit, True, holder.original_character_set)
+    make_ready(dataset, implicit=implicit, little=True, kept=TEXTS)
     write_dataset(buffer, dataset)
     content = buffer.getvalue()
     if transfer_syntax_uid != DeflatedExplicitVRLittleEndian:
@@ -131,33 +127,9 @@ def _written(dataset: Dataset, transfer_syntax_uid: str) -> bytes:
     return deflated + b"\0" * (len(deflated) % 2)
 
 
-def _read_through(dataset: Dataset) -> Iterator[Dataset]:
-    """
-    The data set and every item in it, each with its elements read: what is raw has the VR encoding it came in.
-
-    Strings stay the bytes that they are, under their VR: read and written again,
-    text in another character set than (0008,0005) names would be other text.
-    """
-    for tag in sorted(dataset.keys()):
-        raw = dataset.get_item(tag)
-        element = dataset[tag]
-        if element.VR in STR_VR and isinstance(raw, RawDataElement):
-            # Not by the data set's own way, which reads private ones at once.
-            dataset._dict[tag] = raw._replace(VR=element.VR, value=_even(raw.value or b"", element.VR))
-    yield dataset
-    for each in dataset.elements():
-        if isinstance(each, DataElement) and each.VR == "SQ":
-            for item in each.value:
-                yield from _read_through(item)
-
-
-def _even(value: bytes, vr: str) -> bytes:
-    return value + (b"\0" if vr == "UI" else b" ") * (len(value) % 2)
-
-
 def _swap(dataset: Dataset) -> None:
     """Turn big endian words, which pydicom hands on as they came, into little endian ones."""
-    for holder in _read_through(dataset):
+    for holder in read_through(dataset, TEXTS):
         for element in holder.elements():
             if isinstance(element, RawDataElement):
                 continue
@@ -182,7 +154,7 @@ def _pixels(dataset: Dataset, transfer_syntax_uid: str) -> tuple[np.ndarray[Any,
 
 def _decode_icons(dataset: Dataset, transfer_syntax_uid: str) -> None:
     """Uncompress the pixels inside sequences: in no other transfer syntax could they be read."""
-    for holder in _read_through(dataset):
+    for holder in read_through(dataset, TEXTS):
         if holder is not dataset:
             _decode_icon(holder, transfer_syntax_uid)
 

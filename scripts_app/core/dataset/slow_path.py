@@ -97,6 +97,8 @@ def _rewrite(path: Path, target: Path) -> None:
     from pydicom.dataelem import RawDataElement
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
+    from scripts_app.core.dataset.read_through import ALL_VALUES, make_ready
+
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
@@ -120,14 +122,13 @@ def _rewrite(path: Path, target: Path) -> None:
                 meta.TransferSyntaxUID = (
                     ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
                 )
-            unknown = any(isinstance(element, RawDataElement) and element.VR is None for element in dataset.values())
             wanted = meta.TransferSyntaxUID
-            if little != wanted.is_little_endian or (unknown and not wanted.is_implicit_VR):
+            implicit = wanted.is_implicit_VR
+            raw = [element for element in dataset.values() if isinstance(element, RawDataElement)]
+            if any((element.VR is None) != implicit for element in raw):
+                # In the other VR encoding than the one it is written in, and its items would be left as they stand.
                 _refuse_unread(path, dataset)
-                # Elements whose VR has to be found out are written well only when they were looked at; others keep
-                # their bytes, padding included.
-                for _ in dataset.iterall():
-                    pass
+                make_ready(dataset, implicit=implicit, little=bool(little), kept=ALL_VALUES)
             meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "") or meta.get("MediaStorageSOPClassUID", "")
             meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "") or meta.get(
                 "MediaStorageSOPInstanceUID", ""

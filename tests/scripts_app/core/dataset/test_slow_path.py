@@ -147,6 +147,18 @@ def test_sequences_that_have_to_be_written_anew_lose_nothing(tmp_path, entries, 
         normal(tmp_path, content)
 
 
+@pytest.mark.parametrize(("inside", "named"), [(EXPLICIT, IMPLICIT), (IMPLICIT, EXPLICIT)])
+def test_items_take_on_the_vr_encoding_that_the_transfer_syntax_names(tmp_path, inside, named):
+    """The element around them was written in it, and they were left as they stood: nobody could read them."""
+    items = [item(element(0x00081155, "UI", uid, inside), inside) for uid in ("9.8.7.6", "9.8.7.7")]
+    name = element(0x00100010, "PN", "Doe", inside)
+    doc = normal(tmp_path, part10(sequence(0x00081140, items, inside), name, syntax=named))
+    assert doc.root.to_table() == {
+        "ReferencedImageSequence": [{"ReferencedSOPInstanceUID": uid} for uid in ("9.8.7.6", "9.8.7.7")],
+        "PatientName": "Doe",
+    }
+
+
 def test_both_kinds_of_vr_beside_each_other_are_no_obstacle_where_no_sequence_can_lose_anything(tmp_path):
     name, number = element(0x00100010, "PN", "Doe"), element(0x00100020, "LO", "P1", IMPLICIT)
     assert normal(tmp_path, part10(name, number)).root.get("PatientID") == "P1"

@@ -127,8 +127,9 @@ def _rewrite(path: Path, target: Path) -> None:
             raw = [element for element in dataset.values() if isinstance(element, RawDataElement)]
             if any((element.VR is None) != implicit for element in raw):
                 # In the other VR encoding than the one it is written in, and its items would be left as they stand.
-                _refuse_unread(path, dataset)
                 make_ready(dataset, implicit=implicit, little=bool(little), kept=ALL_VALUES)
+                # Behind it, for this look reads what is raw, and what was read is written as pydicom understood it.
+                _refuse_unread(path, dataset)
             meta.MediaStorageSOPClassUID = dataset.get("SOPClassUID", "") or meta.get("MediaStorageSOPClassUID", "")
             meta.MediaStorageSOPInstanceUID = dataset.get("SOPInstanceUID", "") or meta.get(
                 "MediaStorageSOPInstanceUID", ""

@@ -159,6 +159,29 @@ def test_items_take_on_the_vr_encoding_that_the_transfer_syntax_names(tmp_path, 
     }
 
 
+@pytest.mark.parametrize(
+    ("tag", "vr", "value"),
+    [
+        (0x00080080, "LO", b"\x1b$BCa\x1b(B"),
+        (0x00080080, "LO", b" a \\ b  "),
+        (0x00100010, "PN", b"Doe^J==^ "),
+        (0x00181030, "LO", b"ABC \0\0"),
+        (0x00180050, "DS", b" 1.70 "),
+        (0x00280009, "AT", b"\x18\0\x63\x10\x28\0"),
+        (0x0018605A, "FL", b"\1\0\x80\x7f"),
+        (0x00091001, "UN", b"\1\2"),
+    ],
+    ids=["escapes", "blanks", "empty groups", "padding", "number", "cut tag", "no number", "private"],
+)
+@pytest.mark.parametrize(("inside", "named"), [(EXPLICIT, IMPLICIT), (IMPLICIT, EXPLICIT)])
+@pytest.mark.parametrize("nested", [False, True])
+def test_values_stay_the_bytes_that_they_are_in_the_other_vr_encoding(tmp_path, tag, vr, value, inside, named, nested):
+    strange = element(tag, vr, value, inside)
+    held = sequence(0x00081140, [item(strange)], inside) if nested else strange
+    doc = normal(tmp_path, part10(held, element(0x0040A160, "UT", "text", inside), syntax=named))
+    assert element(tag, vr, value, named) in edited_bytes(doc)
+
+
 def test_both_kinds_of_vr_beside_each_other_are_no_obstacle_where_no_sequence_can_lose_anything(tmp_path):
     name, number = element(0x00100010, "PN", "Doe"), element(0x00100020, "LO", "P1", IMPLICIT)
     assert normal(tmp_path, part10(name, number)).root.get("PatientID") == "P1"

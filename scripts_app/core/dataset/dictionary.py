@@ -9,7 +9,8 @@ from pydicom import datadict
 
 from scripts_app.core.dataset.errors import DatasetError
 
-_TAGS: dict[str, int] = datadict.keyword_dict
+_TAGS: dict[str, int] = {keyword: tag for keyword, tag in datadict.keyword_dict.items() if keyword}
+"""Without the empty keyword that pydicom has for elements which have none."""
 
 
 def tag_of(keyword: str) -> int:

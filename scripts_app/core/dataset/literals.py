@@ -88,7 +88,10 @@ def packed(vr: bytes, text: str, encoding: Encoding, where: str) -> bytes:
     """Bytes of numbers and tags; DatasetError when a number does not fit."""
     parts = text.split("\\") if text else []
     if vr == b"AT":
-        tags = [parsed_tag(part) for part in parts]
+        try:
+            tags = [parsed_tag(part) for part in parts]
+        except DatasetError as error:
+            raise DatasetError(f"{where}: {error}") from None
         return struct.pack(
             f"{encoding.order}{2 * len(tags)}H", *(half for tag in tags for half in (tag >> 16, tag & 0xFFFF))
         )

@@ -116,6 +116,13 @@ def test_a_bad_value_is_refused_in_words_and_nothing_changes(tmp_path, path, val
     assert edited_bytes(doc) == before
 
 
+@pytest.mark.parametrize("value", ["\\", "0018,1063\\", ["", "FrameTime"]])
+def test_an_empty_tag_among_others_is_no_tag(tmp_path, value):
+    """The data dictionary has elements without keyword: the empty word was taken for one of them, (300A,0782)."""
+    with pytest.raises(DatasetError, match="0028,0009 FrameIncrementPointer: '' is no keyword"):
+        ct(tmp_path).root.set("FrameIncrementPointer", value)
+
+
 def test_text_longer_than_its_vr_is_taken_with_a_note(tmp_path):
     root = ct(tmp_path).root
     assert root.set("StationName", "CT Room 1 - Main Building").note == "25 characters, SH allows 16"

@@ -97,6 +97,8 @@ def packed(vr: bytes, text: str, encoding: Encoding, where: str) -> bytes:
         )
     code = NUMBER_FORMATS[vr]
     try:
+        if "_" in text or not text.isascii():
+            raise ValueError("Python would read 1_0 as 10, and the digits of other scripts")
         numbers = [float(part) if code in "fd" else int(part) for part in parts]
         return struct.pack(f"{encoding.order}{len(numbers)}{code}", *numbers)
     except (struct.error, ValueError, OverflowError):

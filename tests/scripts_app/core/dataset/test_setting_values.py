@@ -116,11 +116,12 @@ def test_a_bad_value_is_refused_in_words_and_nothing_changes(tmp_path, path, val
     assert edited_bytes(doc) == before
 
 
-@pytest.mark.parametrize("value", ["\\", "0018,1063\\", ["", "FrameTime"]])
-def test_an_empty_tag_among_others_is_no_tag(tmp_path, value):
-    """The data dictionary has elements without keyword: the empty word was taken for one of them, (300A,0782)."""
-    with pytest.raises(DatasetError, match="0028,0009 FrameIncrementPointer: '' is no keyword"):
-        ct(tmp_path).root.set("FrameIncrementPointer", value)
+@pytest.mark.parametrize("value", ["\\", "1\\", "1_0", "\u0663", ["1", ""], ["1", "2_0"]])
+@pytest.mark.parametrize("path", ["Rows", "SimpleFrameList", "RealWorldValueSlope", "FrameIncrementPointer"])
+def test_a_number_or_a_tag_is_what_dicom_takes_for_one(tmp_path, path, value):
+    """Python reads 1_0 as 10; and the dictionary's elements without keyword made a tag of the empty word."""
+    with pytest.raises(DatasetError, match=f"[0-9A-F,]{{9}} {path}: '.*' is (not a value of|no keyword)"):
+        ct(tmp_path).root.set(path, value)
 
 
 def test_text_longer_than_its_vr_is_taken_with_a_note(tmp_path):

@@ -73,7 +73,7 @@ def _replace_items(dataset: Dataset, tag: int, tables: list[Any]) -> list[EditRe
     old = shown_at(dataset, tag)
     held = sequence_at(dataset, tag)
     if held is not None:
-        if tables == [table_of(item) for item in held.items]:
+        if _alike(tables) == _alike([table_of(item) for item in held.items]):
             return []  # as it was read, like any other value
         for item in held.items:
             _refuse_loss(item, named(tag))
@@ -84,6 +84,13 @@ def _replace_items(dataset: Dataset, tag: int, tables: list[Any]) -> list[EditRe
     for table in tables:
         records += populate(sequence.append(), dict(table))
     return [EditRecord(path_of(dataset, tag), keyword_of(tag), old, shown_at(dataset, tag)), *records]
+
+
+def _alike(value: Any) -> Any:
+    """The same for tables that say the same: Lua has one empty table, for an empty item and for no items."""
+    if isinstance(value, Mapping):
+        return {name: _alike(inner) for name, inner in value.items()} or []
+    return [_alike(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def _refuse_loss(item: Dataset, where: str) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scripts_app.core.dataset.document import Document
 from scripts_app.core.outcome import Change
 from scripts_app.core.pipeline import Limits, run_entries
 from tests.scripts_app.core.builders import CT, PlainFacts, entries, image, only_report, printed, run
+from tests.scripts_app.core.dataset.builders import element, item, part10, sequence
 
 
 def sent(script: str, path: str) -> str | None:
@@ -225,3 +228,13 @@ def test_get_answers_binary_values_as_strings_so_that_every_tag_can_be_looked_fo
     length, kind = line.split("\t")
     assert int(length) > 0
     assert kind == "string"
+
+
+def test_a_table_that_was_read_changes_nothing_also_where_an_item_is_empty(tmp_path: Path) -> None:
+    path = tmp_path / "received.dcm"
+    icon = element(0x7FE00010, "OB", b"\1\2")
+    path.write_bytes(part10(sequence(0x00880200, [item(b""), item(icon)]), element(0x00100010, "PN", "Doe")))
+    with image(path) as received:
+        outcome = run_entries(entries("dataset:Populate(dataset:ToTable())"), received, PlainFacts(), Limits())
+        assert [report.reason for report in outcome.entries] == [""]
+        assert received.document.recipe() is None

@@ -104,7 +104,9 @@ class View:
             record = set_value(dataset, steps[-1].tag, value)
         if not also:
             return record
-        return EditRecord(record.path, record.keyword, record.old, record.new, record.note, (*also, *record.also))
+        # A selector's value may have raised the character set, which came with it in turn.
+        came = [part for each in also for part in (each, *each.also)]
+        return EditRecord(record.path, record.keyword, record.old, record.new, record.note, (*came, *record.also))
 
     def remove(self, path: str) -> EditRecord | None:
         """Remove an element, a whole sequence, or the item at which the path ends; None when absent."""

@@ -211,6 +211,15 @@ def test_what_comes_with_an_edit_is_recorded_too() -> None:
     }
 
 
+def test_a_character_set_that_a_selectors_value_raises_is_recorded() -> None:
+    outcome = run("dataset:Set(\"0008,1032[CodeMeaning='山'].CodeValue\", 'X')")
+    assert [(change.keyword, change.old, change.new) for change in outcome.changes] == [
+        ("CodeValue", None, "X"),
+        ("CodeMeaning", None, "山"),
+        ("SpecificCharacterSet", "ISO_IR 100", "ISO_IR 192"),
+    ]
+
+
 def test_a_value_longer_than_its_vr_allows_is_set_with_a_warning_in_the_item_log() -> None:
     (line,) = run("\ndataset:Set('AccessionNumber', ('x'):rep(30))").item_log
     assert (line.level, line.line) == ("warning", 2)

@@ -106,6 +106,8 @@ def _rewrite(path: Path, target: Path) -> None:
                 dataset = pydicom.dcmread(file, force=True)
                 unread = _unread_from(dataset, file)
             if not dataset:
+                # Where compressed pixel data has no end pydicom reads nothing at all; the index tells what is wrong.
+                Document.open(path).close()
                 raise DatasetError("the file cannot be edited: it holds no elements")
             if unread is not None:
                 raise DatasetError(f"the file cannot be edited: nothing behind byte {unread} can be read")
@@ -136,7 +138,7 @@ def _rewrite(path: Path, target: Path) -> None:
             )
             dataset.preamble = bytes(128)
             dataset.save_as(target, enforce_file_format=False)
-        except DatasetError:
+        except (DatasetError, NotIndexable):
             raise
         except RecursionError:
             raise DatasetError("the file cannot be edited: its sequences are nested too deep") from None

@@ -17,6 +17,8 @@ from tests.scripts_app.core.dataset.builders import (
     DEFLATED,
     EXPLICIT,
     IMPLICIT,
+    JPEG,
+    UNDEFINED,
     ct,
     ct_elements,
     edited_bytes,
@@ -81,7 +83,8 @@ def test_elements_out_of_order_are_put_in_order(tmp_path):
     "content, words",
     [
         (part10(element(0x00100010, "PN", "Doe", length=400)), "ends inside"),
-        (b"", "cannot be edited"),
+        (part10(element(0x7FE00010, "OB", item(b"") + item(b"ab"), length=UNDEFINED), syntax=JPEG), "has no end"),
+        (b"", "cannot be edited: the file is empty"),
         (b"this is a text file and nothing else\n" * 10, "cannot be edited"),
         (
             part10(

@@ -75,6 +75,15 @@ def decoded(value: bytes, codecs: Sequence[str], *, name: bool = False, errors: 
     return "".join(_decoded_fragment(fragment, codecs, delimiters, errors) for fragment in _FRAGMENTS.findall(value))
 
 
+def explains(character_sets: str, value: bytes, vr: bytes) -> bool:
+    """Whether a value is text in these character sets."""
+    try:
+        decoded(value, codecs_of(character_sets), name=vr == b"PN", errors="strict")
+    except UnicodeError:
+        return False
+    return True
+
+
 def _decoded_fragment(fragment: bytes, codecs: Sequence[str], delimiters: frozenset[int], errors: str) -> str:
     if not fragment.startswith(_ESCAPE):
         return fragment.decode(codecs[0], errors)

@@ -10,9 +10,8 @@ from scripts_app.core.dataset.character_sets import (
     TEXT_VRS,
     UNICODE,
     check_character_sets,
-    codecs_of,
-    decoded,
     encoded,
+    explains,
     is_default,
 )
 from scripts_app.core.dataset.dictionary import called, keyword_of, named, written
@@ -20,12 +19,12 @@ from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.journal import Literal
 from scripts_app.core.dataset.literals import packed, padded, text_for, too_long
 from scripts_app.core.dataset.overlay import Dataset
+from scripts_app.core.dataset.recoding import recoded
 from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadable, shortened, sum_of, text_of
 from scripts_app.core.dataset.vr import vr_here
 
 _MARK = "\ufffd"
 _LONGEST_SHOWN = 1024
-_MOST_LISTED = 8
 _LONGEST_BINARY = 16 << 20
 
 
@@ -111,7 +110,7 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     also: tuple[EditRecord, ...] = ()
     note = too_long(vr, text)
     if tag == SPECIFIC_CHARACTER_SET:
-        note = _listed(_recode(dataset, dataset.character_sets(), text))
+        note = recoded(dataset, dataset.character_sets(), text)
     if vr in NUMBER_FORMATS or vr == b"AT":
         value_bytes = packed(vr, text, dataset.encoding, where)
     elif vr in TEXT_VRS or vr == b"UN":
@@ -138,21 +137,9 @@ def remove_value(dataset: Dataset, tag: int) -> EditRecord | None:
         return None
     old, note = shown_at(dataset, tag), ""
     if tag == SPECIFIC_CHARACTER_SET and dataset.owner:
-        note = _listed(_recode(dataset, dataset.character_sets(), dataset.owner.parent.character_sets()))
+        note = recoded(dataset, dataset.character_sets(), dataset.owner.parent.character_sets())
     dataset.put(tag, None)
     return EditRecord(path_of(dataset, tag), keyword_of(tag), old, None, note)
-
-
-def path_of(dataset: Dataset, tag: int | None = None) -> str:
-    """Where an element or, without a tag, an item stands, in numeric form."""
-    path = "" if tag is None else written(tag)
-    while dataset.owner is not None:
-        sequence = dataset.owner
-        number = next((at for at, item in enumerate(sequence.items, 1) if item is dataset), 0)
-        step = f"{written(sequence.tag)}[{number}]"
-        path = f"{step}.{path}" if path else step
-        dataset = sequence.parent
-    return path
 
 
 def shown_at(dataset: Dataset, tag: int) -> str | None:
@@ -216,7 +203,7 @@ def _readable(dataset: Dataset, tag: int) -> str | None:
 def _refuse_marks(dataset: Dataset, tag: int, text: str, where: str, before: str) -> None:
     """DatasetError for marks of bytes that could not be read: written as text the bytes would be lost."""
     # One that stands in the file is somebody else's loss, and a character like any other.
-    real = _MARK in before and _explains(dataset.character_sets(), dataset.value(tag) or b"", vr_here(dataset, tag))
+    real = _MARK in before and explains(dataset.character_sets(), dataset.value(tag) or b"", vr_here(dataset, tag))
     if _MARK in text and not real:
         raise DatasetError(
             f"{where}: {text[:80]!r} holds {_MARK}, which stands for bytes that the character set does not explain and"
@@ -241,59 +228,3 @@ def _text_bytes(dataset: Dataset, text: str, where: str, before: str) -> tuple[b
     while SPECIFIC_CHARACTER_SET not in holder and holder.owner is not None:
         holder = holder.owner.parent
     return value, (set_value(holder, SPECIFIC_CHARACTER_SET, UNICODE),)
-
-
-def _recode(dataset: Dataset, old: str, new: str) -> list[str]:
-    """
-    Write all text in another character set, in items that have none of their own too; which elements changed.
-
-    Nothing says what characters the default repertoire cannot hold: they stay
-    when the new set explains them, and are an error otherwise.  What is
-    Unicode already stays, whatever was declared.
-    """
-    written_anew: list[str] = []
-    for tag in dataset.tags():
-        vr = vr_here(dataset, tag)
-        if vr == b"SQ":
-            sequence = dataset.sequence(tag)
-            for item in sequence.items if sequence else ():
-                if SPECIFIC_CHARACTER_SET not in item:
-                    written_anew += _recode(item, old, new)
-        elif vr in TEXT_VRS:
-            value = dataset.value(tag) or b""
-            if value.isascii() and b"\x1b" not in value:
-                continue
-            where = f"{path_of(dataset, tag)} {keyword_of(tag)}".rstrip()
-            if (new == UNICODE or is_default(old)) and _explains(new, value, vr):
-                continue
-            if is_default(old):
-                raise DatasetError(
-                    f"{where} holds other characters than ASCII, and no SpecificCharacterSet says which; they are"
-                    f" none of {new!r}: set SpecificCharacterSet to theirs first"
-                )
-            try:
-                text = decoded(value, codecs_of(old), name=vr == b"PN", errors="strict")
-                recoded = encoded(text.rstrip("\0 "), new)
-            except UnicodeError:
-                raise DatasetError(
-                    f"{where} cannot be carried over from character set {old!r} to"
-                    f" {new or 'ISO_IR 6'!r}: set or remove it first"
-                ) from None
-            dataset.put(tag, Literal(vr, padded(vr, recoded, dataset.encoding, where)))
-            written_anew.append(where)
-    return written_anew
-
-
-def _explains(character_sets: str, value: bytes, vr: bytes) -> bool:
-    try:
-        decoded(value, codecs_of(character_sets), name=vr == b"PN", errors="strict")
-    except UnicodeError:
-        return False
-    return True
-
-
-def _listed(elements: list[str]) -> str:
-    if not elements:
-        return ""
-    more = f" and {len(elements) - _MOST_LISTED} more" if len(elements) > _MOST_LISTED else ""
-    return f"text written in it: {', '.join(elements[:_MOST_LISTED])}{more}"

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 
 from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
-from scripts_app.core.dataset.dictionary import named
+from scripts_app.core.dataset.dictionary import named, written
 from scripts_app.core.dataset.encoding import IMPLICIT_LITTLE, Encoding
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
 from scripts_app.core.dataset.index import Buffer, Index, Raw, RawItem, raw_items, scan
@@ -272,3 +272,15 @@ def _item_parts(item: Dataset) -> Iterator[Part]:
 
 def _length(parts: list[Part]) -> int:
     return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
+
+
+def path_of(dataset: Dataset, tag: int | None = None) -> str:
+    """Where an element or, without a tag, an item stands, in numeric form."""
+    path = "" if tag is None else written(tag)
+    while dataset.owner is not None:
+        sequence = dataset.owner
+        number = next((at for at, item in enumerate(sequence.items, 1) if item is dataset), 0)
+        step = f"{written(sequence.tag)}[{number}]"
+        path = f"{step}.{path}" if path else step
+        dataset = sequence.parent
+    return path

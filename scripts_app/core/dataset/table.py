@@ -7,10 +7,10 @@ from typing import Any
 
 from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
 from scripts_app.core.dataset.dictionary import called, keyword_of, named, written
-from scripts_app.core.dataset.edits import EditRecord, path_of, refuse_group, set_value, shown_at, text_at
+from scripts_app.core.dataset.edits import EditRecord, refuse_group, set_value, shown_at, text_at
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.navigate import item_at, sequence_at
-from scripts_app.core.dataset.overlay import Dataset
+from scripts_app.core.dataset.overlay import Dataset, path_of
 from scripts_app.core.dataset.path import Step, parsed
 from scripts_app.core.dataset.vr import vr_here
 

@@ -9,7 +9,6 @@ from scripts_app.core.dataset.edits import (
     EditRecord,
     binary_at,
     is_binary,
-    path_of,
     refuse_group,
     remove_value,
     set_value,
@@ -17,7 +16,7 @@ from scripts_app.core.dataset.edits import (
 )
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.navigate import chosen, find, item_at, one, sequence_at
-from scripts_app.core.dataset.overlay import Dataset, Sequence
+from scripts_app.core.dataset.overlay import Dataset, Sequence, path_of
 from scripts_app.core.dataset.path import parsed
 from scripts_app.core.dataset.table import populate, table_of
 

@@ -2,7 +2,7 @@ import pytest
 
 from scripts_app.core.dataset.character_sets import encoded
 from scripts_app.core.dataset.document import DatasetError
-from tests.scripts_app.core.dataset.builders import SYNTAXES, document, edited_bytes, element, item, sequence
+from tests.scripts_app.core.dataset.builders import IMPLICIT, SYNTAXES, document, edited_bytes, element, item, sequence
 
 NAMES = [
     ("ISO_IR 100", b"Buc^J\xe9r\xf4me", "Buc^Jérôme"),
@@ -212,6 +212,18 @@ def test_the_character_set_of_an_item_goes_and_its_text_is_carried_over_to_the_o
     doc.root.remove("0040,0275[1].0008,0005")
     assert doc.root.get("0040,0275[1].0040,0007") == "Лю"
     assert "Лю".encode() in edited_bytes(doc)
+
+
+@pytest.mark.parametrize("sets, told", [("ISO_IR 192", True), ("ISO 2022 IR 100", False)])
+def test_text_of_unknown_vr_is_left_as_it_is_and_told(tmp_path, sets, told):
+    """Private elements of creators that nobody knows, in implicit VR: text perhaps, and perhaps none."""
+    creator, text = element(0x00110010, "LO", "ACME", IMPLICIT), element(0x00111001, "LO", b"priv\xe9s", IMPLICIT)
+    binary = element(0x00111002, "UN", b"\xe9\0\1\2", IMPLICIT)
+    declared = element(0x00080005, "CS", "ISO_IR 100", IMPLICIT)
+    doc = document(tmp_path, declared, creator, text, binary, syntax=IMPLICIT)
+    note = doc.root.set("SpecificCharacterSet", sets).note
+    assert note == ("left as they were, for their VR is UN: 0011,1001" if told else "")
+    assert creator + text + binary in edited_bytes(doc)
 
 
 def test_an_unknown_character_set_is_refused(tmp_path):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -96,16 +96,18 @@ def name_of(output: Mapping[str, Any]) -> str:
 
 def _outputs(result: Result) -> dict[str, dict[str, Mapping[str, Any]]]:
     """The changes by element, by where they go."""
-    found: dict[str, dict[str, Mapping[str, Any]]] = {}
-    for output in result["outputs"]:
-        changes: dict[str, Mapping[str, Any]] = {}
-        for change in output["changes"]:
-            # Inside sequences each edit is told, and an item's number may mean another one after each.
-            path, count = change["tag"], 2
-            while path in changes:
-                path, count = f"{change['tag']} ({count})", count + 1
-            changes[path] = change
-        found[name_of(output)] = changes
+    return {name_of(output): told_apart(output["changes"]) for output in result["outputs"]}
+
+
+def told_apart(changes: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """The changes of one output by tag, all of them: inside sequences several may have the same one."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for change in changes:
+        # There each edit is told, and an item's number may mean another one after each.
+        path, count = change["tag"], 2
+        while path in found:
+            path, count = f"{change['tag']} ({count})", count + 1
+        found[path] = change
     return found
 
 

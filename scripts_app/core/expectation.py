@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from scripts_app.core.checks import checks_of
+from scripts_app.core.comparison import told_apart
 from scripts_app.core.conditions.quoted import quoted
 
 _ANY = "any"
@@ -70,15 +71,14 @@ def _told(result: Mapping[str, Any]) -> dict[str, Any]:
             {
                 "destination": output["destination"],
                 "original": output["original"],
-                "changes": {_name(change): change["new"] for change in output["changes"]},
+                "changes": {
+                    f"{tag} {change['keyword']}".rstrip(): change["new"]
+                    for tag, change in told_apart(output["changes"]).items()
+                },
             }
             for output in result["outputs"]
         ],
     }
-
-
-def _name(change: Mapping[str, Any]) -> str:
-    return f"{change['tag']} {change['keyword']}".rstrip()
 
 
 def _by_destination(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

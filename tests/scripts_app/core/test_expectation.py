@@ -48,6 +48,15 @@ def test_every_difference_is_told(after, told):
     assert mismatches(expected_of(BEFORE, BEFORE), after) == told
 
 
+def test_each_of_several_edits_at_one_place_is_expected():
+    """The item that is removed is the first one each time."""
+    twice, once = (result(output("PACS", *[change("", None, "0008,1110[1]")] * times)) for times in (2, 1))
+    assert mismatches(expected_of(twice, twice), twice) == []
+    assert mismatches(expected_of(twice, twice), once) == [
+        "PACS (copy): 0008,1110[1] (2) stays as received, expected removed"
+    ]
+
+
 def test_what_is_new_at_each_run_may_be_anything_but_must_be_changed():
     runs = [result(output("AI", change("SOPInstanceUID", uid))) for uid in ("1.2", "1.3", "1.4")]
     expected = expected_of(runs[0], runs[1])

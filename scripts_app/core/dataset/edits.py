@@ -18,7 +18,7 @@ from scripts_app.core.dataset.dictionary import called, keyword_of, named, writt
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.journal import Literal
 from scripts_app.core.dataset.literals import packed, padded, text_for, too_long
-from scripts_app.core.dataset.overlay import Dataset
+from scripts_app.core.dataset.overlay import Dataset, path_of
 from scripts_app.core.dataset.recoding import recoded
 from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadable, shortened, sum_of, text_of
 from scripts_app.core.dataset.vr import vr_here

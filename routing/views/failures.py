@@ -91,11 +91,13 @@ def find_causes() -> list[Cause]:
     groups: dict[tuple[str, str, str], Cause] = {}
     failing = {status.node.ae_title: status for status in _failing()}
     for state in (*STUCK, *WAITING):
+        # Each try of what waits moves its row, so that tells nothing of its beginning.
+        begun = "created_at" if state in WAITING else "updated_at"
         some = QueueFilter({}, sight=Sight(True)).newest(QueueItem.objects.filter(state=state), state)
         rows: Any = (
             some.order_by()
             .values("destination_ae_title", "last_error", "study_instance_uid")
-            .annotate(n=Count("pk"), first=Min("updated_at"), last=Max("updated_at"), newest=Max("pk"))
+            .annotate(n=Count("pk"), first=Min(begun), last=Max("updated_at"), newest=Max("pk"))
         )
         for row in rows:
             destination, error = row["destination_ae_title"], row["last_error"]

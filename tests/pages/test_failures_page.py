@@ -129,3 +129,13 @@ def test_a_refresh_is_the_fragment_and_the_number_of_queries_stays(django_assert
     with django_assert_max_num_queries(9):
         assert len(lines(client.get("/failures/"))) == 30
     assert QueueItem.objects.count() == 30
+
+
+def test_what_is_tried_again_and_again_tells_since_when_and_not_its_last_try():
+    pacs, now = node("PACS"), timezone.now()
+    NodeStatus.objects.create(node=pacs, failures_in_a_row=3, last_error="no connection to PACS")
+    tried = {"updated_at": now - timedelta(seconds=5)}
+    failed("no connection to PACS", "Prepared", node=pacs, created_at=now - timedelta(hours=3), **tried)
+    queue_item("New", node=node("AI"), last_error="later", created_at=now - timedelta(hours=2), **tried)
+    found = lines(visitor(phi=True).get("/failures/"))
+    assert [re.search(r"(\d+ h) ago (\d+ s) ago", line).group(1) for line in found] == ["2 h", "3 h"]

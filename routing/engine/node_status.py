@@ -66,6 +66,9 @@ def record_news(news: Iterable[News], now: datetime) -> set[int]:
             status.last_error = one.last_error
         for event in one.ordeal:
             _take_in(status, event, one.target, now)
+        if one.last_error and not status.failures_in_a_row:
+            # It answers, and did not take an image: no outage, but no success either.
+            status.last_failure_at = now
         # The columns of the echo belong to whoever echoes.
         status.save(
             update_fields=(

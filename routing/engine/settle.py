@@ -91,7 +91,8 @@ class _Settling:
         elif report.first and not item.attempt_count:
             # An item that ended an association before is itself under suspicion, and must not hold up the node.
             news.ordeal.append(Failure(result.started_at, error))
-        if error:
+        if error and answer is not Answer.WARNING:
+            # With a warning the image was taken.
             news.last_error = error
         columns = {
             "attempt_count": item.attempt_count + 1,

@@ -31,6 +31,8 @@ class Condition(StrEnum):
     """The last delivery failed."""
     SCHEDULED = "outside its schedule"
     """Images are accepted and wait for a time of day."""
+    REFUSING = "refusing"
+    """It answers, but did not take the last image that it was sent."""
     UP = "up"
     """The last delivery succeeded."""
     UNTRIED = "untried"
@@ -105,7 +107,10 @@ class Destination:
             return Condition.FAILING
         if not self.in_schedule and not self.schedule_set_aside:
             return Condition.SCHEDULED
-        return Condition.UP if self.status.last_success_at else Condition.UNTRIED
+        taken, refused = self.status.last_success_at, self.status.last_failure_at
+        if refused and (taken is None or taken < refused):
+            return Condition.REFUSING
+        return Condition.UP if taken else Condition.UNTRIED
 
 
 def _waiting() -> dict[str, Any]:

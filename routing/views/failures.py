@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Max, Min, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
@@ -36,6 +37,8 @@ class Cause:
     mark: str
     """Of the text; empty where a failing destination holds back all that waits for it, tried or not."""
     count: int = 0
+    put_off: int = 0
+    """Of those that are Prepared, which their destination has not taken for now; the others only wait their turn."""
     first: datetime | None = None
     last: datetime | None = None
     newest: int = 0
@@ -90,6 +93,8 @@ def find_causes() -> list[Cause]:
     """
     groups: dict[tuple[str, str, str], Cause] = {}
     failing = {status.node.ae_title: status for status in _failing()}
+    # No connection is no answer, and the node's own back-off waits for it: such items are due all the time.
+    answered = Q(last_status__isnull=False) | Q(not_before__gt=timezone.now())
     for state in (*STUCK, *WAITING):
         # Each try of what waits moves its row, so that tells nothing of its beginning.
         begun = "created_at" if state in WAITING else "updated_at"
@@ -97,7 +102,13 @@ def find_causes() -> list[Cause]:
         rows: Any = (
             some.order_by()
             .values("destination_ae_title", "last_error", "study_instance_uid")
-            .annotate(n=Count("pk"), first=Min(begun), last=Max("updated_at"), newest=Max("pk"))
+            .annotate(
+                n=Count("pk"),
+                put_off=Count("pk", filter=answered),
+                first=Min(begun),
+                last=Max("updated_at"),
+                newest=Max("pk"),
+            )
         )
         for row in rows:
             destination, error = row["destination_ae_title"], row["last_error"]
@@ -109,6 +120,8 @@ def find_causes() -> list[Cause]:
             if held:
                 cause.next_try = failing[destination].not_before
             cause.count += row["n"]
+            if state is QueueState.PREPARED and not held:
+                cause.put_off += row["put_off"]
             cause.first = min(cause.first or row["first"], row["first"])
             if cause.last is None or row["last"] >= cause.last:
                 cause.last, cause.newest = row["last"], row["newest"]

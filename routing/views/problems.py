@@ -56,6 +56,7 @@ def problems(found: Sequence[Destination], disk: Disk, start: StartReport, sight
         *_nodes(found, sight),
         *_scripts(),
         *_stuck(sight),
+        *_put_off(found, sight),
     ]
     told += [*_held_back(found), *_received()]
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
@@ -169,7 +170,7 @@ def _nodes(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
     outages = dict(NodeOutage.objects.filter(ended_at=None, node__isnull=False).values_list("ae_title", "began_at"))
     for destination in found:
         status = destination.status
-        asked = destination.condition in (Condition.UP, Condition.UNTRIED, Condition.SCHEDULED)
+        asked = destination.condition in (Condition.UP, Condition.REFUSING, Condition.UNTRIED, Condition.SCHEDULED)
         if asked and status.last_echo_ok is False and not _taken_since(status):
             # A notice, for some nodes take images and know no C-ECHO.
             yield Problem(
@@ -222,20 +223,43 @@ def _stuck(sight: Sight) -> Iterator[Problem]:
         if looked_at[QueueState(cause.state)] >= WINDOW:
             images = f"at least {images}"
         refused = cause.state == QueueState.REJECTED
-        text = cause.text
-        for head in (f"{cause.destination}: ", f"{cause.destination} answered "):
-            text = text.removeprefix(head)
         yield Problem(
             "failure",
             cause.destination if refused else f"{images} for {cause.destination}",
             f"has refused {images}" if refused else "failed",
             cause.queue_link,
             since=cause.first,
-            cause=text,
+            cause=_words(cause),
         )
     if hidden := stuck[MOST_GROUPS:]:
         count = sum(cause.count for cause in hidden)
         yield Problem("failure", f"{count} more images", "failed or were refused", reverse("failures"))
+
+
+def _put_off(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
+    """What a node that answers does not take for now; a notice as long as it takes others."""
+    answering = {each.ae_title: each for each in found if each.condition in (Condition.UP, Condition.REFUSING)}
+    put_off = [cause for cause in failures.known_causes() if cause.put_off and cause.destination in answering]
+    for cause in failures.told(put_off[:MOST_GROUPS], sight):
+        destination, one = answering[cause.destination], cause.put_off == 1
+        refusing = destination.condition is Condition.REFUSING
+        yield Problem(
+            "failure" if refusing else "notice",
+            cause.destination,
+            f"has put off {cause.put_off} {'image' if one else 'images'}",
+            cause.queue_link,
+            since=max(filter(None, (cause.first, destination.status.last_success_at))) if refusing else None,
+            cause=_words(cause),
+            effect=f"{'it is' if one else 'they are'} tried again",
+        )
+
+
+def _words(cause: failures.Cause) -> str:
+    """The reason, without the destination that stands before it already."""
+    text = cause.text
+    for head in (f"{cause.destination}: ", f"{cause.destination} answered "):
+        text = text.removeprefix(head)
+    return text
 
 
 def _held_back(found: Sequence[Destination]) -> Iterator[Problem]:

@@ -105,6 +105,8 @@ def test_an_answer_decides_the_state(tmp_path, answer, state, warning, kind):
     assert running.journal == ([item.id] if state == "Delivered" else [])
     assert status(item.node).failed == (kind == "refused")
     assert status(item.node).failures_in_a_row == 0
+    taken = state == "Delivered"
+    assert (status(item.node).last_failure_at is None, status(item.node).last_error == "") == (taken, taken)
 
 
 @pytest.mark.fault(100)

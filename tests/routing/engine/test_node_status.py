@@ -1,6 +1,7 @@
 """How a node is doing, as the reports of its senders tell: what counts as a failure, and what ends the back-off."""
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -20,7 +21,7 @@ def failed(at: datetime) -> Failure:
     return Failure(at, "no connection")
 
 
-def told(pacs: Node, *ordeal: Failure | None, now: datetime = NOW, **news: int) -> NodeStatus:
+def told(pacs: Node, *ordeal: Failure | None, now: datetime = NOW, **news: Any) -> NodeStatus:
     assert record_news([News(target_of(pacs, DeliverySettings()), ordeal=list(ordeal), **news)], now) == {pacs.pk}
     return NodeStatus.objects.get(node=pacs)
 
@@ -46,3 +47,19 @@ def test_an_answer_ends_the_back_off_and_the_outage() -> None:
     answers = told(pacs, None, now=NOW + SECOND, delivered=1)
     assert (answers.failures_in_a_row, answers.not_before, answers.delivered) == (0, None, 1)
     assert answers.last_success_at == NodeOutage.objects.get().ended_at == NOW + SECOND
+
+
+def test_an_answer_that_refuses_is_no_outage_and_no_success_either() -> None:
+    pacs = node()
+    refuses = told(pacs, None, last_error="PACS answered 0xA700")
+    assert (refuses.failures_in_a_row, refuses.last_failure_at, refuses.last_error) == (0, NOW, "PACS answered 0xA700")
+    assert not NodeOutage.objects.exists()
+    takes = told(pacs, None, now=NOW + SECOND, delivered=1)
+    assert (takes.last_failure_at, takes.last_success_at) == (NOW, NOW + SECOND)
+
+
+def test_the_moment_of_a_failure_stays_while_the_node_is_down() -> None:
+    pacs = node()
+    told(pacs, failed(NOW))
+    later = told(pacs, now=NOW + 5 * SECOND, last_error="the image ended its association")
+    assert (later.failures_in_a_row, later.last_failure_at) == (1, NOW)

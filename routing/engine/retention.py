@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from routing.models import ApplicationLogLine, HistoryEntry, OperatorAction, Que
 from routing.prepared_files import PreparedFiles
 from routing.record import Moved, record_for
 from routing.spool import Spool, SpoolGone
+
+log = logging.getLogger("capacitor.housekeeping")
 
 _CHUNK = 500
 """Items handled in one transaction, so that no writer has to wait long."""
@@ -47,10 +50,11 @@ def expire(age: timedelta) -> Moved:
     revived = HistoryEntry.objects.filter(item=OuterRef("id"), event__in=again, at__gte=oldest)
     old = old.exclude(Exists(revived))
     ids = list(old.order_by("id").values_list("id", flat=True)[:_CHUNK])
-    hours = age / timedelta(hours=1)
-    return record_for(
-        QueueItem.objects.filter(id__in=ids), QueueEvent.OUTLIVED, actor="retention", note=f"older than {hours:g} hours"
-    )
+    why = f"older than {age / timedelta(hours=1):g} hours"
+    done = record_for(QueueItem.objects.filter(id__in=ids), QueueEvent.OUTLIVED, actor="retention", note=why)
+    if done.moved:
+        log.warning("%d items have expired, %s", done.moved, why)
+    return done
 
 
 def purge_files(

@@ -17,7 +17,7 @@ from routing.core.identifiers import first_at
 from routing.core.states import QueueState
 from routing.counts import ShortLived
 from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
-from routing.queue_filter import WINDOW
+from routing.queue_filter import STUCK, WINDOW
 from routing.sight import Sight
 from routing.spool_mark import is_gone
 from routing.start_report import StartReport
@@ -216,24 +216,24 @@ def _taken_since(status: NodeStatus) -> bool:
 
 def _stuck(sight: Sight) -> Iterator[Problem]:
     """One sentence for each cause, the most frequent first; the same ones as on the page of failures."""
-    stuck = [cause for cause in failures.known_causes() if cause.state in (QueueState.FAILED, QueueState.REJECTED)]
+    stuck = [cause for cause in failures.known_causes() if cause.state in STUCK]
     looked_at = {state: sum(cause.count for cause in stuck if cause.state == state) for state in QueueState}
     for cause in failures.told(stuck[:MOST_GROUPS], sight):
         images = f"{cause.count} {'image' if cause.count == 1 else 'images'}"
         if looked_at[QueueState(cause.state)] >= WINDOW:
             images = f"at least {images}"
-        refused = cause.state == QueueState.REJECTED
+        refused, expired = cause.state == QueueState.REJECTED, cause.state == QueueState.EXPIRED
         yield Problem(
             "failure",
             cause.destination if refused else f"{images} for {cause.destination}",
-            f"has refused {images}" if refused else "failed",
+            f"has refused {images}" if refused else "expired" if expired else "failed",
             cause.queue_link,
             since=cause.first,
             cause=_words(cause),
         )
     if hidden := stuck[MOST_GROUPS:]:
         count = sum(cause.count for cause in hidden)
-        yield Problem("failure", f"{count} more images", "failed or were refused", reverse("failures"))
+        yield Problem("failure", f"{count} more images", "failed, expired or were refused", reverse("failures"))
 
 
 def _put_off(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:

@@ -104,6 +104,9 @@ def test_stuck_images_are_told_by_cause_in_plain_words_each_with_the_way_to_them
     )
     assert re.search(r"PACS has refused 1 image since .*?: 0xC000", told)
     assert re.search(r"1 image for AI failed since .*?: no route", told)
+    queue_item("Expired", destination_ae_title="LONG_TERM", updated_at=since)
+    forget_all()
+    assert re.search(r"1 image for LONG_TERM expired since .*? \(9 min ago\): waited too long", words())
     client = visitor(phi=True)
     link = re.search(r'class="problem failure" href="([^"]+)"', client.get("/").content.decode())[1].replace(
         "&amp;", "&"
@@ -117,7 +120,9 @@ def test_more_causes_than_anybody_reads_are_one_line_that_leads_to_all_of_them()
         queue_item("Failed", last_error=f"broken {'x' * number}", prepared_at=timezone.now())
     page = visitor(phi=True).get("/")
     assert page.content.decode().count('class="problem failure"') == MOST_GROUPS + 1
-    assert re.search(r'href="/failures/".*?3 more images.*?failed or were refused', page.content.decode(), re.DOTALL)
+    assert re.search(
+        r'href="/failures/".*?3 more images.*?failed, expired or were refused', page.content.decode(), re.DOTALL
+    )
 
 
 def test_the_newest_items_are_shown_with_their_fate_and_without_patients_for_those_who_may_not_see_them():

@@ -17,7 +17,7 @@ DAY = timedelta(days=1)
 
 
 @pytest.mark.parametrize("state", ["New", "Prepared", "Failed", "Rejected"])
-def test_what_waits_too_long_expires(state: str) -> None:
+def test_what_waits_too_long_expires(state: str, caplog: pytest.LogCaptureFixture) -> None:
     old = queue_item(state, created_at=timezone.now() - 8 * DAY)
     young = queue_item(state, created_at=timezone.now() - 6 * DAY)
     assert expire(7 * DAY).moved == 1
@@ -26,6 +26,7 @@ def test_what_waits_too_long_expires(state: str) -> None:
     assert (old.state, young.state) == ("Expired", state)
     entry = HistoryEntry.objects.get(item=old)
     assert (entry.event, entry.actor, entry.note) == ("outlived", "retention", "older than 168 hours")
+    assert "1 items have expired, older than 168 hours" in caplog.text
 
 
 @pytest.mark.parametrize("state", ["Delivered", "Dropped", "Expired"])

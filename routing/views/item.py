@@ -17,6 +17,7 @@ from routing.renamed import RENAMED
 from routing.sight import Sight
 from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
+from routing.views.long_story import story_of
 from routing.views.neighbours import neighbours
 from routing.views.offers import offers
 from routing.views.request import HtmxHttpRequest, draw
@@ -67,7 +68,9 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     report = _report(item)
     siblings = QueueItem.objects.filter(received_id=item.received_id).order_by("id").defer("recipe")
     outputs = output_changes(report.outputs, item.destination_ae_title) if report else []
-    history = list(item.history.select_related("item"))
+    history_told = story_of(item.history.select_related("item"))
+    attempts_told = story_of(item.attempts.select_related("node"))
+    history = history_told.steps
     last = next((entry for entry in reversed(history) if entry.event != RENAMED), None)
     before = [item.created_at, *(entry.at for entry in history)]
     lines = list(item.log_lines.order_by("-id")[: LOG_LINES + 1])
@@ -77,12 +80,14 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "replays": siblings.filter(replay_of=item.pk),
         **(_buttons(item, request) if request.user.has_perm("routing.operate_queue") else {}),
         "history": [(entry, entry.at - earlier) for entry, earlier in zip(history, before, strict=False)],
+        "history_told": history_told,
         "deed": BY_PEOPLE.get(last.event, "") if last else "",
         "last": last,
-        "delivered_before": any(entry.to_state == QueueState.DELIVERED for entry in history),
+        "delivered_before": item.history.filter(to_state=QueueState.DELIVERED).exists(),
         "received": bool(history) and not history[0].from_state,
         "test_image": bool(history) and history[0].event == "test image",
-        "attempts": [(attempt, describe(attempt.status)) for attempt in item.attempts.select_related("node")],
+        "attempts": [(attempt, describe(attempt.status)) for attempt in attempts_told.steps],
+        "attempts_told": attempts_told,
         "status_words": describe(item.last_status) if item.last_status is not None else "",
         "report": report,
         "outputs": outputs,

@@ -1,11 +1,12 @@
 """The page of one item tells its whole story, to everybody what they may know."""
 
+import re
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from routing.models import HistoryEntry, NodeStatus, PrepareReport, QueueItem
+from routing.models import Attempt, HistoryEntry, NodeStatus, PrepareReport, QueueItem
 from tests.builders import node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router
@@ -192,3 +193,28 @@ def test_what_waits_for_a_failing_node_says_when_the_node_is_tried_next(tried):
     assert "next now" not in people.words(visitor().get("/queue/"))
     NodeStatus.objects.update(failures_in_a_row=0)
     assert "in 7 min" not in words(item.pk, visitor())
+
+
+def test_of_a_very_long_story_the_beginning_and_the_end_are_told():
+    now = timezone.now()
+    item = queue_item("New", last_error="retry: not complete yet")
+    move = {"item": item, "event": "deferred", "from_state": "New", "to_state": "New", "actor": "worker"}
+    HistoryEntry.objects.bulk_create(HistoryEntry(at=now, note=f"try {number}.", **move) for number in range(1500))
+    Attempt.objects.bulk_create(
+        Attempt(item=item, started_at=now, ended_at=now, answer="deferred", error=f"shot {number}.")
+        for number in range(121)
+    )
+    told = words(item.pk, visitor(phi=True))
+    assert [int(number) for number in re.findall(r"try (\d+)\.", told)] == [*range(20), *range(1400, 1500)]
+    assert re.search(r"try 19\. 1\s380 steps are left out here\. .*?try 1400\.", told)
+    assert [int(number) for number in re.findall(r"shot (\d+)\.", told)] == [*range(20), *range(21, 121)]
+    assert "1 attempts are left out here." in told
+
+
+def test_a_long_story_is_told_whole():
+    now = timezone.now()
+    item = queue_item("New")
+    HistoryEntry.objects.bulk_create(HistoryEntry(item=item, at=now, event=f"step {n}.") for n in range(120))
+    told = words(item.pk, visitor(phi=True))
+    assert len(re.findall(r"Step \d+\.", told)) == 120
+    assert "left out" not in told

@@ -37,7 +37,7 @@ class YamlFile:
     def parse(self, text: str) -> Node | None:
         """The root node; None for an empty file or one that is not YAML, which is then reported."""
         try:
-            root: Node | None = YAML().compose(text)
+            root: Node | None = YAML(typ="safe", pure=True).compose(text)
             _count(root, ())
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark

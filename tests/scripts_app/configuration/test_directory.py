@@ -74,3 +74,12 @@ def test_a_file_nested_without_end_is_refused(tmp_path: Path) -> None:
 def test_the_byte_order_mark_and_foreign_line_ends_are_no_part_of_a_script(tmp_path: Path) -> None:
     (directory(tmp_path) / "lua.yml").write_bytes(b"\xef\xbb\xbf- Script: |\r\n    a = 1\r\n    b = 2\r\n")
     assert from_directory(tmp_path).entries[0].script == "a = 1\nb = 2\n"
+
+
+def test_folded_text_has_a_space_where_it_is_folded(tmp_path: Path) -> None:
+    """The reader that keeps comments marks each fold with U+0007, which no value of an image holds."""
+    folded = "- Description: >\n    One\n    two\n  Script: >-\n    print(1)\n    print(2)\n"
+    folded += "  Conditions:\n    - Tag: 0008,1030\n      MatchExpression: >-\n        CHEST\n        PA\n"
+    (entry,) = from_directory(directory(tmp_path, lua_yml=folded)).entries
+    assert (entry.description.strip(), entry.script) == ("One two", "print(1) print(2)")
+    assert entry.conditions == (Condition("0008,1030", "CHEST PA"),)

@@ -1,6 +1,7 @@
 """What a node's switches and schedule hold back: the item's page says so, and Try now claims nothing."""
 
 from datetime import timedelta
+from ipaddress import ip_address
 
 import pytest
 from django.utils import timezone
@@ -39,6 +40,33 @@ def test_the_page_tells_what_holds_an_image_back(columns, why):
     assert f"Tried 2 times; not again while NIGHT is {why}" in told
     assert "next try" not in told
     assert f"Last error: {ERROR}" in told
+
+
+@pytest.mark.parametrize(
+    ("networks", "told"),
+    [
+        (["192.0.2.0/24"], "from 192.0.2.0/24 only: this machine has no address there."),
+        (["10.1"], "from 10.1 only"),
+        (["192.0.2.0/24", "10.2.0.0 / 255.255.0.0"], ""),
+        ([], ""),
+    ],
+)
+def test_networks_in_which_this_machine_is_not_are_told_and_refuse_nothing(networks, told, monkeypatch):
+    """A worker of another host may be in one of them."""
+    here = frozenset({ip_address("10.2.0.1")})
+    monkeypatch.setattr("routing.templatetags.item_tags.local_addresses", lambda: here)
+    away = node("AWAY", process_networks=networks)
+    ready = queue_item(node=away)
+    tried = queue_item(node=away, attempt_count=2, last_error=ERROR, prepared_at=timezone.now())
+    page = words(visitor().get(f"/queue/{ready.pk}/"))
+    assert f"Ready, waits for AWAY{', which is sent to ' + told if told else '.'}" in page
+    page = words(visitor().get(f"/queue/{tried.pk}/"))
+    assert ("not again from this machine, which has no address in" in page) is bool(told)
+    client = visitor("operator")
+    for address in ("/", f"/nodes/{away.pk}/status/"):
+        assert ("this machine has no address" in words(client.get(address))) is bool(told), address
+    client.post(f"/queue/{tried.pk}/try-now/")
+    assert "did nothing" not in words(client.get(f"/queue/{tried.pk}/"))
 
 
 @pytest.mark.parametrize(("columns", "why"), HELD)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, Warning, register
+from django.core.checks import ERROR, CheckMessage, Error, Warning, register
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
@@ -202,6 +202,12 @@ CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (
 @register("settings")
 def settings_make_sense(**_: Any) -> list[CheckMessage]:
     return [message for check in CHECKS for message in check(settings.CAPACITOR)]
+
+
+def sentence(message: CheckMessage) -> str:
+    """One finding as whoever starts the router reads it."""
+    word = "Cannot start" if message.level >= ERROR else "Note"
+    return f"{word}: {' '.join(part for part in (message.msg, message.hint) if part)} ({message.id})"
 
 
 def rights_of_workers(environment: Environment) -> Iterator[CheckMessage]:

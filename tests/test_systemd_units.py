@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from capacitor_web.environment import Environment
 from routing import capabilities
 from routing.management.commands.up import ALIVE_WITHIN, KEPT_CHUNKS, SERVED
 
@@ -54,6 +55,14 @@ def test_the_site_of_systemd_is_that_of_run_with_a_log_for_the_log_page() -> Non
         line for line in SERVICES[1].read_text(encoding="utf-8").splitlines() if line.startswith("ExecStart=")
     )
     assert command.split()[-1] == SERVED
+
+
+def test_the_site_of_systemd_listens_where_the_settings_say_which_its_checks_judge_by() -> None:
+    lines = SERVICES[1].read_text(encoding="utf-8").splitlines()
+    (command,) = (line for line in lines if line.startswith("ExecStart="))
+    assert "--bind ${CAPACITOR_WEB_HOST} --port ${CAPACITOR_WEB_PORT} " in command
+    host, port = (Environment.__dataclass_fields__[name].default for name in ("web_host", "web_port"))
+    assert f"Environment=CAPACITOR_WEB_HOST={host} CAPACITOR_WEB_PORT={port}" in lines
 
 
 @pytest.mark.parametrize("name", ["listener", "worker"])

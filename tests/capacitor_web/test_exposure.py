@@ -7,15 +7,21 @@ from pathlib import Path
 
 import pytest
 
+from routing.management.commands.up import SERVED
+
 ROOT = Path(__file__).resolve().parents[2]
 BEHIND_A_PROXY = {"CAPACITOR_HTTPS": "1", "CAPACITOR_ALLOWED_HOSTS": "router.example"}
 
 
 def managed(folder: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return started(folder, "manage.py", *command, **variables)
+
+
+def started(folder: Path, *command: str, **variables: str) -> "subprocess.CompletedProcess[str]":
     kept = {name: value for name, value in os.environ.items() if not name.startswith("CAPACITOR_")}
     environment = {**kept, "CAPACITOR_DATA_DIR": str(folder), "CAPACITOR_MIN_FREE_MIB": "0", **variables}
     return subprocess.run(
-        [sys.executable, "manage.py", *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
+        [sys.executable, *command], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120
     )
 
 
@@ -30,6 +36,21 @@ def test_the_router_refuses_to_start_with_unsafe_settings(tmp_path, seen):
     assert "changeme" not in done.stderr
     assert not (tmp_path / "logs").exists()
     seen("4 of 4 unsafe settings named, nothing started")
+
+
+@pytest.mark.integration
+@pytest.mark.fault(123, "the site started by itself, as a unit of systemd starts it, with unsafe settings")
+def test_the_site_alone_refuses_to_start_with_unsafe_settings(tmp_path, seen):
+    unsafe = {"CAPACITOR_HTTPS": "1", "CAPACITOR_DEBUG": "1", "CAPACITOR_ALLOWED_HOSTS": "*"}
+    done = started(tmp_path, "-c", f"import {SERVED.partition(':')[0]}", **unsafe, CAPACITOR_SECRET_KEY="changeme")
+    assert done.returncode == 1
+    for name in ("capacitor.E010", "capacitor.E011", "capacitor.E013"):
+        assert name in done.stderr
+    assert "changeme" not in done.stderr
+    assert not (tmp_path / "logs").exists()
+    seen("3 of 3 unsafe settings named, nothing served")
+    safe = started(tmp_path, "-c", f"import {SERVED.partition(':')[0]}", **BEHIND_A_PROXY)
+    assert safe.returncode == 0, safe.stderr
 
 
 @pytest.mark.integration

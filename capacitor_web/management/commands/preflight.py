@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.checks import ERROR, run_checks
 from django.core.management.base import BaseCommand
 
-from capacitor_web.checks import database_in_danger, rights_of_workers, taken_ports, unusable_database
+from capacitor_web.checks import database_in_danger, rights_of_workers, sentence, taken_ports, unusable_database
 
 
 class Command(BaseCommand):
@@ -20,8 +20,6 @@ class Command(BaseCommand):
         # A damaged file does not open either; what helps is said once.
         found += [*database_in_danger(service)] or [*unusable_database(service)]
         for message in found:
-            word = "Cannot start" if message.level >= ERROR else "Note"
-            sentences = " ".join(part for part in (message.msg, message.hint) if part)
-            self.stderr.write(f"{word}: {sentences} ({message.id})")
+            self.stderr.write(sentence(message))
         if any(message.level >= ERROR for message in found):
             raise SystemExit(1)

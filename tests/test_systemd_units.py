@@ -112,3 +112,19 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
     )
     ours = [line for line in done.stderr.splitlines() if "capacitor" in line]
     assert not ours
+
+
+def test_the_manual_runs_commands_under_the_settings_of_the_units_in_a_folder_that_is_there() -> None:
+    manual = (ROOT / "docs/manual/hardening.md").read_text(encoding="utf-8")
+    units = [unit.read_text(encoding="utf-8").splitlines() for unit in SERVICES]
+    for setting, option in (
+        ("EnvironmentFile=/etc/capacitor/capacitor.env", "--property="),
+        ("Environment=CAPACITOR_DATA_DIR=/var/lib/capacitor", "--setenv="),
+        ("User=capacitor", "--uid="),
+        ("UMask=0077", "--property="),
+    ):
+        assert all(setting in lines for lines in units), setting
+        assert option + setting.removeprefix("Environment=").removeprefix("User=") in manual
+    made = manual.index("install -d -m 0700 -o capacitor -g capacitor /var/lib/capacitor\n")
+    assert made < manual.index("\nmanage migrate\n")
+    assert "sudo -u capacitor" not in manual

@@ -102,7 +102,8 @@ def stored_entries() -> list[LuaEntry]:
 
 
 def _plan_nodes(plan: Plan, wanted: Sequence[WrittenNode]) -> None:
-    rows = {(row.ae_title, row.role): row for row in Node.objects.all()}
+    # Locked: all their columns are written, and what somebody presses meanwhile would be undone without a word.
+    rows = {(row.ae_title, row.role): row for row in Node.objects.select_for_update(no_key=True)}
     for node in wanted:
         row = rows.pop(node.identity, None)
         what = "node {} ({})".format(*node.identity)
@@ -149,7 +150,7 @@ def _plan_gone(plan: Plan, row: Node, taken: Collection[str]) -> None:
 
 
 def _plan_senders(plan: Plan, wanted: Sequence[WrittenSender]) -> None:
-    rows = {(row.ae_title, row.network): row for row in KnownSender.objects.all()}
+    rows = {(row.ae_title, row.network): row for row in KnownSender.objects.select_for_update(no_key=True)}
     for sender in wanted:
         row = rows.pop(sender.identity, None)
         old = sender_of(row).values if row else {}

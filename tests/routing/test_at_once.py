@@ -10,10 +10,13 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
+from routing.configuration.agreement import PlanMoved
 from routing.configuration.apply import import_directory
+from routing.models import KnownSender, Node
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection
 from scripts_app.models import LuaEntry, ScriptRevision
+from tests.builders import node
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -74,6 +77,28 @@ def test_of_two_imports_the_later_one_makes_of_the_earlier_what_its_directory_sa
     one, two = directory(tmp_path / "one", "A", "B", "C"), directory(tmp_path / "two", "A", "B", "D")
     at_once(lambda: import_directory(one, actor="olga"), lambda: import_directory(two, actor="karl"))
     assert [(row.position, row.description) for row in LuaEntry.objects.all()] == [(1, "A"), (2, "B"), (3, "D")]
+
+
+def test_what_is_pressed_while_an_import_is_planned_is_not_undone_by_who_has_not_seen_it(tmp_path: Path) -> None:
+    root = directory(tmp_path / "site", "A")
+    pacs = node("PACS")
+    sender = KnownSender.objects.create(ae_title="CT1")
+    (root / "nodes.yml").write_text("- AeTitle: PACS\n  HostName: pacs.example\n  Port: 104\n")
+    (root / "senders.yml").write_text("- AeTitle: CT1\n  Description: the old one\n")
+    seen = import_directory(root, actor="olga", only_plan=True).mark
+
+    def press() -> None:
+        Node.objects.update(paused=True)
+        KnownSender.objects.update(enabled=False)
+
+    def apply() -> None:
+        with pytest.raises(PlanMoved):
+            import_directory(root, actor="karl", agreed=seen)
+
+    at_once(press, apply)
+    pacs.refresh_from_db()
+    sender.refresh_from_db()
+    assert (pacs.paused, sender.enabled) == (True, False)
 
 
 def test_of_two_activations_the_later_one_is_active_and_nothing_of_the_earlier() -> None:

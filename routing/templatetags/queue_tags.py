@@ -24,6 +24,7 @@ register = template.Library()
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_IN_ORDER = ("verdict", "changes", "routes")
 _SEVERAL = ("changes", "conditions", "steps")
 """Details of audit records that list things; two of them are no old and new value."""
 _KEPT_WITH = {QueueState.PREPARED.value: "retrying"}
@@ -162,8 +163,8 @@ def about(sight: Sight, item: QueueItem, text: str) -> str:
 def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
     """The detail of an audit record in words: (name, what it was and became); values as this person may see them."""
     told = []
-    # The verdict comes first; PostgreSQL keeps no order of its own.
-    for name, value in sorted(detail.items(), key=lambda pair: pair[0] != "verdict"):
+    # PostgreSQL keeps no order of its own, and a script edits before its image leaves.
+    for name, value in sorted(detail.items(), key=lambda pair: [pair[0] != name for name in _IN_ORDER]):
         if name in ("changes", "routes") and isinstance(value, list) and all(isinstance(part, dict) for part in value):
             told += [(f"entry {part.get('entry')}", _deed(part, sight)) for part in value]
         elif isinstance(value, list) and name in _SEVERAL:

@@ -164,7 +164,7 @@ def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
     """The detail of an audit record in words: (name, what it was and became); values as this person may see them."""
     told = []
     # PostgreSQL keeps no order of its own, and a script edits before its image leaves.
-    for name, value in sorted(detail.items(), key=lambda pair: [pair[0] != name for name in _IN_ORDER]):
+    for name, value in sorted(detail.items(), key=lambda pair: [pair[0] != early for early in _IN_ORDER]):
         if name in ("changes", "routes") and isinstance(value, list) and all(isinstance(part, dict) for part in value):
             told += [(f"entry {part.get('entry')}", _deed(part, sight)) for part in value]
         elif isinstance(value, list) and name in _SEVERAL:

@@ -124,7 +124,8 @@ def test_what_breaks_off_is_in_the_log_and_not_in_the_way(begun, monkeypatch, ca
 
 def interrupted(monkeypatch, *, committed: bool, error=OperationalError) -> None:
     """Let the second chunk lose its connection once, before or after its commit."""
-    chunk, lost = operator_actions._chunk, []
+    chunk = operator_actions._chunk
+    lost: list[bool] = []
 
     def losing(done, action, items, destination):
         here = done.moved and not lost

@@ -2,6 +2,7 @@
 
 from django.apps import AppConfig
 from django.contrib.admin.apps import SimpleAdminConfig
+from django.db.backends.signals import connection_created
 
 
 class CapacitorWebConfig(AppConfig):
@@ -10,6 +11,9 @@ class CapacitorWebConfig(AppConfig):
 
     def ready(self) -> None:
         from capacitor_web import checks  # noqa: F401  registers itself
+        from capacitor_web.backends import limit_waits
+
+        connection_created.connect(limit_waits, dispatch_uid="limit_waits")
 
 
 class AdministrationConfig(SimpleAdminConfig):

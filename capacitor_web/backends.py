@@ -11,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from capacitor_web.environment import Environment
 
+_LOCK_WAIT = "20s"
+"""Several times shorter than a lease lasts (routing/claims.py), and longer than any transaction of the router."""
+
 
 def database(environment: Environment) -> dict[str, Any]:
     """
@@ -52,6 +55,20 @@ def database(environment: Environment) -> dict[str, Any]:
             ),
         },
     }
+
+
+def limit_waits(connection: Any, **_signal: Any) -> None:
+    """
+    Let nothing wait longer for what somebody has locked in PostgreSQL, unless the role has a limit of its own.
+
+    A worker that waited as long as a table is rewritten (VACUUM FULL) could not
+    renew its leases, nor say why nothing moves.  What is cut off is tried again.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT set_config('lock_timeout', %s, false) WHERE current_setting('lock_timeout') = '0'", [_LOCK_WAIT]
+            )
 
 
 def channel_layer(environment: Environment) -> dict[str, Any]:

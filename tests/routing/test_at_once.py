@@ -1,4 +1,4 @@
-"""What two people do at the same moment: PostgreSQL lets both begin, and the later one has to see what the earlier did."""
+"""What two do at the same moment: PostgreSQL lets both begin, and the later one has to see what the earlier did."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 
+from capacitor_web.backends import limit_waits
 from routing.configuration.agreement import PlanMoved
 from routing.configuration.apply import import_directory
 from routing.models import KnownSender, Node
@@ -106,3 +107,22 @@ def test_of_two_activations_the_later_one_is_active_and_nothing_of_the_earlier()
     one, two = collection("A", "X", "B"), collection("Y", "A", "C")
     at_once(lambda: activate(one, "olga", "one"), lambda: activate(two, "karl", "two"))
     assert stored_collection() == two
+
+
+def lock_timeout() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW lock_timeout")
+        return str(cursor.fetchone()[0])
+
+
+def test_nobody_waits_without_end_for_what_somebody_has_locked() -> None:
+    connection.close()
+    assert lock_timeout() == "20s"
+
+
+def test_a_limit_of_the_role_itself_stays() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET lock_timeout = '5s'")
+    limit_waits(connection)
+    assert lock_timeout() == "5s"
+    connection.close()

@@ -177,7 +177,9 @@ class Requestor:
             self._break(f"the answer breaks the protocol: {error}")
         if response.field != field | command.RESPONSE:
             self._break(f"answered with command field {response.field:04X}")
-        if (answer_context_id, response.message_id) != (context_id, message_id):
+        if answer_context_id != context_id:
+            self._break(f"answered in presentation context {answer_context_id} instead of {context_id}")
+        if response.message_id != message_id:
             self._break(f"answered message {response.message_id} instead of {message_id}")
         return response, sum(map(len, dataset or ()))
 

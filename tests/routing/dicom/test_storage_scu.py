@@ -156,6 +156,7 @@ def respond_as(**changes: Any) -> Callable[[ScriptedNode], None]:
             respond_as(sop_instance_uid="9.9.9"), "answered for another SOP instance", marks=pytest.mark.fault(103)
         ),
         (respond_as(field=0x30), "answered with command field 8030"),
+        (lambda node: node.respond(node.receive_store()[0], context_id=3), "answered in presentation context 3"),
         (lambda node: node.respond(node.receive_store()[0], 0xFF00), "answered Pending"),
         (lambda node: node.send(node.receive_store()[1][:0], encode_abort(0)), "association aborted by the node"),
         (lambda node: node.send(node.receive_store()[1][:0], RELEASE_RQ), "released the association"),

@@ -13,6 +13,8 @@ from routing.models import Node
 
 LARGEST_BATCH = 256
 """Items of a node whose batch size is 0, which means as many as possible."""
+_MOST_IN_BATCH = 1000
+"""As of ``CAPACITOR_BATCH_SIZE``: one statement names all items of a batch, and databases have limits for that."""
 _BYTES_PER_KILOBYTE = 1000
 
 
@@ -118,7 +120,7 @@ def target_of(node: Node, settings: DeliverySettings) -> Target:
         paused=node.paused,
         impersonate=node.impersonate,
         transfer_syntax_uid=demanded,
-        batch_size=int(_own(node.batch_size, settings.batch_size)) or LARGEST_BATCH,
+        batch_size=min(int(_own(node.batch_size, settings.batch_size)) or LARGEST_BATCH, _MOST_IN_BATCH),
         stall_seconds=_own(node.stall_threshold, settings.stall_threshold),
         minimum_line_speed=int(_own(node.minimum_line_speed, settings.minimum_line_speed)),
         priority=node.priority,

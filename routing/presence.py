@@ -4,6 +4,7 @@ A file that says "this process lives": held under a lock that the kernel drops w
 It is also the sent journal: the ids of items whose destination has answered are
 appended before their rows are recorded, so that a kill in between does not send twice,
 and once more with a minus behind it, so that nothing that is sent again later is taken for sent.
+None of it is synced: of a process that the machine itself has taken along, only the items that it held count.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _SUFFIX = ".presence"
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
 _LONGEST = 1 << 18
 """Bytes of the journal behind which it is written anew, with what is still to be recorded."""
 
@@ -34,7 +36,7 @@ class Presence:
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.owner = f"{socket.gethostname()[:32]}:{os.getpid()}:{secrets.token_hex(4)}"
+        self.owner = f"{_this_host()}:{os.getpid()}:{secrets.token_hex(4)}@{_this_boot()}"
         self._path = folder / f"{self.owner}{_SUFFIX}"
         self._lock = threading.Lock()
         self._noted: set[int] = set()
@@ -159,6 +161,10 @@ def departed(folder: Path, owner: str) -> Iterator[Departed | None]:
             return
         lines = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\n")
         sent: dict[int, None] = {}
+        if _of_another_boot(owner):
+            # Lines may be on the disk without the minus behind them: recorded, and redirected since, say, an item
+            # would be taken for sent to where it never was.  Better once more than not at all.
+            lines = []
         # A line that the kill cut short has no newline behind it and is the last part.
         for line in lines[:-1]:
             if line.isdigit():
@@ -168,6 +174,24 @@ def departed(folder: Path, owner: str) -> Iterator[Departed | None]:
         yield Departed(owner, tuple(sent))
         path.unlink(missing_ok=True)
         _draft(folder, owner).unlink(missing_ok=True)
+
+
+def _this_boot() -> str:
+    """Which start of the machine this is, in eight letters; empty where nothing tells."""
+    try:
+        return _BOOT.read_text("ascii")[:8]
+    except OSError:
+        return ""
+
+
+def _this_host() -> str:
+    return socket.gethostname()[:32]
+
+
+def _of_another_boot(owner: str) -> bool:
+    """Whether this machine has been started since; of others, which may share the folder, nobody here knows."""
+    boot = owner.partition("@")[2]
+    return bool(boot) and owner.startswith(f"{_this_host()}:") and boot != _this_boot()
 
 
 def _draft(folder: Path, owner: str) -> Path:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from routing import presence as presences
+from routing.models import QueueItem
 from routing.presence import Presence, departed, living, owners
 
 
@@ -75,6 +76,50 @@ def test_a_line_that_the_kill_cut_short_does_not_count(tmp_path: Path, journal: 
     with departed(tmp_path, died(tmp_path, journal)) as found:
         assert found is not None
         assert found.sent == sent
+
+
+def test_what_was_noted_before_the_machine_went_down_is_no_witness(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is synced: the disk may have kept that an item was sent, and not that this was recorded long ago."""
+    boot, run = tmp_path / "boot_id", tmp_path / "run"
+    monkeypatch.setattr(presences, "_BOOT", boot)
+    boot.write_text("0f0f0f0f-0000-4000-8000-000000000000\n")
+    for after, sent in (("0f0f0f0f-0000", (11,)), ("1e1e1e1e-0000", ())):
+        presence = Presence(run)
+        presence.journal(11)
+        owner, content = presence.owner, presence._path.read_bytes()
+        presence.end()
+        (run / f"{owner}.presence").write_bytes(content)
+        boot.write_text(after)
+        with departed(run, owner) as found:
+            assert found is not None
+            assert found.sent == sent
+        assert owners(run) == []
+
+
+def test_the_journal_of_another_host_counts_whenever_that_was_started(tmp_path: Path) -> None:
+    owner = "elsewhere:7:dead@0f0f0f0f"
+    (tmp_path / f"{owner}.presence").write_bytes(b"11\n")
+    with departed(tmp_path, owner) as found:
+        assert found is not None
+        assert found.sent == (11,)
+
+
+def test_without_a_number_of_the_boot_every_journal_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presences, "_BOOT", tmp_path / "none")
+    presence = Presence(tmp_path)
+    presence.journal(11)
+    assert left_by(presence) == (11,)
+    presence.end()
+
+
+def test_the_longest_owner_fits_into_its_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(presences.socket, "gethostname", lambda: "h" * 64)
+    monkeypatch.setattr(presences.os, "getpid", lambda: 4_194_304)
+    presence = Presence(tmp_path)
+    assert len(presence.owner) <= QueueItem._meta.get_field("lease_owner").max_length
+    presence.end()
 
 
 def test_while_one_settles_nobody_else_does_and_after_it_there_is_nothing_to_settle(tmp_path: Path) -> None:

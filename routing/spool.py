@@ -33,13 +33,20 @@ class Spool:
 
     No name ever comes from a sender.  ``full`` means that a committed file
     survives a power cut; ``none`` leaves that to the operating system.
+    SpoolGone when the root is a link that leads nowhere.
     Safe to use from several threads and several processes.
     """
 
     def __init__(self, root: Path, durable: Durability = "full") -> None:
         self.root = root
         self.durable = durable == "full"
-        root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except FileExistsError:
+            if root.is_symlink():
+                # Into a volume that is not mounted.
+                raise SpoolGone(root) from None
+            raise
         self.marked = is_marked(root)
         """Whether it has ever been known for the spool; an empty mount point is not."""
         spread_folders_in(root)

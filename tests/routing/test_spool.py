@@ -151,3 +151,12 @@ def test_where_a_spool_was_no_other_one_begins(tmp_path: Path, what: str) -> Non
     assert not spool.gone
     stored(spool, new_id())
     assert len(list(spool.ids())) == 2
+
+
+def test_a_link_into_a_volume_that_is_not_mounted_is_a_spool_that_is_gone(tmp_path: Path) -> None:
+    root, volume = tmp_path / "spool", tmp_path / "volume"
+    root.symlink_to(volume)
+    with pytest.raises(SpoolGone, match="is its file system mounted"):
+        Spool(root)
+    volume.mkdir()
+    assert not Spool(root).gone

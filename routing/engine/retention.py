@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.utils import timezone
 
-from routing.core.identifiers import first_at
+from routing.core.identifiers import LAST, first_at
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
 from routing.engine.removal import Removal
 from routing.engine.state_book import IDLE
@@ -150,13 +151,29 @@ def _shorten_log() -> None:
 
 
 def sweep(spool: Spool, files: PreparedFiles) -> int:
-    """Remove what killed writers left: unfinished files, and prepared files that no row names."""
+    """
+    Remove what killed writers left: unfinished files, and prepared files that no row names.
+
+    Not those of an item in somebody's hands: its row comes to name one when
+    the image is through, which takes hours over a slow line.
+    """
     day = timedelta(days=1)
     swept = spool.sweep_parts(timedelta(hours=1)) + files.sweep_parts(3600)
     names = files.names(3600)
     for at in range(0, len(names), _CHUNK):
         part = names[at : at + _CHUNK]
+        # First: who puts its item down meanwhile has named it before the next look.
+        held = _held(part)
         named = set(QueueItem.objects.filter(prepared_file__in=part).values_list("prepared_file", flat=True))
-        swept += files.discard_unnamed(part, named)
+        swept += files.discard_unnamed(part, named | held)
     spool.prune_folders(timezone.now() - day)
     return swept
+
+
+def _held(names: Sequence[str]) -> set[str]:
+    """Prepared files that were made from items that a process holds now."""
+    numbers = {name: name.partition("-")[0] for name in names}
+    made_from = {name: int(number) for name, number in numbers.items() if number.isdecimal() and int(number) <= LAST}
+    items = QueueItem.objects.filter(id__in=set(made_from.values())).exclude(lease_owner="")
+    held = set(items.values_list("id", flat=True))
+    return {name for name, item in made_from.items() if item in held}

@@ -21,6 +21,7 @@ from routing.database_file import sqlite_file
 from routing.engine.process import open_spool
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
+from routing.quarantine_files import quarantined, quarantined_ids
 from routing.spool import Spool
 
 MANIFEST = "MANIFEST.json"
@@ -34,7 +35,7 @@ _CHUNK = 500
 class Made:
     folder: Path
     files: int
-    """Images and prepared files."""
+    """Images, prepared files, and refused ones."""
     size: int
     """Bytes of the whole backup."""
     states: dict[str, int]
@@ -129,8 +130,9 @@ def _spool_bytes(spool: Path) -> int:
 
 def _copy_spool(spool: Spool, folder: Path, sums: dict[str, str]) -> None:
     """Copy what has no copy yet; a file that goes away meanwhile has had its time."""
-    paths = [*map(spool.path, spool.ids()), *map(PreparedFiles(spool.root).path, PreparedFiles(spool.root).names(0))]
-    for path in paths:
+    prepared = PreparedFiles(spool.root)
+    refused = (quarantined(spool, identifier) for identifier in quarantined_ids(spool))
+    for path in [*map(spool.path, spool.ids()), *map(prepared.path, prepared.names(0)), *refused]:
         name = f"spool/{path.relative_to(spool.root)}"
         if name not in sums:
             try:
@@ -145,14 +147,19 @@ def _drop_what_nobody_needs(spool: Spool, folder: Path, sums: dict[str, str], mo
 
     Restored, they would lie there longer than they may; without rows they would be adopted and sent again.
     """
-    gone = [name for name in sums if name.startswith("spool/") and not (spool.root / name[len("spool/") :]).exists()]
-    for at in range(0, len(gone), _CHUNK):
-        chunk = {int(Path(name).stem): name for name in gone[at : at + _CHUNK] if Path(name).stem.isdecimal()}
+    gone = {name: spool.root / name[len("spool/") :] for name in sums if name.startswith("spool/")}
+    gone = {name: path for name, path in gone.items() if not path.exists()}
+    # A refused file was taken or thrown away: its row in the backup, if there is one, goes when its time is over.
+    unneeded = [name for name, path in gone.items() if path.parent == quarantined(spool, 0).parent]
+    received = [name for name in gone.keys() - set(unneeded) if Path(name).stem.isdecimal()]
+    for at in range(0, len(received), _CHUNK):
+        chunk = {int(Path(name).stem): name for name in received[at : at + _CHUNK]}
         rows = QueueItem.objects.filter(received_id__in=chunk).exclude(purged_at__lt=moment)
         known = set(rows.values_list("received_id", flat=True))
-        for identifier in chunk.keys() - known:
-            (folder / chunk[identifier]).unlink()
-            del sums[chunk[identifier]]
+        unneeded += [chunk[identifier] for identifier in chunk.keys() - known]
+    for name in unneeded:
+        (folder / name).unlink()
+        del sums[name]
 
 
 def _note(folder: Path) -> None:

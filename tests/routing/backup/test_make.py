@@ -19,6 +19,7 @@ from routing.engine.process import open_spool
 from routing.engine.retention import purge_files
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
+from routing.quarantine_files import quarantined, set_aside_committed
 from routing.spool import Spool
 from tests.builders import queue_item, received
 
@@ -74,6 +75,17 @@ def test_a_file_that_the_copied_database_counts_on_stays(house: House) -> None:
     house.backup(after=house.purge)
     assert not house.spool.path(over.id).exists()
     assert house.kept(waiting) and house.kept(over)
+
+
+def test_what_lies_in_quarantine_is_in_the_backup_unless_it_goes_meanwhile(house: House, tmp_path: Path) -> None:
+    item = house.item(QueueState.PREPARED)
+    stays, goes = received(house.spool).id, received(house.spool).id
+    for identifier in (stays, goes):
+        set_aside_committed(house.spool, identifier)
+    house.backup(before=quarantined(house.spool, goes).unlink)
+    there = [path.name for path in (tmp_path / "backup/spool/quarantine").iterdir()]
+    assert there == [quarantined(house.spool, stays).name]
+    assert house.kept(item)
 
 
 def test_a_backup_of_a_spool_that_went_away_is_none(house: House, tmp_path: Path) -> None:

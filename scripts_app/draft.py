@@ -105,9 +105,11 @@ def take_over(actor: str) -> list[Difference]:
     row = _locked()
     if row is None:
         raise DraftMoved
-    active = stored_collection()
-    row.content, both = merged(row.base, row.content, active)
+    active, before = stored_collection(), row.content
+    row.content, both = merged(row.base, before, active)
     row.base = active
+    changes = [f"{found.kind}: {found.title}" for found in differences(before, row.content)]
+    outside.audit(actor, "take over active scripts", "draft", changes=changes)
     if row.content == row.base:
         row.delete()
         return both

@@ -2,6 +2,7 @@
 
 import pytest
 
+from routing.models import AuditRecord
 from scripts_app import loader
 from scripts_app.activation import activate, note_activation, stored_collection
 from scripts_app.draft import (
@@ -129,6 +130,8 @@ def test_what_became_active_meanwhile_is_not_undone_but_taken_over():
         activate_draft(working().counter, "olga", "mine")
     assert LuaLibrary.objects.exists()
     assert take_over("olga") == []
+    noted = AuditRecord.objects.get(action="take over active scripts")
+    assert (noted.actor, noted.object, noted.detail) == ("olga", "draft", {"changes": ["added: a.lua"]})
     activate_draft(working().counter, "olga", "mine")
     assert script() == "print(2)"
     assert LuaLibrary.objects.get().source == "imported"

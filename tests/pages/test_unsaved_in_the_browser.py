@@ -88,6 +88,15 @@ def test_a_new_entry_that_is_saved_again_after_back_stays_one(visit):
     expect(opened.get_by_role("link", name="only once")).to_have_count(1)
 
 
+def test_a_text_that_begins_with_empty_lines_keeps_them(site, visit):
+    site.elsewhere("from scripts_app.models import LuaLibrary\nLuaLibrary.objects.create(path='b.lua', source='\\n\\nx = 1')")
+    opened = visit("script-author", "/scripts/libraries/file/b.lua")
+    assert opened.locator("#source").input_value() == "\n\nx = 1"
+    opened.get_by_role("button", name="Save in the draft").click()
+    expect(opened.locator("#messages")).to_contain_text("is saved")
+    expect(opened.locator(".draft-line")).to_have_count(0)
+
+
 def dialogs(opened: Page) -> list[str]:
     """The questions that the browser asks from now on; they are answered with yes."""
     asked: list[str] = []

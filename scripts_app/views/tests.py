@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -10,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from scripts_app.configuration.problem import sentence
 from scripts_app.core.checks import KINDS, Check, checks_of, with_checks
-from scripts_app.draft import working
+from scripts_app.draft import mark_of, working
 from scripts_app.models import ScriptTest
 from scripts_app.outside import NoSample, outside
 from scripts_app.samples import harmless
@@ -67,11 +69,14 @@ def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
     if not visible(test, user_of(request)):
         raise PermissionDenied
     checks, exactly, wrong = checks_of(test.expected), test.expected.get("exactly", True), []
+    mark, now = mark_of(test.expected), _in_words(checks, exactly)
     if request.method == "POST":
         checks, exactly = _posted(request.POST), "exactly" in request.POST
         wrong = [problem for check in checks if (problem := check.problem())]
         if not checks and not exactly:
             wrong = ["expect something: a test without expectations says nothing"]
+        if not wrong and request.POST.get("mark") != mark:
+            wrong = [f"somebody else has changed it meanwhile, to: {now}. Yours is below; save again to put it there"]
         if not wrong:
             test.expected = with_checks(test.expected, checks, exactly=exactly)
             test.save(update_fields=["expected"])
@@ -80,7 +85,16 @@ def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
             return redirect("script_tests")
     destinations = dict.fromkeys([*outside.ae_titles(), *(check.destination for check in checks if check.destination)])
     context = {"test": test, "checks": [*checks, *[Check("") for _ in range(3)]], "exactly": exactly, "wrong": wrong}
-    return draw(request, "test.html", {**context, "kinds": KINDS, "destinations": destinations}, 422 if wrong else 200)
+    context |= {"kinds": KINDS, "destinations": destinations, "mark": mark}
+    return draw(request, "test.html", context, 422 if wrong else 200)
+
+
+def _in_words(checks: Sequence[Check], exactly: bool) -> str:
+    told = ["everything as when it was kept"] if exactly else []
+    for each in checks:
+        where = f"for {each.destination}" if each.path and each.destination else each.destination
+        told.append(" ".join(filter(None, (KINDS[each.kind], each.path, each.value, where))))
+    return "; ".join(told)
 
 
 def _posted(posted: QueryDict) -> list[Check]:

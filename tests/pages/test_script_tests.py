@@ -164,7 +164,8 @@ def expect(client, *rows, **more):
     columns = {
         f"e_{name}": [row[at] for row in rows] for at, name in enumerate(("kind", "destination", "path", "value"))
     }
-    return client.post(reverse("script_test", args=[ScriptTest.objects.get().pk]), {**columns, **more})
+    address = reverse("script_test", args=[ScriptTest.objects.get().pk])
+    return client.post(address, {**columns, "mark": client.get(address).context["mark"], **more})
 
 
 def test_what_a_test_expects_is_written_by_hand_too(author, router):
@@ -182,6 +183,19 @@ def test_what_a_test_expects_is_written_by_hand_too(author, router):
     assert "All 1 tests came out as expected" in words(author.post(reverse("script_tests_run")))
     kept(author)
     assert ScriptTest.objects.get().expected["checks"][0]["kind"] == "goes", "keeping it anew keeps them"
+
+
+def test_what_somebody_else_expects_meanwhile_is_not_overwritten_unseen(author):
+    author.post(reverse("script_sample"), {"bundled": "CT"})
+    kept(author)
+    seen = author.get(reverse("script_test", args=[ScriptTest.objects.get().pk])).context["mark"]
+    expect(visitor("administrator"), ("not", "AI", "", ""), exactly="on")
+    answer = expect(author, ("goes", "PACS", "", ""), mark=seen)
+    assert answer.status_code == 422
+    assert "meanwhile, to: everything as when it was kept; does not go to AI. Yours is below" in words(answer)
+    assert [check["kind"] for check in ScriptTest.objects.get().expected["checks"]] == ["not"]
+    expect(author, ("goes", "PACS", "", ""), mark=answer.context["mark"])
+    assert [check["kind"] for check in ScriptTest.objects.get().expected["checks"]] == ["goes"]
 
 
 @pytest.mark.parametrize(

@@ -77,7 +77,7 @@ class Deliverable:
 
 
 _TITLE = "COALESCE((SELECT n.ae_title FROM routing_node n WHERE n.id = node_id), destination_ae_title)"
-"""As the node is called now: entries that are for it are, too, and a listener may know the old AE title for a moment."""
+"""As the node is called now, like the entries that are for it; a listener may know the old title for a moment."""
 _UNPREPARED = ", ".join(_TITLE if name == "destination_ae_title" else name for name in Unprepared.__dataclass_fields__)
 _DELIVERABLE = ", ".join(Deliverable.__dataclass_fields__)
 _DUE = "state = 'Prepared' AND node_id = %s AND not_before <= %s AND lease_owner = '' AND pending_state = ''"

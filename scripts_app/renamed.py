@@ -31,18 +31,20 @@ def rename_destination(old: str, new: str, *, actor: str) -> int:
         changes = [f"{found.kind}: {found.title}" for found in differences(before, stored_collection())]
         outside.audit(actor, "activate scripts", made.version if made else "scripts", reason=reason, changes=changes)
     draft = ScriptDraft.objects.select_for_update().filter(pk=1).first()
-    if draft is not None and sum(_follow(side, old, new) for side in (draft.base, draft.content)):
-        draft.counter += 1
-        draft.save(update_fields=["base", "content", "counter"])
+    if draft is not None:
+        followed = [_follow(side, old, new) for side in (draft.base, draft.content)]
+        if any(followed):
+            draft.counter += 1
+            draft.save(update_fields=["base", "content", "counter"])
     return len(rows)
 
 
-def _follow(collection: Collection, old: str, new: str) -> int:
-    """In place; how many entries are for it."""
+def _follow(collection: Collection, old: str, new: str) -> bool:
+    """In place; whether any entry is for it."""
     concerned = [entry for entry in collection["entries"] if old in entry["ae_titles"]]
     for entry in concerned:
         entry["ae_titles"] = _renamed(entry["ae_titles"], old, new)
-    return len(concerned)
+    return bool(concerned)
 
 
 def _renamed(ae_titles: Sequence[str], old: str, new: str) -> list[str]:

@@ -156,6 +156,6 @@ def _save(request: HtmxHttpRequest, form: NodeForm, *, created: bool) -> HttpRes
     # What was wrong may be right now; ten minutes of back-off would look like no.
     end_back_off([saved.pk], timezone.now())
     audit(request.user.get_username(), "create node" if created else "change node", saved, **form.changes())
-    followed = f" {entries} {'entry is' if entries == 1 else 'entries are'} for the new AE title now." if entries else ""
+    followed = f" Entries of the scripts that follow it: {entries}." if entries else ""
     messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.{followed}")
     return redirect("nodes") if created else redirect("node", saved.pk)

@@ -99,7 +99,7 @@ def draw_entry(
 
 
 def _new_key(request: HttpRequest) -> str:
-    """What the page of a new entry calls it, so that the same page saves no second one: after Back, or a lost answer."""
+    """What the page of a new entry calls it: after Back, or when the answer was lost, it saves no second one."""
     posted = request.POST.get("new_key", "")
     return posted if re.fullmatch("new-[0-9a-f]{12}", posted) else f"new-{secrets.token_hex(6)}"
 

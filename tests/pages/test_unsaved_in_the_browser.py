@@ -89,7 +89,9 @@ def test_a_new_entry_that_is_saved_again_after_back_stays_one(visit):
 
 
 def test_a_text_that_begins_with_empty_lines_keeps_them(site, visit):
-    site.elsewhere("from scripts_app.models import LuaLibrary\nLuaLibrary.objects.create(path='b.lua', source='\\n\\nx = 1')")
+    site.elsewhere(
+        "from scripts_app.models import LuaLibrary\nLuaLibrary.objects.create(path='b.lua', source='\\n\\nx = 1')"
+    )
     opened = visit("script-author", "/scripts/libraries/file/b.lua")
     assert opened.locator("#source").input_value() == "\n\nx = 1"
     opened.get_by_role("button", name="Save in the draft").click()

@@ -44,6 +44,15 @@ def collection_of(scripts: ScriptSet) -> Collection:
     return {**content, "entries": entries}
 
 
+def addressed(collection: Collection, titles: Mapping[str, str]) -> Collection:
+    """The same, for the nodes as they are called now; ``titles``: what a title or alias means, as after a renaming."""
+    entries = [
+        {**entry, "ae_titles": list(dict.fromkeys(titles.get(title, title) for title in entry["ae_titles"]))}
+        for entry in collection["entries"]
+    ]
+    return {**collection, "entries": entries}
+
+
 def title_of(entry: Mapping[str, Any]) -> str:
     """What people call an entry: its description, else its file, else its first line."""
     lines = str(entry.get("script", "")).strip().splitlines()

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from scripts_app.activation import activate, despite, last_activation, stored_collection
 from scripts_app.collection_check import faults
 from scripts_app.configuration.problem import sentence
-from scripts_app.core.collection import Collection, Difference, differences
+from scripts_app.core.collection import Collection, Difference, addressed, differences
 from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
 from scripts_app.models import Activation, ScriptDraft, ScriptTest, ScriptVersion
 from scripts_app.outside import outside
@@ -160,7 +160,8 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
     """Make what was active then active again, at once: no test is run; a draft under way stays, and notices."""
     wanted = get_object_or_404(Activation, pk=activation_id)
     reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
-    wrong = faults(wanted.content, outside.ae_titles())
+    content = addressed(wanted.content, outside.called_titles())
+    wrong = faults(content, outside.ae_titles())
     if wrong:
         messages.error(request, f"Not activated: {sentence(str(wrong[0]))}")
         return redirect("script_version", wanted.pk)
@@ -174,7 +175,7 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
                 f"Not activated: activation {last.pk} by {last.actor} came meanwhile. Press again if it is to go, too.",
             )
             return redirect("script_version", wanted.pk)
-        made = activate(wanted.content, actor(request), reason)
+        made = activate(content, actor(request), reason)
         outside.audit(actor(request), "roll back scripts", made.version, reason=reason, to=wanted.pk)
     untested = " The tests were not run." if ScriptTest.objects.exists() else ""
     waiting = " The draft is kept." if ScriptDraft.objects.exists() else ""

@@ -4,7 +4,7 @@ import pytest
 from django.utils import timezone
 
 from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
-from scripts_app.activation import last_activation, stored_collection
+from scripts_app.activation import last_activation, note_activation, stored_collection
 from scripts_app.draft import change, working
 from scripts_app.models import LuaEntry
 from tests.builders import lua_entry, node, queue_item
@@ -60,6 +60,19 @@ def test_the_entries_that_are_for_a_node_follow_its_new_ae_title(boss, place):
     draft = working()
     assert (draft.base, draft.content["entries"][0]["ae_titles"]) == (stored_collection(), ["OTHER", "NIGHT"])
     assert [found.title for found in draft.differences()] == ["for both"]
+
+
+def test_the_way_back_to_before_a_renaming_finds_the_node_by_its_alias(boss):
+    night = node("NIGHT2")
+    lua_entry("print(1)", ae_titles=["NIGHT2"])
+    before = note_activation("anna", "as it was")
+    save(boss, PLACES[0], night, ae_title="NIGHT", aliases="NIGHT2")
+    LuaEntry.objects.get().delete()
+    note_activation("anna", "a mistake")
+    author = visitor("script author")
+    said = words(author.post(f"/scripts/versions/{before.pk}/roll-back/", {"last": last_activation().pk}, follow=True))
+    assert f"Activation {before.pk} is active again" in said
+    assert LuaEntry.objects.get().ae_titles == ["NIGHT"]
 
 
 def test_a_node_that_no_entry_is_for_leaves_the_scripts_alone():

@@ -27,6 +27,8 @@ class Readable(Protocol):
 
     def get(self, path: str) -> str | None: ...
 
+    def exists(self, path: str) -> bool: ...
+
     def items(self, path: str) -> Sequence[Readable]: ...
 
     def to_table(self, path: str | None = None) -> dict[str, Any]: ...
@@ -89,18 +91,22 @@ def _value(condition: Condition, tag: Tag, dataset: Readable) -> str | None:
 
 
 def _path(condition: Condition, tag: Tag, dataset: Readable) -> str | None:
-    """Path of the element; with a private creator, in the block that creator has reserved here."""
+    """Path of the element; with a private creator, in a block that creator has reserved here."""
     if not condition.private_tag_creator:
         return tag.path
     if tag.group % 2 == 0:
         raise ConfigurationError(f"{tag}: PrivateTagCreator needs an odd group")
     wanted = condition.private_tag_creator.strip()
+    first: str | None = None
     # PS3.5 7.8.1: (gggg,0010-00FF) reserve the blocks (gggg,1000-10FF) to (gggg,FF00-FFFF).
     for block in range(0x10, 0x100):
         creator = dataset.get(f"{tag.group:04X},{block:04X}")
         if creator is not None and creator.strip(_PADDING) == wanted:
-            return f"{tag.group:04X},{block << 8 | tag.element & 0xFF:04X}"
-    return None
+            path = f"{tag.group:04X},{block << 8 | tag.element & 0xFF:04X}"
+            if dataset.exists(path):
+                return path
+            first = first or path
+    return first
 
 
 def _shown(value: str | None) -> str:

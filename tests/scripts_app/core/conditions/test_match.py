@@ -167,6 +167,13 @@ def test_search_looks_in_all_sequences(tmp_path: Path) -> None:
     assert "is absent" in str(failure(tmp_path, Condition("CodeValue", "C2")))
 
 
+def test_a_creator_that_has_reserved_several_blocks_is_looked_for_in_all(tmp_path: Path) -> None:
+    more = (element(0x00290012, "LO", "ACME 1.0"), element(0x00291203, "LO", "RIGHT"))
+    for number, value in (("02", "LUNG"), ("03", "RIGHT")):
+        condition = Condition(f"0029,10{number}", value, private_tag_creator="ACME 1.0")
+        assert failure(tmp_path, condition, also=(*PRIVATE[:2], more[0], *PRIVATE[2:], more[1])) is None
+
+
 def test_a_private_creator_finds_the_block_it_has_reserved(tmp_path: Path) -> None:
     for tag in ("0029,1002", "0029,0002", "29,2"):
         condition = Condition(tag, "LUNG", private_tag_creator="ACME 1.0")

@@ -133,6 +133,9 @@ class _Cleaner:
             return False
         if group == 0x0010 and keyword not in _PATIENT:
             return False
+        if keyword.startswith("GPS"):
+            # Where a photograph was taken, in numbers.
+            return False
         # What the dictionary does not know may be anything; UN may hold what somebody did not want to be read.
         return bool(vr_of(tag)) and vr not in (b"UN", b"UR", b"")
 

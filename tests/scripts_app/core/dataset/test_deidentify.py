@@ -74,6 +74,11 @@ def test_what_must_be_there_is_there_and_what_is_technical_stays(cleaned):
     assert bytes(made.PixelData) == bytes(image("CT").PixelData)
 
 
+def test_where_a_photograph_was_taken_is_gone(cleaned):
+    made, _ = cleaned(telling(GPSLatitude=[48, 12, "30.5"], GPSLatitudeRef="N", GPSAltitude="170"))
+    assert not [element for element in made if element.keyword.startswith("GPS")]
+
+
 def test_it_says_so_in_the_file(cleaned):
     made, _ = cleaned(telling(DeidentificationMethod="something else"))
     assert (made.PatientIdentityRemoved, made.DeidentificationMethod) == ("YES", METHOD)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from scripts_app.core.dataset.character_sets import codecs_of, decoded
 from scripts_app.core.dataset.dictionary import tag_of, written
 from scripts_app.core.dataset.edits import text_at
 from scripts_app.core.dataset.errors import DatasetError
@@ -81,7 +82,9 @@ def identifier_findings(element: Element, known: Known) -> Iterator[Finding]:
         yield element.found(Severity.ERROR, "identifier", "is still what was received")
         return
     if element.vr in _STRINGS:
-        text = value.decode("utf-8", "replace").casefold() + "\0" + value.decode("latin-1").casefold()
+        # As the image says, and as it may be all the same.
+        declared = decoded(value, codecs_of(element.dataset.character_sets()), name=element.vr == b"PN")
+        text = "\0".join((declared, value.decode("utf-8", "replace"), value.decode("latin-1"))).casefold()
         keyword, part = next((each for each in known.values if each[1] in text), ("", ""))
         if keyword:
             # Half a name may be a word like any other; a number is none.

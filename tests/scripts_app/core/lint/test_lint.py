@@ -183,6 +183,11 @@ def test_a_copy_without_identifiers_is_fit_for_a_node_that_wants_it_so(tmp_path)
         ({"InstitutionName": "St. Nowhere"}, "InstitutionName", "is still what was received"),
         ({"StudyComments": "as Anna said"}, "StudyComments", "is still what was received"),
         ({"ImageType": ["ORIGINAL", "TESTANNA"], "PatientName": "TESTANNA"}, "ImageType", "the received PatientName"),
+        (
+            {"SpecificCharacterSet": "ISO_IR 144", "PatientName": "Дюйм", "ContributionDescription": "и Дюйм"},
+            "ContributionDescription",
+            "the received PatientName",
+        ),
     ],
 )
 def test_an_identifier_that_is_left_in_a_deidentified_copy_is_found(tmp_path, elements, keyword, message):

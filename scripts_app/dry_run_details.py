@@ -44,7 +44,7 @@ def details_of(outcome: Outcome, received: Opened, drafts: Path, read: Sequence[
     As JSON values; ``drafts`` is a folder for files that are compared and removed again.
 
     Of each output ``read`` tells path, pattern, whether the element is there, its value (null for what has no
-    text), and whether that matches.
+    text), whether that matches, and where the path cannot be followed in this image, why.
     """
     syntax = received.transfer_syntax_uid()
     return {
@@ -82,7 +82,12 @@ def _read(document: Document, wanted: Iterable[Reading]) -> list[list[Any]]:
     """Patterns are matched here, where one that never comes to an end harms nobody."""
     found: list[list[Any]] = []
     for path, pattern in wanted:
-        there = document.root.exists(path)
+        try:
+            there = document.root.exists(path)
+        except DatasetError as error:
+            # Such as one item of several, and the path does not say which.
+            found.append([path, pattern, False, None, False, str(error)])
+            continue
         try:
             value = document.root.get(path)
         except DatasetError:

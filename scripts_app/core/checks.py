@@ -77,7 +77,9 @@ class Check:
         """What a run has to read for it: a path, and the pattern to match."""
         return self.path, self.value if self.kind == "matches" else ""
 
-    def _wrong(self, there: bool, value: str | None, matches: bool) -> str:
+    def _wrong(self, there: bool, value: str | None, matches: bool, problem: str = "") -> str:
+        if problem:
+            return f"cannot be read: {problem}"
         if self.kind == "absent":
             said = "is there" if value is None else f"is {quoted(value)}"
             return f"{said}, expected absent" if there else ""

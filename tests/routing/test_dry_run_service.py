@@ -65,6 +65,16 @@ def test_elements_that_are_asked_for_are_read_from_each_output(tried):
     assert told[1] == [[True, "9", False], [False, None, False], sequence, uid]
 
 
+def test_a_path_that_leads_to_one_of_several_items_is_told_and_the_rest_is_read(tried):
+    """The whole run was refused, as if the file could not be used."""
+    script = "dataset:Append('ReferencedImageSequence')"
+    (output,) = tried(script, read=[("ReferencedImageSequence.StudyID", ""), ("PatientID", "")])["details"]["outputs"]
+    ambiguous, patient = output["read"]
+    assert ambiguous[2:5] == [False, None, False]
+    assert "say which" in ambiguous[5]
+    assert patient[3] == "T-1"
+
+
 def test_a_pattern_that_never_comes_to_an_end_ends_the_run(tried, monkeypatch):
     monkeypatch.setattr("scripts_app.dry_run.OPENING", 1.0)
     script = f"dataset:Set('ImageComments', '{'x' * 60}')"

@@ -15,6 +15,7 @@ def read(name):
         ["PatientName", "", True, name, False],
         ["PatientID", "", False, None, False],
         ["ReferencedImageSequence", "", True, None, False],
+        ["ReferencedImageSequence.StudyID", "", False, None, False, "it has 2 items: say which"],
     ]
     return {"read": told + [["PatientName", each, True, name, read_pattern(each).matches(name)] for each in PATTERNS]}
 
@@ -63,6 +64,10 @@ def test_what_is_met_says_nothing(check):
         (
             Check("equals", "AI", "ReferencedImageSequence", "x"),
             ["AI: ReferencedImageSequence has no text, expected 'x'"],
+        ),
+        (
+            Check("absent", "AI", "ReferencedImageSequence.StudyID"),
+            ["AI: ReferencedImageSequence.StudyID cannot be read: it has 2 items: say which"],
         ),
         (Check("absent", "RESEARCH", "PatientName"), ["PatientName for RESEARCH: nothing goes there"]),
         (Check("log", value="MR"), ["no log line contains 'MR'"]),

@@ -21,6 +21,8 @@ from scripts_app.core.dataset.values import Unreadable, text_of
 from scripts_app.core.dataset.vr import vr_here
 
 _MOST_LISTED = 8
+_LONGEST_UNKNOWN = 1 << 16
+"""Bytes of a value of VR UN that may be text; longer ones are not read."""
 
 
 def recoded(dataset: Dataset, old: str, new: str) -> str:
@@ -48,7 +50,7 @@ def _recode(dataset: Dataset, old: str, new: str, written_anew: list[str], left:
                 if SPECIFIC_CHARACTER_SET not in item:
                     _recode(item, old, new, written_anew, left)
             continue
-        if vr not in TEXT_VRS and vr != b"UN":
+        if vr not in TEXT_VRS and (vr != b"UN" or dataset.length(tag) > _LONGEST_UNKNOWN):
             continue
         value = dataset.value(tag) or b""
         if value.isascii() and b"\x1b" not in value:

@@ -218,7 +218,7 @@ def test_the_character_set_of_an_item_goes_and_its_text_is_carried_over_to_the_o
 def test_text_of_unknown_vr_is_left_as_it_is_and_told(tmp_path, sets, told):
     """Private elements of creators that nobody knows, in implicit VR: text perhaps, and perhaps none."""
     creator, text = element(0x00110010, "LO", "ACME", IMPLICIT), element(0x00111001, "LO", b"priv\xe9s", IMPLICIT)
-    binary = element(0x00111002, "UN", b"\xe9\0\1\2", IMPLICIT)
+    binary = element(0x00111002, "UN", b"\xe9\0\1\2", IMPLICIT) + element(0x00111003, "UN", b"\xe9" * 70_000, IMPLICIT)
     declared = element(0x00080005, "CS", "ISO_IR 100", IMPLICIT)
     doc = document(tmp_path, declared, creator, text, binary, syntax=IMPLICIT)
     note = doc.root.set("SpecificCharacterSet", sets).note

@@ -1,4 +1,4 @@
-"""Whether a node is sent to at the moment, for pages and buttons; workers ask for the networks of their hosts, too."""
+"""Whether a node is sent to at the moment, for pages and buttons; of their hosts' networks the workers tell."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from datetime import datetime
 from django.utils import timezone
 
 from routing.core import gates
-from routing.models import Node
+from routing.counts import ShortLived
+from routing.models import Node, ServiceProcess
 
 
 def held_back(node: Node | None) -> str:
@@ -18,7 +19,21 @@ def held_back(node: Node | None) -> str:
         return "disabled"
     if node.paused:
         return "paused"
-    return "" if in_schedule(node) or schedule_set_aside(node) else "outside its schedule"
+    if not in_schedule(node) and not schedule_set_aside(node):
+        return "outside its schedule"
+    why = out_of_reach().get(node.pk)
+    return f"not sent to: {why}" if why else ""
+
+
+def _out_of_reach() -> dict[int, str]:
+    alive = ServiceProcess.objects.filter(role="deliver", seen_at__gte=timezone.now() - ServiceProcess.ALIVE)
+    said = [process.detail.get("out_of_reach", {}) for process in alive]
+    everywhere = set.intersection(*map(set, said)) if said else set()
+    return {int(node_id): said[0][node_id] for node_id in everywhere}
+
+
+out_of_reach = ShortLived(_out_of_reach)
+"""Nodes that no living worker sends to because of its host's networks, or of a setting that it can't read; and why."""
 
 
 def held_nodes() -> dict[int | None, str]:

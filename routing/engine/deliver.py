@@ -11,6 +11,7 @@ import select
 import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
@@ -73,6 +74,7 @@ class Deliverer:
         self._probing: set[int] = set()
         """Failing nodes that this process is the one to try."""
         self._closed: dict[int, str] = {}
+        self._out_of_reach: dict[int, str] = {}
         self._refreshed_at = -math.inf
         self._renewed_at = time.monotonic()
         self._pace = Pace()
@@ -196,6 +198,10 @@ class Deliverer:
         if done.returned:
             _return(self._owner, done.returned)
 
+    def detail(self) -> dict[str, Any]:
+        """For the sign of life: which nodes it does not send to for reasons that only a worker's host can know."""
+        return {"out_of_reach": self._out_of_reach} if self._out_of_reach else {}
+
     def _refresh(self) -> None:
         if time.monotonic() - self._refreshed_at < self._settings.node_list_age:
             return
@@ -208,6 +214,8 @@ class Deliverer:
                 self._senders[node_id] = NodeSenders(target, self._outgoing, self._journal, self._report)
         local = timezone.now().astimezone(self._zone)
         addresses = local_addresses() if any(target.networks for target in current.values()) else frozenset()
+        closed_here = {node_id: _why_out_of_reach(target, addresses, local) for node_id, target in current.items()}
+        self._out_of_reach = {node_id: why for node_id, why in closed_here.items() if why}
         for node_id, senders in list(self._senders.items()):
             known = current.get(node_id)
             closed = "the node is gone" if known is None else _why_closed(known, local, addresses)
@@ -268,6 +276,14 @@ def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) 
         local=local,
         addresses=addresses,
     )
+
+
+def _why_out_of_reach(target: Target, addresses: frozenset[Address], local: datetime) -> str:
+    """The same without the node's switches and hours, which everybody can look up."""
+    elsewhere = why_closed(
+        enabled=True, paused=False, schedule=(), networks=target.networks, local=local, addresses=addresses
+    )
+    return target.misconfigured or elsewhere
 
 
 def _unanswered_before(item_id: int, node_id: int) -> bool:

@@ -42,6 +42,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                 lambda: deliverer.idle(IDLE, wakeup.fileno()),
                 wakeup=wakeup,
                 casualty=casualty,
+                detail=deliverer.detail,
                 turned=watch.turned,
             )
         finally:

@@ -1,5 +1,7 @@
 """What processes share through the database: lanes, scoped state, and who is alive."""
 
+from datetime import timedelta
+
 from django.db import models
 
 
@@ -37,6 +39,9 @@ class ScopedState(models.Model):
 
 class ServiceProcess(models.Model):
     """One running listener, worker or web process, with its last sign of life."""
+
+    ALIVE = timedelta(seconds=30)
+    """One that has not been seen for longer counts as dead."""
 
     owner = models.CharField(max_length=60, primary_key=True, help_text="host:pid:random; also the owner of leases")
     role = models.CharField(max_length=12)

@@ -7,9 +7,7 @@ from django.template.context import RequestContext
 from django.urls import reverse
 from django.utils import timezone
 
-from routing.core.gates import BadGate, on_network
-from routing.engine.local_addresses import local_addresses
-from routing.models import Node, NodeStatus, QueueItem
+from routing.models import NodeStatus, QueueItem
 from routing.node_gates import held_back, opens_at
 from routing.views.neighbours import filter_of
 
@@ -40,22 +38,6 @@ def held_until(item: QueueItem) -> datetime | None:
 
 register.filter("held_back", held_back)
 register.filter("opens_at", opens_at)
-
-
-@register.filter
-def out_of_networks(node: Node | None) -> str:
-    """
-    The networks from which alone the node is sent to, where this machine is in none of them; empty otherwise.
-
-    Told, and no reason to refuse anything: a worker of another host may be in one.
-    """
-    if node is None or not node.process_networks:
-        return ""
-    try:
-        away = not on_network(node.process_networks, local_addresses())
-    except BadGate:
-        away = True  # what can't be read holds everything back (routing.core.gates)
-    return ", ".join(node.process_networks) if away else ""
 
 
 @register.filter

@@ -31,6 +31,8 @@ class Condition(StrEnum):
     """The last delivery failed."""
     SCHEDULED = "outside its schedule"
     """Images are accepted and wait for a time of day."""
+    CLOSED = "not sent to"
+    """No worker may send to it from where it runs, or can read its settings."""
     REFUSING = "refusing"
     """It answers, but did not take the last image that it was sent."""
     UP = "up"
@@ -93,6 +95,11 @@ class Destination:
         return self.node is not None and node_gates.schedule_set_aside(self.node)
 
     @property
+    def out_of_reach(self) -> str:
+        """Why no worker sends to it, where that is neither its schedule nor a switch."""
+        return node_gates.out_of_reach().get(self.node.pk, "") if self.node else ""
+
+    @property
     def opens_at(self) -> datetime | None:
         """When its next window begins."""
         return node_gates.opens_at(self.node) if self.node else None
@@ -107,6 +114,8 @@ class Destination:
             return Condition.FAILING
         if not self.in_schedule and not self.schedule_set_aside:
             return Condition.SCHEDULED
+        if self.out_of_reach:
+            return Condition.CLOSED
         taken, refused = self.status.last_success_at, self.status.last_failure_at
         if refused and (taken is None or taken < refused):
             return Condition.REFUSING

@@ -264,13 +264,15 @@ def _words(cause: failures.Cause) -> str:
 
 def _held_back(found: Sequence[Destination]) -> Iterator[Problem]:
     for destination in found:
-        if destination.condition in (Condition.PAUSED, Condition.DISABLED) and destination.waiting:
+        held = (Condition.PAUSED, Condition.DISABLED, Condition.CLOSED)
+        if destination.condition in held and destination.waiting:
             yield Problem(
                 "notice",
                 destination.ae_title,
                 f"is {destination.condition}",
                 queue_link(destination=destination.ae_title, state=destination.waiting_state),
                 since=None,
+                cause=destination.out_of_reach if destination.condition is Condition.CLOSED else "",
                 effect=images_wait(destination.waiting),
             )
 

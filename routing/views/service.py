@@ -15,8 +15,7 @@ from django.utils import timezone
 from routing.counts import ShortLived
 from routing.models import ServiceProcess
 
-ALIVE = timedelta(seconds=30)
-"""A process that has not been seen for longer counts as dead."""
+ALIVE = ServiceProcess.ALIVE
 SHOWN = timedelta(hours=1)
 """A dead process disappears from the dashboard after this."""
 

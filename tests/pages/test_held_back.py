@@ -1,12 +1,13 @@
 """What a node's switches and schedule hold back: the item's page says so, and Try now claims nothing."""
 
+import re
 from datetime import timedelta
-from ipaddress import ip_address
 
 import pytest
 from django.utils import timezone
 
-from routing.models import AuditRecord, HistoryEntry, NodeStatus
+from routing.counts import forget_all
+from routing.models import AuditRecord, HistoryEntry, NodeStatus, ServiceProcess
 from tests.builders import node, queue_item
 from tests.pages.people import visitor, words
 
@@ -34,39 +35,12 @@ def test_the_page_tells_what_holds_an_image_back(columns, why):
     ready = queue_item(node=night)
     tried = queue_item(node=night, attempt_count=2, last_error=ERROR, prepared_at=timezone.now())
     told = words(visitor().get(f"/queue/{ready.pk}/"))
-    assert f"Ready, waits for NIGHT, which is {why}" in told
+    assert re.search(rf"Ready, waits for NIGHT, which is {why}(: it opens in \d h)?\. ", told)
     assert ("opens in" in told) is (columns.get("process_schedule") == [later()])
     told = words(visitor().get(f"/queue/{tried.pk}/"))
     assert f"Tried 2 times; not again while NIGHT is {why}" in told
     assert "next try" not in told
     assert f"Last error: {ERROR}" in told
-
-
-@pytest.mark.parametrize(
-    ("networks", "told"),
-    [
-        (["192.0.2.0/24"], "from 192.0.2.0/24 only: this machine has no address there."),
-        (["10.1"], "from 10.1 only"),
-        (["192.0.2.0/24", "10.2.0.0 / 255.255.0.0"], ""),
-        ([], ""),
-    ],
-)
-def test_networks_in_which_this_machine_is_not_are_told_and_refuse_nothing(networks, told, monkeypatch):
-    """A worker of another host may be in one of them."""
-    here = frozenset({ip_address("10.2.0.1")})
-    monkeypatch.setattr("routing.templatetags.item_tags.local_addresses", lambda: here)
-    away = node("AWAY", process_networks=networks)
-    ready = queue_item(node=away)
-    tried = queue_item(node=away, attempt_count=2, last_error=ERROR, prepared_at=timezone.now())
-    page = words(visitor().get(f"/queue/{ready.pk}/"))
-    assert f"Ready, waits for AWAY{', which is sent to ' + told if told else '.'}" in page
-    page = words(visitor().get(f"/queue/{tried.pk}/"))
-    assert ("not again from this machine, which has no address in" in page) is bool(told)
-    client = visitor("operator")
-    for address in ("/", f"/nodes/{away.pk}/status/"):
-        assert ("this machine has no address" in words(client.get(address))) is bool(told), address
-    client.post(f"/queue/{tried.pk}/try-now/")
-    assert "did nothing" not in words(client.get(f"/queue/{tried.pk}/"))
 
 
 @pytest.mark.parametrize(("columns", "why"), HELD)
@@ -113,3 +87,40 @@ def test_the_rows_of_the_queue_ask_for_their_nodes_together(django_assert_max_nu
     client = visitor("operator")
     with django_assert_max_num_queries(20):
         client.get("/queue/")
+
+
+NETWORK = "this machine has no address in 10.0.0.0/8"
+
+
+def worker(ago=0, **out_of_reach):
+    """A delivering process, and what it says of nodes by number."""
+    seen = timezone.now() - timedelta(seconds=ago)
+    number = ServiceProcess.objects.count()
+    ServiceProcess.objects.create(
+        owner=f"h:{number}", role="deliver", host="h", pid=number, started_at=seen, seen_at=seen,
+        detail={"out_of_reach": out_of_reach} if out_of_reach else {},
+    )  # fmt: skip
+
+
+def test_what_only_the_workers_know_to_hold_a_node_back_is_told_everywhere():
+    away = node("AWAY", process_networks=["10.0.0.0/8"])
+    item = queue_item(node=away)
+    worker(**{str(away.pk): NETWORK})
+    worker(ago=60)
+    assert f"Ready, waits for AWAY, which is not sent to: {NETWORK}." in words(visitor().get(f"/queue/{item.pk}/"))
+    told = words(visitor().get("/"))
+    assert f"AWAY is not sent to: {NETWORK}; 1 image waits" in told
+    assert "AWAY not sent to" in told
+    assert f"not sent to {NETWORK}" in words(visitor().get(f"/nodes/{away.pk}/status/"))
+    visitor("operator").post(f"/queue/{item.pk}/try-now/")
+    assert not HistoryEntry.objects.exists()
+
+
+def test_a_node_that_one_of_the_workers_sends_to_is_not_held_back():
+    away = node("AWAY", process_networks=["10.0.0.0/8"])
+    item = queue_item(node=away)
+    worker(**{str(away.pk): NETWORK})
+    worker()
+    forget_all()
+    assert "Ready, waits for AWAY." in words(visitor().get(f"/queue/{item.pk}/"))
+    assert "not sent to" not in words(visitor().get("/"))

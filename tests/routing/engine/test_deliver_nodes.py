@@ -164,8 +164,8 @@ def test_nothing_is_sent_through_a_closed_gate_and_everything_after_it_opens(tmp
         item = running.image(pacs_node)
         running.rest()
         item.refresh_from_db()
-        assert (item.state, item.attempt_count, item.lease_owner) == ("Prepared", 0, "")
-        assert not pacs.requested
+        assert (item.state, item.attempt_count, item.lease_owner, pacs.requested) == ("Prepared", 0, "", [])
+        assert bool(running.deliverer.detail()) is bool(gate.keys() & {"process_networks", "transfer_syntax"})
         opened = {"paused": False, "enabled": True, "process_schedule": [], "process_networks": ["127.0.0.0 / 8"]}
         Node.objects.filter(pk=pacs_node.pk).update(**opened, transfer_syntax="")
         running.rest()

@@ -14,6 +14,17 @@ from routing.models import HistoryEntry, QueueItem
 MASK = "•••"
 _COMMENT = re.compile(r"(0x[0-9A-F]{4}\b(?: \([^)]*\))?: ).+", re.DOTALL)
 """What follows a status is the node's Error Comment (0000,0902), as ``routing.engine.settle`` writes it."""
+_OWN = re.compile(
+    r"no route: the image was sent to the router itself and no script routed it"
+    r"|its preparation began \d+ times and never ended"
+    r"|node [^:]{1,16} has been deleted"
+    r"|no node answers to called AE title '[^']{1,16}'"
+    r"|script exceeded its limit of \S+ (?:s|MiB)"
+    r"|the (?:received|prepared) file is missing from the spool(?:; what the modality sent is still there)?"
+)
+"""What the router says of an item before it is prepared, whole; nothing in it comes from an image or a script."""
+_ENTRY = re.compile(r"entry \d+\b")
+"""How the error of an entry begins, before the words that the script chose."""
 _SHORTEST = 3
 """Parts of a name that are shorter are not looked for in other text: they would blot out half of it."""
 
@@ -37,6 +48,13 @@ class Sight:
     def by_script(self, text: str) -> str:
         """A text that a script or its error wrote: it may quote any element, so nothing of it is safe."""
         return text if self.full or not text else MASK
+
+    def by_preparation(self, text: str) -> str:
+        """Why an item was not prepared: the router's own words, and of a script's error which entry it was."""
+        if self.full or _OWN.fullmatch(text):
+            return text
+        entry = _ENTRY.match(text)
+        return f"{entry[0]}: {MASK}" if entry else self.by_script(text)
 
     def reason(self, text: str) -> str:
         """Why an entry was skipped: the tag is configuration, what is quoted after it may be a patient's."""
@@ -65,9 +83,9 @@ class Sight:
 
     def last_error(self, item: QueueItem) -> str:
         """What went wrong last; a script's doing until the item has once been prepared."""
-        return self.about(item, item.last_error) if item.prepared_at else self.by_script(item.last_error)
+        return self.about(item, item.last_error) if item.prepared_at else self.by_preparation(item.last_error)
 
     def note(self, entry: HistoryEntry) -> str:
         """The remark beside one move of an item."""
-        by_script = entry.from_state == QueueState.NEW
+        by_script = entry.from_state == QueueState.NEW and not _OWN.fullmatch(entry.note)
         return self.by_script(entry.note) if by_script else self.about(entry.item, entry.note)

@@ -134,6 +134,11 @@ def by_script(text: str, sight: Sight) -> str:
 
 
 @register.filter
+def by_preparation(text: str, sight: Sight) -> str:
+    return sight.by_preparation(text)
+
+
+@register.filter
 def by_node(text: str, sight: Sight) -> str:
     return sight.by_node(text)
 

@@ -74,7 +74,7 @@ def charts(query: Mapping[str, str], now: datetime) -> dict[str, Any]:
         "rows": [
             (at, tally, megabytes)
             for at, tally, megabytes in zip(moments, tallies, shown[1].bars, strict=True)
-            if tally != Tally()
+            if tally.received or tally.delivered
         ],
         "begins": moments[0],
         "bar_words": "minute" if span.bar_minutes == 1 else f"{span.bar_minutes} minutes",

@@ -40,6 +40,14 @@ def test_each_minute_is_told_in_the_chart_and_in_the_table():
 
 
 @pytest.mark.django_db
+def test_a_minute_in_which_things_were_only_tried_has_no_row_of_noughts():
+    passed(deferred=7, refused=1, failed=2)
+    told = words(visitor().get("/traffic/"))
+    assert "PACS 0 0 7 1 2" in told
+    assert "in which something passed" not in told
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize(("span", "bars", "seen"), [("1h", 60, "7"), ("24h", 96, "16"), ("7d", 84, "116")])
 def test_a_longer_span_holds_more_and_an_unknown_one_is_the_hour(span, bars, seen):
     for ago, count in ((2, 7), (600, 9), (60 * 100, 100), (60 * 24 * 8, 1000)):

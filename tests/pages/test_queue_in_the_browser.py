@@ -215,3 +215,16 @@ def test_a_viewer_reads_with_keys_and_has_nothing_to_tick(visit):
     expect(opened.locator("#ask")).to_have_count(0)
     opened.keyboard.press("Enter")
     expect(opened.locator(".verdict")).to_be_visible()
+
+
+def test_names_that_cannot_be_broken_leave_the_other_columns_their_room(site, visit):
+    site.elsewhere(
+        "queue_item('Failed', id=95, patient_name='N' * 64, patient_id='I' * 64, prepared_at=timezone.now(),"
+        " destination_ae_title='LONG_TERM_STORE', last_error='STORE at 192.0.2.1 port 104: no connection')"
+    )
+    site.elsewhere("node('LONG', host='.'.join(['h' * 40] * 3))")
+    opened = visit("administrator", "/queue/?state=Failed")
+    assert opened.locator("#row-95 .error-line").evaluate("cell => cell.clientWidth") > 180
+    for address in ("/queue/?state=Failed", "/nodes/"):
+        opened.goto(site.url + address)
+        assert opened.locator(".scroll").evaluate("table => table.scrollWidth - table.clientWidth") == 0, address

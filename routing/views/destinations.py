@@ -117,7 +117,7 @@ class Destination:
         if self.out_of_reach:
             return Condition.CLOSED
         taken, refused = self.status.last_success_at, self.status.last_failure_at
-        if refused and (taken is None or taken < refused):
+        if self.status.last_error and (taken is None or (refused is not None and taken < refused)):
             return Condition.REFUSING
         return Condition.UP if taken else Condition.UNTRIED
 

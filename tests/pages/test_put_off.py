@@ -84,3 +84,8 @@ def test_a_node_that_is_held_back_is_told_once():
     told = dashboard()
     assert "STORE is paused; 2 images wait" in told
     assert "has put off" not in told
+
+
+def test_a_node_that_never_took_one_is_refusing_also_where_nobody_noted_when():
+    NodeStatus.objects.create(node=node("STORE"), failed=3, last_error=FULL)
+    assert "STORE refusing" in dashboard()

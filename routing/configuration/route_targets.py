@@ -23,10 +23,7 @@ def unknown_targets(
     made at run time are not seen at all.  It is worth a word before an image
     fails for it.
     """
-    texts = [(FILE, entry.script_line or 1, entry.script) for entry in entries]
-    texts += [(path, 1, source) for path, source in libraries.items()]
-    for file, first_line, source in texts:
-        code = _COMMENT.sub("", source)
+    for file, first_line, code in code_of(entries, libraries):
         for call in _ADD.finditer(code):
             title = call["title"]
             resolution = titles.resolve(title)
@@ -37,3 +34,11 @@ def unknown_targets(
             why = "a disabled node" if resolution.meaning is Meaning.DISABLED else "no Storage node"
             hint = f"; did you mean {near!r}?" if near and near != title else ""
             yield Problem(file, line, f"route:Add({title!r}) names {why}{hint}")
+
+
+def code_of(entries: Iterable[WrittenEntry], libraries: Mapping[str, str]) -> Iterator[tuple[str, int, str]]:
+    """Every script and library without its comments: its file, the line that it begins on, and the code."""
+    texts = [(FILE, entry.script_line or 1, entry.script) for entry in entries]
+    texts += [(path, 1, source) for path, source in libraries.items()]
+    for file, first_line, source in texts:
+        yield file, first_line, _COMMENT.sub("", source)

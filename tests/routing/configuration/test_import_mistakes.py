@@ -1,6 +1,8 @@
 """What is wrong or odd in a directory is told with its place, and nothing is changed by it."""
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -148,6 +150,25 @@ def test_route_targets_that_no_node_answers_to_are_remarked_as_far_as_the_text_s
     assert remarks[0].startswith("note    lua.yml:3: route:Add('PASC') names no Storage node; did you mean 'PACS'?")
     assert remarks[1].startswith("note    lua.yml:5: route:Add('AI_SERVER') names a disabled node")
     assert len(remarks) == 2
+
+
+def test_places_that_mean_a_time_of_day_are_named_with_the_zone_that_they_mean(tmp_path: Path, settings: Any) -> None:
+    settings.CAPACITOR = replace(settings.CAPACITOR, time_zone="Europe/Berlin")
+    files = {
+        "nodes.yml": "- AeTitle: DAY\n- AeTitle: NIGHT\n  ProcessSchedule: [22:00 - 06:00]\n",
+        "lua.yml": "- Script: print(os.date('!%H'), os.time()) -- os.date('%H')\n"
+        "- Script: |\n    x = 1\n    y = os.date('%H')\n",
+        "libs/clock.lua": "function at(t) return os.time {year = t, month = 1, day = 1} end",
+    }
+    out = run(directory(tmp_path, files), "--plan")
+    assert (
+        "note    ProcessSchedule (nodes.yml:2) and os.date and os.time (lua.yml:4, libs/clock.lua:1): in the zone"
+        " CAPACITOR_TIME_ZONE (now Europe/Berlin); the product uses that of its machine" in out
+    )
+    (tmp_path / "libs/clock.lua").unlink()
+    (tmp_path / "nodes.yml").write_text("- AeTitle: DAY\n")
+    (tmp_path / "lua.yml").write_text("- Script: print(os.date('!%H'), os.time())\n")
+    assert "CAPACITOR_TIME_ZONE" not in run(tmp_path, "--plan")
 
 
 def test_a_title_too_long_for_the_network_is_cut_and_scripts_keep_the_long_one(tmp_path: Path) -> None:

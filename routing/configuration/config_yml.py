@@ -95,7 +95,7 @@ ELSEWHERE: dict[str, str] = {
     "processSchedule": _BY_NODE.format("ProcessSchedule"),
     "dropUnfilteredInstances": "is not handled; an entry with route:Drop() does it",
     "rejectAbstractSyntaxes": "is not handled; every storage SOP class is taken",
-    "echoInterval": "is not handled; nodes are echoed from their page",
+    "echoInterval": "set CAPACITOR_ECHO_SECONDS; 0 is never, as there",
 }
 """Keys without a setting of the same meaning, and what to do instead."""
 
@@ -160,6 +160,8 @@ def _advice(name: str, value: str, settings: Any) -> str:
     current = getattr(settings, counterpart.attribute)
     written = {"true": "1", "false": "0"}.get(value.casefold(), value)
     now = str(int(current)) if isinstance(current, bool) else str(current)
+    if not written and now:
+        return f"an empty {counterpart.variable} means its default (now {now})"
     if written == now:
         return f"{counterpart.variable}={written} is set already"
     kind = next(row.metadata["kind"] for row in fields(settings) if row.name == counterpart.attribute)

@@ -168,6 +168,7 @@ def test_keys_of_config_yml_are_told_as_the_variables_to_set(tmp_path: Path) -> 
     config = (
         "filters: lua\nmyAeTitle: ROUTER\nexpiryThreshold: 604800\ncycleRejectedFilesOnStartup: true\n"
         "minFreeSpace: 10\nfindScpPort: 1041\nexpiryThreshhold: 5\nbatchSize: 0\nconnectTimeoutSeconds: 0\n"
+        "echoInterval: 30\naeTitlePrefix: ''\n"
     )
     out = run(directory(tmp_path, {**FILES, "config.yml": config}))
     assert "config.yml:2: myAeTitle: set CAPACITOR_AE_TITLE=ROUTER (now CAPACITOR)" in out
@@ -178,6 +179,8 @@ def test_keys_of_config_yml_are_told_as_the_variables_to_set(tmp_path: Path) -> 
     assert "config.yml:7: expiryThreshhold is an old key without effect" in out
     assert "config.yml:8: batchSize: 0 is no limit there; nothing needs to be set" in out
     assert "config.yml:9: connectTimeoutSeconds: '0' is no value for CAPACITOR_CONNECT_SECONDS, which must be" in out
+    assert "config.yml:10: echoInterval set CAPACITOR_ECHO_SECONDS" in out
+    assert "config.yml:11: aeTitlePrefix: an empty CAPACITOR_AE_TITLE_PREFIX means its default (now DCP_)" in out
     assert "scpPort is not given, its default there: set CAPACITOR_DICOM_PORT=1040" in out
 
 

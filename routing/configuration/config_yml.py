@@ -7,6 +7,7 @@ from typing import Any
 
 from ruamel.yaml.nodes import Node, ScalarNode
 
+from routing.configuration.nodes_yml import unwritable
 from scripts_app.configuration.problem import nearest
 from scripts_app.configuration.yaml_file import YamlFile, line_of
 
@@ -141,6 +142,8 @@ def read_config(text: str, file: YamlFile, notes: list[str], settings: Any) -> b
         place = f"{FILE}:{line_of(node)}: {name}"
         if name in COUNTERPARTS:
             notes.append(f"{place}: {_advice(name, file.text(node, name).strip(), settings)}")
+            if name == "defaultTransferSyntax" and (remark := unwritable(file.text(node, name).strip())):
+                notes.append(f"{place} {remark}")
         elif name in ELSEWHERE:
             notes.append(f"{place} {ELSEWHERE[name]}")
         elif name in LEGACY:

@@ -11,6 +11,8 @@ from ruamel.yaml.nodes import Node as YamlNode
 
 from routing.configuration.node_keys import C_FIND_FAILURE, KEYS, Key, Kind
 from routing.core.node_checks import LONGEST_ALIAS, mistakes
+from routing.core.syntax_choice import NO_ENCODER, WRITABLE
+from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.models import Node
 from scripts_app.configuration.problem import Problem
 from scripts_app.configuration.yaml_file import YamlFile, line_of
@@ -53,6 +55,8 @@ def _read_node(item: YamlNode, file: YamlFile, notes: list[str]) -> WrittenNode:
     if C_FIND_FAILURE in found:
         file.choice(found[C_FIND_FAILURE], C_FIND_FAILURE, _FAILURES, "legacy_success")
         notes.append(f"{FILE}:{line_of(found[C_FIND_FAILURE])}: {C_FIND_FAILURE} is for queries, which are not handled")
+    if "TransferSyntax" in found and (remark := unwritable(values["transfer_syntax"])):
+        notes.append(f"{FILE}:{line_of(found['TransferSyntax'])}: TransferSyntax {remark}")
     complained = set()
     for column, message in mistakes(values):
         complained.add(column)
@@ -63,6 +67,16 @@ def _read_node(item: YamlNode, file: YamlFile, notes: list[str]) -> WrittenNode:
         for column, messages in error.message_dict.items():
             file.report(found.get(_NAMES.get(column, column), item), f"{_NAMES.get(column, column)}: {messages[0]}")
     return WrittenNode(values, line_of(item), long_title)
+
+
+def unwritable(syntax: str) -> str:
+    """What comes of a transfer syntax to send in that nothing here can write; empty where it can, and for a blank."""
+    try:
+        if not syntax or uid_of(syntax) in WRITABLE:
+            return ""
+    except UnknownTransferSyntax:
+        return ""  # a mistake, which is reported as that
+    return f"{syntax}: {NO_ENCODER}; images that come in another transfer syntax are Rejected"
 
 
 def _shorten(values: dict[str, Any], line: int, notes: list[str]) -> str:

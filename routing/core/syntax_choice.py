@@ -21,6 +21,9 @@ COMPRESSING = frozenset(map(str, (RLELossless, JPEGLSLossless, JPEG2000Lossless)
 """Lossless syntaxes that there is an encoder for."""
 UNCOMPRESSED = frozenset((EXPLICIT, IMPLICIT, DEFLATED))
 WRITABLE = UNCOMPRESSED | COMPRESSING
+NO_ENCODER = (
+    f"there is no lossless encoder for it, only for {', '.join(sorted(UID(uid).keyword for uid in COMPRESSING))}"
+)
 READABLE = WRITABLE | frozenset(
     (
         str(ExplicitVRBigEndian),
@@ -71,7 +74,7 @@ def choose(
     """
     if demanded and demanded != own and (demanded in UNCOMPRESSED or has_pixels()):
         if demanded not in WRITABLE:
-            why = "there is no lossless encoder for it"
+            why = NO_ENCODER
         elif own not in READABLE:
             why = f"{name(own)} cannot be decoded here"
         elif not accepts(demanded):

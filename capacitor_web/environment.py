@@ -18,8 +18,9 @@ from capacitor_web.setting_kinds import (
     FILE,
     FLAG,
     FOLDER,
-    NAMES,
+    HOSTS,
     NETWORKS,
+    ORIGINS,
     PORT,
     SECONDS,
     SECRET,
@@ -187,10 +188,10 @@ class Environment:
         "CAPACITOR_ADMIN_PASSWORD", SECRET, "", "of the first administrator; empty: made up and printed once"
     )
     allowed_hosts: tuple[str, ...] = setting(
-        "CAPACITOR_ALLOWED_HOSTS", NAMES, ("localhost", "127.0.0.1", "[::1]"), "host names of the site"
+        "CAPACITOR_ALLOWED_HOSTS", HOSTS, ("localhost", "127.0.0.1", "[::1]"), "host names of the site"
     )
     trusted_origins: tuple[str, ...] = setting(
-        "CAPACITOR_TRUSTED_ORIGINS", NAMES, (), "origins of forms behind a proxy, such as `https://router.example`"
+        "CAPACITOR_TRUSTED_ORIGINS", ORIGINS, (), "of forms behind a proxy, such as `https://router.example`"
     )
     trusted_proxies: tuple[str, ...] = setting(
         "CAPACITOR_TRUSTED_PROXIES",

@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import re
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -95,6 +96,32 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
+_HOST = re.compile(r"\*|\.?[\w-]+(?:\.[\w-]+)*|\[[0-9A-Fa-f:.]+\]", re.ASCII)
+_ORIGIN = re.compile(r"(https?://[^\s/?#]+)(.*)", re.DOTALL)
+
+
+def _hosts(text: str) -> tuple[str, ...]:
+    """What a browser calls the site by; with a scheme, a port or a path it would fit no request at all."""
+    names = _words(text)
+    for name in names:
+        if not _HOST.fullmatch(name):
+            raise ValueError(
+                f"must be host names without scheme, port and path, such as router.example; {name!r} is none"
+            )
+    return names
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    """Scheme and host as browsers send them: with a path, be it a slash, one fits no form that is ever sent."""
+    origins = _words(text)
+    for origin in origins:
+        found = _ORIGIN.fullmatch(origin)
+        if found is None or found[2]:
+            near = found[1] if found else "https://router.example"
+            raise ValueError(f"must be scheme and host such as {near}; {origin!r} is not")
+    return origins
+
+
 def _networks(text: str) -> tuple[str, ...]:
     names = _words(text)
     for name in names:
@@ -114,7 +141,8 @@ AE_TITLE = Kind("AE title", checked)
 FLAG = Kind("1 or 0", _flag)
 FOLDER = Kind("folder", _path)
 ZONE = Kind("time zone", _zone)
-NAMES = Kind("names, comma between", _words)
+HOSTS = Kind("names, comma between", _hosts)
+ORIGINS = Kind("origins, comma between", _origins)
 NETWORKS = Kind("addresses, comma between", _networks)
 PORT = number(0, 65535, "port")
 SECONDS = number(1, 86400 * 366, "seconds")

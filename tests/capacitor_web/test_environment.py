@@ -73,6 +73,14 @@ def test_values_are_read_as_what_they_are(tmp_path):
     assert settings.data_dir == tmp_path / "elsewhere"
 
 
+def test_hosts_and_origins_of_every_form_are_taken(tmp_path):
+    hosts = ("router.example", ".example", "*", "192.0.2.7", "[2001:db8::7]", "under_score")
+    origins = ("https://router.example", "http://192.0.2.7:8080", "https://*.example", "https://[2001:db8::7]")
+    written = {"CAPACITOR_ALLOWED_HOSTS": ",".join(hosts), "CAPACITOR_TRUSTED_ORIGINS": ",".join(origins)}
+    settings = read(tmp_path, **written)
+    assert (settings.allowed_hosts, settings.trusted_origins) == (hosts, origins)
+
+
 def test_an_empty_value_means_the_default(tmp_path):
     assert read(tmp_path, CAPACITOR_WEB_PORT="").web_port == 8080
 
@@ -89,6 +97,19 @@ def test_an_empty_value_means_the_default(tmp_path):
         ("CAPACITOR_TIME_ZONE", "Europe/Berln", "such as Europe/Berlin"),
         ("CAPACITOR_AE_TITLE", "SEVENTEEN_LETTERS", "at most 16"),
         ("CAPACITOR_AE_TITLE", "BACK\\SLASH", "not allowed"),
+        (
+            "CAPACITOR_ALLOWED_HOSTS",
+            "a.example,https://b.example",
+            "without scheme, port and path, such as router.example",
+        ),
+        ("CAPACITOR_ALLOWED_HOSTS", "router.example:8080", "'router.example:8080' is none"),
+        ("CAPACITOR_ALLOWED_HOSTS", "::1", "'::1' is none"),
+        ("CAPACITOR_TRUSTED_ORIGINS", "router.example", "must be scheme and host such as https://router.example"),
+        (
+            "CAPACITOR_TRUSTED_ORIGINS",
+            "https://r.example:8443/",
+            "must be scheme and host such as https://r.example:8443",
+        ),
     ],
 )
 def test_a_wrong_value_is_named_with_what_would_be_right(tmp_path, name, value, said):

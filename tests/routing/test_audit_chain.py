@@ -6,7 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import DatabaseError, IntegrityError, connection, connections, transaction
 from django.utils import timezone
 
@@ -215,6 +215,14 @@ def test_the_command_says_what_it_found_and_ends_with_an_error():
     assert code == 1 and f"FOUND: record {numbers[1]} is missing" in text and "NOT as it was written" in text
     code, text = told("--json")
     assert json.loads(text)["findings"] == [f"record {numbers[1]} is missing"]
+
+
+@pytest.mark.parametrize("cut", ["1", "garbage", "0:", "1:3f9c", "1:" + 65 * "a", "x:" + 64 * "a"])
+def test_what_is_no_head_is_refused_and_says_nothing_of_the_log(cut):
+    recorded(3)
+    with pytest.raises(CommandError, match="is no head: it is a number, a colon and 64 hexadecimal digits"):
+        told("--head", cut)
+    assert told("--head", verify().head)[0] == 0
 
 
 def test_housekeeping_seals_and_says_the_head_where_others_can_keep_it(caplog):

@@ -1,6 +1,8 @@
 """Check the chain of the audit log: finds records that were changed, removed, put in or reordered."""
 
 import json
+import re
+from argparse import ArgumentTypeError
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
@@ -13,14 +15,23 @@ class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--head", default="", metavar="LINK:HASH", help="a former head, which must still be there")
+        parser.add_argument("--head", type=head, metavar="LINK:HASH", help="a former head, which must still be there")
         parser.add_argument("--json", action="store_true", help="for programs")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        found = verify(options["head"])
+        found = verify(options["head"] or "")
         self.stdout.write(json.dumps(as_json(found)) if options["json"] else as_text(found))
         if found.findings:
             raise SystemExit(1)
+
+
+def head(text: str) -> str:
+    """A head as it was noted: one that is cut off, or mistyped, says nothing of the log."""
+    if not re.fullmatch(r"[0-9]+:[0-9a-f]{64}", text):
+        raise ArgumentTypeError(
+            f"{text!r} is no head: it is a number, a colon and 64 hexadecimal digits, such as 17:3f9c…"
+        )
+    return text
 
 
 def as_json(found: Verdict) -> dict[str, Any]:

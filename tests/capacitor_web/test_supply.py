@@ -7,7 +7,7 @@ import re
 import threading
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 
 from capacitor_web import supply
 from capacitor_web.supply import Component, NotReachable, Unpinned, advisories, bill_of_materials, components, pinned
@@ -39,6 +39,8 @@ def test_the_bill_names_all_with_hashes_and_is_the_same_every_time(tmp_path):
     call_command("sbom", stdout=out)
     call_command("sbom", str(tmp_path / "bom.json"))
     assert (tmp_path / "bom.json").read_text() == out.getvalue()
+    with pytest.raises(CommandError, match=r"nowhere/bom\.json cannot be written: No such file"):
+        call_command("sbom", str(tmp_path / "nowhere/bom.json"))
     bill = json.loads(out.getvalue())
     assert (bill["bomFormat"], bill["specVersion"]) == ("CycloneDX", "1.6")
     assert len({entry["bom-ref"] for entry in bill["components"]}) == len(bill["components"])

@@ -5,7 +5,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from capacitor_web.supply import ROOT, bill_of_materials, components
 
@@ -21,6 +21,9 @@ class Command(BaseCommand):
         version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
         text = json.dumps(bill_of_materials(components(), version), indent=1) + "\n"
         if options["file"]:
-            options["file"].write_text(text, encoding="utf-8")
+            try:
+                options["file"].write_text(text, encoding="utf-8")
+            except OSError as error:
+                raise CommandError(f"{options['file']} cannot be written: {error.strerror}") from error
         else:
             self.stdout.write(text, ending="")

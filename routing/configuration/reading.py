@@ -12,6 +12,7 @@ from django.db.models import Model
 
 from routing.configuration import config_yml, nodes_yml, senders_yml
 from routing.configuration.local_times import local_times
+from routing.configuration.missing_includes import missing_includes
 from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.route_targets import unknown_targets
 from routing.configuration.senders_yml import WrittenSender
@@ -81,6 +82,7 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
             problems += unknown
         problems += _too_long(entry)
     notes += map(str, unknown_targets(entries or (), scripts.libraries, book))
+    notes += map(str, missing_includes(entries or (), scripts.libraries))
     notes += local_times(nodes or (), entries or (), scripts.libraries, settings.time_zone)
     for path in scripts.libraries:
         problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])

@@ -9,7 +9,7 @@ from typing import Any
 
 from scripts_app.core.collection import Collection, title_of
 
-_INCLUDE = re.compile(r"""\binclude\s*\(?\s*(['"])(?P<path>[^'"\n]+)\1""")
+INCLUDE = re.compile(r"""\binclude\s*\(?\s*(['"])(?P<path>[^'"\n]+)\1""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,4 +76,4 @@ def users_by_path(collection: Collection) -> dict[str, list[User]]:
 
 def included(source: str) -> list[str]:
     """Paths that stand as texts in calls of include()."""
-    return [match["path"] for match in _INCLUDE.finditer(source)]
+    return [match["path"] for match in INCLUDE.finditer(source)]

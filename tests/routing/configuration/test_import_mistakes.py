@@ -152,6 +152,20 @@ def test_route_targets_that_no_node_answers_to_are_remarked_as_far_as_the_text_s
     assert len(remarks) == 2
 
 
+def test_an_include_that_would_fail_is_remarked(tmp_path: Path) -> None:
+    """Files of Windows are found in whatever case; here the entry is skipped, and the image leaves as it came."""
+    files = {
+        **FILES,
+        "lua.yml": "- Script: |\n    -- include('comment.lua')\n    include('libs/phi.lua'); include('LIBS/phi.lua')\n",
+        "libs/phi.lua": "include 'libs/more.lua'\ninclude(name)\n",
+    }
+    out = run(directory(tmp_path, files), "--plan")
+    assert [line for line in out.splitlines() if "include: " in line] == [
+        "note    lua.yml:3: include: there is no library 'LIBS/phi.lua'; did you mean 'libs/phi.lua'?",
+        "note    libs/phi.lua:1: include: there is no library 'libs/more.lua'; did you mean 'libs/phi.lua'?",
+    ]
+
+
 def test_places_that_mean_a_time_of_day_are_named_with_the_zone_that_they_mean(tmp_path: Path, settings: Any) -> None:
     settings.CAPACITOR = replace(settings.CAPACITOR, time_zone="Europe/Berlin")
     files = {

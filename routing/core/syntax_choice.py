@@ -10,6 +10,8 @@ from pydicom.uid import (
     ExplicitVRLittleEndian,
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
+    JPEGLossless,
+    JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
 )
@@ -17,7 +19,7 @@ from pydicom.uid import (
 EXPLICIT = str(ExplicitVRLittleEndian)
 IMPLICIT = str(ImplicitVRLittleEndian)
 DEFLATED = str(DeflatedExplicitVRLittleEndian)
-COMPRESSING = frozenset(map(str, (RLELossless, JPEGLSLossless, JPEG2000Lossless)))
+COMPRESSING = frozenset(map(str, (RLELossless, JPEGLosslessSV1, JPEGLossless, JPEGLSLossless, JPEG2000Lossless)))
 """Lossless syntaxes that there is an encoder for."""
 UNCOMPRESSED = frozenset((EXPLICIT, IMPLICIT, DEFLATED))
 WRITABLE = UNCOMPRESSED | COMPRESSING
@@ -29,8 +31,6 @@ READABLE = WRITABLE | frozenset(
         str(ExplicitVRBigEndian),
         "1.2.840.10008.1.2.4.50",
         "1.2.840.10008.1.2.4.51",
-        "1.2.840.10008.1.2.4.57",
-        "1.2.840.10008.1.2.4.70",
         "1.2.840.10008.1.2.4.81",
         "1.2.840.10008.1.2.4.91",
         "1.2.840.10008.1.2.4.201",

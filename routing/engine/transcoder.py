@@ -36,6 +36,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import STR_VR
 
+from routing.engine import jpeg_lossless
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from scripts_app.core.dataset.read_through import TEXTS, make_ready, read_through
@@ -88,7 +89,10 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
         left = len(dataset.PixelData) - get_expected_length(dataset)
         if left > 1:
             raise NotLossless(f"{left} bytes of Pixel Data behind the last frame would be left out")
-        dataset.compress(UID(after), encoding_plugin=_ENCODERS[after], generate_instance_uid=False)
+        if after in jpeg_lossless.SYNTAXES:
+            jpeg_lossless.compress(dataset)
+        else:
+            dataset.compress(UID(after), encoding_plugin=_ENCODERS[after], generate_instance_uid=False)
     made = _written(dataset, after)
     again = _read(made, after)
     original = _read(content, before)

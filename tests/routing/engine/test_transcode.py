@@ -7,18 +7,15 @@ import numpy as np
 import pytest
 from pydicom import Dataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.filebase import DicomBytesIO
-from pydicom.filewriter import write_dataset
 from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import COMPRESSING, DEFLATED, EXPLICIT, IMPLICIT
 from routing.engine.transcode import CannotTranscode, Transcoder
-from tests.routing.engine.transcoded import deflated, made_from, read, sample
+from tests.routing.engine.transcoded import BIG_ENDIAN, deflated, made_from, read, sample, written
 from tests.scripts_app.core.dataset.builders import element, item, sequence
 
 pytestmark = pytest.mark.integration
 
-BIG_ENDIAN = "1.2.840.10008.1.2.2"
 RLE = "1.2.840.10008.1.2.5"
 SAMPLES = [
     "CT_small.dcm",
@@ -44,14 +41,6 @@ def transcoder() -> Iterator[Transcoder]:
     running = Transcoder(seconds=60, memory_mib=4096)
     yield running
     running.close()
-
-
-def written(original: Dataset, syntax: str) -> bytes:
-    """A data set in a transfer syntax; compressed pixels have to be in it already."""
-    buffer = DicomBytesIO()
-    buffer.is_little_endian, buffer.is_implicit_VR = syntax != BIG_ENDIAN, syntax == IMPLICIT
-    write_dataset(buffer, original)
-    return deflated(buffer.getvalue()) if syntax == DEFLATED else buffer.getvalue()
 
 
 def image_part(image: Dataset) -> Dataset:

@@ -6,9 +6,14 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_files
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 
+from routing.core.syntax_choice import DEFLATED, IMPLICIT
 from routing.engine.transcode import Transcoder
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+
+BIG_ENDIAN = "1.2.840.10008.1.2.2"
 
 
 def sample(name: str) -> tuple[bytes, str]:
@@ -24,6 +29,14 @@ def read(content: bytes, syntax: str) -> Dataset:
 
 def deflated(content: bytes) -> bytes:
     return zlib.compress(content, wbits=-zlib.MAX_WBITS)
+
+
+def written(original: Dataset, syntax: str) -> bytes:
+    """A data set in a transfer syntax; compressed pixels have to be in it already."""
+    buffer = DicomBytesIO()
+    buffer.is_little_endian, buffer.is_implicit_VR = syntax != BIG_ENDIAN, syntax == IMPLICIT
+    write_dataset(buffer, original)
+    return deflated(buffer.getvalue()) if syntax == DEFLATED else buffer.getvalue()
 
 
 def made_from(transcoder: Transcoder, content: bytes, before: str, after: str) -> bytes:

@@ -21,7 +21,7 @@ from routing.dicom.associate import (
 )
 from routing.dicom.contexts import MOST_CONTEXTS, Context
 from routing.dicom.messages import Aborted, Messages, ReleaseRequested
-from routing.dicom.status import Answer
+from routing.dicom.status import Answer, describe
 from routing.dicom.tls import TlsFailed, handshake
 from routing.dicom.wire import (
     PDU_ABORT,
@@ -230,7 +230,8 @@ class Requestor:
     def _last_words(self, fallback: str) -> str:
         """The connection broke while sending: the peer may have said why."""
         try:
-            self._messages.command()
+            _, answer = self._messages.command()
+            fallback = f"{fallback}; it had answered {describe(answer.status)} {answer.comment}".rstrip()
         except Aborted:
             return "association aborted by the node"
         except (Disconnected, Silence, WireError, ReleaseRequested):

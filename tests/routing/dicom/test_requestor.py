@@ -1,10 +1,12 @@
-"""One association in use for long: the numbers of its messages."""
+"""One association in use: the numbers of its messages, and its end in the middle of one."""
 
 from pathlib import Path
 
 import pytest
 
+from routing.dicom import command
 from routing.dicom.storage_scu import StorageAssociation
+from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, address, dataset, outgoing, running_scp
 
 pytestmark = pytest.mark.integration
@@ -19,3 +21,17 @@ def test_message_ids_begin_anew_behind_the_largest_of_16_bits(tmp_path: Path) ->
         association.release()
     assert statuses == [0, 0, 0, 0]
     assert len(scp.files()) == 4
+
+
+def test_what_a_node_answered_before_it_closed_in_the_middle_of_an_image_is_told() -> None:
+    def refusing(node: ScriptedNode) -> None:
+        node.accept()
+        _, body = node.receive()
+        node.respond(command.decode(body[6:]), 0xA900, "not of ours")
+
+    with scripted_node(refusing) as port:
+        association = StorageAssociation.open(address(port), [(CT_IMAGE, (EXPLICIT,))])
+        # More than the buffers of both sides hold.
+        result = association.send(outgoing(dataset(pixels=30_000_000)))
+    assert result.status is None
+    assert result.error.endswith("; it had answered 0xA900 (Failure: Data Set Does Not Match SOP Class) not of ours")

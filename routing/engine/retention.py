@@ -54,7 +54,7 @@ def expire(age: timedelta) -> Moved:
     why = f"older than {age / timedelta(hours=1):g} hours"
     done = record_for(QueueItem.objects.filter(id__in=ids), QueueEvent.OUTLIVED, actor="retention", note=why)
     if done.moved:
-        log.warning("%d items have expired, %s", done.moved, why)
+        log.warning("%d %s expired, %s", done.moved, "item has" if done.moved == 1 else "items have", why)
     return done
 
 

@@ -100,6 +100,7 @@ def test_a_day_narrows_the_studies_to_those_with_images_of_it():
         at = timezone.make_aware(datetime(2026, 5, day, 12))
         queue_item(id=first_at(at), study_instance_uid=f"5.{day}", created_at=at)
     page = told(visitor(), "/studies/?since=2026-05-02&until=2026-05-02")
+    assert "Received from (UTC)" in page, "the browser may be in another zone"
     assert "5.2" in page
     assert "5.1" not in page
     assert "5.3" not in page

@@ -26,7 +26,7 @@ def test_what_waits_too_long_expires(state: str, caplog: pytest.LogCaptureFixtur
     assert (old.state, young.state) == ("Expired", state)
     entry = HistoryEntry.objects.get(item=old)
     assert (entry.event, entry.actor, entry.note) == ("outlived", "retention", "older than 168 hours")
-    assert "1 items have expired, older than 168 hours" in caplog.text
+    assert "1 item has expired, older than 168 hours" in caplog.text
 
 
 @pytest.mark.parametrize("state", ["Delivered", "Dropped", "Expired"])

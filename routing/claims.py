@@ -97,7 +97,7 @@ def _skip_locked(alias: str = "") -> str:
     return f" FOR UPDATE{' OF ' + alias if alias else ''} SKIP LOCKED"
 
 
-def _by_index(name: str) -> str:
+def by_index(name: str) -> str:
     """SQLite counts nothing about its tables: alone it would take the index of all states and sort what it finds."""
     return f" INDEXED BY {name}" if connection.vendor == "sqlite" else ""
 
@@ -125,7 +125,7 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             "SELECT i.id, i.study_instance_uid, i.prepare_starts"  # noqa: S608
-            f" FROM routing_queueitem i{_by_index('queue_due_new')}"
+            f" FROM routing_queueitem i{by_index('queue_due_new')}"
             " WHERE i.state = 'New' AND i.not_before <= %s AND i.lease_owner = '' AND i.pending_state = ''"
             f"{elsewhere if lanes else ''} ORDER BY i.not_before, i.id LIMIT %s{_skip_locked('i')}",
             [_moment(now), *((owner, _moment(now)) if lanes else ()), limit],
@@ -188,7 +188,7 @@ def claim_deliverable(
         rank = f"CASE sop_class_uid{rank} ELSE {others} END, " if rank else ""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"SELECT id FROM routing_queueitem{_by_index('queue_due_prepared')} WHERE {_DUE}"  # noqa: S608
+            f"SELECT id FROM routing_queueitem{by_index('queue_due_prepared')} WHERE {_DUE}"  # noqa: S608
             f" ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
             [node_id, _moment(now), *ranked, limit],
         )
@@ -208,7 +208,7 @@ def deliverable_due(node_id: int) -> bool:
     """Whether ``claim_deliverable`` would find anything; asking takes no write lock, which a claim does."""
     now = _moment(timezone.now())
     with connection.cursor() as cursor:
-        look = f"SELECT 1 FROM routing_queueitem{_by_index('queue_due_prepared')} WHERE {_DUE} LIMIT 1"  # noqa: S608
+        look = f"SELECT 1 FROM routing_queueitem{by_index('queue_due_prepared')} WHERE {_DUE} LIMIT 1"  # noqa: S608
         cursor.execute(look, [node_id, now])
         return cursor.fetchone() is not None
 

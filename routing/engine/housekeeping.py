@@ -23,7 +23,7 @@ from routing.engine.echoes import Echoes
 from routing.engine.lease_watch import LeaseWatch
 from routing.engine.process import EngineProcess, open_spool, run_folder
 from routing.engine.quarantine import keep_order
-from routing.engine.reconcile import fail_missing
+from routing.engine.reconcile import fail_for_nobody, fail_missing
 from routing.engine.removal import Removal
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.samples import look_for_captures
@@ -108,6 +108,7 @@ class Housekeeper:
             self.missing_at_start = fail_missing(self._spool, actor="recovery")
             self.adopted_at_start = adopted
         free_orphans()
+        _repeat(lambda: fail_for_nobody(actor="housekeeping"))
         # Before anything is forgotten that is still to be counted.
         for counter in (self._traffic, self._versions):
             _repeat(counter.step)

@@ -1,4 +1,4 @@
-"""What is found when the service starts: do rows and files agree, and what was done where they did not."""
+"""Do rows and files agree when the service starts, and rows and nodes at any time; what is done where they do not."""
 
 from __future__ import annotations
 
@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
+from routing.claims import by_index
 from routing.core.states import QueueEvent, QueueState
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
@@ -35,6 +38,31 @@ def fail_missing(spool: Spool, *, actor: str) -> int:
         for why, ids in ((why, ids) for why, ids in lost.items() if ids):
             items = QueueItem.objects.filter(id__in=ids, lease_owner="")
             failed += record_for(items, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
+    return failed
+
+
+def fail_for_nobody(*, actor: str) -> int:
+    """
+    Fail a chunk of what is Prepared for a node that is gone: nobody would try it, or miss it.  Returns how many.
+
+    So it is with what is sent again after its node was deleted, with an undo
+    after that, and on PostgreSQL with what comes in while a node is being deleted.
+    """
+    with connection.cursor() as cursor:
+        # The first half is the condition of the index; Django would hide its value from the planner.
+        cursor.execute(
+            f"SELECT destination_ae_title, id FROM routing_queueitem{by_index('queue_due_prepared')}"  # noqa: S608
+            " WHERE state = 'Prepared' AND node_id IS NULL AND lease_owner = '' LIMIT %s",
+            [_CHUNK],
+        )
+        lost: dict[str, list[int]] = {}
+        for ae_title, item in cursor.fetchall():
+            lost.setdefault(ae_title, []).append(item)
+    failed = 0
+    for ae_title, ids in sorted(lost.items()):
+        why = f"node {ae_title} has been deleted"
+        items = QueueItem.objects.filter(id__in=ids, node=None, lease_owner="")
+        failed += record_for(items, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
     return failed
 
 

@@ -239,3 +239,14 @@ def test_uploads_of_sessions_that_ended_without_a_log_out_go_after_half_a_day(tm
         os.utime(uploads / name, (at, at))
     Housekeeper("me").step()
     assert [path.name for path in uploads.iterdir()] == ["young.dcm"]
+
+
+@pytest.mark.usefixtures("configure")
+def test_a_round_fails_what_waits_for_a_node_that_is_gone(tmp_path: Path) -> None:
+    Spool(tmp_path / "spool", "none")
+    keeper = Housekeeper("host:1:keeper")
+    keeper.step()
+    # The file is not missed: that is looked at in the first round alone.
+    item = queue_item("Prepared", destination_ae_title="PACS")
+    keeper.step()
+    assert state(item) == "Failed"

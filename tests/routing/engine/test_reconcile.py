@@ -6,12 +6,15 @@ import shutil
 from pathlib import Path
 
 import pytest
+from django.utils import timezone
 
-from routing.engine.reconcile import MISSING, PREPARED_MISSING, fail_missing
+from routing.core.states import QueueEvent
+from routing.engine.reconcile import MISSING, PREPARED_MISSING, fail_for_nobody, fail_missing
 from routing.models import HistoryEntry, QueueItem
 from routing.prepared_files import PreparedFiles
+from routing.record import record_for
 from routing.spool import Spool, SpoolGone
-from tests.builders import queue_item, received
+from tests.builders import node, queue_item, received
 
 pytestmark = pytest.mark.django_db
 
@@ -88,3 +91,18 @@ def test_a_spool_that_is_gone_fails_nothing(tmp_path: Path, left: str) -> None:
     shutil.move(tmp_path / "away", spool.root)
     assert fail_missing(spool, actor="recovery") == 0
     assert received(spool).size
+
+
+def test_what_is_sent_again_after_its_node_was_deleted_fails_and_says_so() -> None:
+    pacs = node("PACS")
+    again = queue_item("Delivered", node=pacs, destination_ae_title="PACS", prepared_at=timezone.now())
+    there, held = queue_item("Prepared", node=node("OTHER")), queue_item("Prepared", lease_owner="host:1:other")
+    pacs.delete()
+    assert record_for(QueueItem.objects.filter(pk=again.pk), QueueEvent.SEND_AGAIN, actor="olga").moved == 1
+    assert fail_for_nobody(actor="housekeeping") == 1
+    assert fail_for_nobody(actor="housekeeping") == 0
+    for item in (again, there, held):
+        item.refresh_from_db()
+    assert (again.state, again.last_error) == ("Failed", "node PACS has been deleted")
+    assert again.history.latest("pk").note == "node PACS has been deleted"
+    assert (there.state, held.state) == ("Prepared", "Prepared")

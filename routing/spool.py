@@ -5,7 +5,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from functools import lru_cache
 from pathlib import Path
@@ -90,12 +90,25 @@ class Spool:
             return False
         return True
 
-    def ids(self, since: int | None = None) -> Iterator[int]:
-        """Every identifier that has a committed file, in order, from ``since`` on."""
+    def ids(
+        self, since: int | None = None, *, pass_over: Callable[[str, OSError], None] | None = None
+    ) -> Iterator[int]:
+        """
+        Every identifier that has a committed file, in order, from ``since`` on.
+
+        OSError when the folder of an hour cannot be listed, unless ``pass_over`` takes note of it.
+        """
         first_hour = "" if since is None else _hour(since)
         for hour in self._hours():
             if hour >= first_hour:
-                yield from _identifiers(self.root / hour, since or 0)
+                try:
+                    found = _identifiers(self.root / hour, since or 0)
+                except OSError as error:
+                    if pass_over is None:
+                        raise
+                    pass_over(hour, error)
+                else:
+                    yield from found
 
     def sweep_parts(self, older_than: timedelta) -> int:
         """Remove what unfinished writers left behind and nobody touched for this long; answer how many."""
@@ -103,7 +116,11 @@ class Spool:
         swept = sweep_drawn(self.root, limit)
         for hour in self._hours():
             folder = self.root / hour
-            for name in _names(folder):
+            names: list[str] = []
+            with contextlib.suppress(OSError):
+                # What cannot be listed is told by who looks for files without rows.
+                names = _names(folder)
+            for name in names:
                 if name.endswith(PASSING):
                     # Another process may finish or sweep the same file meanwhile, or the disk does not let it go.
                     with contextlib.suppress(OSError):

@@ -44,7 +44,8 @@ def adopt(
     can't be read as DICOM, or whose number another item has, stays where it is
     and is told in the log, once for everybody who brings the same set
     ``unreadable``; what has been put right or removed leaves that set.  One whose
-    bytes are not those of its seal goes into the quarantine.  The
+    bytes are not those of its seal goes into the quarantine.  An hour whose folder
+    the disk does not list is told, and keeps no other from being looked at.  The
     database is not asked again for what is in ``queued``, which holds all that
     this look has met with a row afterwards.
     """
@@ -54,7 +55,7 @@ def adopt(
     before, ahead = first_at(now - settled), first_at(now + _CLOCKS)
     ids = (
         item
-        for item in spool.ids(None if since is None else first_at(since))
+        for item in spool.ids(None if since is None else first_at(since), pass_over=_pass_over)
         if item < before or (since is None and ahead < item <= LAST)
     )
     earlier, met = queued or set[int](), set[int]()
@@ -107,6 +108,10 @@ def _read(spool: Spool, item: int, told: set[int]) -> list[ReceivedInstance]:
     except (NotPart10, OSError) as error:
         _tell(spool, item, told, error)
         return []
+
+
+def _pass_over(hour: str, error: OSError) -> None:
+    log.error("spool folder %s cannot be listed, and nothing in it adopted: %s", hour, error.strerror)
 
 
 def _tell(spool: Spool, item: int, told: set[int], why: object) -> None:

@@ -101,7 +101,7 @@ class Housekeeper:
             return 0
         service = settings.CAPACITOR
         now = timezone.now()
-        first = self._looked_until is None
+        first = self.missing_at_start is None
         sweeping = first or self._round % _SWEEP_EVERY == 0
         adopted = self._adopt(now, everything=sweeping)
         if first:

@@ -31,14 +31,22 @@ def fail_missing(spool: Spool, *, actor: str) -> int:
     for chunk in _waiting():
         lost: dict[str, list[int]] = {MISSING: [], PREPARED_MISSING: []}
         for row in chunk:
-            if not _needed(spool, row).exists():
-                lost[PREPARED_MISSING if spool.path(row["received_id"]).exists() else MISSING].append(row["id"])
+            if _is_missing(_needed(spool, row)):
+                lost[MISSING if _is_missing(spool.path(row["received_id"])) else PREPARED_MISSING].append(row["id"])
         if spool.gone:
             raise SpoolGone(spool.root)
         for why, ids in ((why, ids) for why, ids in lost.items() if ids):
             items = QueueItem.objects.filter(id__in=ids, lease_owner="")
             failed += record_for(items, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
     return failed
+
+
+def _is_missing(path: Path) -> bool:
+    try:
+        return not path.exists()
+    except OSError:
+        # What the disk does not even look up may be there; whoever needs it will say why it cannot be had.
+        return False
 
 
 def fail_for_nobody(*, actor: str) -> int:

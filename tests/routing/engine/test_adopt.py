@@ -1,6 +1,7 @@
 """A file without a row gets one again, the same as before; what is no DICOM is told and left."""
 
 import errno
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -245,3 +246,27 @@ def test_what_a_power_cut_left_of_a_file_goes_into_the_quarantine_and_never_into
     assert adopted(spool) == 0
     assert keep_order(spool, timedelta(days=1), 1 << 30) == 0
     assert QuarantinedInstance.objects.count() == 1
+
+
+@pytest.mark.fault(85, "the disk does not list the folder of one hour")
+def test_an_hour_that_cannot_be_listed_keeps_no_other_from_being_looked_at(
+    spool: Spool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = datetime.now(UTC)
+    bad, good = (received(spool, identifier=first_at(now - timedelta(hours=hours)) + 7) for hours in (5, 3))
+    folder, really = spool.path(bad.id).parent, os.scandir
+
+    def scandir(path: Path) -> Any:
+        if path == folder:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return really(path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", scandir)
+        assert adopted(spool) == 1
+        assert [row["id"] for row in rows()] == [good.id]
+        assert "cannot be listed, and nothing in it adopted: Input/output error" in caplog.text
+        with pytest.raises(OSError, match="Input/output error"):
+            # Whoever copies the files must not leave any out.
+            list(spool.ids())
+    assert adopted(spool) == 1

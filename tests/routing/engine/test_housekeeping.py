@@ -1,6 +1,7 @@
 """One round of housekeeping: everything in it happens, and only one housekeeper does it."""
 
 import dataclasses
+import errno
 import os
 import time
 from collections.abc import Callable
@@ -17,7 +18,7 @@ from routing.core.identifiers import first_at
 from routing.engine import housekeeping
 from routing.engine.housekeeping import Housekeeper
 from routing.models import HistoryEntry, Lane, Node, QueueItem
-from routing.spool import Spool
+from routing.spool import Spool, SpoolGone
 from tests.builders import node, queue_item, received
 
 pytestmark = pytest.mark.django_db
@@ -54,6 +55,43 @@ def test_the_first_round_adopts_every_file_however_old(tmp_path: Path) -> None:
     received(spool)
     assert Housekeeper("host:1:me").step() == 2
     assert set(QueueItem.objects.values_list("id", flat=True)) == {old, new}
+
+
+@pytest.mark.fault(85, "the disk lists the folder of one hour no more, nor looks up what is in it")
+def test_an_hour_that_the_disk_does_not_give_keeps_house_for_the_others(
+    configure: Configure, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure(expiry=24 * 3600.0)
+    spool = Spool(tmp_path / "spool", "none")
+    there = received(spool, identifier=first_at(timezone.now() - 5 * HOUR))
+    waiting = queue_item("New", id=there.id)
+    old = queue_item("Prepared", created_at=timezone.now() - 48 * HOUR)
+    bad, scandir, stat = spool.path(there.id).parent, os.scandir, Path.stat
+
+    def fails(path: Path) -> None:
+        if bad in (path, *Path(path).parents):
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    keeper = Housekeeper("host:1:me")
+    monkeypatch.setattr(os, "scandir", lambda path: fails(path) or scandir(path))
+    monkeypatch.setattr(Path, "stat", lambda path, **how: fails(path) or stat(path, **how))
+    keeper.step()
+    assert (state(old), state(waiting)) == ("Expired", "New")
+
+
+def test_what_waits_for_a_missing_file_is_told_as_soon_as_the_spool_is_there(
+    configure: Configure, tmp_path: Path
+) -> None:
+    keeper = Housekeeper("host:1:me")
+    item = queue_item("New")
+    (tmp_path / "spool").rename(tmp_path / "away")
+    (tmp_path / "spool").mkdir()
+    with pytest.raises(SpoolGone):
+        keeper.step()
+    (tmp_path / "spool").rmdir()
+    (tmp_path / "away").rename(tmp_path / "spool")
+    keeper.step()
+    assert state(item) == "Failed"
 
 
 @pytest.mark.usefixtures("configure")

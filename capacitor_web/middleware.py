@@ -1,9 +1,10 @@
-"""What holds for every page: a policy that allows nothing inline, no copy in a cache, no stale count, sane numbers."""
+"""What holds for every page: a policy that allows nothing inline, no copy in a cache, no stale count, sane values."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 
 from routing.counts import forget_all
@@ -54,6 +55,21 @@ class RowsOnly:
     ) -> None:
         if any(isinstance(value, int) and value > MOST for value in found.values()):
             raise Http404("no row has such a number")
+
+
+class NoNul:
+    """A form with a NUL character is refused: no text that is kept here can have one, least of all in PostgreSQL."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    # Not sooner: whoever may not come in has no form read.
+    def process_view(self, request: HttpRequest, *_view: Any) -> None:
+        if request.method == "POST" and any("\0" in value for _, values in request.POST.lists() for value in values):
+            raise BadRequest("a field of the form holds a NUL character")
 
 
 def seen_at_once(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:

@@ -49,6 +49,7 @@ MIDDLEWARE = [
     "capacitor_web.sessions.sessions_end",
     "capacitor_web.sessions.LoggedInOnly",
     "capacitor_web.middleware.RowsOnly",
+    "capacitor_web.middleware.NoNul",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",

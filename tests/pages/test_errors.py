@@ -4,11 +4,13 @@ import logging
 
 import pytest
 from django.core import mail
+from django.urls import reverse
 
 from routing import application_log
 from routing.views import item as item_views
+from scripts_app.models import ScriptDraft
 from tests.pages.busy_router import busy_router
-from tests.pages.people import HTMX, visitor
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 CANARY = "ZZCANARY^PHI"
@@ -62,3 +64,24 @@ def test_an_error_tells_no_value(headers, monkeypatch, web_log, settings, seen):
 def test_the_debug_page_is_off_unless_somebody_turns_it_on(settings):
     assert settings.DEBUG is False
     assert settings.CAPACITOR.debug is False
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("script_entry_new", {"script": "print('a\0b')", "enabled": "on"}),
+        ("script_library_new", {"path": "a.lua", "source": "-- \0"}),
+        ("script_activate", {"reason": "because\0"}),
+        ("script_capture", {"name": "next\0", "deidentify": "on"}),
+        ("script_entry_new", {"script": "x = 1", "c_tag": ["Modality"] * 1000}),
+    ],
+)
+def test_a_form_that_no_database_takes_is_refused_in_words(name, fields):
+    author = visitor("script author")
+    answer = author.post(reverse(name), fields)
+    assert (answer.status_code, "Nothing was changed" in words(answer)) == (400, True)
+    assert not ScriptDraft.objects.exists()
+
+
+def test_who_is_not_logged_in_has_no_form_read(client):
+    assert client.post(reverse("script_activate"), {"reason": "\0"}).status_code == 302

@@ -66,15 +66,16 @@ def test_an_hour_that_the_disk_does_not_give_keeps_house_for_the_others(
     there = received(spool, identifier=first_at(timezone.now() - 5 * HOUR))
     waiting = queue_item("New", id=there.id)
     old = queue_item("Prepared", created_at=timezone.now() - 48 * HOUR)
-    bad, scandir, stat = spool.path(there.id).parent, os.scandir, Path.stat
+    bad, really, stat = spool.path(there.id).parent, os.scandir, Path.stat
 
-    def fails(path: Path) -> None:
+    def given(path: Path) -> Path:
         if bad in (path, *Path(path).parents):
             raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return path
 
     keeper = Housekeeper("host:1:me")
-    monkeypatch.setattr(os, "scandir", lambda path: fails(path) or scandir(path))
-    monkeypatch.setattr(Path, "stat", lambda path, **how: fails(path) or stat(path, **how))
+    monkeypatch.setattr(os, "scandir", lambda path: really(given(path)))
+    monkeypatch.setattr(Path, "stat", lambda path, **how: stat(given(path), **how))
     keeper.step()
     assert (state(old), state(waiting)) == ("Expired", "New")
 

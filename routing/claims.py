@@ -271,8 +271,7 @@ def free_all() -> int:
     """
     End every lease and lane; returns how many items were held.
 
-    Only for a database that nobody works on: one that was restored names
-    owners of another time.
+    Only for a database that nobody works on: one that was restored names owners of another time.
     """
     owners = QueueItem.objects.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
     freed = sum(give_back(owner) for owner in list(owners))

@@ -18,11 +18,12 @@ from routing.engine.trial_batch import Ask, answers_to
 from routing.models import PrepareReport, QueueItem, Rehearsal, RehearsedImage
 from routing.rows import insert
 from routing.spool import Spool
-from scripts_app.core.collection import Collection, collection_of
+from scripts_app.core.collection import Collection, addressed, collection_of
 from scripts_app.core.comparison import Comparison, Effect, compared, name_of
 from scripts_app.core.script_content import fingerprint
 from scripts_app.loader import from_version
 from scripts_app.models import Activation, ScriptVersion
+from scripts_app.outside import outside
 
 Tried = tuple[int, Effect, dict[str, Any]]
 """Id of the item, what the draft means for it, and all that is told of it."""
@@ -120,7 +121,9 @@ class Rehearser:
     def _try_all(self, rehearsal: Rehearsal, ids: Sequence[int]) -> list[Tried]:
         """Each image meets the scripts that ran, the draft, and the scripts that ran once more."""
         tried: dict[int, Tried] = {}
-        contents: list[Collection] = [rehearsal.content]
+        # Entries of then are for the nodes that they were for, whatever those are called now.
+        titles = outside.called_titles()
+        contents: list[Collection] = [addressed(rehearsal.content, titles)]
         trials: list[dict[str, Any]] = []
         ready: list[tuple[QueueItem, dict[str, Any]]] = []
         found = QueueItem.objects.in_bulk(ids)
@@ -134,7 +137,7 @@ class Rehearser:
             else:
                 then = what_happened(item)
                 ready.append((item, then))
-                contents.append(self._collection_of(then["version"]))
+                contents.append(addressed(self._collection_of(then["version"]), titles))
                 image = {"file": str(file), "source": item.source_ae_title, "destination": item.called_ae_title}
                 ran = len(contents) - 1
                 trials += [{**image, "content": content} for content in (ran, 0, ran)]

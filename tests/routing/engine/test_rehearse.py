@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from routing.engine.rehearse import MOST_KEPT, Rehearser
-from routing.models import AuditRecord, HistoryEntry, QueueItem, Rehearsal, RehearsedImage, ScopedState
+from routing.models import AuditRecord, HistoryEntry, Node, QueueItem, Rehearsal, RehearsedImage, ScopedState
 from routing.rehearsal import Unbegun, begin, end, newest, received_of
 from scripts_app.dry_run_process import Unanswered
 from tests.builders import lua_entry, node
@@ -48,6 +48,15 @@ def test_an_image_meets_the_version_that_prepared_it_and_the_draft_from_its_send
         "prepared",
         [{"destination": "PACS", "original": True}],
     )
+
+
+def test_the_version_that_ran_is_for_its_node_also_when_that_has_another_ae_title_now(work: Preparation) -> None:
+    lua_entry("print('ran')", ae_titles=["PACS"])
+    ids = images(work)
+    Node.objects.update(ae_title="ARCHIVE", aliases=["PACS"])
+    asked = Asked(SAME)
+    rehearsed(work, asked, begin(DRAFT, ids, "one", "anna"))
+    assert asked.questions[0]["content"]["entries"][0]["ae_titles"] == ["ARCHIVE"]
 
 
 def test_a_difference_is_made_sure_of_by_a_second_run_of_what_ran(work: Preparation) -> None:

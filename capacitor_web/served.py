@@ -3,15 +3,17 @@
 import sys
 
 from django.conf import settings
-from django.core.checks import ERROR, run_checks
+from django.core.checks import ERROR
 
 from capacitor_web.asgi import application
 from capacitor_web.checks import sentence
+from capacitor_web.exposure import exposed_site
 from routing import application_log
 from routing.initial_environment import blank_secrets
 
-# Asked by every command of the router; daphne is none, and a unit of systemd starts it by itself.
-if wrong := [message for message in run_checks(tags=["settings"]) if message.level >= ERROR]:
+# Every command asks all checks; daphne is none, and a unit of systemd starts it by itself.  Only those of what
+# others can reach: where a certificate or a folder of the listener is wrong, people need the site to see that.
+if wrong := [message for message in exposed_site(settings.CAPACITOR) if message.level >= ERROR]:
     sys.exit("\n".join(map(sentence, wrong)))
 blank_secrets()
 application_log.start("web", settings.CAPACITOR.data_dir / "logs", settings.CAPACITOR.log_level)

@@ -54,6 +54,14 @@ def test_the_site_alone_refuses_to_start_with_unsafe_settings(tmp_path, seen):
 
 
 @pytest.mark.integration
+def test_what_is_wrong_with_the_listener_keeps_nobody_from_the_site(tmp_path):
+    module = SERVED.partition(":")[0]
+    done = started(tmp_path, "-c", f"import {module}", **BEHIND_A_PROXY, CAPACITOR_TLS_PORT="2762")
+    assert done.returncode == 0, done.stderr
+    assert "capacitor.E003" in managed(tmp_path, "check", **BEHIND_A_PROXY, CAPACITOR_TLS_PORT="2762").stderr
+
+
+@pytest.mark.integration
 @pytest.mark.fault(123, "Django's own checks of a deployment")
 def test_djangos_list_for_deployments_has_nothing_to_add(tmp_path, seen):
     done = managed(tmp_path, "check", "--deploy", "--fail-level", "WARNING", **BEHIND_A_PROXY)

@@ -19,7 +19,6 @@ from django.db.models import F
 from django.utils import timezone
 
 from routing.claims import LEASE, claim_deliverable, deliverable_due, give_back, renew
-from routing.core.gates import Address, why_closed
 from routing.engine.doubts import note_doubts
 from routing.engine.local_addresses import local_addresses
 from routing.engine.node_senders import NodeSenders
@@ -28,7 +27,7 @@ from routing.engine.outgoing import Outgoing
 from routing.engine.pace import Pace
 from routing.engine.reports import Report
 from routing.engine.settle import Settlement, settle
-from routing.engine.target import DeliverySettings, Target, targets
+from routing.engine.target import DeliverySettings, targets
 from routing.models import Attempt, ItemLogLine, QueueItem
 from routing.record import carry_out_wishes, record
 from routing.rows import insert
@@ -214,11 +213,11 @@ class Deliverer:
                 self._senders[node_id] = NodeSenders(target, self._outgoing, self._journal, self._report)
         local = timezone.now().astimezone(self._zone)
         addresses = local_addresses() if any(target.networks for target in current.values()) else frozenset()
-        closed_here = {node_id: _why_out_of_reach(target, addresses, local) for node_id, target in current.items()}
-        self._out_of_reach = {node_id: why for node_id, why in closed_here.items() if why}
+        out_of_reach = {node_id: target.why_out_of_reach(local, addresses) for node_id, target in current.items()}
+        self._out_of_reach = {node_id: why for node_id, why in out_of_reach.items() if why}
         for node_id, senders in list(self._senders.items()):
             known = current.get(node_id)
-            closed = "the node is gone" if known is None else _why_closed(known, local, addresses)
+            closed = "the node is gone" if known is None else known.why_closed(local, addresses)
             senders.set_open(not closed)
             if closed != self._closed.get(node_id, ""):
                 log.info("node %s: %s", senders.target.ae_title, closed or "sending again")
@@ -264,26 +263,6 @@ class Deliverer:
             end_back_off(over, timezone.now())
             self._probing.difference_update(over)
             self._refreshed_at = -math.inf
-
-
-def _why_closed(target: Target, local: datetime, addresses: frozenset[Address]) -> str:
-    set_aside = target.ignore_schedule_until is not None and local < target.ignore_schedule_until
-    return target.misconfigured or why_closed(
-        enabled=target.enabled,
-        paused=target.paused,
-        schedule=() if set_aside else target.schedule,
-        networks=target.networks,
-        local=local,
-        addresses=addresses,
-    )
-
-
-def _why_out_of_reach(target: Target, addresses: frozenset[Address], local: datetime) -> str:
-    """The same without the node's switches and hours, which everybody can look up."""
-    elsewhere = why_closed(
-        enabled=True, paused=False, schedule=(), networks=target.networks, local=local, addresses=addresses
-    )
-    return target.misconfigured or elsewhere
 
 
 def _unanswered_before(item_id: int, node_id: int) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
+from routing.core.gates import Address, why_closed
 from routing.core.retry import RetryPolicy
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.dicom.requestor import AssociationFailed, FailureKind, NodeAddress
@@ -83,6 +86,19 @@ class Target:
         if not self.minimum_line_speed:
             return None
         return max(self.settings.storage_timeout, 2 * size / (self.minimum_line_speed * _BYTES_PER_KILOBYTE))
+
+    def why_closed(self, local: datetime, addresses: Collection[Address]) -> str:
+        """Why nothing is sent to it from a machine of these addresses at the moment; empty: it may be sent to."""
+        set_aside = self.ignore_schedule_until is not None and local < self.ignore_schedule_until
+        schedule = () if set_aside else self.schedule
+        return self._why_closed(local, addresses, enabled=self.enabled, paused=self.paused, schedule=schedule)
+
+    def why_out_of_reach(self, local: datetime, addresses: Collection[Address]) -> str:
+        """The same without its switches and hours, which everybody can look up."""
+        return self._why_closed(local, addresses, enabled=True, paused=False, schedule=())
+
+    def _why_closed(self, local: datetime, addresses: Collection[Address], **switches: Any) -> str:
+        return self.misconfigured or why_closed(networks=self.networks, local=local, addresses=addresses, **switches)
 
     def calling_ae_title(self, source_ae_title: str) -> str:
         return source_ae_title if self.impersonate and source_ae_title else self.settings.own_ae_title

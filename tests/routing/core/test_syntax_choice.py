@@ -56,7 +56,12 @@ def test_its_own_syntax_comes_first_unless_another_is_demanded(own, demanded, ac
         (MPEG_4, "", {EXPLICIT}, "does not accept SOP class CT Image Storage in MPEG-4"),
         (JPEG_2000, "", set(), "Explicit VR Little Endian or Implicit VR Little Endian"),
         (EXPLICIT, RLE, {EXPLICIT}, "demanded in RLE Lossless: the node does not accept that"),
-        (EXPLICIT, JPEG_BASELINE, {EXPLICIT}, "encoder for it, only for JPEG2000Lossless, JPEGLSLossless, JPEGLossless"),
+        (
+            EXPLICIT,
+            JPEG_BASELINE,
+            {EXPLICIT},
+            "encoder for it, only for JPEG2000Lossless, JPEGLSLossless, JPEGLossless",
+        ),
         (MPEG_4, EXPLICIT, {EXPLICIT, MPEG_4}, "cannot be decoded"),
     ],
 )

@@ -1,8 +1,11 @@
 """The file of an item in the browser: for those who may see it, as much as they may, and never as markup."""
 
+import errno
 import io
+import os
 import re
 import zlib
+from pathlib import Path
 
 import pydicom
 import pytest
@@ -107,6 +110,24 @@ def test_a_file_that_is_gone_is_said_to_be(spool, url):
     assert answer.status_code == {"image/": 422, "file/": 404}.get(url, 200)
     if url != "file/":
         assert "has been removed" in answer.content.decode()
+
+
+@pytest.mark.parametrize("opened", [1, 2])
+def test_a_file_that_the_disk_does_not_give_is_said_to_be_unreadable(spool, monkeypatch, opened):
+    item, really, times = item_of(spool), Path.open, []
+
+    def read(path, *mode, **how):
+        if path == spool.path(item.pk):
+            # Its head can be read, and what is behind it cannot.
+            times.append(path)
+            if len(times) == opened:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return really(path, *mode, **how)
+
+    monkeypatch.setattr(Path, "open", read)
+    answer = visitor(phi=True).get(f"/queue/{item.pk}/file/")
+    assert (answer.status_code, len(times)) == (404, opened)
+    assert not AuditRecord.objects.filter(action="download").exists()
 
 
 def test_what_is_sent_is_not_known_before_the_scripts_have_finished(spool):

@@ -245,7 +245,7 @@ def listening(environment: Environment) -> list[tuple[str, str, int]]:
 
 
 def database_in_danger(environment: Environment) -> Iterator[CheckMessage]:
-    """A damaged SQLite file, or a new database beside a spool with images; asked before a start only."""
+    """A damaged SQLite file, a new database beside a spool with images, or a newer one; asked before a start only."""
     try:
         database_file.look()
     except database_file.DatabaseInDanger as danger:

@@ -1,4 +1,4 @@
-"""The SQLite file itself: is it damaged, or lost while images wait in the spool?  Asked before anything starts."""
+"""Is the database damaged, lost while images wait in the spool, or newer than this version?  Asked before a start."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
 
 from routing.models import Node, QueueItem
 
@@ -97,7 +99,8 @@ def look() -> None:
     DatabaseInDanger when the database is damaged, or empty although images wait; NoRoom on a full disk.
 
     To start on an empty database would take the images in for nodes that it
-    does not know, and show them all as failed.
+    does not know, and show them all as failed.  An older version on a newer
+    database would leave out what it does not know of.
     """
     path = sqlite_file()
     what = damage(path) if path is not None and path.exists() else ""
@@ -105,6 +108,18 @@ def look() -> None:
         raise DatabaseInDanger(f"the database {path and path.name} is damaged ({what.splitlines()[0]}). {RECOVERY}")
     if is_empty() and spool_has_images(Path(settings.DATA_DIR) / "spool"):
         raise DatabaseInDanger(f"the database is empty, but the spool holds images: was it lost? {RECOVERY}")
+    if ahead := _migrations_of_a_newer_version():
+        raise DatabaseInDanger(
+            f"the database has been used by a newer version of the router ({', '.join(ahead)} is not known here)."
+            " Start that version, or restore a backup from before the upgrade with this one"
+        )
+
+
+def _migrations_of_a_newer_version() -> list[str]:
+    ours = {"routing", "scripts_app"}
+    known = MigrationLoader(None).disk_migrations
+    applied = MigrationRecorder(connection).applied_migrations()
+    return [f"{app}.{name}" for app, name in sorted(applied) if app in ours and (app, name) not in known]
 
 
 def look_where_it_answers() -> None:

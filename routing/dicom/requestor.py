@@ -231,7 +231,9 @@ class Requestor:
         """The connection broke while sending: the peer may have said why."""
         try:
             _, answer = self._messages.command()
-            fallback = f"{fallback}; it had answered {describe(answer.status)} {answer.comment}".rstrip()
+            # A comment behind a colon, as everywhere: by that it is known, and kept from who may not see patients.
+            words = ": ".join(filter(None, (describe(answer.status), answer.comment)))
+            fallback = f"{fallback}; it had answered {words}"
         except Aborted:
             return "association aborted by the node"
         except (Disconnected, Silence, WireError, ReleaseRequested):

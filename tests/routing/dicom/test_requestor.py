@@ -6,6 +6,7 @@ import pytest
 
 from routing.dicom import command
 from routing.dicom.storage_scu import StorageAssociation
+from routing.sight import MASK, Sight
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, address, dataset, outgoing, running_scp
 
@@ -34,4 +35,7 @@ def test_what_a_node_answered_before_it_closed_in_the_middle_of_an_image_is_told
         # More than the buffers of both sides hold.
         result = association.send(outgoing(dataset(pixels=30_000_000)))
     assert result.status is None
-    assert result.error.endswith("; it had answered 0xA900 (Failure: Data Set Does Not Match SOP Class) not of ours")
+    told = "; it had answered 0xA900 (Failure: Data Set Does Not Match SOP Class): "
+    assert result.error.endswith(f"{told}not of ours")
+    # The comment of a node may quote a patient's values.
+    assert Sight(full=False).by_node(result.error).endswith(f"{told}{MASK}")

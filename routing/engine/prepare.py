@@ -142,7 +142,8 @@ class Preparer:
             self._keep_pace()
         else:
             whole = True
-        self._settle(release=bool(scripts.entries))
+        # Of a batch that is cut short the lanes end with the leases: before, a later image of a study could overtake one.
+        self._settle(release=whole and bool(scripts.entries))
         self._holding = not whole
 
     def _keep_pace(self) -> None:

@@ -269,6 +269,9 @@ def test_what_becomes_active_counts_from_the_next_image_on_also_within_a_batch(w
     work.preparer._tidy = activate
     work.step()
     assert [item(identifier).state for identifier in identifiers] == ["Prepared", "New", "New"]
+    # As long as it holds them nobody else may take a later image of their study.
+    studies = {item(identifier).study_instance_uid for identifier in identifiers}
+    assert set(Lane.objects.values_list("key", flat=True)) == studies
     while work.step():
         pass
     assert [log_lines(item(identifier))[0][2] for identifier in identifiers] == ["old", "new", "new"]

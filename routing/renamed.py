@@ -26,7 +26,11 @@ _CHUNK = 500
 
 @transaction.atomic
 def follow(node: Node, before: str, *, actor: str) -> int:
-    """After a node has been saved that was called ``before``, empty for a new one; how many entries follow it."""
+    """
+    After a node has been saved that was called ``before``, empty for a new one; how many entries follow it.
+
+    Whoever saves it holds the scripts first (``scripts_app.revision.hold``).
+    """
     readdress(node, actor=actor)
     if before in ("", node.ae_title) or node.role != Node.Role.STORAGE:
         return 0

@@ -10,6 +10,7 @@ from scripts_app.activation import note_activation, stored_collection
 from scripts_app.core.collection import Collection, differences
 from scripts_app.models import LuaEntry, ScriptDraft
 from scripts_app.outside import outside
+from scripts_app.revision import hold
 
 
 @transaction.atomic
@@ -20,6 +21,7 @@ def rename_destination(old: str, new: str, *, actor: str) -> int:
     An entry left behind would run no more, without a word, and images would
     leave for the node without it.  What the draft holds follows, too.
     """
+    hold()
     before = stored_collection()
     rows = [row for row in LuaEntry.objects.select_for_update() if old in row.ae_titles]
     for row in rows:

@@ -15,6 +15,7 @@ from routing.forms import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
 from routing.renamed import follow
 from routing.sight import Sight
+from scripts_app.revision import hold
 
 _STRANGER = Sight(full=False)
 """Whoever sets up nodes need not see patients."""
@@ -61,6 +62,8 @@ class NodeAdmin(Audited):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
+            # Entries may follow its title; an import, too, locks the scripts before the nodes.
+            hold()
             super().save_model(request, obj, form, change)
             follow(obj, form.initial.get("ae_title", ""), actor=request.user.get_username())
 

@@ -18,6 +18,7 @@ from routing.renamed import follow
 from routing.sight import Sight
 from routing.views.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
+from scripts_app.revision import hold
 
 
 @require_GET
@@ -138,6 +139,8 @@ def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
 def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
     if request.method == "POST":
         with transaction.atomic():
+            # Entries may follow its title; an import, too, locks the scripts before the nodes.
+            hold()
             node = row_or_new(Node.objects.select_for_update(), node_id)
             form = NodeForm(request.POST, instance=node)
             if form.is_valid():

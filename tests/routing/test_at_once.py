@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
+from django.test import Client
 
 from capacitor_web.backends import limit_waits
 from routing.configuration.agreement import PlanMoved
@@ -17,16 +18,23 @@ from routing.models import KnownSender, Node
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection
 from scripts_app.models import LuaEntry, ScriptRevision
-from tests.builders import node
+from scripts_app.renamed import rename_destination
+from scripts_app.revision import hold
+from tests.builders import lua_entry, node
+from tests.pages.filled_form import filled_form
+from tests.routing import administrators
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
     pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite lets nobody else begin"),
 ]
 
+boss = administrators.boss
+PLACES = ["/nodes/{}/", "/admin/routing/node/{}/change/"]
 
-def at_once(first: Callable[[], Any], second: Callable[[], Any]) -> None:
-    """Do the second in a connection of its own until it has to wait for the first, which ends only then."""
+
+def at_once(first: Callable[[], Any], second: Callable[[], Any], then: Callable[[], Any] = int) -> None:
+    """Do the second in a connection of its own until it has to wait for the first, which goes on only ``then``."""
     failed: list[BaseException] = []
 
     def do_second() -> None:
@@ -43,6 +51,7 @@ def at_once(first: Callable[[], Any], second: Callable[[], Any]) -> None:
         later.start()
         while later.is_alive() and not somebody_waits():
             pass
+        then()
     later.join(30)
     assert not later.is_alive() and failed == []
 
@@ -107,6 +116,30 @@ def test_of_two_activations_the_later_one_is_active_and_nothing_of_the_earlier()
     one, two = collection("A", "X", "B"), collection("Y", "A", "C")
     at_once(lambda: activate(one, "olga", "one"), lambda: activate(two, "karl", "two"))
     assert stored_collection() == two
+
+
+def test_entries_that_become_active_while_their_node_is_renamed_follow_it() -> None:
+    activate(collection("A"), "olga", "before")
+    made = collection("B")
+    made["entries"][0]["ae_titles"] = ["PACS"]
+    at_once(lambda: activate(made, "olga", "for it"), lambda: rename_destination("PACS", "ARCHIVE", actor="karl"))
+    assert [row.ae_titles for row in LuaEntry.objects.all()] == [["ARCHIVE"]]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_import_and_a_node_that_is_renamed_do_not_wait_for_each_other(boss: Client, place: str) -> None:
+    pacs = node("PACS")
+    lua_entry("print('for it')", ae_titles=["PACS"])
+    address = place.format(pacs.pk)
+    form = filled_form(boss.get(address)) | {"ae_title": "ARCHIVE"}
+
+    def lock_nodes() -> None:
+        assert list(Node.objects.select_for_update()) == [pacs]
+
+    # An import does it in these two steps.
+    at_once(hold, lambda: boss.post(address, form), lock_nodes)
+    pacs.refresh_from_db()
+    assert (pacs.ae_title, LuaEntry.objects.get().ae_titles) == ("ARCHIVE", ["ARCHIVE"])
 
 
 def lock_timeout() -> str:

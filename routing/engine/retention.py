@@ -113,7 +113,9 @@ def forget_history(spool: Spool, kept: timedelta, *, remove: Removal | None = No
     over = timezone.now() - kept
     old = QueueItem.objects.filter(purged_at__isnull=False, updated_at__lt=over)
     siblings = QueueItem.objects.filter(received_id=OuterRef("received_id"), purged_at=None)
-    rows = list(old.exclude(Exists(siblings)).order_by("id").values_list("id", "received_id")[:_CHUNK])
+    oldest = old.exclude(Exists(siblings)).order_by("id").values_list("id", "received_id")
+    oldest = oldest[: _CHUNK + len(remove.passed_over)]
+    rows = [row for row in oldest if spool.path(row[1]) not in remove.passed_over][:_CHUNK]
     if not rows:
         return 0
     removed = {received for received in {received for _, received in rows} if remove(spool.path(received))}

@@ -231,6 +231,18 @@ def test_the_row_of_a_file_that_cannot_be_removed_stays(kept: Kept) -> None:
     assert QueueItem.objects.get().id == back.id
 
 
+def test_files_that_cannot_be_removed_keep_no_other_row(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retention, "_CHUNK", 2)
+    stuck = [kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now()) for _ in range(2)]
+    kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
+    for item in stuck:
+        kept.spool.path(item.id).unlink()
+        kept.spool.path(item.id).mkdir()
+    remove = Removal()
+    assert [forget_history(kept.spool, 90 * DAY, remove=remove) for _ in range(2)] == [0, 1]
+    assert list(QueueItem.objects.order_by("id")) == stuck
+
+
 def test_no_history_is_forgotten_while_the_spool_is_away(kept: Kept, tmp_path: Path) -> None:
     kept.spool.mark()
     back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())

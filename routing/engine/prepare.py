@@ -43,6 +43,11 @@ _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely before the watchdog ends the process."""
 _FLUSH = GATHER_MANY
 """Seconds after which finished items are recorded although the batch goes on."""
+_LOOK = 0.005
+"""
+Seconds for which the active scripts are believed: to ask for each image costs a query, and whoever
+activates scripts is not told sooner that they are active.
+"""
 _NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError, SpoolGone)
 """What happens to the batch, not to the item in hand."""
 
@@ -93,6 +98,7 @@ class Preparer:
         """Longer than any one image may take."""
         self._flush_at = 0.0
         self._renew_at = 0.0
+        self._look_at = 0.0
         self._holding = False
         """Whether the last batch was cut short, so that items and lanes are still held."""
         self._begun: Collection[int] | None = ()
@@ -118,6 +124,8 @@ class Preparer:
         self.alone = items[0].prepare_starts > 1
         self._flush_at = time.monotonic() + _FLUSH
         self._renew_at = time.monotonic() + LEASE.total_seconds() / 3
+        # At once: the claim may have waited for an activation.
+        self._look_at = 0.0
         try:
             self._work_through(items, scripts)
         except (LeaseLost, StateConflict) as error:
@@ -135,8 +143,8 @@ class Preparer:
     def _work_through(self, items: list[Unprepared], scripts: ScriptSet) -> None:
         whole = False
         for item in items:
-            # Asked for each image: after a roll-back none may pass the scripts that somebody has just taken back.
-            if self._stopping() or self._scripts.get() is not scripts:
+            # After a roll-back none may pass the scripts that somebody has just taken back.
+            if self._stopping() or self._are_replaced(scripts):
                 break
             self._prepare(item, scripts)
             self._keep_pace()
@@ -145,6 +153,13 @@ class Preparer:
         # Of a batch that is cut short the lanes end with the leases: before, a later image of a study could overtake one.
         self._settle(release=whole and bool(scripts.entries))
         self._holding = not whole
+
+    def _are_replaced(self, scripts: ScriptSet) -> bool:
+        now = time.monotonic()
+        if now < self._look_at:
+            return False
+        self._look_at = now + _LOOK
+        return self._scripts.get() is not scripts
 
     def _keep_pace(self) -> None:
         now = time.monotonic()

@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.core.states import QueueEvent
+from routing.engine import prepare
 from routing.models import (
     AuditRecord,
     HistoryEntry,
@@ -258,7 +259,10 @@ def test_scripts_that_are_changed_while_images_are_under_way_are_never_mixed(
     seen(f"100 images, {len(versions)} versions: each met one, and its item names that one")
 
 
-def test_what_becomes_active_counts_from_the_next_image_on_also_within_a_batch(work: Preparation) -> None:
+def test_what_becomes_active_counts_from_the_next_image_on_also_within_a_batch(
+    work: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "_LOOK", 0)
     entry = lua_entry("print('old')")
     identifiers = [work.image() for _ in range(3)]
 
@@ -276,3 +280,17 @@ def test_what_becomes_active_counts_from_the_next_image_on_also_within_a_batch(w
         pass
     assert [log_lines(item(identifier))[0][2] for identifier in identifiers] == ["old", "new", "new"]
     assert {item(identifier).prepare_starts for identifier in identifiers} == {0}
+
+
+def test_whether_other_scripts_are_active_is_not_asked_for_each_image_of_a_moment(
+    work: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(prepare, "_LOOK", 60)
+    lua_entry("print('once')")
+    for _ in range(3):
+        work.image()
+    with CaptureQueriesContext(connection) as queries:
+        assert work.step() == 3
+    looks = [query for query in queries if query["sql"].startswith("SELECT number FROM scripts_app_scriptrevision")]
+    # To load them, twice around that, and once when the images are claimed: that may have waited for the activation.
+    assert len(looks) == 4

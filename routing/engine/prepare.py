@@ -150,7 +150,7 @@ class Preparer:
             self._keep_pace()
         else:
             whole = True
-        # Of a batch that is cut short the lanes end with the leases: before, a later image of a study could overtake one.
+        # Of one that is cut short the lanes end with the leases: sooner, a later image of a study could overtake it.
         self._settle(release=whole and bool(scripts.entries))
         self._holding = not whole
 

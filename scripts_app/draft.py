@@ -88,10 +88,11 @@ def change(actor: str, edit: Callable[[Collection], None]) -> None:
 @transaction.atomic
 def activate_draft(counter: int, actor: str, reason: str) -> Activation:
     """DraftMoved when it is not the draft that the person has seen, BaseMoved when the active scripts are others."""
+    # Before the draft, as whoever renames a node.
+    hold()
     row = _locked()
     if row is None or row.counter != counter:
         raise DraftMoved
-    hold()
     if row.base != stored_collection():
         raise BaseMoved
     made = activate(row.content, actor, reason)

@@ -23,7 +23,7 @@ class ScriptRevision(models.Model):
 def revision() -> int:
     """How often the scripts have changed; 0 before the first change.  One look at a one-row table."""
     with connection.cursor() as cursor:
-        # Workers ask before each image; to build the query would take longer than to answer it.
+        # Workers ask every few milliseconds; to build the query would take longer than to answer it.
         cursor.execute(f"SELECT number FROM {ScriptRevision._meta.db_table} WHERE id = 1")  # noqa: S608
         row = cursor.fetchone()
     return int(row[0]) if row else 0

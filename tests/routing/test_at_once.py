@@ -17,7 +17,8 @@ from routing.configuration.apply import import_directory
 from routing.models import KnownSender, Node
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection
-from scripts_app.models import LuaEntry, ScriptRevision
+from scripts_app.draft import activate_draft, change, working
+from scripts_app.models import LuaEntry, ScriptDraft, ScriptRevision
 from scripts_app.renamed import rename_destination
 from scripts_app.revision import hold
 from tests.builders import lua_entry, node
@@ -140,6 +141,18 @@ def test_an_import_and_a_node_that_is_renamed_do_not_wait_for_each_other(boss: C
     at_once(hold, lambda: boss.post(address, form), lock_nodes)
     pacs.refresh_from_db()
     assert (pacs.ae_title, LuaEntry.objects.get().ae_titles) == ("ARCHIVE", ["ARCHIVE"])
+
+
+def test_a_draft_that_is_activated_and_a_node_that_is_renamed_do_not_wait_for_each_other() -> None:
+    activate(collection("A"), "olga", "before")
+    change("olga", lambda content: content.update(collection("B")))
+
+    def lock_draft() -> None:
+        assert len(ScriptDraft.objects.select_for_update()) == 1
+
+    # A renaming does it in these two steps.
+    at_once(hold, lambda: activate_draft(working().counter, "olga", "for it"), lock_draft)
+    assert stored_collection() == collection("B")
 
 
 def lock_timeout() -> str:

@@ -27,7 +27,7 @@ def note_doubts(owner: str, why: str) -> int:
     with connection.cursor() as cursor:
         cursor.execute(_TO_BE_SENT, [owner])
         held = [item for (item,) in cursor.fetchall()]
-    text = f"{why}: the image may have been sent already, which nobody noted; it is sent again"
+    text = f"{why}: the image may have been sent already, which nobody noted; sent again, it arrives twice"
     told = {"at": now, "level": "warning", "source": "router", "entry": None, "line": None, "text": text}
     insert(ItemLogLine, [{"item_id": item, **told} for item in held])
     return len(held)

@@ -58,6 +58,15 @@ def test_what_a_dead_process_may_have_sent_says_so() -> None:
     assert f"process {DEAD} ended with it in hand: the image may have been sent already" in line.text
 
 
+def test_of_what_somebody_has_dropped_meanwhile_nothing_says_that_it_is_sent_again() -> None:
+    dropped = held("Prepared", node=node(), pending_state="Dropped")
+    died()
+    settle_departed()
+    assert fresh(dropped).state == "Dropped"
+    text = ItemLogLine.objects.get(item=dropped).text
+    assert "may have been sent already" in text and "is sent again" not in text
+
+
 def test_a_living_process_is_left_alone() -> None:
     with EngineProcess("prepare") as process:
         item = held(owner=process.owner)

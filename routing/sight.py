@@ -20,6 +20,7 @@ _OWN = re.compile(
     r"|node [^:]{1,16} has been deleted"
     r"|no node answers to called AE title '[^']{1,16}'"
     r"|script exceeded its limit of \S+ (?:s|MiB)"
+    r"|\d+ times since [-+:.T\d]+, for the same reason"
     r"|the (?:received|prepared) file is missing from the spool(?:; what the modality sent is still there)?"
 )
 """What the router says of an item before it is prepared, whole; nothing in it comes from an image or a script."""

@@ -20,6 +20,7 @@ from routing.engine.audit_keeping import AuditKeeper
 from routing.engine.clock import end_impossible_waits
 from routing.engine.directory import Directory
 from routing.engine.echoes import Echoes
+from routing.engine.folding import fold_deferrals
 from routing.engine.lease_watch import LeaseWatch
 from routing.engine.process import EngineProcess, open_spool, run_folder
 from routing.engine.quarantine import keep_order
@@ -130,6 +131,7 @@ class Housekeeper:
             history = timedelta(seconds=service.keep_history)
             forgotten = _repeat(lambda: forget_history(self._spool, history, remove=self._remove))
             self._purging = purged or forgotten
+            fold_deferrals()
             end_impossible_waits()
             readdress_late(now)
         self._audit.step(sweeping=sweeping)

@@ -1,4 +1,8 @@
-"""What happened: history, attempts, logs, reports of the scripts, audit.  Rows are added, never changed."""
+"""
+What happened: history, attempts, logs, reports of the scripts, audit.
+
+Rows are added, never changed, but for equal deferrals of an image: ``routing.engine.folding``.
+"""
 
 from django.db import models
 

@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pydicom.uid import UID
 
+from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueState
 from routing.models import Attempt, HistoryEntry, QueueItem
 from routing.sight import Sight
@@ -155,6 +156,9 @@ def error_of(item: QueueItem, sight: Sight) -> str:
 
 @register.filter
 def note_of(entry: HistoryEntry, sight: Sight) -> str:
+    if entry.event == REPEATED:
+        told = Repeated.told_by(entry.event, entry.note, entry.at)
+        return format_html("{} times since {}, for the same reason", thousands(told.times), clock(told.since))
     return sight.note(entry)
 
 

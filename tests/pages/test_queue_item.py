@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from routing.core.repeated import REPEATED, Repeated
 from routing.models import Attempt, HistoryEntry, NodeStatus, PrepareReport, QueueItem
 from tests.builders import node, queue_item
 from tests.pages import people
@@ -206,9 +207,27 @@ def test_of_a_very_long_story_the_beginning_and_the_end_are_told():
     )
     told = words(item.pk, visitor(phi=True))
     assert [int(number) for number in re.findall(r"try (\d+)\.", told)] == [*range(20), *range(1400, 1500)]
-    assert re.search(r"try 19\. 1\s380 steps are left out here\. .*?try 1400\.", told)
+    assert re.search(r"try 19\. 1\s380 lines are left out here\. .*?try 1400\.", told)
     assert [int(number) for number in re.findall(r"shot (\d+)\.", told)] == [*range(20), *range(21, 121)]
     assert "1 attempts are left out here." in told
+
+
+@pytest.mark.parametrize("phi", [True, False])
+def test_a_line_that_stands_for_many_deferrals_says_how_many_since_when_and_until_when(phi):
+    now = timezone.now()
+    item = queue_item("New", last_error="retry: not complete yet")
+    move = {"item": item, "from_state": "New", "to_state": "New", "actor": "worker"}
+    since, until = now - timedelta(hours=23, minutes=50), now - timedelta(minutes=10)
+    first = {"at": since - timedelta(seconds=5), "event": "deferred", "note": "retry: not complete yet"}
+    HistoryEntry.objects.create(**first, **move)
+    HistoryEntry.objects.create(at=until, event=REPEATED, note=str(Repeated(16980, since)), **move)
+    told = words(item.pk, visitor(phi=phi))
+    assert re.search(
+        rf"Deferred repeatedly New · worker{until:%Y-%m-%d %H:%M:%S} · 23 h later"
+        rf"16\s980 times since {since:%Y-%m-%d %H:%M:%S}, for the same reason",
+        told,
+    )
+    assert ("not complete yet" in told) == phi
 
 
 def test_a_long_story_is_told_whole():

@@ -29,6 +29,7 @@ FILES = [
             "directory",
             "expiry",
             "facts",
+            "folding",
             "housekeeping",
             "lease_watch",
             "node_status",

@@ -30,6 +30,8 @@ _FILES_KEPT = 5
 _MOST_WAITING = 10_000
 BY_VISITORS = ("django.request", "django.security.csrf", "django.security.DisallowedHost")
 """Loggers of what anybody can cause who reaches the site."""
+_PROBES = ("healthz", "readyz")
+"""Names of the addresses that load balancers and supervisors ask."""
 
 
 class OneLine(logging.Formatter):
@@ -95,6 +97,14 @@ class WithoutAddresses(logging.Filter):
             told = f"/{match.route}" if match else "an address that is none"
             record.args = tuple(told if argument == request.path else argument for argument in record.args)
         return True
+
+
+class WithoutProbes(logging.Filter):
+    """Leaves out what a probe was answered: it is asked every few seconds, and its caller knows the answer."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        match = getattr(getattr(record, "request", None), "resolver_match", None)
+        return match is None or match.url_name not in _PROBES or record.exc_info is not None
 
 
 class Seldom(logging.Filter):
@@ -198,6 +208,8 @@ def start(process: str, folder: Path, level: str, *, database: bool = True) -> N
     for name in BY_VISITORS:
         logger = logging.getLogger(name)
         if not any(isinstance(known, Seldom) for known in logger.filters):
+            # First: they must not use up what is let through of others.
+            logger.addFilter(WithoutProbes())
             logger.addFilter(Seldom())
             logger.addFilter(WithoutAddresses())
     # Their messages quote element values.

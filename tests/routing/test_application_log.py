@@ -15,6 +15,7 @@ from django.test import Client
 from routing import application_log, rows
 from routing.application_log import DatabaseHandler, OneLine, escaped, first_line, place_of, start
 from routing.models import ApplicationLogLine
+from routing.views import health
 
 
 @pytest.fixture
@@ -197,3 +198,28 @@ def test_what_any_visitor_can_cause_does_not_fill_the_disk(monkeypatch: pytest.M
     assert [seldom.filter(record("Not Found")) for _ in range(5)] == [True, True, True, False, False]
     now[0] += 61
     assert seldom.filter(record("Not Found"))
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("restored")
+def test_who_asks_every_few_seconds_whether_all_is_ready_does_not_fill_the_log(
+    tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("django.request"), "filters", [])
+    start("web", tmp_path, "INFO", database=False)
+    assert client.get("/readyz").status_code == 503
+    assert client.post("/healthz").status_code == 405
+    client.get("/nothing/of/this/name")
+    (line,) = (tmp_path / "web.log").read_text().splitlines()
+    assert "Not Found" in line
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("restored")
+def test_an_error_of_the_probe_itself_is_told(tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logging.getLogger("django.request"), "filters", [])
+    start("web", tmp_path, "INFO", database=False)
+    client.raise_request_exception = False
+    monkeypatch.setattr(health, "PARTS", None)
+    assert client.get("/readyz").status_code == 500
+    assert "AttributeError" in (tmp_path / "web.log").read_text()

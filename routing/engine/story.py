@@ -38,6 +38,9 @@ def audit(
     item_id: int, outcome: Outcome, version: int | None, routes: list[dict[str, Any]], now: datetime
 ) -> list[dict[str, Any]]:
     """A row of AuditRecord, with the routes of the report; none where nothing was changed or routed."""
+    if outcome.verdict is Verdict.RETRY:
+        # All of it is taken back, and done anew at each try: perhaps every five seconds for days.
+        return []
     # The image's own edits once, however many outputs carry them, and also when nothing is sent.
     own = [change for output in outcome.outputs for change in output.changes if change.destination]
     changes = [_change(change) for change in (*outcome.changes, *own)]

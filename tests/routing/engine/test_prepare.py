@@ -178,6 +178,21 @@ def test_the_audit_names_every_edit_once_and_every_route(work: Preparation) -> N
     ]
 
 
+def test_the_audit_has_what_a_run_did_that_came_through_not_what_one_took_back_that_was_put_off(
+    work: Preparation,
+) -> None:
+    node("AI")
+    lua_entry("dataset:Set('PatientID', 'X') route:Add('AI')")
+    holding = lua_entry("error('retry: hold until the study is complete')")
+    held = work.prepared()
+    assert held.patient_id == "T-1"
+    assert not AuditRecord.objects.exists()
+    holding.delete()
+    QueueItem.objects.filter(id=held.id).update(not_before=timezone.now())
+    assert work.step() == 1
+    assert AuditRecord.objects.get().detail["verdict"] == "prepared"
+
+
 def test_log_goes_to_the_application_log_and_print_to_the_item(work: Preparation, caplog: Any) -> None:
     lua_entry("log:info('a', 1) log:warn('b') log:error('c') log:debug('d') print('only here')")
     with caplog.at_level(logging.DEBUG, "capacitor.lua"):

@@ -34,6 +34,19 @@ ACCEPTANCE = 0
 ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 
+UNKNOWN_CALLER = (1, 3)
+"""Source and reason (PS3.8 table 9-21) of an acceptor that does not know the calling AE title."""
+_REJECTIONS = {
+    (1, 1): "no reason given",
+    (1, 2): "application context name not supported",
+    UNKNOWN_CALLER: "calling AE title not recognized",
+    (1, 7): "called AE title not recognized",
+    (2, 1): "no reason given",
+    (2, 2): "protocol version not supported",
+    (3, 1): "temporary congestion",
+    (3, 2): "local limit exceeded",
+}
+
 APPLICATION_CONTEXT = "1.2.840.10008.3.1.1.1"
 _FIXED = struct.Struct(">HH16s16s32s")
 _ITEM = struct.Struct(">BxH")
@@ -180,6 +193,13 @@ def encode_reject(refusal: Refusal) -> bytes:
     """A-ASSOCIATE-RJ (PS3.8 9.3.4)."""
     result = 2 if refusal.transient else 1
     return PDU_HEADER.pack(PDU_ASSOCIATE_RJ, 4) + bytes((0, result, refusal.source, refusal.reason))
+
+
+def decode_reject(body: bytes) -> Refusal:
+    """Decode the four bytes that follow the PDU header of an A-ASSOCIATE-RJ."""
+    _, result, source, reason = body
+    why = _REJECTIONS.get((source, reason), f"source {source}, reason {reason}")
+    return Refusal(source, reason, why, transient=result == 2)
 
 
 def encode_abort(reason: int, by_user: bool = False) -> bytes:

@@ -15,7 +15,10 @@ from routing.dicom.associate import (
     LARGEST_ASSOCIATE_PDU,
     RELEASE_RP,
     RELEASE_RQ,
+    UNKNOWN_CALLER,
+    Refusal,
     decode_accept,
+    decode_reject,
     encode_abort,
     encode_request,
 )
@@ -81,9 +84,11 @@ class FailureKind(StrEnum):
 class AssociationFailed(Exception):
     """No association; the text names node, host, port and reason."""
 
-    def __init__(self, kind: FailureKind, text: str) -> None:
+    def __init__(self, kind: FailureKind, text: str, unknown_caller: bool = False) -> None:
+        """``unknown_caller``: the node answered that it does not know the calling AE title."""
         super().__init__(text)
         self.kind = kind
+        self.unknown_caller = unknown_caller
 
     @property
     def answer(self) -> Answer:
@@ -93,18 +98,6 @@ class AssociationFailed(Exception):
 
 class ExchangeFailed(Exception):
     """A request got no valid response: whether the peer carried it out is unknown."""
-
-
-_REJECTIONS = {
-    (1, 1): "no reason given",
-    (1, 2): "application context name not supported",
-    (1, 3): "calling AE title not recognized",
-    (1, 7): "called AE title not recognized",
-    (2, 1): "no reason given",
-    (2, 2): "protocol version not supported",
-    (3, 1): "temporary congestion",
-    (3, 2): "local limit exceeded",
-}
 
 
 class Requestor:
@@ -252,7 +245,7 @@ class Requestor:
                 acceptance = decode_accept(body)
                 return acceptance.transfer_syntaxes, acceptance.max_pdu
             if kind == PDU_ASSOCIATE_RJ and length == 4:
-                raise _rejected(address, *body[1:4])
+                raise _rejected(address, decode_reject(body))
             if kind == PDU_ABORT:
                 raise AssociationFailed(FailureKind.ABORTED, f"{address} aborted the association request")
             raise WireError(f"PDU type {kind:02X} as answer to A-ASSOCIATE-RQ", UNEXPECTED_PDU)
@@ -294,8 +287,8 @@ def _connect(address: NodeAddress) -> socket.socket:
         raise AssociationFailed(FailureKind.TLS, f"{address}: {error}") from None
 
 
-def _rejected(address: NodeAddress, result: int, source: int, reason: int) -> AssociationFailed:
-    kind = FailureKind.REJECTED_TRANSIENT if result == 2 else FailureKind.REJECTED_PERMANENT
-    why = _REJECTIONS.get((source, reason), f"source {source}, reason {reason}")
-    how = "for now" if result == 2 else "for good"
-    return AssociationFailed(kind, f"{address} rejected the association {how}: {why}")
+def _rejected(address: NodeAddress, refusal: Refusal) -> AssociationFailed:
+    kind = FailureKind.REJECTED_TRANSIENT if refusal.transient else FailureKind.REJECTED_PERMANENT
+    how = "for now" if refusal.transient else "for good"
+    text = f"{address} rejected the association {how}: {refusal.why}"
+    return AssociationFailed(kind, text, unknown_caller=(refusal.source, refusal.reason) == UNKNOWN_CALLER)

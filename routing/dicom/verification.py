@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from routing.dicom import command
 from routing.dicom.contexts import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION, Context
@@ -19,6 +19,8 @@ class EchoResult:
     """For people: what the node answered, or why there is no answer."""
     accepted: Mapping[str, tuple[str, ...]] | None = None
     """Transfer syntaxes of each further SOP class that it takes; None: there was no association."""
+    unknown_caller: bool = False
+    """It rejected the association for the calling AE title, which tells that it lives."""
 
 
 def echo(address: NodeAddress, further: Sequence[Context] = ()) -> EchoResult:
@@ -36,7 +38,7 @@ def echo(address: NodeAddress, further: Sequence[Context] = ()) -> EchoResult:
     try:
         requestor = Requestor(address, [(VERIFICATION, (IMPLICIT_VR_LITTLE_ENDIAN,)), *further])
     except AssociationFailed as error:
-        return result(False, str(error))
+        return replace(result(False, str(error)), unknown_caller=error.unknown_caller)
     accepted = {}
     for abstract_syntax, transfer_syntax in sorted(requestor.accepted, key=lambda pair: requestor.accepted[pair]):
         if abstract_syntax != VERIFICATION:

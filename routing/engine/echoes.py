@@ -32,7 +32,20 @@ def ask(node: Node, patience: float, further: Sequence[Context] = ()) -> EchoRes
     except WrongTlsFiles as error:
         return EchoResult(ok=False, latency_ms=0, message=str(error))
     hurried = replace(address, connect_timeout=patience, acse_timeout=patience, response_timeout=patience)
-    return echo(hurried, further)
+    return in_its_words(node, echo(hurried, further))
+
+
+def in_its_words(node: Node, result: EchoResult) -> EchoResult:
+    """
+    What an answer means for this node.
+
+    One marked *impersonate* may know the titles of the senders alone: that it
+    rejects the router's own is an answer, and no image is sent under that title.
+    """
+    if not (node.impersonate and result.unknown_caller):
+        return result
+    why = f"{result.message}. It answers, and knows the senders' AE titles only, under which images are sent to it"
+    return replace(result, ok=True, message=why)
 
 
 def keep_echo(node: Node, result: EchoResult) -> NodeStatus:

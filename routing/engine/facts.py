@@ -16,6 +16,7 @@ from routing.dicom.requestor import TIMED_OUT
 from routing.dicom.verification import EchoResult, echo
 from routing.engine.addresses import WrongTlsFiles, address_of
 from routing.engine.directory import Directory
+from routing.engine.echoes import in_its_words
 from routing.engine.state_book import StateBook
 from routing.models import Attempt, Node, NodeStatus, QueueItem
 from scripts_app.core.ports import QueueItemFacts
@@ -132,7 +133,7 @@ class QueueDatabaseFacts:
             return EchoResult(False, 0, str(error))
         # A node that swallows packets must not use up the time limit of the script that asks.
         patience = min(address.connect_timeout, _ECHO_PATIENCE)
-        return echo(replace(address, connect_timeout=patience, stall_seconds=patience))
+        return in_its_words(node, echo(replace(address, connect_timeout=patience, stall_seconds=patience)))
 
     def state(self, scope: str, uid: str) -> Mapping[str, Any]:
         # An image without the UID has a table of its own that ends with it, never one shared with strangers.

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.audit import audit
+from routing.dicom.associate import Refusal
 from routing.models import AuditRecord, Node, NodeOutage, NodeStatus, QueueItem
 from tests.builders import node, queue_item
 from tests.pages.busy_router import busy_router
@@ -56,6 +57,16 @@ def test_what_a_node_accepts_is_asked_told_and_remembered(tmp_path):
     status = NodeStatus.objects.get(node=pacs)
     assert "1.2.840.10008.5.1.4.1.1.2" not in dict(status.accepted_contexts)
     assert (len(status.accepted_contexts), status.last_echo_ok) == (17, True)
+
+
+@pytest.mark.integration
+def test_a_node_that_knows_the_original_senders_only_is_told_as_answering_with_the_reason(tmp_path):
+    with running_scp(tmp_path, admit=lambda request: Refusal(1, 3, "stranger")) as scp:
+        pacs = node("PACS", port=scp.port, impersonate=True)
+        visitor("operator").post(f"/nodes/{pacs.pk}/echo/")
+    told = words(visitor().get(f"/nodes/{pacs.pk}/status/"))
+    assert re.search(r"C-ECHO answers in \d+ ms", told)
+    assert "calling AE title not recognized. It answers, and knows the senders' AE titles only" in told
 
 
 def test_asking_a_dead_node_keeps_what_was_known(monkeypatch):

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
+from routing.dicom.associate import Refusal
 from routing.engine import echoes
 from routing.engine.echoes import Echoes
 from routing.models import NodeStatus
@@ -50,6 +51,26 @@ def test_a_node_that_came_back_is_logged_once(tmp_path, caplog):
         until_answered(Echoes(3600), pacs)
         assert NodeStatus.objects.get().not_before == later, "who answers C-ECHO and takes nothing keeps its back-off"
     assert caplog.text.count("node PACS answers C-ECHO again") == 1
+
+
+def test_a_node_that_knows_the_original_senders_only_answers_by_its_rejection(tmp_path, caplog):
+    with running_scp(tmp_path, admit=lambda request: Refusal(1, 3, "stranger")) as scp:
+        known = node("PACS", port=scp.port, impersonate=True)
+        # Images go to this one under the title that it does not know.
+        lost = node("OTHER", port=scp.port)
+        until_answered(Echoes(3600), known, lost)
+    assert NodeStatus.objects.get(node=known).last_echo_ok is True
+    assert "knows the senders' AE titles only" in NodeStatus.objects.get(node=known).last_echo_message
+    assert NodeStatus.objects.get(node=lost).last_echo_ok is False
+    assert "node PACS does not answer" not in caplog.text
+
+
+@pytest.mark.parametrize("refusal", [Refusal(1, 7, "another node"), Refusal(3, 1, "congestion", transient=True)])
+def test_any_other_rejection_by_a_node_that_is_impersonated_for_is_told(refusal, tmp_path):
+    with running_scp(tmp_path, admit=lambda request: refusal) as scp:
+        pacs = node("PACS", port=scp.port, impersonate=True)
+        until_answered(Echoes(3600), pacs)
+    assert NodeStatus.objects.get(node=pacs).last_echo_ok is False
 
 
 def test_zero_seconds_call_nobody():

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 
 PDU_ASSOCIATE_RQ = 0x01
@@ -30,6 +30,8 @@ _LEAST_ROOM = 64 * 1024
 # IOV_MAX of Linux.
 _PIECES_PER_CALL = 1024
 _PIECES_PER_TLS_CALL = 4
+# Pieces of a large file come into memory as they are sent: without a limit all of them at once.
+_BYTES_PER_CALL = 2 << 20
 _SHORT = 0.1
 """Seconds that are not worth dividing."""
 # Linux only; elsewhere peers that leave Nagle's algorithm on are slow, as they are everywhere.
@@ -171,7 +173,7 @@ def send(
     source = iter(pieces)
     batch: list[memoryview] = []
     try:
-        while batch := list(islice(source, _PIECES_PER_TLS_CALL if secured else _PIECES_PER_CALL)):
+        while batch := _gathered(source, _PIECES_PER_TLS_CALL if secured else _PIECES_PER_CALL):
             while batch:
                 connection.settimeout(_allowed(stall_seconds, until))
                 if secured:
@@ -186,6 +188,18 @@ def send(
     finally:
         # A traceback keeps this frame alive, and views would keep a memory map from being closed.
         batch.clear()
+
+
+def _gathered(source: Iterator[memoryview], most: int) -> list[memoryview]:
+    """The next pieces for one call; none at the end."""
+    batch: list[memoryview] = []
+    size = 0
+    for piece in islice(source, most):
+        batch.append(piece)
+        size += len(piece)
+        if size >= _BYTES_PER_CALL:
+            break
+    return batch
 
 
 def _advance(batch: list[memoryview], sent: int) -> None:

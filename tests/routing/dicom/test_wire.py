@@ -116,6 +116,25 @@ def test_pieces_of_any_number_arrive_in_order(count: int) -> None:
         assert received == expected
 
 
+def test_large_pieces_are_taken_from_their_source_a_few_mebibytes_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is handed over in one call has to be in memory at once, and a file is not until it is read."""
+    calls: list[int] = []
+
+    def sendmsg(_: socket.socket, pieces: list[memoryview]) -> int:
+        calls.append(sum(map(len, pieces)))
+        return calls[-1]
+
+    monkeypatch.setattr(socket.socket, "sendmsg", sendmsg)
+    mebibyte = memoryview(bytes(1 << 20))
+    left, right = connected()
+    with left, right:
+        send(left, (mebibyte for _ in range(400)), PATIENCE)
+        send(left, (mebibyte[:1] for _ in range(1000)), PATIENCE)
+    assert calls.pop() == 1000, "small ones go together"
+    assert sum(calls) == 400 << 20
+    assert max(calls) <= 4 << 20
+
+
 def test_sending_to_a_peer_that_takes_nothing_ends() -> None:
     left, right = connected()
     endless = [memoryview(bytes(1 << 20))] * 100

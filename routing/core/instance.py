@@ -75,3 +75,5 @@ class SendResult:
     ended_at: datetime
     bytes_sent: int
     refused_context: bool = False
+    timed_out: bool = False
+    """No answer, because a limit of time ended it."""

@@ -99,6 +99,11 @@ class AssociationFailed(Exception):
 class ExchangeFailed(Exception):
     """A request got no valid response: whether the peer carried it out is unknown."""
 
+    def __init__(self, text: str, timed_out: bool = False) -> None:
+        """``timed_out``: a limit of time ended it, and not the peer."""
+        super().__init__(text)
+        self.timed_out = timed_out
+
 
 class Requestor:
     """One association in use; for one thread at a time."""
@@ -157,7 +162,7 @@ class Requestor:
             self._messages.idle_seconds = seconds
             answer_context_id, response = self._messages.command()
         except Silence:
-            self._break(f"{TIMED_OUT}, no answer after {time.monotonic() - started:.0f} s")
+            self._time_out(f"no answer after {time.monotonic() - started:.0f} s")
         except Aborted:
             self._break("association aborted by the node")
         except ReleaseRequested:
@@ -184,8 +189,8 @@ class Requestor:
             send(self._connection, pieces, self.address.stall_seconds, until)
         except Silence:
             if until is not None and time.monotonic() >= until:
-                self._break(f"{TIMED_OUT}, not sent before the deadline")
-            self._break(f"{TIMED_OUT}, took no byte for {self.address.stall_seconds:g} s")
+                self._time_out("not sent before the deadline")
+            self._time_out(f"took no byte for {self.address.stall_seconds:g} s")
         except Disconnected as error:
             self._break(self._last_words(str(error)))
 
@@ -210,9 +215,12 @@ class Requestor:
         if not self.broken:
             self._drop("aborted")
 
-    def _break(self, why: str) -> NoReturn:
+    def _time_out(self, what: str) -> NoReturn:
+        self._break(f"{TIMED_OUT}, {what}", timed_out=True)
+
+    def _break(self, why: str, timed_out: bool = False) -> NoReturn:
         self._drop(why)
-        raise ExchangeFailed(f"{self.address}: {why}")
+        raise ExchangeFailed(f"{self.address}: {why}", timed_out)
 
     def _drop(self, why: str) -> None:
         self.broken = why

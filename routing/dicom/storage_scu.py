@@ -62,7 +62,7 @@ class StorageAssociation:
             with instance.open() as dataset:
                 response, sent = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
         except ExchangeFailed as error:
-            return _result(instance, started_at, error=str(error))
+            return _result(instance, started_at, error=str(error), timed_out=error.timed_out)
         why = _what_is_wrong(response, instance)
         if why:
             self._requestor.abort()
@@ -97,6 +97,7 @@ def _result(
     error: str = "",
     bytes_sent: int = 0,
     refused_context: bool = False,
+    timed_out: bool = False,
 ) -> SendResult:
     return SendResult(
         item_id=instance.item_id,
@@ -107,4 +108,5 @@ def _result(
         ended_at=datetime.now(UTC),
         bytes_sent=bytes_sent,
         refused_context=refused_context,
+        timed_out=timed_out,
     )

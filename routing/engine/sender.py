@@ -134,7 +134,7 @@ class Sender:
         # Of what is sent, which may be many times what was received.
         seconds = target.deadline_seconds(source.size)
         result = self._exchange(target, item, source, seconds)
-        sent_twice = result.status is None and rested and not _timed_out(target, seconds, result)
+        sent_twice = result.status is None and rested and not result.timed_out
         if sent_twice:
             # The node closed an association that it found idle for too long: its right, and nobody's failure.
             try:
@@ -147,8 +147,7 @@ class Sender:
         if meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
             self._note(item)
         waiting.popleft()
-        timed_out = _timed_out(target, seconds, result)
-        goes_on = self._goes_on(result, timed_out)
+        goes_on = self._goes_on(result)
         if result.status is None and goes_on and not all(each.attempt_count for each in waiting):
             # The next one tells whether it is the node.
             first = False
@@ -159,17 +158,17 @@ class Sender:
                 result=result,
                 transfer_syntax_uid=syntax,
                 first=first,
-                timed_out=timed_out,
+                timed_out=result.timed_out,
                 transcoded_from=before if syntax != before else "",
                 sent_twice=sent_twice,
             )
         )
         return goes_on
 
-    def _goes_on(self, result: SendResult, timed_out: bool) -> bool:
+    def _goes_on(self, result: SendResult) -> bool:
         """Whether the next image may be tried at once: an association may end for the sake of this one alone."""
         self._suspects = self._suspects + 1 if result.status is None else 0
-        return not timed_out and self._suspects < _MOST_SUSPECTS
+        return not result.timed_out and self._suspects < _MOST_SUSPECTS
 
     def _note(self, item: Deliverable) -> None:
         try:
@@ -210,11 +209,3 @@ def _wanted(target: Target, calling_ae_title: str, items: deque[Deliverable]) ->
         if kind not in seen and target.calling_ae_title(item.source_ae_title) == calling_ae_title:
             seen.add(kind)
             yield item.sop_class_uid, proposals(item.transfer_syntax_uid, target.transfer_syntax_uid)
-
-
-def _timed_out(target: Target, deadline_seconds: float | None, result: SendResult) -> bool:
-    """Whether a limit of time ended it; the limits themselves tell, for the result has only words."""
-    limits = (target.stall_seconds or None, deadline_seconds)
-    least = min((limit for limit in limits if limit is not None), default=None)
-    took = (result.ended_at - result.started_at).total_seconds()
-    return result.status is None and least is not None and took >= least

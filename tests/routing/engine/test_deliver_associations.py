@@ -1,10 +1,13 @@
 """Deliveries whose association is refused, cut off or silent: what counts as an attempt, and what goes on."""
 
+import itertools
 from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
+from routing.dicom import storage_scu
 from routing.dicom.associate import encode_abort
 from routing.engine import node_senders
 from routing.engine.directory import Directory
@@ -89,6 +92,23 @@ def test_an_image_that_is_not_answered_in_time_is_deferred_as_timed_out(tmp_path
     assert "no answer" in item.last_error
     assert (status(item.node).timed_out, status(item.node).failures_in_a_row) == (1, 1)
     assert recently_timed_out() == 1
+
+
+def test_an_image_that_progressed_for_long_and_was_cut_off_did_not_time_out(tmp_path, monkeypatch):
+    moments = (timezone.now() + timedelta(hours=hours) for hours in itertools.count())
+    monkeypatch.setattr(storage_scu, "datetime", SimpleNamespace(now=lambda zone: next(moments)))
+
+    def script(peer: ScriptedNode) -> None:
+        peer.accept()
+        peer.receive_store()
+
+    with scripted_node(script) as port, delivery(tmp_path, stall_threshold=60) as running:
+        item = running.image(node(port))
+        running.rest()
+    attempt = Attempt.objects.get(item=item)
+    assert attempt.ended_at - attempt.started_at >= timedelta(hours=1)
+    assert "connection" in attempt.error
+    assert (status(item.node).timed_out, recently_timed_out()) == (0, 0)
 
 
 @pytest.mark.fault(101)

@@ -36,7 +36,7 @@ from pydicom.uid import (
 )
 from pydicom.valuerep import STR_VR
 
-from routing.engine import jpeg_lossless
+from routing.engine import jpeg_lossless, small_jpeg_2000
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from scripts_app.core.dataset.read_through import TEXTS, make_ready, read_through
@@ -91,6 +91,8 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
             raise NotLossless(f"{left} bytes of Pixel Data behind the last frame would be left out")
         if after in jpeg_lossless.SYNTAXES:
             jpeg_lossless.compress(dataset)
+        elif after == JPEG2000Lossless and small_jpeg_2000.is_small(dataset):
+            small_jpeg_2000.compress(dataset)
         else:
             dataset.compress(UID(after), encoding_plugin=_ENCODERS[after], generate_instance_uid=False)
     made = _written(dataset, after)

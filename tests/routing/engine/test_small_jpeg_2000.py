@@ -1,0 +1,74 @@
+"""JPEG 2000 of images that are too small for six resolution levels: another decoder gets the same pixels."""
+
+from collections.abc import Iterator
+
+import gdcm
+import numpy as np
+import pytest
+from pydicom import Dataset
+from pydicom.pixels import pixel_array
+
+from routing.core.syntax_choice import EXPLICIT
+from routing.engine.transcode import CannotTranscode, Transcoder
+from scripts_app.core.dataset.file_meta import encode_file_meta
+from tests.routing.engine.transcoded import made_from, read, written
+
+pytestmark = pytest.mark.integration
+
+JPEG_2000 = "1.2.840.10008.1.2.4.90"
+
+
+@pytest.fixture(scope="module")
+def transcoder() -> Iterator[Transcoder]:
+    running = Transcoder(seconds=60, memory_mib=4096)
+    yield running
+    running.close()
+
+
+def noise(rows: int, columns: int, samples: int = 1, allocated: int = 8, stored: int = 8, signed: int = 0) -> Dataset:
+    """Two frames over the whole range of the bits stored."""
+    least, most = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
+    kind = f"{'i' if signed else 'u'}{allocated // 8}"
+    pixels = np.random.default_rng(7).integers(least, most, (2, rows, columns, samples)).astype(kind).tobytes()
+    image = Dataset()
+    image.SOPClassUID, image.SOPInstanceUID, image.NumberOfFrames = "1.2.840.10008.5.1.4.1.1.7", "1.2.3", 2
+    image.SamplesPerPixel, image.PhotometricInterpretation = samples, "RGB" if samples == 3 else "MONOCHROME2"
+    if samples == 3:
+        image.PlanarConfiguration = 0
+    image.Rows, image.Columns, image.BitsAllocated, image.BitsStored = rows, columns, allocated, stored
+    image.HighBit, image.PixelRepresentation = stored - 1, signed
+    image.add_new(0x7FE00010, "OW" if allocated > 8 else "OB", pixels + b"\0" * (len(pixels) % 2))
+    return image
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(16, 16), (1, 1), (1, 40), (40, 5), (31, 31), (32, 32)])
+@pytest.mark.parametrize(
+    "kind",
+    [
+        {},
+        {"signed": 1},
+        {"allocated": 16, "stored": 16},
+        {"allocated": 16, "stored": 16, "signed": 1},
+        {"samples": 3},
+    ],
+)
+def test_a_small_image_is_compressed_without_a_change(transcoder, tmp_path, rows, columns, kind):
+    original = noise(rows, columns, **kind)
+    made = made_from(transcoder, written(original, EXPLICIT), EXPLICIT, JPEG_2000)
+    image = read(made, JPEG_2000)
+    plain = read(written(original, EXPLICIT), EXPLICIT)
+    assert np.array_equal(pixel_array(image, raw=True), pixel_array(plain, raw=True))
+    assert image.PhotometricInterpretation == original.PhotometricInterpretation
+    (tmp_path / "made.dcm").write_bytes(encode_file_meta(original.SOPClassUID, "1.2.3", JPEG_2000) + made)
+    reader = gdcm.ImageReader()
+    reader.SetFileName(str(tmp_path / "made.dcm"))
+    assert reader.Read()
+    by_gdcm = reader.GetImage().GetBuffer().encode("utf-8", "surrogateescape")
+    assert by_gdcm == original.PixelData[: len(by_gdcm)]
+    assert len(by_gdcm) >= len(original.PixelData) - 1
+
+
+def test_a_small_image_of_another_precision_is_refused_in_words(transcoder):
+    content = written(noise(16, 16, allocated=16, stored=12), EXPLICIT)
+    with pytest.raises(CannotTranscode, match=r"fewer than 32 rows or columns .* 12 of 16 bits"):
+        made_from(transcoder, content, EXPLICIT, JPEG_2000)

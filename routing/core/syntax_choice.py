@@ -72,10 +72,12 @@ def choose(
     A demanded syntax binds: a node that demands one and then refuses it gets
     nothing.  Only a compressing one means nothing for what has no pixels.
     """
-    if demanded and demanded != own and (demanded in UNCOMPRESSED or has_pixels()):
-        if demanded not in WRITABLE:
+    if demanded == own and accepts(own):
+        return own
+    if demanded and (demanded in UNCOMPRESSED or has_pixels()):
+        if demanded not in WRITABLE and demanded != own:
             why = NO_ENCODER
-        elif own not in READABLE:
+        elif own not in READABLE and demanded != own:
             why = f"{name(own)} cannot be decoded here"
         elif not accepts(demanded):
             why = "the node does not accept that"

@@ -39,6 +39,7 @@ def test_an_item_is_proposed_as_it_is_and_in_what_it_can_become(own, demanded, p
         (EXPLICIT, "", {IMPLICIT}, False, IMPLICIT),
         (EXPLICIT, RLE, {RLE, EXPLICIT, IMPLICIT}, True, RLE),
         (RLE, RLE, {RLE, EXPLICIT}, True, RLE),
+        (RLE, RLE, {EXPLICIT}, False, EXPLICIT),
         (JPEG_2000, IMPLICIT, {JPEG_2000, IMPLICIT}, True, IMPLICIT),
         (EXPLICIT, RLE, {RLE, EXPLICIT}, False, EXPLICIT),
         (EXPLICIT, JPEG_BASELINE, {EXPLICIT}, False, EXPLICIT),
@@ -55,6 +56,10 @@ def test_its_own_syntax_comes_first_unless_another_is_demanded(own, demanded, ac
     [
         (MPEG_4, "", {EXPLICIT}, "does not accept SOP class CT Image Storage in MPEG-4"),
         (JPEG_2000, "", set(), "Explicit VR Little Endian or Implicit VR Little Endian"),
+        (RLE, RLE, {EXPLICIT}, "demanded in RLE Lossless: the node does not accept that"),
+        (EXPLICIT, EXPLICIT, {IMPLICIT}, "demanded in Explicit VR Little Endian: the node does not accept that"),
+        (JPEG_BASELINE, JPEG_BASELINE, {EXPLICIT}, "the node does not accept that"),
+        (MPEG_4, MPEG_4, {EXPLICIT}, "the node does not accept that"),
         (EXPLICIT, RLE, {EXPLICIT}, "demanded in RLE Lossless: the node does not accept that"),
         (
             EXPLICIT,

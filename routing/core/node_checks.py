@@ -19,6 +19,9 @@ LONGEST_ALIAS = 64
 LARGEST_NUMBER = 2**31 - 1
 """In every column of numbers.  Of seconds it is 68 years: dates and time spans can be reckoned with it."""
 
+_HIGHEST = {"port": 65535, "retry_jitter": 100}
+"""Columns of which less than that is too much already."""
+
 
 def check_alias(text: str) -> None:
     """An AE title, or a longer name made of the same characters."""
@@ -96,6 +99,20 @@ def mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
         missing = "tls_key" if values.get("tls_certificate") else "tls_certificate"
         found.append((missing, "a client certificate needs both its file and that of its key"))
     return found
+
+
+def too_large(values: Mapping[str, object]) -> list[tuple[str, str]]:
+    """
+    Numbers beyond what can be reckoned with: (column, message).
+
+    No form takes them; SQLite keeps whatever was written before one asked, or past it.
+    """
+    limits = {column: _HIGHEST.get(column, LARGEST_NUMBER) for column in values}
+    return [
+        (column, f"{value} is too large, at most {limits[column]} is allowed")
+        for column, value in values.items()
+        if isinstance(value, int) and value > limits[column]
+    ]
 
 
 def _not_a_text(value: object) -> None:

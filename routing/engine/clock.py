@@ -26,6 +26,8 @@ def end_impossible_waits() -> int:
     longest = now + timedelta(seconds=service.prepare_retry) + _MARGIN
     ended = QueueItem.objects.filter(state=QueueState.NEW, not_before__gt=longest).update(not_before=now)
     for node in Node.objects.all():
+        if node.too_large():
+            continue
         back_off = timedelta(seconds=node.retry_limit * (1 + node.retry_jitter / 100))
         delay = timedelta(milliseconds=service.process_delay if node.process_delay is None else node.process_delay)
         NodeStatus.objects.filter(node=node, not_before__gt=now + back_off + _MARGIN).update(not_before=now)

@@ -18,6 +18,7 @@ from django.utils import timezone
 from routing.application_log import first_line
 from routing.audit_store import AuditUnavailable, keep
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
+from routing.core.node_checks import LARGEST_NUMBER
 from routing.models import KnownSender, Node, UnknownSender
 
 log = logging.getLogger("capacitor.directory")
@@ -67,7 +68,7 @@ def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
         Node.objects.filter(role=Node.Role.STORAGE).values_list("pk", "ae_title", "aliases", "enabled", "process_delay")
     )
     titles = [KnownTitle(pk, ae_title, tuple(aliases), enabled) for pk, ae_title, aliases, enabled, _ in nodes]
-    delays = {pk: timedelta(milliseconds=delay) for pk, *_, delay in nodes if delay is not None}
+    delays = {pk: timedelta(milliseconds=min(delay, LARGEST_NUMBER)) for pk, *_, delay in nodes if delay is not None}
     senders: dict[str, tuple[Network | None, ...]] = {}
     for ae_title, network in KnownSender.objects.filter(enabled=True).values_list("ae_title", "network"):
         try:

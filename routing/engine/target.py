@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -127,6 +128,12 @@ def target_of(node: Node, settings: DeliverySettings) -> Target:
     except UnknownTransferSyntax as error:
         misconfigured = f"transfer syntax of node {node.ae_title}: {error}"
     status = getattr(node, "status", None)
+    if wrong := node.too_large():
+        misconfigured = f"node {node.ae_title}: {'; '.join(f'{column}: {why}' for column, why in wrong)}"
+        # It is not sent to; with them the nodes beside it could not be either.
+        node = copy.copy(node)
+        for column, _ in wrong:
+            setattr(node, column, getattr(Node(), column))
     target = Target(
         node_id=node.pk,
         ae_title=node.ae_title,

@@ -7,6 +7,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from routing.core.ae_title import IllegalAETitle, checked
+from routing.core.node_checks import too_large
 from routing.core.retry import RetryPolicy
 
 
@@ -106,6 +107,11 @@ class Node(models.Model):
 
     def __str__(self) -> str:
         return self.ae_title
+
+    def too_large(self) -> list[tuple[str, str]]:
+        """Columns with numbers that nothing can be reckoned with, and what is wrong: it cannot be sent to."""
+        numbers = [field.attname for field in self._meta.concrete_fields if isinstance(field, models.IntegerField)]
+        return too_large({name: getattr(self, name) for name in numbers if name != "id"})
 
     @property
     def retry_policy(self) -> RetryPolicy:

@@ -27,6 +27,7 @@ from routing.engine.outgoing import Outgoing
 from routing.engine.pace import Pace
 from routing.engine.reports import Report
 from routing.engine.settle import Settlement, settle
+from routing.engine.shared_node import PAUSE, OtherWorkers
 from routing.engine.target import DeliverySettings, targets
 from routing.models import Attempt, ItemLogLine, QueueItem
 from routing.record import carry_out_wishes, record
@@ -66,6 +67,7 @@ class Deliverer:
         self._settings = settings
         self._journal, self._recorded = journal, recorded
         self._outgoing = Outgoing(spool)
+        self._others = OtherWorkers(owner)
         self._zone = ZoneInfo(settings.time_zone)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._unrecorded: list[Report] = []
@@ -168,6 +170,10 @@ class Deliverer:
         if not self._unrecorded:
             return False
         now = timezone.now()
+        for at, report in enumerate(self._unrecorded):
+            if returned := self._others.keep_from(report, now):
+                self._unrecorded[at] = returned
+                self._senders[returned.target.node_id].pause(PAUSE)
         with transaction.atomic():
             done = settle(self._unrecorded, now, _unanswered_before)
             moved = record(done.moves, actor=_ACTOR, owner=self._owner)
@@ -177,6 +183,8 @@ class Deliverer:
         for node_id in {report.target.node_id for report in reports}:
             self._senders[node_id].calm()
             told = done.news.get(node_id)
+            if told is not None and told.delivered:
+                self._others.took(node_id, now)
             if told is not None and told.ordeal:
                 self._probing.discard(node_id)
                 if told.target.failures_in_a_row or any(told.ordeal):

@@ -60,6 +60,7 @@ class NodeSenders:
         self._open = True
         self._stopping = False
         self._trouble = False
+        self._paused_until = -math.inf
 
     def room(self) -> int:
         """
@@ -71,7 +72,9 @@ class NodeSenders:
         with self._changed:
             most = 1 if self.target.failures_in_a_row else self._most() + 1
             full = len(self._batches) + self._sending >= most
-            return 0 if full or self._trouble or self._stopping or not self._open else self.target.batch_size
+            paused = time.monotonic() < self._paused_until
+            shut = full or paused or self._trouble or self._stopping or not self._open
+            return 0 if shut else self.target.batch_size
 
     def give(self, batch: list[Deliverable]) -> None:
         """Have a batch sent; every item comes back in one report."""
@@ -95,6 +98,10 @@ class NodeSenders:
     def set_open(self, is_open: bool) -> None:
         """Open or close the gate; at a closed one senders return what they have not begun."""
         self._open = is_open
+
+    def pause(self, seconds: float) -> None:
+        """Take nothing more for so long: the node is another worker's meanwhile."""
+        self._paused_until = time.monotonic() + seconds
 
     def calm(self) -> None:
         """The trouble that a sender reported has been recorded; whether to go on stands there."""

@@ -2,9 +2,16 @@
 
 import sys
 
+from django.core.exceptions import DisallowedHost
 from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """``handler400``: a form that nothing here takes, or a name in the address that the site does not go by."""
+    page = "unknown_host.html" if isinstance(exception, DisallowedHost) else "400.html"
+    return HttpResponse(render_to_string(page), status=400)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

@@ -5,6 +5,7 @@ from django.urls import include, path
 
 admin.autodiscover()
 
+handler400 = "capacitor_web.errors.bad_request"
 handler500 = "capacitor_web.errors.server_error"
 
 urlpatterns = [

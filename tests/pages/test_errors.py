@@ -83,5 +83,12 @@ def test_a_form_that_no_database_takes_is_refused_in_words(name, fields):
     assert not ScriptDraft.objects.exists()
 
 
+def test_a_name_that_the_site_does_not_go_by_is_told_as_that():
+    answer = visitor().get("/", headers={"host": "<b>router.example"})
+    assert answer.status_code == 400
+    assert "CAPACITOR_ALLOWED_HOSTS" in words(answer) and "NUL" not in words(answer)
+    assert "<b>" not in answer.content.decode()
+
+
 def test_who_is_not_logged_in_has_no_form_read(client):
     assert client.post(reverse("script_activate"), {"reason": "\0"}).status_code == 302

@@ -34,7 +34,9 @@ def hold() -> None:
     Let nobody else change the scripts until the end of this transaction, for each change counts here.
 
     Whoever reads them to change them holds them first: on PostgreSQL another
-    one would read the same and write at the same time.
+    one would read the same and write at the same time.  It comes before every
+    other lock, such as those of nodes and of the draft, or two may wait for
+    each other.
     """
     row = ScriptRevision.objects.select_for_update().filter(id=1)
     if row.first() is None:

@@ -8,7 +8,7 @@ from django.db import transaction
 
 from scripts_app.activation import note_activation, stored_collection
 from scripts_app.core.collection import Collection, differences
-from scripts_app.models import LuaEntry, ScriptDraft
+from scripts_app.models import LuaEntry, ScriptDraft, ScriptTest
 from scripts_app.outside import outside
 from scripts_app.revision import hold
 
@@ -19,7 +19,8 @@ def rename_destination(old: str, new: str, *, actor: str) -> int:
     Let what is for the destination ``old`` be for ``new``; answers how many active entries that are.
 
     An entry left behind would run no more, without a word, and images would
-    leave for the node without it.  What the draft holds follows, too.
+    leave for the node without it.  What the draft holds follows, too, and so do
+    the tests: else none of them would let a draft become active.
     """
     hold()
     before = stored_collection()
@@ -38,6 +39,9 @@ def rename_destination(old: str, new: str, *, actor: str) -> int:
         if any(followed):
             draft.counter += 1
             draft.save(update_fields=["base", "content", "counter"])
+    for test in ScriptTest.objects.defer("image").select_for_update():
+        if _follow_in_test(test, old, new):
+            test.save(update_fields=["destination_ae_title", "given", "expected"])
     return len(rows)
 
 
@@ -47,6 +51,20 @@ def _follow(collection: Collection, old: str, new: str) -> bool:
     for entry in concerned:
         entry["ae_titles"] = _renamed(entry["ae_titles"], old, new)
     return bool(concerned)
+
+
+def _follow_in_test(test: ScriptTest, old: str, new: str) -> bool:
+    """In place; whether it has anything to do with it."""
+    places = [(place, "destination") for place in (*test.expected["outputs"], *test.expected.get("checks", ()))]
+    places += [(item, "destination_ae_title") for item in test.given.get("items", ())]
+    places += [(vars(test), "destination_ae_title")]
+    concerned = [(place, name) for place, name in places if place[name] == old]
+    for place, name in concerned:
+        place[name] = new
+    nodes = test.given.get("nodes", {})
+    if told := old in nodes:
+        test.given["nodes"] = {new if title == old else title: as_set for title, as_set in nodes.items()}
+    return told or bool(concerned)
 
 
 def _renamed(ae_titles: Sequence[str], old: str, new: str) -> list[str]:

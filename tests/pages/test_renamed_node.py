@@ -1,12 +1,16 @@
 """A node gets another AE title or role while images wait for it: no page loses them."""
 
 import pytest
+from django.contrib.auth.models import User
 from django.utils import timezone
 
 from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
+from scripts_app import script_tests
 from scripts_app.activation import last_activation, note_activation, stored_collection
 from scripts_app.draft import change, working
-from scripts_app.models import LuaEntry
+from scripts_app.models import LuaEntry, ScriptTest
+from scripts_app.samples import Sample
+from scripts_app.script_tests import keep, run_all
 from tests.builders import lua_entry, node, queue_item
 from tests.pages.filled_form import filled_form
 from tests.pages.people import visitor, words
@@ -60,6 +64,35 @@ def test_the_entries_that_are_for_a_node_follow_its_new_ae_title(boss, place):
     draft = working()
     assert (draft.base, draft.content["entries"][0]["ae_titles"]) == (stored_collection(), ["OTHER", "NIGHT"])
     assert [found.title for found in draft.differences()] == ["for both"]
+
+
+def test_the_tests_of_scripts_that_are_for_a_node_follow_its_new_ae_title(boss, monkeypatch):
+    """Else the entries would not run in them, and none of them let a draft become active."""
+
+    def answer(question):
+        to = question["destination"]
+        change = {"tag": "0010,0010", "keyword": "PatientName", "old": "A^B", "new": "ANON"}
+        ran = [entry for entry in question["content"]["entries"] if to in entry["ae_titles"]]
+        output = {"destination": to, "original": True, "changes": [change for _ in ran]}
+        return {"result": {"result": "prepared", "message": "", "outputs": [output], "item_log": [], "log": []}}
+
+    monkeypatch.setattr(script_tests, "ask", answer)
+    night = node("NIGHT2")
+    lua_entry("dataset:Set('PatientName', 'ANON')", ae_titles=["NIGHT2"])
+    given = {
+        "nodes": {"NIGHT2": {"echo": False, "failed": 3}, "OTHER": {"echo": None, "failed": 1}},
+        "items": [{"count": 2, "state": "Failed", "destination_ae_title": "NIGHT2", "of_this_study": False}],
+    }
+    question = {"content": stored_collection(), "source": "CT1", "destination": "NIGHT2", "given": given}
+    test = keep("the name goes", Sample("bundled", "CT", "CT"), question, User.objects.get())
+    check = {"kind": "goes", "destination": "NIGHT2", "path": "", "value": ""}
+    ScriptTest.objects.update(expected=test.expected | {"checks": [check]})
+    save(boss, PLACES[0], night, ae_title="NIGHT")
+    (run,) = run_all(stored_collection())
+    assert run.problems == []
+    assert (run.test.destination_ae_title, run.test.expected["checks"][0]["destination"]) == ("NIGHT", "NIGHT")
+    assert list(run.test.given["nodes"]) == ["NIGHT", "OTHER"]
+    assert run.test.given["items"][0]["destination_ae_title"] == "NIGHT"
 
 
 def test_the_way_back_to_before_a_renaming_finds_the_node_by_its_alias(boss):

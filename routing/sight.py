@@ -19,6 +19,7 @@ _OWN = re.compile(
     r"|its preparation began \d+ times and never ended"
     r"|node [^:]{1,16} has been deleted"
     r"|no node answers to called AE title '[^']{1,16}'"
+    r"|older than [\d.e+]+ hours"
     r"|script exceeded its limit of \S+ (?:s|MiB)"
     r"|\d+ times since [-+:.T\d]+, for the same reason"
     r"|the (?:received|prepared) file is missing from the spool(?:; what the modality sent is still there)?"

@@ -21,6 +21,7 @@ OWN = [
     Limits().memory_message,
     MISSING,
     PREPARED_MISSING,
+    "older than 336 hours",
 ]
 
 

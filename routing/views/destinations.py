@@ -16,8 +16,7 @@ from routing import node_gates
 from routing.core.states import QUEUE_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import Node, NodeStatus, QueueItem
-
-WAITING = (QueueState.NEW, QueueState.PREPARED)
+from routing.queue_filter import STUCK, WAITING
 
 
 class Condition(StrEnum):
@@ -73,13 +72,12 @@ class Destination:
     @property
     def stuck(self) -> int:
         """Items that wait for a person."""
-        return self.counts.get(QueueState.FAILED, 0) + self.counts.get(QueueState.REJECTED, 0)
+        return sum(self.counts.get(state.value, 0) for state in STUCK)
 
     @property
     def stuck_state(self) -> QueueState:
-        """Where the stuck items are; Failed where both states have some."""
-        failed = self.counts.get(QueueState.FAILED, 0) or not self.counts.get(QueueState.REJECTED, 0)
-        return QueueState.FAILED if failed else QueueState.REJECTED
+        """Where stuck items are, the first of their states that has some; Failed where there are none."""
+        return next((state for state in STUCK if self.counts.get(state.value)), QueueState.FAILED)
 
     @property
     def backing_off(self) -> bool:

@@ -204,13 +204,16 @@ def test_a_destination_outside_its_schedule_says_when_it_opens_or_that_the_sched
 
 
 @pytest.mark.parametrize(
-    ("states", "leads_to"), [(["Rejected"], "Rejected"), (["Failed", "Rejected"], "Failed"), ([], "Failed")]
+    ("states", "leads_to"),
+    [(["Expired"], "Expired"), (["Rejected"], "Rejected"), (["Failed", "Rejected"], "Failed"), ([], "Failed")],
 )
 def test_what_is_stuck_leads_to_where_it_is(states, leads_to):
     pacs = node("PACS")
     for state in states:
         queue_item(state, node=pacs)
-    assert f'destination=PACS&amp;state={leads_to}"' in visitor().get("/").content.decode()
+    page = visitor().get("/")
+    assert f'destination=PACS&amp;state={leads_to}"' in page.content.decode()
+    assert f" {len(states)}stuck" in people.words(page)
 
 
 @pytest.mark.parametrize(

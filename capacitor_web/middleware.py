@@ -42,7 +42,7 @@ class ContentSecurityPolicyMiddleware:
 
 
 class RowsOnly:
-    """A number in an address that no row can have is not found; only some queries find that out by themselves."""
+    """What no row can have is not found in an address, either; only some queries find that out by themselves."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -55,6 +55,8 @@ class RowsOnly:
     ) -> None:
         if any(isinstance(value, int) and value > MOST for value in found.values()):
             raise Http404("no row has such a number")
+        if any(isinstance(value, str) and "\0" in value for value in found.values()):
+            raise Http404("no row has a text with a NUL character")
 
 
 class NoNul:

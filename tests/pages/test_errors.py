@@ -1,9 +1,12 @@
 """An error of our own, with patient data at hand: neither page nor log nor mail tells a value."""
 
 import logging
+from urllib.parse import quote
 
 import pytest
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from routing import application_log
@@ -81,6 +84,15 @@ def test_a_form_that_no_database_takes_is_refused_in_words(name, fields):
     answer = author.post(reverse(name), fields)
     assert (answer.status_code, "Nothing was changed" in words(answer)) == (400, True)
     assert not ScriptDraft.objects.exists()
+
+
+@pytest.mark.parametrize("address", ["/studies/1.2\0/", "/studies/\0/"])
+def test_an_address_with_a_nul_character_leads_nowhere(address):
+    client = visitor()
+    with CaptureQueriesContext(connection) as asked:
+        assert client.get(quote(address)).status_code == 404
+    # PostgreSQL takes no such value.
+    assert not any("queueitem" in query["sql"] for query in asked)
 
 
 def test_a_name_that_the_site_does_not_go_by_is_told_as_that():

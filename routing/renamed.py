@@ -32,7 +32,9 @@ def follow(node: Node, before: str, *, actor: str) -> int:
     Whoever saves it holds the scripts first (``scripts_app.revision.hold``).
     """
     readdress(node, actor=actor)
-    if before in ("", node.ae_title) or node.role != Node.Role.STORAGE:
+    storage = Node.objects.filter(role=Node.Role.STORAGE)
+    # A node of another role may have had the title beside the one that entries are for.
+    if before in ("", node.ae_title) or node.role != Node.Role.STORAGE or storage.filter(ae_title=before).exists():
         return 0
     return rename_destination(before, node.ae_title, actor=actor)
 

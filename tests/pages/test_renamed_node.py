@@ -108,6 +108,15 @@ def test_the_way_back_to_before_a_renaming_finds_the_node_by_its_alias(boss):
     assert LuaEntry.objects.get().ae_titles == ["NIGHT"]
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_entries_stay_with_the_storage_node_that_they_are_for(boss, place):
+    node("NIGHT")
+    other = node("NIGHT", role="Worklist")
+    lua_entry("print(1)", ae_titles=["NIGHT"])
+    assert save(boss, place, other, ae_title="DAY", role="Storage").status_code == 302
+    assert LuaEntry.objects.get().ae_titles == ["NIGHT"]
+
+
 def test_a_node_that_no_entry_is_for_leaves_the_scripts_alone():
     night = node("NIGHT2")
     lua_entry("print(1)")

@@ -269,4 +269,6 @@ def _differences(comparison: Comparison) -> dict[str, Any]:
         "lost": comparison.lost,
         "elements": [asdict(found) for found in comparison.elements[:_MOST_ELEMENTS]],
         "more_elements": max(0, len(comparison.elements) - _MOST_ELEMENTS),
+        "states": [asdict(found) for found in comparison.states[:_MOST_ELEMENTS]],
+        "more_states": max(0, len(comparison.states) - _MOST_ELEMENTS),
     }

@@ -21,7 +21,7 @@ WORDS = {
     Effect.FAILS: "would fail",
     Effect.ERRORS: "would meet an error",
     Effect.ROUTES: "would change destination",
-    Effect.ELEMENTS: "would get other elements",
+    Effect.ELEMENTS: "would get other elements or state",
     Effect.BETTER: "would go better",
     Effect.IDENTICAL: "identical",
     Effect.UNTRIED: "could not be tried",

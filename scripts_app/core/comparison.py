@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import json
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,7 +23,7 @@ class Effect(StrEnum):
     ROUTES = "routes"
     """It would go elsewhere, or nowhere."""
     ELEMENTS = "elements"
-    """The same destinations would get other elements."""
+    """The same destinations would get other elements, or later images would find another state."""
     BETTER = "better"
     """It would come through, or an entry would, that went wrong before; nothing above holds."""
     IDENTICAL = "identical"
@@ -45,12 +46,25 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class StateDifference:
+    """A value in ``study`` or ``series`` that later images would find otherwise."""
+
+    place: str
+    """As in ``study.uids.1.2.3``."""
+    before: str | None
+    """As the scripts that ran leave it; None: absent."""
+    after: str | None
+    """As the draft leaves it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     effect: Effect
     gained: tuple[str, ...] = ()
     """Destinations that only the draft sends to."""
     lost: tuple[str, ...] = ()
     elements: tuple[Difference, ...] = ()
+    states: tuple[StateDifference, ...] = ()
 
 
 def compared(before: Result, after: Result, again: Result | None = None) -> Comparison:
@@ -59,17 +73,20 @@ def compared(before: Result, after: Result, again: Result | None = None) -> Comp
 
     ``again`` is a second run of the scripts that ran: where it differs from
     the first (times, counters, new UIDs), a difference means nothing.  It need
-    not be there when there is no difference.
+    not be there when there is no difference.  What scripts print and log is not
+    compared.
     """
     was, now = _outputs(before), _outputs(after)
     gained, lost = tuple(name for name in now if name not in was), tuple(name for name in was if name not in now)
     elements = tuple(
         found for name in was if name in now for found in _elements(name, was[name], now[name], _volatile(again, name))
     )
-    return Comparison(_effect(before, after, bool(gained or lost), bool(elements), again), gained, lost, elements)
+    states = tuple(_states("", before["state"], after["state"], (again or before)["state"]))
+    effect = _effect(before, after, bool(gained or lost), bool(elements or states))
+    return Comparison(effect, gained, lost, elements, states)
 
 
-def _effect(before: Result, after: Result, moved: bool, changed: bool, again: Result | None) -> Effect:
+def _effect(before: Result, after: Result, moved: bool, changed: bool) -> Effect:
     through, through_now = before["result"] in _WENT_THROUGH, after["result"] in _WENT_THROUGH
     if through and not through_now:
         return Effect.FAILS
@@ -148,3 +165,28 @@ def _new_each_time(
         return False
     repeated = again.get(tag)
     return repeated is None or repeated["new"] != old["new"]
+
+
+def _states(place: str, was: Any, now: Any, again: Any) -> Iterator[StateDifference]:
+    """Value by value; keys that the same scripts do not repeat, as of new UIDs, mean nothing either."""
+    if was == now:
+        return
+    old, new, repeated = _table(was), _table(now), _table(again)
+    if old is not None and new is not None:
+        repeated = old if repeated is None else repeated
+        keys = {*old, *new} if old.keys() == repeated.keys() else old.keys() & new.keys() & repeated.keys()
+        for key in sorted(keys):
+            yield from _states(f"{place}.{key}" if place else key, old.get(key), new.get(key), repeated.get(key))
+    elif was is None or now is None or was == again:
+        yield StateDifference(place, _text(was), _text(now))
+
+
+def _table(value: Any) -> Mapping[str, Any] | None:
+    """A list is the table of its numbers; None: no table."""
+    if isinstance(value, list):
+        return {str(number): each for number, each in enumerate(value, start=1)}
+    return value if isinstance(value, dict) else None
+
+
+def _text(value: Any) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, ensure_ascii=False)

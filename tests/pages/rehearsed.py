@@ -63,6 +63,8 @@ def rehearsed(text: str = "") -> Rehearsal:
             "lost": [said("PACS", 16)],
             "elements": [elements],
             "more_elements": 0,
+            "states": [{"place": said("study.name"), "before": said("MEIER"), "after": None}],
+            "more_states": 0,
         },
     )
     sent = {**SENT, "destination": said("RESEARCH", 16), "original": False, "lint": [finding]}

@@ -22,6 +22,7 @@ TOLD = {
     "gained": ["AI (copy)"], "lost": ["PACS"], "more_elements": 0,
     "elements": [{"destination": "AI", "tag": "0010,0010", "keyword": "PatientName", "received": "MEIER^A",
                   "before": None, "after": "MEIER^ANON"}],
+    "states": [{"place": "study.MEIER^A", "before": None, "after": "MEIER^A"}], "more_states": 0,
 }  # fmt: skip
 
 

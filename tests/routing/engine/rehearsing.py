@@ -14,7 +14,8 @@ from tests.builders import node
 from tests.routing.engine.preparation import Preparation
 
 DRAFT: Collection = {"entries": [], "libraries": {"the": "draft"}}
-SAME = {"result": "prepared", "message": "", "entries": [], "item_log": [], "outputs": []}
+NO_STATE: dict[str, Any] = {"study": {}, "series": {}}
+SAME = {"result": "prepared", "message": "", "entries": [], "item_log": [], "outputs": [], "state": NO_STATE}
 FAILS = {**SAME, "result": "failed", "message": "no"}
 
 

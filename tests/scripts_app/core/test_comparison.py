@@ -9,13 +9,14 @@ def change(tag="0010,0010", new="ANON", old="TEST^ANNA", keyword="PatientName"):
     return {"tag": tag, "keyword": keyword, "old": old, "new": new}
 
 
-def result(verdict="prepared", *, entries=("ran",), **outputs):
+def result(verdict="prepared", *, entries=("ran",), study=None, **outputs):
     return {
         "result": verdict,
         "entries": [{"status": status} for status in entries],
         "outputs": [
             {"destination": name, "original": name == "PACS", "changes": changes} for name, changes in outputs.items()
         ],
+        "state": {"study": study or {}, "series": {}},
     }
 
 
@@ -79,3 +80,28 @@ def test_edits_of_the_same_place_inside_a_sequence_are_compared_one_by_one():
     one, two = change(place, "1.1", None, ""), change(place, "1.2", None, "")
     assert compared(result(PACS=[one, two]), result(PACS=[one, two])).effect is Effect.IDENTICAL
     assert [found.tag for found in compared(result(PACS=[one, two]), result(PACS=[one])).elements] == [f"{place} (2)"]
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "told"),
+    [
+        ({}, {"seen": True}, [("study.seen", None, "true")]),
+        ({"n": 1, "a": "x"}, {"n": 2, "a": "x"}, [("study.n", "1", "2")]),
+        ({"name": "ANON"}, {}, [("study.name", "ANON", None)]),
+        ({"seen": ["1.2"]}, {"seen": ["1.2", "1.3"]}, [("study.seen.2", None, "1.3")]),
+        ({"of": {"CT": 1}}, {"of": "CT"}, [("study.of", '{"CT": 1}', "CT")]),
+    ],
+)
+def test_what_later_images_would_find_otherwise_is_a_difference(was, now, told):
+    found = compared(result(PACS=[], study=was), result(PACS=[], study=now), result(PACS=[], study=was))
+    assert found.effect is Effect.ELEMENTS
+    assert [(each.place, each.before, each.after) for each in found.states] == told
+
+
+def test_state_that_the_same_scripts_do_not_repeat_is_no_difference():
+    def kept(uid, **more):
+        return result(PACS=[], study={"uid": uid, "of": {uid: {"n": 1}}, **more})
+
+    assert compared(kept("1.1"), kept("1.2"), kept("1.3")).effect is Effect.IDENTICAL
+    assert [each.place for each in compared(kept("1.1", n=1), kept("1.2", n=2), kept("1.3", n=1)).states] == ["study.n"]
+    assert compared(kept("1.1"), result(PACS=[]), kept("1.3")).effect is Effect.ELEMENTS

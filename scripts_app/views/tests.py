@@ -75,6 +75,8 @@ def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
         wrong = [problem for check in checks if (problem := check.problem())]
         if not checks and not exactly:
             wrong = ["expect something: a test without expectations says nothing"]
+        if len(checks) > MOST_CHECKS:
+            wrong = [f"{len(checks)} lines: at most {MOST_CHECKS} are kept; remove some, or keep a second test"]
         if wrong:
             # A fresh one would hide from the next try what somebody else has made of it.
             mark = request.POST.get("mark", "")
@@ -106,7 +108,7 @@ def _posted(posted: QueryDict) -> list[Check]:
     rows = [
         Check(kind, destination, path.strip(), value) for kind, destination, path, value in zip(*columns, strict=False)
     ]
-    return [row for row in rows if row.kind][:MOST_CHECKS]
+    return [row for row in rows if row.kind]
 
 
 @require_POST

@@ -205,6 +205,7 @@ def test_what_somebody_else_expects_meanwhile_is_not_overwritten_unseen(author):
         ([("equals", "", "PatientNam", "1")], "nearest is 'PatientName'"),
         ([("goes", "", "", "")], "choose a destination"),
         ([], "expect something"),
+        ([("goes", "PACS", "", "")] * 101, "101 lines: at most 100 are kept"),
     ],
 )
 def test_expectations_that_cannot_be_are_refused(author, rows, told):

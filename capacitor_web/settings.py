@@ -98,6 +98,9 @@ AXES_COOLOFF_TIME = 0.25
 AXES_VERBOSE = False
 AXES_LOCKOUT_TEMPLATE = "account/lockout.html"
 
+# An entry's conditions are five fields each, and MOST_ROWS of them are saved (scripts_app/entry_form.py).
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
+
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CAPACITOR.https
 SECURE_SSL_REDIRECT = CAPACITOR.https

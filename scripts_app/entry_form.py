@@ -17,7 +17,8 @@ from scripts_app.core.conditions.tag import read_tag
 from scripts_app.models import unix_lines
 
 _SPARE_ROWS = 1
-MOST_ROWS = 200
+MOST_ROWS = 1000
+"""Conditions of one entry that a page saves; each has five fields of those that a form may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,10 +121,15 @@ class EntryForm:
         """Is it fit for a draft?  A script that does not compile is: one may stop in the middle of a line."""
         faults = list(entry_faults(self.entry(""), libraries, ae_titles))
         self.faults = [fault for fault in faults if fault.line is None]
+        if too_many := too_many_rows(self.rows):
+            self.faults.append(Fault(self.description, None, too_many))
         return not self.faults
 
     def rows_with_spare(self) -> list[Row]:
         return [*self.rows, *[Row()] * _SPARE_ROWS]
+
+    def too_many(self) -> str:
+        return too_many_rows(self.rows)
 
 
 def rows_of(conditions: Sequence[Mapping[str, Any]], level: int = 0) -> list[Row]:
@@ -136,12 +142,19 @@ def rows_of(conditions: Sequence[Mapping[str, Any]], level: int = 0) -> list[Row
     return rows
 
 
+def too_many_rows(rows: Sequence[Row]) -> str:
+    """What a page says instead of saving some of them; empty: nothing."""
+    if len(rows) <= MOST_ROWS:
+        return ""
+    return f"{len(rows)} conditions: a page saves at most {MOST_ROWS}; split the entry, or import it in lua.yml"
+
+
 def posted_rows(posted: QueryDict) -> list[Row]:
     """The rows of a form, without those that are empty; a row is at most one level deeper than the one above it."""
     names = ("level", "tag", "match_expression", "search", "private_tag_creator")
     found: list[Row] = []
     for level, tag, expression, search, creator in zip(*(posted.getlist(f"c_{name}") for name in names), strict=False):
-        if not (tag.strip() or expression or creator.strip()) or len(found) == MOST_ROWS:
+        if not (tag.strip() or expression or creator.strip()):
             continue
         deepest = found[-1].level + 1 if found else 0
         depth = min(int(level) if level.isdecimal() and len(level) < 4 else 0, deepest)

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from scripts_app.entry_form import Row, conditions_of, posted_rows
+from scripts_app.entry_form import Row, conditions_of, posted_rows, too_many_rows
 from scripts_app.kept_samples import NotKept, arm, told, visible_samples
 from scripts_app.models import SampleCapture
 from scripts_app.outside import NoSample, outside
@@ -85,6 +85,8 @@ def script_capture(request: HttpRequest) -> HttpResponse:
     try:
         if any(row.errors() for row in rows):
             raise NotKept("a condition is wrong")
+        if too_many := too_many_rows(rows):
+            raise NotKept(too_many)
         if not capture.deidentify and not user_of(request).has_perm(PHI):
             raise NotKept("without de-identification images are for those who may see patient data")
         arm(capture, int(hours) if hours.isdecimal() and len(hours) < 6 else 1, outside.first_item_now())

@@ -22,6 +22,12 @@ ENTRY = {
 }
 
 
+def many_conditions(count):
+    """Fields of an entry's form, or of a capture's."""
+    row = {"level": "0", "tag": "Modality", "match_expression": "CT", "search": "", "private_tag_creator": ""}
+    return {f"c_{name}": [value] * count for name, value in row.items()}
+
+
 @pytest.fixture
 def author():
     node("PACS")

@@ -76,7 +76,7 @@ def test_the_debug_page_is_off_unless_somebody_turns_it_on(settings):
         ("script_library_new", {"path": "a.lua", "source": "-- \0"}),
         ("script_activate", {"reason": "because\0"}),
         ("script_capture", {"name": "next\0", "deidentify": "on"}),
-        ("script_entry_new", {"script": "x = 1", "c_tag": ["Modality"] * 1000}),
+        ("script_entry_new", {"script": "x = 1", "c_tag": ["Modality"] * 10_000}),
     ],
 )
 def test_a_form_that_no_database_takes_is_refused_in_words(name, fields):

@@ -17,6 +17,7 @@ from scripts_app.outside import SampleCopy, outside
 from scripts_app.samples import of_session
 from scripts_app.views import dry_run
 from tests.builders import node
+from tests.pages.authors import many_conditions
 from tests.pages.people import HTMX, person, visitor, words
 
 pytestmark = pytest.mark.django_db
@@ -141,6 +142,12 @@ def test_there_is_a_limit_of_size_and_of_number(monkeypatch):
 def wait(client, **fields):
     row = {"c_level": "0", "c_tag": "Modality", "c_match_expression": "MR", "c_search": "", "c_private_tag_creator": ""}
     return client.post(reverse("script_capture"), {"name": "next MR", "hours": "24", **row, **fields})
+
+
+def test_more_conditions_than_a_page_saves_are_refused_and_none_is_left_out():
+    answer = wait(visitor("script author"), deidentify="on", **many_conditions(1001))
+    assert (answer.status_code, "1001 conditions" in words(answer)) == (422, True)
+    assert not SampleCapture.objects.exists()
 
 
 def test_somebody_waits_for_an_image_with_conditions_and_gives_up():

@@ -13,7 +13,7 @@ from scripts_app.models import Activation, LuaEntry, LuaLibrary, ScriptDraft
 from scripts_app.urls import urlpatterns
 from tests.builders import lua_entry
 from tests.pages import authors
-from tests.pages.authors import ENTRY, activate, mark
+from tests.pages.authors import ENTRY, activate, many_conditions, mark
 from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +129,7 @@ def test_an_entry_that_a_roll_back_brings_back_has_the_address_that_it_had(autho
         ({"c_tag": ["Modalty", "X", "Y"]}, "did you mean Modality?"),
         ({"library": "a.lua"}, "no library file 'a.lua'"),
         ({"c_match_expression": ["^(", "", "1"]}, "a parenthesis is not closed"),
+        (many_conditions(1001), "1001 conditions: a page saves at most 1000"),
     ],
 )
 def test_a_wrong_entry_is_not_saved_and_nothing_written_is_lost(author, fields, told):

@@ -7,10 +7,25 @@ from scripts_app.draft import working
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
 from tests.builders import lua_entry, node
 from tests.pages import authors
+from tests.pages.authors import ENTRY, many_conditions
 from tests.pages.people import HTMX, words
 
 pytestmark = pytest.mark.django_db
 author = authors.author
+
+
+def test_an_entry_with_many_conditions_is_saved_with_all_of_them(author):
+    assert author.post(reverse("script_entry_new"), {**ENTRY, **many_conditions(1000)}).status_code == 302
+    assert len(working().content["entries"][0]["conditions"]) == 1000
+
+
+def test_what_was_imported_with_more_conditions_than_can_be_saved_says_so_before_anything_is_written(author):
+    made = lua_entry("x = 1")
+    EntryCondition.objects.bulk_create(
+        EntryCondition(entry=made, tag="Modality", match_expression="CT", position=n) for n in range(1001)
+    )
+    page = author.get(reverse("script_entry", args=[made.pk]))
+    assert "cannot be saved here as it is: 1001 conditions" in words(page)
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,30 @@ def addressed(collection: Collection, titles: Mapping[str, str]) -> Collection:
         for entry in collection["entries"]
     ]
     return {**collection, "entries": entries}
+
+
+def titles_gone(collection: Collection, known: Container[str]) -> list[str]:
+    """AE titles that entries are for and that are none of those ``known``, in order."""
+    return sorted({title for entry in collection["entries"] for title in entry["ae_titles"] if title not in known})
+
+
+def without_titles(collection: Collection, gone: Container[str]) -> tuple[Collection, list[str], list[str]]:
+    """
+    The same for those nodes that are still there; then what people call the entries that stay and those left out.
+
+    An entry that was for none but those is left out: without a title it would
+    run for every image.
+    """
+    kept, shortened, left_out = [], [], []
+    for entry in collection["entries"]:
+        titles = [title for title in entry["ae_titles"] if title not in gone]
+        if entry["ae_titles"] and not titles:
+            left_out.append(title_of(entry))
+            continue
+        if titles != entry["ae_titles"]:
+            shortened.append(title_of(entry))
+        kept.append({**entry, "ae_titles": titles})
+    return {**collection, "entries": kept}, shortened, left_out
 
 
 def title_of(entry: Mapping[str, Any]) -> str:

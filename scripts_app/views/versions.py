@@ -15,7 +15,7 @@ from django.views.decorators.http import require_GET, require_POST
 from scripts_app.activation import activate, despite, last_activation, stored_collection
 from scripts_app.collection_check import faults
 from scripts_app.configuration.problem import sentence
-from scripts_app.core.collection import Collection, Difference, addressed, differences
+from scripts_app.core.collection import Collection, Difference, addressed, differences, titles_gone, without_titles
 from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, take_over, working
 from scripts_app.models import Activation, ScriptDraft, ScriptTest, ScriptVersion
 from scripts_app.outside import outside
@@ -131,6 +131,9 @@ def script_version(request: HttpRequest, activation_id: int) -> HttpResponse:
     new = stored_collection() if with_active else shown.content
     context = {"shown": shown, "before": before, "with_active": with_active, "tables": tables(old, new)}
     context |= {"is_active": shown.content == stored_collection(), "last": last_activation()}
+    if gone := titles_gone(addressed(shown.content, outside.called_titles()), outside.ae_titles()):
+        _, shortened, left_out = without_titles(addressed(shown.content, outside.called_titles()), gone)
+        context |= {"gone": gone, "shortened": shortened, "left_out": left_out}
     return draw(request, "version.html", context)
 
 
@@ -157,10 +160,19 @@ def script_version_of(request: HttpRequest, version_id: int) -> HttpResponse:
 @require_POST
 @editors_only
 def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
-    """Make what was active then active again, at once: no test is run; a draft under way stays, and notices."""
+    """
+    Make what was active then active again, at once: no test is run; a draft under way stays, and notices.
+
+    What it names of nodes that have been deleted since is left out when the person has said so.
+    """
     wanted = get_object_or_404(Activation, pk=activation_id)
     reason = request.POST.get("reason", "").strip() or f"back to activation {wanted.pk}"
     content = addressed(wanted.content, outside.called_titles())
+    gone = titles_gone(content, outside.ae_titles())
+    told: dict[str, object] = {"reason": reason}
+    if gone and request.POST.get("without") == ",".join(gone):
+        content, told["shortened"], told["left out"] = without_titles(content, gone)
+        reason, told["without"] = f"{reason} (without {', '.join(gone)})", gone
     wrong = faults(content, outside.ae_titles())
     if wrong:
         messages.error(request, f"Not activated: {sentence(str(wrong[0]))}")
@@ -176,7 +188,7 @@ def script_roll_back(request: HttpRequest, activation_id: int) -> HttpResponse:
             )
             return redirect("script_version", wanted.pk)
         made = activate(content, actor(request), reason)
-        outside.audit(actor(request), "roll back scripts", made.version, reason=reason, to=wanted.pk)
+        outside.audit(actor(request), "roll back scripts", made.version, **told, to=wanted.pk)
     untested = " The tests were not run." if ScriptTest.objects.exists() else ""
     waiting = " The draft is kept." if ScriptDraft.objects.exists() else ""
     messages.success(request, f"Activation {wanted.pk} is active again.{untested}{waiting}")

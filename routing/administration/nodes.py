@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from routing.administration.pages import Audited, Unchangeable
 from routing.forms import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
+from routing.node_uses import uses_of
 from routing.renamed import follow
 from routing.sight import Sight
 from scripts_app.revision import hold
@@ -68,10 +69,12 @@ class NodeAdmin(Audited):
             follow(obj, form.initial.get("ae_title", ""), actor=request.user.get_username())
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """A node that images wait for can't be removed: they would wait for ever."""
+        """A node that images wait for can't be removed: they would wait for ever; what scripts say of it is told."""
         nodes = list(objs)
         to_delete, counts, forbidden, protected = super().get_deleted_objects(nodes, request)
         for node in nodes:
             if waiting := node.items.queued().count():
                 protected = [*protected, f"node {node}: {waiting} images in the queue are for it; disable it instead"]
+            if used := uses_of(node):
+                to_delete = [*to_delete, f"What scripts say of {node} stays, and means nothing then:", used]
         return to_delete, counts, forbidden, protected

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from routing.core.ae_title import Meaning, TitleBook
 from scripts_app.configuration.lua_yml import FILE, WrittenEntry
 from scripts_app.configuration.problem import Problem
+from scripts_app.core.collection import Collection, title_of
 
 _ADD = re.compile(r"""route\s*:\s*Add\s*\(?\s*(["'])(?P<title>[^"'\\\n]*)\1""")
 _COMMENT = re.compile(r"(?m)--(?!\[=*\[).*$")
@@ -42,3 +43,24 @@ def code_of(entries: Iterable[WrittenEntry], libraries: Mapping[str, str]) -> It
     texts += [(path, 1, source) for path, source in libraries.items()]
     for file, first_line, source in texts:
         yield file, first_line, _COMMENT.sub("", source)
+
+
+def named_by(collection: Collection, titles: Set[str]) -> list[str]:
+    """Which entries are for a node and what sends to it, as far as text shows; ``titles``: its own and its aliases."""
+    found = []
+    for entry in collection["entries"]:
+        name = f"the {'' if entry['enabled'] else 'disabled '}entry “{title_of(entry)}”"
+        if named := titles.intersection(entry["ae_titles"]):
+            alone = "" if set(entry["ae_titles"]) - named else " alone"
+            found.append(f"{name} is for it{alone}")
+        found += _sending(name, entry.get("script", ""), titles)
+    for path, source in collection["libraries"].items():
+        found += _sending(f"the library file {path}", source, titles)
+    return found
+
+
+def _sending(name: str, source: str, titles: Set[str]) -> list[str]:
+    code = _COMMENT.sub("", source)
+    calls = [call for call in _ADD.finditer(code) if call["title"].strip(" ") in titles]
+    lines = dict.fromkeys(str(1 + code.count("\n", 0, call.start())) for call in calls)
+    return [f"{name} sends to it (line {', '.join(lines)})"] if lines else []

@@ -18,6 +18,7 @@ from routing.core.states import QUEUE_STATES
 from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
 from routing.forms import title_book
 from routing.models import AuditRecord, Node, NodeStatus
+from routing.node_uses import uses_of
 from routing.probe_image import send_probe_image
 from routing.sight import Sight
 from routing.views.destinations import destinations
@@ -115,11 +116,12 @@ def node_delete(request: HttpRequest, node_id: int) -> HttpResponse:
     """Ask, and say what would be lost; then remove it, unless images still wait for it."""
     node = get_object_or_404(Node, pk=node_id)
     with transaction.atomic():
-        waiting = node.items.filter(state__in=QUEUE_STATES).count()
+        waiting, used = node.items.filter(state__in=QUEUE_STATES).count(), uses_of(node)
         if request.method == "POST" and not waiting:
-            audit(request.user.get_username(), "delete node", node, host=node.host, port=node.port)
+            detail = {"used by": used} if used else {}
+            audit(request.user.get_username(), "delete node", node, host=node.host, port=node.port, **detail)
             node.delete()
             messages.success(request, f"{node.ae_title} is deleted; calls for it are refused from now on.")
             return redirect("nodes")
     status = 409 if request.method == "POST" else 200
-    return render(request, "routing/node_delete.html", {"node": node, "waiting": waiting}, status=status)
+    return render(request, "routing/node_delete.html", {"node": node, "waiting": waiting, "used": used}, status=status)

@@ -11,7 +11,8 @@ from django.utils import timezone
 from routing.audit import audit
 from routing.dicom.associate import Refusal
 from routing.models import AuditRecord, Node, NodeOutage, NodeStatus, QueueItem
-from tests.builders import node, queue_item
+from scripts_app.models import LuaLibrary
+from tests.builders import lua_entry, node, queue_item
 from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor, words
 from tests.routing.dicom.peers import running_scp
@@ -150,6 +151,26 @@ def test_a_node_that_nothing_waits_for_is_deleted_and_its_history_stays():
     # The record still names the number of a node that is gone, and its admin page can be read.
     client = visitor("administrator")
     assert "delete node" in words(client.get(f"/admin/routing/auditrecord/{noted.pk}/change/"))
+
+
+def test_the_question_before_a_node_is_deleted_names_what_uses_it():
+    pacs = node("PACS", aliases=["ARCHIVE"])
+    node("AI")
+    lua_entry("route:Add('AI')\n-- route:Add('PACS')", description="for both", ae_titles=["PACS", "AI"])
+    lua_entry("x = 1\nroute:Add('ARCHIVE')", description="copies", enabled=False)
+    LuaLibrary.objects.create(path="a.lua", source="route:Add 'PACS'\nroute:Add 'AI'\nroute:Add('PACS')")
+    client = visitor("administrator")
+    used = [
+        "the entry “for both” is for it",
+        "the disabled entry “copies” sends to it (line 2)",
+        "the library file a.lua sends to it (line 1, 3)",
+    ]
+    page = client.get(f"/nodes/{pacs.pk}/delete/")
+    assert page.context["used"] == used
+    assert "Scripts use it: The entry “for both” is for it The disabled entry" in words(page)
+    client.post(f"/nodes/{pacs.pk}/delete/")
+    assert AuditRecord.objects.get(action="delete node").detail["used by"] == used
+    assert "Scripts use it" not in words(client.get(f"/nodes/{node('NEW').pk}/delete/"))
 
 
 def test_the_history_of_a_node_tells_old_and_new_values_under_any_name():

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from routing.models import Attempt, AuditRecord, HistoryEntry, Node, QueueItem
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
-from tests.builders import node, queue_item
+from tests.builders import lua_entry, node, queue_item
 from tests.routing import administrators
 from tests.routing.administrators import page
 
@@ -70,6 +70,14 @@ def test_a_node_that_images_wait_for_cannot_be_removed(boss: Client) -> None:
     assert Node.objects.count() == 2
     assert boss.post(page(Node, "delete", free.pk), {"post": "yes"}).status_code == 302
     assert AuditRecord.objects.get(action="remove node").object == "FREE"
+
+
+def test_the_question_before_a_node_is_removed_names_the_entries_that_use_it(boss: Client) -> None:
+    free = node("FREE")
+    lua_entry("print(1)", description="for the night", ae_titles=["FREE"])
+    assert "the entry “for the night” is for it alone" in boss.get(page(Node, "delete", free.pk)).text
+    chosen = {"action": "delete_selected", "_selected_action": [free.pk]}
+    assert "the entry “for the night” is for it alone" in boss.post(page(Node, "changelist"), chosen).text
 
 
 def entry_form(**fields: Any) -> dict[str, Any]:

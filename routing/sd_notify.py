@@ -15,6 +15,8 @@ import time
 from collections.abc import Iterator, MutableMapping
 from contextlib import suppress
 
+STARTED_AGAIN = "SUPERVISOR_STARTED_AGAIN"
+"""``./run`` tells it in the environment of a process that takes the place of one that has died."""
 _CREDENTIALS = struct.Struct("iII")
 """Process, user and group of a sender (unix(7), ucred)."""
 

@@ -11,7 +11,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from routing.sd_notify import Ear
+from routing.sd_notify import STARTED_AGAIN, Ear
 
 log = logging.getLogger("capacitor.supervisor")
 
@@ -117,10 +117,11 @@ class Supervisor:
 
         # A session of its own, so that Ctrl-C reaches the supervisor alone, which knows the order.
         asked = self._ear.environment(service.alive_within) if service.alive_within else {}
+        again = {STARTED_AGAIN: "1"} if service.started_at else {}
         service.heard_at = None
         service.process = subprocess.Popen(
             service.command,
-            env={**service.environment, **os.environ, **asked},
+            env={**service.environment, **os.environ, **asked, **again},
             preexec_fn=prepare_child,
             start_new_session=True,
             stdin=subprocess.DEVNULL,

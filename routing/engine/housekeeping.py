@@ -28,6 +28,7 @@ from routing.engine.reconcile import fail_for_nobody, fail_missing
 from routing.engine.removal import Removal
 from routing.engine.retention import expire, forget_history, forget_idle, purge_files, sweep
 from routing.engine.samples import look_for_captures
+from routing.engine.service_start import ServiceStart
 from routing.engine.traffic import TrafficCounter, forget_traffic
 from routing.engine.watch import Casualty, Watch
 from routing.models import Lane, QueueItem
@@ -65,9 +66,10 @@ _NAMED = 5
 class Housekeeper:
     """``step`` is one round; it may be cut short anywhere and is simply begun anew."""
 
-    def __init__(self, owner: str) -> None:
+    def __init__(self, owner: str, start: ServiceStart | None = None) -> None:
         service = settings.CAPACITOR
         self._owner = owner
+        self._start = start or ServiceStart()
         self._spool = open_spool()
         self._files = PreparedFiles(self._spool.root)
         self._directory = Directory(service.ae_title, service.ae_title_prefix)
@@ -114,11 +116,9 @@ class Housekeeper:
         for counter in (self._traffic, self._versions):
             _repeat(counter.step)
             counter.look()
-        if first and service.retry_rejected_at_start:
-            rejected = QueueItem.objects.filter(state=QueueState.REJECTED)
-            record_for(
-                rejected, QueueEvent.SEND_AGAIN, actor="service start", note="rejected items are tried once more"
-            )
+        if self._start.due:
+            self._retry_rejected()
+            self._start.is_over()
         age, kept = timedelta(seconds=service.expiry), timedelta(seconds=service.keep_delivered)
         # Before the listener has to refuse images.
         scarce = self._spool.free_bytes() < 2 * (service.min_free_mib << 20)
@@ -167,6 +167,13 @@ class Housekeeper:
             self._look_at = began + _LOOK_SHARE * (time.monotonic() - began) - _ROUND
         return adopted
 
+    def _retry_rejected(self) -> None:
+        if settings.CAPACITOR.retry_rejected_at_start:
+            rejected = QueueItem.objects.filter(state=QueueState.REJECTED)
+            record_for(
+                rejected, QueueEvent.SEND_AGAIN, actor="service start", note="rejected items are tried once more"
+            )
+
     def detail(self) -> dict[str, Any]:
         """What pages and commands tell: what the start found, and files that can be in no queue."""
         unreadable = [self._spool.path(item).name for item in sorted(self._unreadable)]
@@ -194,6 +201,9 @@ class Housekeeper:
         """Whether the other housekeeper has not moved for as long as its turn lasts: clocks may have been set back."""
         seen = self._others_lane
         if seen is None or seen[:2] != (lane.owner, lane.until):
+            if seen is not None:
+                # It moves: what is to be done at the start is that one's, or the service ran before this process.
+                self._start.is_over()
             self._others_lane = seen = (lane.owner, lane.until, time.monotonic())
         return time.monotonic() - seen[2] > _TURN.total_seconds()
 
@@ -203,12 +213,18 @@ def _repeat(chunk: Callable[[], int]) -> bool:
     return all(chunk() for _ in range(_MOST_TURNS))
 
 
-def run(watch: Watch, casualty: Casualty | None, *, keep_configuration: Callable[[], None] = lambda: None) -> None:
+def run(
+    watch: Watch,
+    casualty: Casualty | None,
+    *,
+    keep_configuration: Callable[[], None] = lambda: None,
+    start: ServiceStart | None = None,
+) -> None:
     """Keep house until told to stop; ``keep_configuration`` is called now and then by the one in charge."""
     kept_at = float("-inf")
     with EngineProcess("housekeep") as process, contextlib.closing(Wakeup(run_folder(), "housekeep")) as wakeup:
         prepare = Waker(run_folder(), "prepare")
-        keeper, echoes = Housekeeper(process.owner), Echoes(settings.CAPACITOR.echo_seconds)
+        keeper, echoes = Housekeeper(process.owner, start), Echoes(settings.CAPACITOR.echo_seconds)
 
         def turn() -> bool:
             nonlocal kept_at

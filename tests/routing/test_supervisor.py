@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from routing.sd_notify import STARTED_AGAIN
 from routing.supervisor import Service, Supervisor, in_words
 from tests.acceptance.router import kill, until
 
@@ -36,6 +37,7 @@ while True:
 """
 SUPERVISOR = """
 import logging, pathlib, sys
+from routing.sd_notify import STARTED_AGAIN
 from routing.supervisor import Service, Supervisor
 logging.basicConfig(level="INFO", format="%(message)s")
 folder, child, services = sys.argv[1], sys.argv[2], sys.argv[3:]
@@ -240,6 +242,18 @@ def test_a_service_that_ran_long_enough_is_started_again_at_once(
 @pytest.mark.parametrize(("status", "words"), [(0, "exit code 0"), (3, "exit code 3"), (-9, "signal 9")])
 def test_how_a_process_ended_in_words(status: int, words: str) -> None:
     assert in_words(status) == words
+
+
+def test_a_process_that_takes_the_place_of_another_is_told_so(
+    tending: Callable[..., Supervisor], tmp_path: Path
+) -> None:
+    tell = f"import os, sys; open(sys.argv[1], 'a').write(os.environ.get({STARTED_AGAIN!r}, 'first '))"
+    service = Service("worker", [sys.executable, "-c", tell, str(tmp_path / "told")])
+    for _ in range(2):
+        tending(service)._start(service)
+        assert service.process is not None
+        service.process.wait()
+    assert (tmp_path / "told").read_text() == "first 1"
 
 
 def test_a_service_gets_the_environment_that_it_needs_unless_somebody_has_set_another(

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from routing import application_log, capabilities, database_file
 from routing.backup.kept import keep_configuration
 from routing.engine import delivering, housekeeping, preparing, rehearsing
+from routing.engine.service_start import ServiceStart
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
 from routing.sd_notify import Notifier
@@ -18,7 +19,7 @@ from routing.sd_notify import Notifier
 ROLES: dict[str, Callable[[Watch, Casualty | None], None]] = {
     "prepare": preparing.run,
     "deliver": delivering.run,
-    "housekeep": partial(housekeeping.run, keep_configuration=keep_configuration),
+    "housekeep": partial(housekeeping.run, keep_configuration=keep_configuration, start=ServiceStart.of_environment()),
     "rehearse": rehearsing.run,
 }
 

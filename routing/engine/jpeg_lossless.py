@@ -38,16 +38,19 @@ def _encoded(frame: bytes, dataset: Dataset) -> bytes:
     image.SetNumberOfDimensions(3)
     for axis, extent in enumerate((dataset.Columns, dataset.Rows, times)):
         image.SetDimension(axis, extent)
-    stored = dataset.BitsStored
+    # Of 8 bits it takes all or none, and ends the process where fewer are stored.
+    stored = 8 if dataset.BitsAllocated == 8 else dataset.BitsStored
     image.SetPixelFormat(
         gdcm.PixelFormat(
             dataset.SamplesPerPixel, dataset.BitsAllocated, stored, stored - 1, dataset.PixelRepresentation
         )
     )
-    # Whatever the samples mean, they are to stay as they are: of RGB it converts nothing.
+    # Whatever the samples mean, they are to stay as they are.  What is not RGB must not be called so in the stream:
+    # some readers go by the names of the components there, and would show other colours.
     interpretation = gdcm.PhotometricInterpretation
+    colour = interpretation.RGB if dataset.PhotometricInterpretation == "RGB" else interpretation.YBR_FULL
     image.SetPhotometricInterpretation(
-        interpretation(interpretation.RGB if dataset.SamplesPerPixel == 3 else interpretation.MONOCHROME2)
+        interpretation(colour if dataset.SamplesPerPixel == 3 else interpretation.MONOCHROME2)
     )
     image.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.ExplicitVRLittleEndian))
     pixels = gdcm.DataElement(gdcm.Tag(0x7FE0, 0x0010))

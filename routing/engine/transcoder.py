@@ -154,7 +154,10 @@ def _pixels(dataset: Dataset, transfer_syntax_uid: str) -> tuple[np.ndarray[Any,
     With the bits above Bits Stored, which pydicom would clear: overlays were kept in them once (Overlay Bit Position).
     """
     decoder = get_decoder(transfer_syntax_uid)
-    array, description = decoder.as_array(dataset, raw=True, correct_unused_bits=False)  # type: ignore[arg-type]
+    # GDCM ends the process where fewer are stored.
+    all_bits = transfer_syntax_uid in jpeg_lossless.SYNTAXES and dataset.BitsAllocated == 8
+    options = {"bits_stored": 8} if all_bits else {}
+    array, description = decoder.as_array(dataset, raw=True, correct_unused_bits=False, **options)  # type: ignore[arg-type]
     return array, dict(description)
 
 

@@ -63,6 +63,8 @@ def grey(rows: int, columns: int, stored: int, allocated: int, signed: int, fram
     [
         (5, 7, 8, 8, 0, 3),
         (1, 1, 8, 8, 0, 1),
+        (5, 7, 1, 8, 0, 1),
+        (5, 7, 6, 8, 1, 2),
         (63, 61, 12, 16, 0, 1),
         (64, 64, 16, 16, 1, 2),
         (17, 2, 16, 16, 0, 1),
@@ -73,6 +75,16 @@ def test_every_sample_of_the_range_comes_back(transcoder, tmp_path, rows, column
     after = min(SYNTAXES)
     made = by_dcmtk(made_from(transcoder, written(image, EXPLICIT), EXPLICIT, after), after, tmp_path)
     assert np.array_equal(pixel_array(made, raw=True), pixel_array(read(written(image, EXPLICIT), EXPLICIT), raw=True))
+
+
+@pytest.mark.parametrize("meant", ["RGB", "YBR_FULL"])
+def test_readers_that_go_by_the_names_of_components_show_the_same_colours(transcoder, meant):
+    content, before = sample("SC_rgb_small_odd.dcm")
+    image = read(content, before)
+    image.PhotometricInterpretation = meant
+    after = min(SYNTAXES)
+    made = read(made_from(transcoder, written(image, EXPLICIT), EXPLICIT, after), after)
+    assert np.array_equal(pixel_array(made), pixel_array(read(written(image, EXPLICIT), EXPLICIT)))
 
 
 def test_samples_of_32_bits_are_refused_and_the_process_goes_on(transcoder):

@@ -75,7 +75,8 @@ def _insist(row: OperatorAction, step: Callable[[], Any]) -> Any:
     Do one step of a deed; what a restart of the database, a lock or a deadlock ended is done again.
 
     A step that had been committed when its connection broke is not done twice:
-    the row, which each step writes in its own transaction, tells.
+    the row tells, which each step that moves items writes in its own transaction.
+    Only the audit record that it began may then be there twice.
     """
     before = {name: getattr(row, name) for name in _TOLD}
     until = time.monotonic() + _PATIENCE

@@ -11,8 +11,8 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections
-from django.db.models import QuerySet
+from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections, transaction
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from routing.application_log import first_line
@@ -27,6 +27,9 @@ _LOST = timedelta(seconds=60)
 """Without a sign of life for so long it no longer runs: the web process has ended."""
 _PATIENCE = 600.0
 """Seconds for which a step is tried again while the database is away or refuses it."""
+_GIVEN_UP = _LOST + timedelta(seconds=_PATIENCE)
+"""Behind that it does not go on either when the database comes back."""
+_SHOWN = timedelta(days=1)
 _PAUSE = 1.0
 _TOLD = ("moved", "pending", "untouched", "undo_until")
 """Columns by which the row tells what has been done."""
@@ -104,6 +107,25 @@ def _beat(row: OperatorAction) -> bool:
 def under_way() -> QuerySet[OperatorAction]:
     """What goes on behind the pages right now."""
     return OperatorAction.objects.filter(undo_until=None, stopped_at=None, beat_at__gt=timezone.now() - _LOST)
+
+
+def broken_off() -> QuerySet[OperatorAction]:
+    """What ended with its web process in the last day; what it had done by then stays done."""
+    now = timezone.now()
+    silent = Q(beat_at=None) | Q(beat_at__lte=now - _LOST)
+    return OperatorAction.objects.filter(silent, undo_until=None, wanted__gt=0, at__gt=now - _SHOWN)
+
+
+def note_broken_off() -> None:
+    """Put it into the audit log, once, which knows only that it began; for housekeeping."""
+    lost = OperatorAction.objects.filter(undo_until=None, wanted__gt=0, beat_at__lte=timezone.now() - _GIVEN_UP)
+    for row in lost:
+        with transaction.atomic():
+            # The sign of life goes, so that nobody else notes it, too.
+            if OperatorAction.objects.filter(pk=row.pk, undo_until=None, beat_at=row.beat_at).update(beat_at=None):
+                done = row.moved + row.pending
+                audit("housekeeping", f"broken off {row.action}", f"{done} of {row.wanted} items", begun_by=row.actor)
+                log.warning("what %s began has broken off: %d of %d items were done", row.actor, done, row.wanted)
 
 
 def stop(row: OperatorAction, actor: str) -> bool:

@@ -217,10 +217,10 @@ def run(
     watch: Watch,
     casualty: Casualty | None,
     *,
-    keep_configuration: Callable[[], None] = lambda: None,
+    now_and_then: Callable[[], None] = lambda: None,
     start: ServiceStart | None = None,
 ) -> None:
-    """Keep house until told to stop; ``keep_configuration`` is called now and then by the one in charge."""
+    """Keep house until told to stop; ``now_and_then`` is called each minute by the one in charge."""
     kept_at = float("-inf")
     with EngineProcess("housekeep") as process, contextlib.closing(Wakeup(run_folder(), "housekeep")) as wakeup:
         prepare = Waker(run_folder(), "prepare")
@@ -235,7 +235,7 @@ def run(
                 if keeper.in_charge:
                     echoes.step()
                     if time.monotonic() - kept_at > _KEEP_EVERY:
-                        keep_configuration()
+                        now_and_then()
                         kept_at = time.monotonic()
             except OSError as error:
                 log.error("the spool cannot be used: %s", error)

@@ -10,7 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from routing.behind import under_way
+from routing.behind import broken_off, under_way
 from routing.core.identifiers import identifier_in
 from routing.core.states import QueueState
 from routing.counts import ShortLived
@@ -92,6 +92,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
             "all_retriable": state in STUCK,
             "under_way": under_way() if operates else (),
+            "broken_off": broken_off() if operates else (),
             "undoable": undoable,
             # What went on behind the page has ended since its rows were drawn.
             "undo_anew": operates and (not shown or bool(undoable and undoable.wanted)),

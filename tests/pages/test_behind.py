@@ -102,12 +102,50 @@ def test_when_it_has_ended_the_open_page_offers_to_undo_it_however_long_it_took(
     assert "undo-button" not in visitor("script author").get(again, headers=HTMX).content.decode()
 
 
-def test_what_a_dead_web_process_began_is_not_shown_as_going_on(begun):
+def killed_after_a_chunk(begun, monkeypatch) -> None:
+    """The thread ends with its process, and does not come to say so."""
+    chunk = operator_actions._chunk
+
+    def last(*arguments):
+        chunk(*arguments)
+        raise SystemExit
+
+    monkeypatch.setattr(operator_actions, "_chunk", last)
+    with pytest.raises(SystemExit):
+        begun[0]()
+
+
+def test_what_a_dead_web_process_began_is_shown_as_broken_off_with_what_it_had_done(begun, monkeypatch):
     failed(5)
     operator = visitor("operator")
     operator.post("/queue/act/?state=Failed", ALL)
+    killed_after_a_chunk(begun, monkeypatch)
+    assert "has broken off" not in words(operator.get("/queue/"))
     OperatorAction.objects.update(beat_at=timezone.now() - timedelta(minutes=2))
-    assert "of 5 items" not in words(operator.get("/queue/"))
+    page = operator.get("/queue/")
+    assert "has broken off with its web process: 2 of 5 items were done" in words(page)
+    assert "Stop</button>" not in page.content.decode()
+    assert "has broken off" not in words(visitor("viewer").get("/queue/"))
+    OperatorAction.objects.update(at=timezone.now() - timedelta(days=2))
+    assert "has broken off" not in words(operator.get("/queue/"))
+
+
+def test_housekeeping_notes_once_what_broke_off_and_nothing_that_may_go_on(begun, monkeypatch):
+    failed(5)
+    operator = visitor("operator")
+    operator.post("/queue/act/?state=Failed", ALL)
+    killed_after_a_chunk(begun, monkeypatch)
+
+    def noted():
+        behind.note_broken_off()
+        return list(AuditRecord.objects.filter(action="broken off retry").values_list("actor", "object", "detail"))
+
+    OperatorAction.objects.update(beat_at=timezone.now() - timedelta(minutes=10))
+    assert noted() == []
+    OperatorAction.objects.update(beat_at=timezone.now() - timedelta(minutes=12))
+    told = [("housekeeping", "2 of 5 items", {"begun_by": "the operator"})]
+    assert (noted(), noted()) == (told, told)
+    assert "2 of 5 items were done" in words(operator.get("/queue/"))
 
 
 def test_what_breaks_off_is_in_the_log_and_not_in_the_way(begun, monkeypatch, caplog):

@@ -10,16 +10,24 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing import application_log, capabilities, database_file
 from routing.backup.kept import keep_configuration
+from routing.behind import note_broken_off
 from routing.engine import delivering, housekeeping, preparing, rehearsing
 from routing.engine.service_start import ServiceStart
 from routing.engine.watch import Casualty, Watch
 from routing.engine.watchdog import Role, Watchdog
 from routing.sd_notify import Notifier
 
+
+def _now_and_then() -> None:
+    """What housekeeping does for those that stand above it."""
+    keep_configuration()
+    note_broken_off()
+
+
 ROLES: dict[str, Callable[[Watch, Casualty | None], None]] = {
     "prepare": preparing.run,
     "deliver": delivering.run,
-    "housekeep": partial(housekeeping.run, keep_configuration=keep_configuration, start=ServiceStart.of_environment()),
+    "housekeep": partial(housekeeping.run, now_and_then=_now_and_then, start=ServiceStart.of_environment()),
     "rehearse": rehearsing.run,
 }
 

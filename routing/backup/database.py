@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import sqlite3
 import subprocess
+import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import IO, cast
 
 from django.db import connection
 
@@ -18,6 +21,14 @@ from routing.write_out import sync_file
 
 SQLITE, POSTGRESQL = "capacitor.sqlite3", "database.pgdump"
 _DUMP_SECONDS = 24 * 3600
+_PAUSE_ALL = b"""
+DO $$ BEGIN EXECUTE (
+    SELECT pg_catalog.format('UPDATE %s SET paused = true', c.oid::pg_catalog.regclass)
+    FROM pg_catalog.pg_class c WHERE c.relname = 'routing_node' AND c.relkind = 'r' ORDER BY c.oid DESC LIMIT 1
+); END $$;
+COMMIT;
+"""
+"""The statements of a dump leave no search path behind them; another schema may have such a table, an older one."""
 _OPTIONS = {
     "channel_binding": "PGCHANNELBINDING",
     "gssencmode": "PGGSSENCMODE",
@@ -72,9 +83,12 @@ def dump(target: Path) -> None:
         raise BackupProblem(f"the database is damaged: {what.splitlines()[0]}")
 
 
-def load(source: Path) -> None:
+def load(source: Path, *, pause: bool = False) -> None:
     """
     Fill this installation's database, which has no tables yet, from such a file.
+
+    With ``pause`` there is no moment at which it holds a node that is not
+    paused, whenever this is killed: a service might be started after that.
 
     BackupProblem when it is of another kind, damaged, or the database is not empty.
     """
@@ -88,7 +102,11 @@ def load(source: Path) -> None:
         )
     connection.close()
     if target is None:
-        _run("pg_restore", "--no-owner", "--exit-on-error", "--single-transaction", "--dbname", _name(), str(source))
+        if pause:
+            _restore_paused(source)
+        else:
+            whole = ("--no-owner", "--exit-on-error", "--single-transaction")
+            _run("pg_restore", *whole, "--dbname", _name(), str(source))
         return
     if what := damage(source, whole=True):
         raise BackupProblem(f"the database of the backup is damaged: {what.splitlines()[0]}")
@@ -96,9 +114,39 @@ def load(source: Path) -> None:
         journal.unlink(missing_ok=True)
     draft = target.with_name(f".{target.name}.restored")
     shutil.copyfile(source, draft)
+    if pause:
+        with closing(sqlite3.connect(draft)) as copy:
+            copy.execute("UPDATE routing_node SET paused = 1")
+            copy.commit()
     draft.chmod(0o600)
     sync_file(draft)
     draft.rename(target)
+
+
+def _restore_paused(source: Path) -> None:
+    """pg_restore can do nothing else in its transaction, so its statements go to psql, which can."""
+    quiet = ("--no-psqlrc", "--quiet", "--output", os.devnull, "--set", "ON_ERROR_STOP=1")
+    reading = [_program("pg_restore"), "--no-owner", "--exit-on-error", "--file", "-", str(source)]
+    writing = [_program("psql"), *quiet, "--dbname", _name()]
+    with (
+        tempfile.TemporaryFile("w+") as errors,
+        subprocess.Popen(writing, env=_environment(), stdin=subprocess.PIPE, stderr=errors) as psql,
+        subprocess.Popen(reading, env=_environment(), stdout=subprocess.PIPE, stderr=errors) as statements,
+    ):
+        into, read = cast(IO[bytes], psql.stdin), cast(IO[bytes], statements.stdout)
+        # A server or psql that has gone breaks the pipe; why, it has said itself.
+        with contextlib.suppress(BrokenPipeError), into:
+            into.write(b"BEGIN;\n")
+            shutil.copyfileobj(read, into)
+            # Where the statements end too soon, so does the connection, and nothing of it counts.
+            if statements.wait() == 0:
+                into.write(_PAUSE_ALL)
+        read.close()
+        failed = [name for name, done in (("pg_restore", statements), ("psql", psql)) if done.wait()]
+        errors.seek(0)
+        said = (errors.read().strip().splitlines() or ["no reason was given"])[0]
+    if failed:
+        raise BackupProblem(f"{' and '.join(failed)} failed: {said}")
 
 
 def _name() -> str:
@@ -116,6 +164,16 @@ def _program(name: str) -> str:
 
 
 def _run(name: str, *arguments: str) -> None:
+    done = subprocess.run(
+        [_program(name), *arguments], env=_environment(), capture_output=True, text=True, timeout=_DUMP_SECONDS
+    )
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason was given"])[0]
+        raise BackupProblem(f"{name} failed: {said}")
+
+
+def _environment() -> dict[str, str]:
+    """How libpq finds the server of DATABASE_URL."""
     settings = connection.settings_dict
     # By the environment, not by arguments: everybody on the machine sees those, the password too.
     values = {
@@ -126,10 +184,4 @@ def _run(name: str, *arguments: str) -> None:
         "PGPASSWORD": settings["PASSWORD"],
         "PGDATABASE": settings["NAME"],
     }
-    environment = {**os.environ, **{key: str(value) for key, value in values.items() if value}}
-    done = subprocess.run(
-        [_program(name), *arguments], env=environment, capture_output=True, text=True, timeout=_DUMP_SECONDS
-    )
-    if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason was given"])[0]
-        raise BackupProblem(f"{name} failed: {said}")
+    return {**os.environ, **{key: str(value) for key, value in values.items() if value}}

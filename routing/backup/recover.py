@@ -9,7 +9,7 @@ from pathlib import Path
 
 from django.conf import settings
 from django.core.management import call_command
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from routing.backup.copies import BackupProblem
 from routing.backup.kept import changed_since, is_kept, kept_folder, set_aside
@@ -119,16 +119,16 @@ def recover(
         done.source = f"the backup {backup.folder} of {backup.manifest['made_at']}"
     else:
         call_command("migrate", interactive=False, verbosity=0)
+        if pause:
+            _pause_all()
         if source is not None:
             say(f"reading the configuration {source}")
-            _import(source)
+            _import(source, pause=pause)
             done.source = f"the configuration directory {source}"
     if source is not None and source.resolve() != kept_folder().resolve() and is_kept():
         moment = datetime.fromisoformat(backup.manifest["made_at"]) if backup else None
-        _catch_up(done, wanted=moment is not None and not named and changed_since(moment))
+        _catch_up(done, wanted=moment is not None and not named and changed_since(moment), pause=pause)
     _adopt(done, lost=spool_is_lost, placeholders=backup is None and source is None, say=say)
-    if pause or done.not_taken:
-        Node.objects.update(paused=True)
     done.lost = list(_lost(from_backup=backup is not None, caught_up=bool(done.caught_up)))
     return done
 
@@ -164,26 +164,38 @@ def _move_aside(path: Path, kind: str) -> Path:
     return folder
 
 
-def _import(folder: Path) -> None:
+@transaction.atomic
+def _import(folder: Path, *, pause: bool) -> None:
     try:
         import_directory(folder, actor="recover", as_it_was=True)
+        if pause:
+            _pause_all()
     except ConfigurationError as error:
         raise BackupProblem(f"{folder}: {error.problems[0]} ({len(error.problems)} in all)") from error
 
 
-def _catch_up(done: Recovery, *, wanted: bool) -> None:
+@transaction.atomic
+def _catch_up(done: Recovery, *, wanted: bool, pause: bool) -> None:
     """Take the kept configuration where it is ``wanted``; else keep it from being written over, if it says more."""
     try:
         plan = import_directory(kept_folder(), actor="recover", only_plan=not wanted, as_it_was=True)
     except ConfigurationError as error:
         done.set_aside = set_aside()
         done.not_taken = str(error.problems[0]) if wanted else ""
+        if done.not_taken:
+            _pause_all()
         return
+    if pause:
+        _pause_all()
     if plan.steps and wanted:
         done.caught_up = [str(step) for step in plan.steps]
         done.source += f", brought up to {kept_folder()}, where nodes, senders or scripts have changed since"
     elif plan.steps:
         done.set_aside = set_aside()
+
+
+def _pause_all() -> None:
+    Node.objects.update(paused=True)
 
 
 def _gone(gone: SpoolGone) -> BackupProblem:

@@ -18,7 +18,6 @@ from routing.backup.make import FORMAT, MANIFEST
 from routing.claims import free_all
 from routing.database_file import is_new, spool_has_images
 from routing.engine.process import run_folder
-from routing.models import Node
 from routing.presence import living
 
 Say = Callable[[str], None]
@@ -94,11 +93,9 @@ def restore_database(backup: Backup, *, pause: bool) -> None:
     name = str(backup.manifest["database"])
     for problem in differing(backup.folder, {name: backup.sums[name]}):
         raise BackupProblem(f"nothing was restored: {problem}")
-    database.load(backup.database)
+    database.load(backup.database, pause=pause)
     call_command("migrate", interactive=False, verbosity=0)
     free_all()
-    if pause:
-        Node.objects.update(paused=True)
 
 
 def restore_key(backup: Backup) -> None:

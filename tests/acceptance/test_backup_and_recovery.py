@@ -24,6 +24,15 @@ STAMP = """
 QUICK = ("RetryInitial: 1", "RetryLimit: 1")
 
 
+KILLED_BEHIND_THE_DATABASE = """
+import os
+from pathlib import Path
+from routing.backup import restore
+restore.call_command = lambda *_, **__: os._exit(9)
+restore.restore(Path('{}'), pause=True)
+"""
+
+
 def samples(folder: Path, count: int) -> list[Sample]:
     found = [sample(write(image("CT", number), folder / f"i{number}.dcm")) for number in range(1, count + 1)]
     return [one for one in found if one is not None]
@@ -199,3 +208,13 @@ def damage(path: Path) -> None:
 
 def listing(folder: Path) -> list[str]:
     return sorted(str(path) for path in folder.rglob("*.dcm"))
+
+
+def test_a_restore_with_paused_nodes_that_is_killed_leaves_none_that_is_sent_to(make_router, tmp_path) -> None:
+    here, there = make_router(), make_router()
+    here.manage("migrate", "--noinput")
+    here.manage("shell", "-c", "from routing.models import Node; Node.objects.create(ae_title='PACS')")
+    here.manage("backup", str(tmp_path / "backup"))
+    done = there.manage("shell", "-c", KILLED_BEHIND_THE_DATABASE.format(tmp_path / "backup"), check=False)
+    assert done.returncode == 9, done.stderr
+    assert there.rows("SELECT ae_title, paused FROM routing_node") == [("PACS", 1)]

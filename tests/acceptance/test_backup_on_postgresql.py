@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.acceptance.router import Router
+from tests.acceptance.test_backup_and_recovery import KILLED_BEHIND_THE_DATABASE
 from tests.postgresql import Cluster, cluster
 
 pytestmark = pytest.mark.integration
@@ -20,7 +21,7 @@ from routing.engine.directory import Directory
 from routing.engine.process import open_spool
 from routing.models import Node
 from tests.builders import received
-Node.objects.create(ae_title="PACS", paused=True)
+Node.objects.create(ae_title="PACS")
 spool, new_id = open_spool(), Identifiers(tag=4)
 for number in range(5):
     received(spool, identifier=new_id())
@@ -71,6 +72,22 @@ def test_a_backup_of_postgresql_is_restored_into_an_empty_database_and_the_queue
     assert len(list((there.data / "spool").rglob("*.dcm"))) == 5
     refused = there.manage("restore", str(tmp_path / "backup"), check=False)
     assert refused.returncode and "nothing is overwritten" in refused.stderr
+
+    for number in (4, 5):
+        ask(server, "postgres", f"CREATE DATABASE paused_{number}")
+    killed: Router = make_router(DATABASE_URL=url(server, "paused_4"))
+    done = killed.manage("shell", "-c", KILLED_BEHIND_THE_DATABASE.format(tmp_path / "backup"), check=False)
+    assert done.returncode == 9, done.stderr
+    assert ask(server, "paused_4", rows) == before
+    assert ask(server, "paused_4", "SELECT paused FROM routing_node") == [(True,)]
+    # What cannot all be loaded leaves nothing.
+    ask(server, "paused_5", "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION "
+        "''no index here''; END'; CREATE EVENT TRIGGER no ON ddl_command_end WHEN TAG IN ('CREATE INDEX')"
+        " EXECUTE FUNCTION no()")  # fmt: skip
+    full: Router = make_router(DATABASE_URL=url(server, "paused_5"))
+    refused = full.manage("restore", "--pause", str(tmp_path / "backup"), check=False)
+    assert refused.returncode and "psql failed" in refused.stderr and "no index here" in refused.stderr
+    assert ask(server, "paused_5", "SELECT count(*) FROM pg_tables WHERE tablename LIKE 'routing%'") == [(0,)]
 
     # The server has lost the database; the spool is still there, and one image more.
     here.manage(

@@ -63,7 +63,11 @@ class Environment:
     )
 
     dicom_host: str = setting(
-        "CAPACITOR_DICOM_HOST", ADDRESS, "0.0.0.0", "where the DICOM listener listens", chapter="Receiving"
+        "CAPACITOR_DICOM_HOST",
+        ADDRESS,
+        "0.0.0.0",
+        "where the DICOM listener listens; 0.0.0.0 or ::, every address of IPv4 and IPv6, link-local ones only so",
+        chapter="Receiving",
     )
     dicom_port: int = setting("CAPACITOR_DICOM_PORT", PORT, 11112, "DICOM listener")
     ae_title: str = setting("CAPACITOR_AE_TITLE", AE_TITLE, "CAPACITOR", "the router's own AE title")

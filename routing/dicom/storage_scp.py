@@ -266,12 +266,12 @@ def _listen(config: ScpConfig) -> socket.socket:
         raise CannotListen(
             f"cannot listen on DICOM port {config.port}: ports are from 0 to {_LAST_PORT}; the nearest is {nearest}"
         )
-    everywhere = not config.host
+    everywhere = config.host in ("", "::")
     dual_stack = everywhere and socket.has_dualstack_ipv6()
     family = socket.AF_INET6 if dual_stack or ":" in config.host else socket.AF_INET
     try:
         listener = socket.create_server(
-            (config.host, config.port),
+            ("" if everywhere else config.host, config.port),
             family=family,
             backlog=_BACKLOG,
             reuse_port=config.reuse_port,

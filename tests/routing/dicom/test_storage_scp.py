@@ -217,8 +217,9 @@ def test_several_listeners_may_share_a_port_when_told_to(tmp_path: Path) -> None
         assert len(first.files()) + len(second.files()) == 20
 
 
-def test_all_addresses_means_ipv4_as_ipv4(tmp_path: Path) -> None:
-    with running_scp(tmp_path, host="") as scp, RawPeer(scp.port) as peer:
+@pytest.mark.parametrize("everywhere", ["", "::"])
+def test_all_addresses_means_ipv4_as_ipv4(tmp_path: Path, everywhere: str) -> None:
+    with running_scp(tmp_path, host=everywhere) as scp, RawPeer(scp.port) as peer:
         peer.associate()
         peer.send(store_command(), pdata(pdv(dataset(), control=2)))
         assert scp.stored.get(timeout=PATIENCE).peer_address == "127.0.0.1"

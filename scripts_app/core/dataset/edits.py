@@ -21,7 +21,7 @@ from scripts_app.core.dataset.literals import packed, padded, text_for, too_long
 from scripts_app.core.dataset.overlay import Dataset, path_of
 from scripts_app.core.dataset.recoding import recoded
 from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, Unreadable, shortened, sum_of, text_of
-from scripts_app.core.dataset.vr import vr_here
+from scripts_app.core.dataset.vr import encoding_here, vr_here
 
 _MARK = "\ufffd"
 _LONGEST_SHOWN = 1024
@@ -59,7 +59,7 @@ def text_at(dataset: Dataset, tag: int) -> str | None:
     try:
         value = dataset.value(tag) or b""
         plain = value.isascii() and b"\x1b" not in value
-        return text_of(vr, value, dataset.encoding, "" if plain else dataset.character_sets())
+        return text_of(vr, value, encoding_here(dataset, tag), "" if plain else dataset.character_sets())
     except Unreadable as error:
         raise DatasetError(f"{named(tag)} {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from scripts_app.core.dataset.dictionary import vr_of
+from scripts_app.core.dataset.encoding import IMPLICIT_LITTLE, Encoding
 from scripts_app.core.dataset.journal import Literal
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def vr_here(dataset: Dataset, tag: int) -> bytes:
     return dictionary_vr(dataset, tag) or (b"UN" if raw is not None else b"")
 
 
+def encoding_here(dataset: Dataset, tag: int) -> Encoding:
+    """How the value of an element is written: as UN it is little endian in every transfer syntax (PS3.5 6.2.2)."""
+    raw = dataset.index.get(tag)
+    unknown = raw is not None and raw[0] == b"UN" and tag not in dataset.edits
+    return IMPLICIT_LITTLE if unknown else dataset.encoding
+
+
 def dictionary_vr(dataset: Dataset, tag: int) -> bytes:
     """The VR of the dictionary; where it leaves a choice, the one PixelRepresentation makes (PS3.5 A.2)."""
     vr = vr_of(tag, private_creator(dataset, tag))
@@ -54,6 +62,6 @@ def _signed_pixels(start: Dataset) -> bool:
     while dataset is not None:
         value = dataset.value(0x00280103)
         if value:
-            return value[0 if dataset.encoding.order == "<" else -1] == 1
+            return value[0 if encoding_here(dataset, 0x00280103).order == "<" else -1] == 1
         dataset = dataset.owner.parent if dataset.owner else None
     return False

@@ -3,7 +3,7 @@
 import pytest
 
 from scripts_app.core.dataset.document import DatasetError
-from tests.scripts_app.core.dataset.builders import ct, document, edited_bytes, element, item, sequence
+from tests.scripts_app.core.dataset.builders import BIG, ct, document, edited_bytes, element, item, sequence
 
 
 def with_ids(tmp_path):
@@ -275,3 +275,15 @@ def test_tables_name_the_elements_of_repeating_groups_by_number(tmp_path):
     assert table == {"6000,0022": "first", "6002,0022": "second"}
     doc.root.populate({**table, "6002,0022": "other"})
     assert (doc.root.get("6000,0022"), doc.root.get("6002,0022")) == ("first", "other")
+
+
+def test_a_number_that_is_un_is_little_endian_in_a_big_endian_file_too(tmp_path):
+    """PS3.5 6.2.2."""
+    numbers = [element(0x00280010, "UN", b"\2\0", BIG), element(0x00280011, "US", b"\0\2", BIG)]
+    doc = document(tmp_path, *numbers, element(0x00280103, "UN", b"\1\0", BIG), syntax=BIG)
+    assert (doc.root.get("Rows"), doc.root.get("Columns"), doc.root.get("PixelRepresentation")) == ("2", "2", "1")
+    doc.root.set("Rows", 3)
+    assert doc.root.get("Rows") == "3"
+    assert edited_bytes(doc).startswith(element(0x00280010, "US", b"\0\3", BIG))
+    doc.root.set("SmallestImagePixelValue", -2)
+    assert element(0x00280106, "SS", b"\xff\xfe", BIG) in edited_bytes(doc), "signed, as Pixel Representation says"

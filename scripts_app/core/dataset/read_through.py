@@ -23,8 +23,14 @@ def read_through(dataset: Dataset, kept: Collection[str]) -> Iterator[Dataset]:
     """
     for tag in sorted(dataset.keys()):
         raw = dataset.get_item(tag)
+        swapped = isinstance(raw, RawDataElement) and raw.VR == "UN" and not raw.is_little_endian
+        if swapped and isinstance(raw, RawDataElement):
+            # Little endian in every transfer syntax (PS3.5 6.2.2), which pydicom does not know.
+            dataset._dict[tag] = raw = raw._replace(is_little_endian=True)
         element = dataset[tag]
-        if element.VR in kept and isinstance(raw, RawDataElement):
+        # As they are, its bytes would be in the other order than those of the VR that it gets.
+        stays = not swapped or element.VR in STR_VR
+        if element.VR in kept and stays and isinstance(raw, RawDataElement):
             # Not by the data set's own way, which reads private ones at once.
             dataset._dict[tag] = raw._replace(VR=element.VR, value=_even(raw.value or b"", element.VR))
     yield dataset

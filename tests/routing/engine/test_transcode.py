@@ -73,6 +73,16 @@ def test_what_is_compressed_decodes_to_the_same_pixels(transcoder, name, after):
     assert made.SOPInstanceUID == original.SOPInstanceUID
 
 
+@pytest.mark.parametrize("after", [EXPLICIT, IMPLICIT])
+def test_a_number_that_is_un_in_a_big_endian_file_stays_the_same_number(transcoder, after):
+    """It is little endian there (PS3.5 6.2.2)."""
+    numbers = element(0x00280010, "UN", b"\2\0", BIG_ENDIAN), element(0x00280011, "US", b"\0\2", BIG_ENDIAN)
+    nested = sequence(0x00081140, [item(element(0x00280010, "UN", b"\3\0", BIG_ENDIAN), BIG_ENDIAN)], BIG_ENDIAN)
+    content = element(0x00080018, "UI", "1.2.3", BIG_ENDIAN) + nested + b"".join(numbers)
+    made = read(made_from(transcoder, content, BIG_ENDIAN, after), after)
+    assert (made.Rows, made.Columns, made.ReferencedImageSequence[0].Rows) == (2, 2, 3)
+
+
 def test_what_has_no_pixels_changes_its_encoding_only(transcoder):
     content, before = sample("reportsi.dcm")
     made = read(made_from(transcoder, content, before, IMPLICIT), IMPLICIT)

@@ -14,6 +14,21 @@ from capacitor_web.environment import Environment
 _LOCK_WAIT = "20s"
 """Several times shorter than a lease lasts (routing/claims.py), and longer than any transaction of the router."""
 
+_HOST_GONE = {
+    "connect_timeout": 10,
+    "keepalives": 1,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30000,
+}
+"""
+Of libpq, in seconds, the last one in milliseconds: a server that vanishes without a word is noticed within 30 s.
+
+By the system's own limits a process would wait for its answer for a quarter of an hour, or two hours where it has
+nothing to send.
+"""
+
 
 def database(environment: Environment) -> dict[str, Any]:
     """
@@ -32,6 +47,7 @@ def database(environment: Environment) -> dict[str, Any]:
             ) from None
         return {
             **server,
+            "OPTIONS": {**_HOST_GONE, **server.get("OPTIONS", {})},
             "CONN_MAX_AGE": 60,
             "CONN_HEALTH_CHECKS": True,
         }

@@ -9,6 +9,7 @@ from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
+import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
@@ -167,6 +168,17 @@ def test_the_database_is_sqlite_in_the_data_folder_unless_a_url_is_set(tmp_path)
     postgres = database(read(tmp_path, DATABASE_URL="postgres://router:pw@db.example:5433/capacitor"))
     assert postgres["ENGINE"] == "django.db.backends.postgresql"
     assert (postgres["HOST"], postgres["PORT"], postgres["NAME"]) == ("db.example", 5433, "capacitor")
+
+
+def test_a_database_server_that_vanishes_is_noticed_soon_unless_the_url_says_otherwise(tmp_path):
+    options = database(read(tmp_path, DATABASE_URL="postgres://router@db.example/capacitor"))["OPTIONS"]
+    assert 0 < options["connect_timeout"] <= 30
+    assert 0 < options["keepalives_idle"] + options["keepalives_interval"] * options["keepalives_count"] <= 30
+    assert 0 < options["tcp_user_timeout"] <= 30_000, "milliseconds"
+    psycopg.conninfo.make_conninfo(**options)
+    own = "postgres://router@db.example/capacitor?tcp_user_timeout=900000&sslmode=require"
+    said = database(read(tmp_path, DATABASE_URL=own))["OPTIONS"]
+    assert said == options | {"tcp_user_timeout": 900_000, "sslmode": "require"}
 
 
 def test_the_database_file_and_its_journal_are_readable_by_their_owner_alone(tmp_path):

@@ -232,9 +232,8 @@ class Requestor:
         """The connection broke while sending: the peer may have said why."""
         try:
             _, answer = self._messages.command()
-            # A comment behind a colon, as everywhere: by that it is known, and kept from who may not see patients.
-            words = ": ".join(filter(None, (describe(answer.status), answer.comment)))
-            fallback = f"{fallback}; it had answered {words}"
+            # The colon tells the comment, which is kept from who may not see patients.
+            fallback += "; it had answered " + ": ".join(filter(None, (describe(answer.status), answer.comment)))
         except Aborted:
             return "association aborted by the node"
         except (Disconnected, Silence, WireError, ReleaseRequested):

@@ -75,6 +75,5 @@ class NodeAdmin(Audited):
         for node in nodes:
             if waiting := node.items.queued().count():
                 protected = [*protected, f"node {node}: {waiting} images in the queue are for it; disable it instead"]
-            if used := uses_of(node):
-                to_delete = [*to_delete, f"What scripts say of {node} stays, and means nothing then:", used]
+            to_delete = [*to_delete, *(f"Scripts name {node}, in vain from then on: {use}" for use in uses_of(node))]
         return to_delete, counts, forbidden, protected

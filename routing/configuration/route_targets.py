@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 
 from routing.core.ae_title import Meaning, TitleBook
 from scripts_app.configuration.lua_yml import FILE, WrittenEntry
@@ -45,7 +45,7 @@ def code_of(entries: Iterable[WrittenEntry], libraries: Mapping[str, str]) -> It
         yield file, first_line, _COMMENT.sub("", source)
 
 
-def named_by(collection: Collection, titles: Set[str]) -> list[str]:
+def named_by(collection: Collection, titles: set[str]) -> list[str]:
     """Which entries are for a node and what sends to it, as far as text shows; ``titles``: its own and its aliases."""
     found = []
     for entry in collection["entries"]:
@@ -59,7 +59,7 @@ def named_by(collection: Collection, titles: Set[str]) -> list[str]:
     return found
 
 
-def _sending(name: str, source: str, titles: Set[str]) -> list[str]:
+def _sending(name: str, source: str, titles: set[str]) -> list[str]:
     code = _COMMENT.sub("", source)
     calls = [call for call in _ADD.finditer(code) if call["title"].strip(" ") in titles]
     lines = dict.fromkeys(str(1 + code.count("\n", 0, call.start())) for call in calls)

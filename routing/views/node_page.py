@@ -118,7 +118,7 @@ def node_delete(request: HttpRequest, node_id: int) -> HttpResponse:
     with transaction.atomic():
         waiting, used = node.items.filter(state__in=QUEUE_STATES).count(), uses_of(node)
         if request.method == "POST" and not waiting:
-            detail = {"used by": used} if used else {}
+            detail: dict[str, Any] = {"used by": used} if used else {}
             audit(request.user.get_username(), "delete node", node, host=node.host, port=node.port, **detail)
             node.delete()
             messages.success(request, f"{node.ae_title} is deleted; calls for it are refused from now on.")

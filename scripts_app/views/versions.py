@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
@@ -129,7 +130,7 @@ def script_version(request: HttpRequest, activation_id: int) -> HttpResponse:
     empty: Collection = {"entries": [], "libraries": {}}
     old = shown.content if with_active else before.content if before else empty
     new = stored_collection() if with_active else shown.content
-    context = {"shown": shown, "before": before, "with_active": with_active, "tables": tables(old, new)}
+    context: dict[str, Any] = {"shown": shown, "before": before, "with_active": with_active, "tables": tables(old, new)}
     context |= {"is_active": shown.content == stored_collection(), "last": last_activation()}
     if gone := titles_gone(addressed(shown.content, outside.called_titles()), outside.ae_titles()):
         _, shortened, left_out = without_titles(addressed(shown.content, outside.called_titles()), gone)

@@ -81,14 +81,17 @@ class Inbound:
         self._start = 0
         self._end = 0
         self._until = 0.0
+        self._silence = 0.0
 
     def header(self, idle_seconds: float, until: float = math.inf, slowest: float = math.inf) -> tuple[int, int]:
         """
         Wait for the next PDU; its type and the length of what follows.
 
         All of it has to come ``until`` then.  A large one gets the time beside that
-        a line of ``slowest`` bytes a second needs for it.
+        a line of ``slowest`` bytes a second needs for it, as long as it does not
+        fall silent for ``idle_seconds``.
         """
+        self._silence = idle_seconds
         if self._start == self._end:
             self._fill(min(time.monotonic() + idle_seconds, until))
         self._until = min(time.monotonic() + self._pdu_seconds, until)
@@ -101,14 +104,14 @@ class Inbound:
         if count > _BUFFER_BYTES:
             raise WireError(f"a piece of {count} bytes is larger than {_BUFFER_BYTES}", INVALID_PARAMETER)
         while self._end - self._start < count:
-            self._fill(self._until, count)
+            self._fill(min(self._until, time.monotonic() + self._silence), count)
         self._start += count
         return self._buffer[self._start - count : self._start]
 
     def some(self, most: int) -> memoryview:
         """What is there of the current PDU: at least one byte, at most this many."""
         if self._start == self._end:
-            self._fill(self._until)
+            self._fill(min(self._until, time.monotonic() + self._silence))
         count = min(most, self._end - self._start)
         self._start += count
         return self._buffer[self._start - count : self._start]

@@ -93,6 +93,29 @@ def test_a_large_pdu_gets_the_time_that_a_slow_line_needs_and_no_more(
         assert (received == content[:-6]) is arrives
 
 
+def test_who_vanishes_inside_a_large_pdu_is_noticed_as_soon_as_an_idle_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A line of 2 000 bytes a second would have needed 65 s more for the rest."""
+    clock = [time.monotonic()]
+    monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: clock[0]))
+    left, right = connected()
+    with left, right:
+        inbound = Inbound(right, pdu_seconds=10)
+        left.sendall(PDU_HEADER.pack(4, 130_000) + bytes(1000))
+        assert inbound.header(60, slowest=2000) == (4, 130_000)
+        assert len(inbound.some(1000)) == 1000
+
+        def vanished(limit: float) -> int:
+            """Nothing comes until the limit, which is the moment then."""
+            clock[0] = limit
+            raise Silence
+
+        monkeypatch.setattr(inbound, "_receive", vanished)
+        begun = clock[0]
+        with pytest.raises(Silence):
+            inbound.some(1000)
+        assert clock[0] - begun == 60
+
+
 def test_the_end_of_the_connection_is_told() -> None:
     left, right = connected()
     with right:

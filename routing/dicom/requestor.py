@@ -279,12 +279,9 @@ def _connect(address: NodeAddress) -> socket.socket:
         raise AssociationFailed(
             FailureKind.TIMEOUT, f"{address} {TIMED_OUT}: no connection within {address.connect_timeout:g} s"
         ) from None
-    except OSError as error:
-        raise AssociationFailed(
-            FailureKind.NO_CONNECTION, f"{address}: no connection: {error.strerror or error}"
-        ) from None
-    except UnicodeError:
-        raise AssociationFailed(FailureKind.NO_CONNECTION, f"{address}: no connection: that is no host name") from None
+    except (OSError, UnicodeError) as error:
+        why = error.strerror or error if isinstance(error, OSError) else "that is no host name"
+        raise AssociationFailed(FailureKind.NO_CONNECTION, f"{address}: no connection: {why}") from None
     no_delay(connection)
     if address.tls is None:
         return connection

@@ -53,8 +53,8 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(folder: Path) -> Iterator[Site]:
-    """A site with one person for each role, and no data; stopped at the end."""
+def running_site(folder: Path, **settings: str) -> Iterator[Site]:
+    """A site with one person for each role, and no data; stopped at the end.  ``settings``: of its environment."""
     # Items of the pages' tests have no files, which would look like a spool that is not mounted.
     Spool(folder / "spool", "none").mark()
     environment = {
@@ -62,6 +62,7 @@ def running_site(folder: Path) -> Iterator[Site]:
         "CAPACITOR_DATA_DIR": str(folder),
         "DJANGO_SETTINGS_MODULE": "capacitor_web.settings",
         "PYTHONUNBUFFERED": "1",
+        **settings,
     }
     put_fresh_database(folder)
     port = free_port()

@@ -27,8 +27,9 @@ study.images = 1"""
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with running_site(tmp_path_factory.mktemp("site") / "data") as running:
+def site(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    settings = getattr(request.module, "SETTINGS", {})
+    with running_site(tmp_path_factory.mktemp("site") / "data", **settings) as running:
         running.elsewhere(_BEGIN)
         yield running
 

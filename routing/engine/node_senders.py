@@ -114,12 +114,10 @@ class NodeSenders:
             self._changed.notify_all()
 
     def join(self, until: float) -> bool:
-        """Wait for the senders to end, until a monotonic moment; whether all did."""
+        """Wait for the senders to end, their associations included, until a monotonic moment; whether all did."""
         with self._changed:
-            threads = list(self._threads)
-        for thread in threads:
-            thread.join(max(0.0, until - time.monotonic()))
-        return not any(thread.is_alive() for thread in threads)
+            left = max(0.0, until - time.monotonic())
+            return self._changed.wait_for(lambda: not self._threads and not self._senders, left)
 
     def _run(self) -> None:
         sender = Sender(
@@ -147,8 +145,10 @@ class NodeSenders:
                 had_one = sender.close()
             finally:
                 with self._changed:
+                    self._threads.discard(threading.current_thread())
                     self._senders.remove(sender)
                     self._note_end(had_one)
+                    self._changed.notify_all()
 
     def _next(self) -> list[Deliverable] | None:
         """

@@ -134,6 +134,11 @@ class Router:
         assert process.poll() is None, self.log.read_text()
         return self
 
+    def site(self) -> str:
+        """The address of the site, which may come up after the listener."""
+        until(lambda: accepts(self.web_port), 30, "the site answers")
+        return f"http://127.0.0.1:{self.web_port}"
+
     def stop(self) -> int:
         """SIGTERM, as a service manager does; the exit code."""
         assert self._process is not None

@@ -30,7 +30,7 @@ def opened() -> Iterator[Page]:
 
 
 def begin(opened: Page, router: Router) -> None:
-    opened.goto(f"http://127.0.0.1:{router.web_port}/login/?next=/scripts/")
+    opened.goto(f"{router.site()}/login/?next=/scripts/")
     log_in(opened, "admin", "correct-horse-battery")
     opened.get_by_role("link", name="New entry").click()
 
@@ -105,7 +105,7 @@ def test_a_rule_from_idea_to_roll_back(make_router: Any, make_sink: Any, tmp_pat
     assert arrived == {title: [content] for title, content in shown.items()}
 
     # The script is broken: the test blocks it, and somebody overrides that.
-    opened.goto(f"http://127.0.0.1:{router.web_port}/scripts/")
+    opened.goto(f"{router.site()}/scripts/")
     opened.get_by_role("link", name="Research gets no names").click()
     write_script(opened, "local names = dataset:Get('PatientName')\nroute:Add('RESEARCH' .. names.short)")
     opened.get_by_role("button", name="Save in the draft").click()

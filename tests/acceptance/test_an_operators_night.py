@@ -57,7 +57,7 @@ def operator(chromium) -> Iterator[Callable[[Router], Page]]:
         contexts.append(chromium.new_context(viewport={"width": 1280, "height": 800}))
         page = contexts[0].new_page()
         browser.listen(page, complaints)
-        page.goto(f"http://127.0.0.1:{router.web_port}/login/")
+        page.goto(f"{router.site()}/login/")
         browser.log_in(page, "admin", PASSWORD)
         expect(page.locator("#live")).to_have_text("live")
         return page
@@ -184,7 +184,7 @@ def test_destinations_die_the_dashboard_says_so_and_an_operator_gets_every_image
     record_property("seconds_until_the_dashboard_says_so", round(took, 2))
     print(f"the dashboard says that a destination died {took:.2f} s after its death")
 
-    page.goto(f"http://127.0.0.1:{router.web_port}/failures/")
+    page.goto(f"{router.site()}/failures/")
     failed, held = count(router, "ARCHIVE", "Failed"), count(router, "READING", "Prepared")
     gone, waiting, refused = (
         cause(page, "Failed", "ARCHIVE"),
@@ -201,7 +201,7 @@ def test_destinations_die_the_dashboard_says_so_and_an_operator_gets_every_image
     # Wrong port: put right in the browser, and everything that failed is retried.
     change_port(page, "ARCHIVE", moved.port)
     camera(page, "node-put-right")
-    page.goto(f"http://127.0.0.1:{router.web_port}/failures/")
+    page.goto(f"{router.site()}/failures/")
     gone.get_by_role("link", name=f"Retry all {failed}").click()
     expect(page.locator("main")).to_contain_text(f"Retry {failed} items?")
     expect(page.locator(".sample li").first).to_contain_text("CT_1 → ARCHIVE")
@@ -212,7 +212,7 @@ def test_destinations_die_the_dashboard_says_so_and_an_operator_gets_every_image
 
     # Refused for good: the port of another device; a retry sends it there.
     change_port(page, "VIEWER", moved.port)
-    page.goto(f"http://127.0.0.1:{router.web_port}/failures/")
+    page.goto(f"{router.site()}/failures/")
     refused.get_by_role("link", name="Retry all 7").click()
     page.locator("#do-it").click()
     expect(page.locator("#messages")).to_contain_text("7 items retried.")
@@ -220,7 +220,7 @@ def test_destinations_die_the_dashboard_says_so_and_an_operator_gets_every_image
     # Switched on again: ten minutes of back-off are not waited for.
     assert count(router, "READING", "Prepared") == held
     reading.start()
-    page.goto(f"http://127.0.0.1:{router.web_port}/failures/")
+    page.goto(f"{router.site()}/failures/")
     waiting.get_by_role("link", name=f"Try all {held} now").click()
     page.locator("#do-it").click()
     expect(page.locator("#messages")).to_contain_text(f"{held} items tried now.")
@@ -232,7 +232,7 @@ def test_destinations_die_the_dashboard_says_so_and_an_operator_gets_every_image
     expect(page.locator(".calm")).to_contain_text("Nothing is wrong", timeout=SECONDS)
     assert page.evaluate("window.sameDocument")
     camera(page, "drained")
-    page.goto(f"http://127.0.0.1:{router.web_port}/failures/")
+    page.goto(f"{router.site()}/failures/")
     expect(page.locator(".calm")).to_contain_text("Nothing has failed", timeout=SECONDS)
 
     assert router.states() == {"Delivered": sum(map(len, flow.sent.values())) + 7}

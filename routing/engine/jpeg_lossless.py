@@ -2,13 +2,12 @@
 
 import gdcm
 from pydicom import Dataset
-from pydicom.encaps import encapsulate
-from pydicom.pixels.utils import get_nr_frames
 from pydicom.uid import JPEGLossless, JPEGLosslessSV1
+
+from routing.engine.frames import compress_frames
 
 SYNTAXES = frozenset(map(str, (JPEGLosslessSV1, JPEGLossless)))
 """The first predictor, which GDCM takes, is allowed in both."""
-_SAMPLE_BYTES = {8: 1, 16: 2}
 
 
 def compress(dataset: Dataset) -> None:
@@ -18,17 +17,12 @@ def compress(dataset: Dataset) -> None:
     ValueError where JPEG Lossless has no place for such samples.
     """
     allocated = dataset.BitsAllocated
-    if allocated not in _SAMPLE_BYTES or dataset.PhotometricInterpretation == "YBR_FULL_422":
+    if allocated not in (8, 16) or dataset.PhotometricInterpretation == "YBR_FULL_422":
         raise ValueError(
             f"JPEG Lossless holds samples of 8 or 16 bits for every pixel, not {allocated} bits"
             f" as {dataset.PhotometricInterpretation}"
         )
-    size = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * _SAMPLE_BYTES[allocated]
-    content = memoryview(dataset.PixelData)
-    frames = (content[at : at + size] for at in range(0, size * get_nr_frames(dataset), size))
-    dataset.PixelData = encapsulate([_encoded(bytes(frame), dataset) for frame in frames])
-    element = dataset["PixelData"]
-    element.VR, element.is_undefined_length = "OB", True
+    compress_frames(dataset, lambda frame: _encoded(frame, dataset))
 
 
 def _encoded(frame: bytes, dataset: Dataset) -> bytes:

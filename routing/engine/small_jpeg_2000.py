@@ -4,8 +4,8 @@ import io
 
 from PIL import Image
 from pydicom import Dataset
-from pydicom.encaps import encapsulate
-from pydicom.pixels.utils import get_nr_frames
+
+from routing.engine.frames import compress_frames
 
 LEAST_SIDE = 32
 """Rows and columns that pylibjpeg needs: its six resolution levels halve them five times."""
@@ -31,12 +31,7 @@ def compress(dataset: Dataset) -> None:
             f" colour of 8, not for {dataset.SamplesPerPixel} samples of {stored} of {allocated} bits"
             f" as {dataset.PhotometricInterpretation}"
         )
-    size = dataset.Rows * dataset.Columns * dataset.SamplesPerPixel * allocated // 8
-    content = memoryview(dataset.PixelData)
-    frames = (content[at : at + size] for at in range(0, size * get_nr_frames(dataset), size))
-    dataset.PixelData = encapsulate([_encoded(bytes(frame), mode, dataset) for frame in frames])
-    element = dataset["PixelData"]
-    element.VR, element.is_undefined_length = "OB", True
+    compress_frames(dataset, lambda frame: _encoded(frame, mode, dataset))
 
 
 def _encoded(frame: bytes, mode: str, dataset: Dataset) -> bytes:

@@ -1,10 +1,9 @@
-"""What is kept and for how long: files until nobody can need them, rows longer than files."""
+"""What is kept and for how long: files until nobody can need them."""
 
 import errno
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -12,59 +11,23 @@ from django.utils import timezone
 from routing.core.states import QueueEvent
 from routing.engine import retention
 from routing.engine.removal import Removal
-from routing.engine.retention import forget_history, forget_idle, purge_files, sweep
+from routing.engine.retention import forget_idle, purge_files, sweep
 from routing.models import (
     ApplicationLogLine,
-    HistoryEntry,
     OperatorAction,
     OperatorStep,
     QueueItem,
     ScopedState,
     ServiceProcess,
 )
-from routing.prepared_files import PreparedFiles
 from routing.record import record_for
-from routing.spool import Spool, SpoolGone
-from tests.builders import queue_item, received
+from routing.spool import SpoolGone
+from tests.routing.engine import kept as keeping
+from tests.routing.engine.kept import DAY, Kept
 
 pytestmark = pytest.mark.django_db
 
-DAY = timedelta(days=1)
-
-
-class Kept:
-    """A spool with files, and the items made from them."""
-
-    def __init__(self, folder: Path) -> None:
-        self.spool = Spool(folder / "spool", "none")
-        self.files = PreparedFiles(self.spool.root)
-
-    def item(self, state: str, *, ended: timedelta = 2 * DAY, **columns: Any) -> QueueItem:
-        at = timezone.now() - ended
-        identifier = received(self.spool).id
-        times = {"finished_at": at if state in ("Delivered", "Dropped") else None, "updated_at": at}
-        return queue_item(state, id=identifier, **(times | columns))
-
-    def copy(self, of: QueueItem, state: str, *, ended: timedelta = 2 * DAY, **columns: Any) -> QueueItem:
-        at = timezone.now() - ended
-        times = {"finished_at": at if state in ("Delivered", "Dropped") else None, "updated_at": at}
-        return queue_item(state, id=of.id + 1, received_id=of.id, **(times | columns))
-
-    def prepared_file(self, item: QueueItem) -> str:
-        with self.files.draft() as draft:
-            draft.write_bytes(b"x")
-            return self.files.keep(draft, item.id)
-
-    def has(self, item: QueueItem) -> bool:
-        return self.spool.path(item.received_id).exists()
-
-    def purge(self, after: timedelta = DAY) -> int:
-        return purge_files(self.spool, self.files, after)
-
-
-@pytest.fixture
-def kept(tmp_path: Path) -> Kept:
-    return Kept(tmp_path)
+kept = keeping.kept
 
 
 @pytest.mark.parametrize("state", ["Delivered", "Dropped", "Expired"])
@@ -195,62 +158,6 @@ def test_much_is_purged_in_portions(kept: Kept, monkeypatch: pytest.MonkeyPatch)
     for _ in range(5):
         kept.item("Delivered")
     assert [kept.purge() for _ in range(4)] == [2, 2, 1, 0]
-
-
-def test_history_is_forgotten_after_the_files_and_with_all_that_hangs_on_it(kept: Kept) -> None:
-    old, young = kept.item("Delivered", ended=100 * DAY), kept.item("Delivered", ended=50 * DAY)
-    unpurged = kept.item("Failed", ended=100 * DAY)
-    HistoryEntry.objects.create(item=old, at=timezone.now(), event="received", to_state="New", actor="listener")
-    kept.purge()
-    assert forget_history(kept.spool, 90 * DAY) == 1
-    assert set(QueueItem.objects.values_list("id", flat=True)) == {young.id, unpurged.id}
-    assert not HistoryEntry.objects.exists()
-
-
-def test_an_original_is_not_forgotten_before_its_copies(kept: Kept) -> None:
-    original = kept.item("Dropped", ended=100 * DAY, purged_at=timezone.now())
-    copy = kept.copy(original, "Prepared", ended=100 * DAY)
-    assert forget_history(kept.spool, 90 * DAY) == 0
-    QueueItem.objects.filter(id=copy.id).update(purged_at=timezone.now())
-    assert forget_history(kept.spool, 90 * DAY) == 2
-
-
-def test_a_file_that_is_back_although_it_was_removed_goes_before_its_row(kept: Kept) -> None:
-    back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
-    assert kept.has(back)
-    assert forget_history(kept.spool, 90 * DAY) == 1
-    assert not kept.has(back), "without a row it would be adopted, and sent again"
-
-
-def test_the_row_of_a_file_that_cannot_be_removed_stays(kept: Kept) -> None:
-    back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
-    kept.spool.path(back.id).unlink()
-    # As an immutable file, which root can't remove either.
-    kept.spool.path(back.id).mkdir()
-    assert forget_history(kept.spool, 90 * DAY) == 0
-    assert QueueItem.objects.get().id == back.id
-
-
-def test_files_that_cannot_be_removed_keep_no_other_row(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_CHUNK", 2)
-    stuck = [kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now()) for _ in range(2)]
-    kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
-    for item in stuck:
-        kept.spool.path(item.id).unlink()
-        kept.spool.path(item.id).mkdir()
-    remove = Removal()
-    assert [forget_history(kept.spool, 90 * DAY, remove=remove) for _ in range(2)] == [0, 1]
-    assert list(QueueItem.objects.order_by("id")) == stuck
-
-
-def test_no_history_is_forgotten_while_the_spool_is_away(kept: Kept, tmp_path: Path) -> None:
-    kept.spool.mark()
-    back = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now())
-    kept.spool.root.rename(tmp_path / "away")
-    kept.spool.root.mkdir()
-    with pytest.raises(SpoolGone):
-        forget_history(kept.spool, 90 * DAY)
-    assert QueueItem.objects.get().id == back.id
 
 
 def test_what_nobody_uses_any_more_is_forgotten() -> None:

@@ -76,7 +76,7 @@ def test_a_large_pdu_gets_the_time_that_a_slow_line_needs_and_no_more(
     monkeypatch: pytest.MonkeyPatch, after: float, arrives: bool
 ) -> None:
     """10 s, and 30 s for 60 000 bytes at 2 000 a second."""
-    clock = [time.monotonic()]
+    clock = [1000.0]  # sums and differences of whole seconds are exact
     monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     left, right = connected()
     with left, right:
@@ -95,7 +95,7 @@ def test_a_large_pdu_gets_the_time_that_a_slow_line_needs_and_no_more(
 
 def test_who_vanishes_inside_a_large_pdu_is_noticed_as_soon_as_an_idle_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """A line of 2 000 bytes a second would have needed 65 s more for the rest."""
-    clock = [time.monotonic()]
+    clock = [1000.0]  # sums and differences of whole seconds are exact
     monkeypatch.setattr(wire, "time", SimpleNamespace(monotonic=lambda: clock[0]))
     left, right = connected()
     with left, right:

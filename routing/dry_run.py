@@ -163,7 +163,7 @@ def _database_facts(without: int | None) -> QueueDatabaseFacts:
     with connection.cursor() as cursor:
         read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
         cursor.execute(read_only[connection.vendor])
-    return QueueDatabaseFacts(Directory(*_own()), StateBook(), _own()[0], lambda: None, without)
+    return QueueDatabaseFacts(Directory(*_own()), StateBook(), lambda: None, without)
 
 
 def _destination(titles: TitleBook, ae_title: str) -> tuple[str, bool]:

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
 from routing.core.destination import storage_node
 from routing.dicom.requestor import TIMED_OUT
-from routing.dicom.verification import EchoResult, echo
-from routing.engine.addresses import WrongTlsFiles, address_of
 from routing.engine.directory import Directory
-from routing.engine.echoes import in_its_words
+from routing.engine.echoes import ask, keep_echo
 from routing.engine.state_book import StateBook
 from routing.models import Attempt, Node, NodeStatus, QueueItem
 from scripts_app.core.ports import QueueItemFacts
@@ -24,7 +22,7 @@ from scripts_app.core.ports import QueueItemFacts
 _RECENT = timedelta(minutes=60)
 _ECHO_KEPT = timedelta(seconds=60)
 _ECHO_PATIENCE = 3
-"""Seconds for the connection and for each answer."""
+"""Seconds for the connection and for each answer; the scripts of an image have ten in all, unless set otherwise."""
 _COLUMNS = (
     "id", "state", "source_ae_title", "destination_ae_title", "study_instance_uid", "series_instance_uid",
     "sop_instance_uid", "sop_class_uid", "modality", "patient_id", "patient_name", "accession_number",
@@ -46,11 +44,10 @@ class QueueDatabaseFacts:
         self,
         directory: Directory,
         states: StateBook,
-        own_ae_title: str,
         settle: Callable[[], None],
         without: int | None = None,
     ) -> None:
-        self._directory, self._states, self._own, self._settle = directory, states, own_ae_title, settle
+        self._directory, self._states, self._settle = directory, states, settle
         self._without = without
 
     def resolve(self, ae_title: str) -> str:
@@ -113,27 +110,16 @@ class QueueDatabaseFacts:
     def node_echo(self, ae_title: str) -> Mapping[str, Any]:
         """C-ECHO the node, or answer from the last 60 seconds (Lua API, node)."""
         node = self._node(ae_title)
-        status, _ = NodeStatus.objects.get_or_create(node=node)
-        if status.last_echo_at is None or timezone.now() - status.last_echo_at > _ECHO_KEPT:
-            result = self._echo(node)
-            status.last_echo_at = timezone.now()
-            status.last_echo_ok, status.last_echo_ms = result.ok, result.latency_ms
-            status.last_echo_message = result.message
-            status.save(update_fields=["last_echo_at", "last_echo_ok", "last_echo_ms", "last_echo_message"])
+        status = NodeStatus.objects.filter(node=node).first()
+        if status is None or status.last_echo_at is None or timezone.now() - status.last_echo_at > _ECHO_KEPT:
+            # A node that swallows packets must not use up the time limit of the script that asks.
+            patience = min(settings.CAPACITOR.connect_timeout, _ECHO_PATIENCE)
+            status = keep_echo(node, ask(node, patience))
         return {
             "success": bool(status.last_echo_ok),
             "latencyMs": status.last_echo_ms or 0,
             "message": status.last_echo_message,
         }
-
-    def _echo(self, node: Node) -> EchoResult:
-        try:
-            address = address_of(node, self._own)
-        except WrongTlsFiles as error:
-            return EchoResult(False, 0, str(error))
-        # A node that swallows packets must not use up the time limit of the script that asks.
-        patience = min(address.connect_timeout, _ECHO_PATIENCE)
-        return in_its_words(node, echo(replace(address, connect_timeout=patience, stall_seconds=patience)))
 
     def state(self, scope: str, uid: str) -> Mapping[str, Any]:
         # An image without the UID has a table of its own that ends with it, never one shared with strangers.

@@ -92,7 +92,7 @@ class Preparer:
         self._prepared, self._stopping, self._tidy = prepared, stopping, tidy
         self._scripts = ScriptCache()
         self._states = StateBook()
-        self._facts = QueueDatabaseFacts(directory, self._states, settings.own_ae_title, self._settle)
+        self._facts = QueueDatabaseFacts(directory, self._states, self._settle)
         self._batch = Batch(owner, self._states, directory, new_id, settings.process_delay)
         self._lease = LEASE + timedelta(seconds=settings.limits.seconds)
         """Longer than any one image may take."""

@@ -44,7 +44,7 @@ def talking_nonsense(peer: ScriptedNode) -> None:
 
 def recently_timed_out() -> int:
     """What scripts are told of PACS."""
-    facts = QueueDatabaseFacts(Directory("CAPACITOR", "DCP_"), StateBook(), "CAPACITOR", lambda: None)
+    facts = QueueDatabaseFacts(Directory("CAPACITOR", "DCP_"), StateBook(), lambda: None)
     return facts.node_stats("PACS")["recentTimedOut"]
 
 

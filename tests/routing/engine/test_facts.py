@@ -9,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from routing.dicom.verification import EchoResult
+from routing.engine import echoes
 from routing.engine import facts as asking
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
@@ -16,13 +17,14 @@ from routing.engine.state_book import StateBook
 from routing.models import Attempt, NodeStatus
 from scripts_app.core.ports import UnknownDestination
 from tests.builders import node, queue_item
+from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 
 pytestmark = pytest.mark.django_db
 
 
 def facts(settled: list[int] | None = None) -> QueueDatabaseFacts:
     told = [] if settled is None else settled
-    return QueueDatabaseFacts(Directory("CAPACITOR", "DCP_", age=0), StateBook(), "CAPACITOR", lambda: told.append(1))
+    return QueueDatabaseFacts(Directory("CAPACITOR", "DCP_", age=0), StateBook(), lambda: told.append(1))
 
 
 def queue_of_five() -> None:
@@ -183,12 +185,11 @@ def test_an_echo_is_asked_once_a_minute(monkeypatch: Any) -> None:
     node("PACS")
     asked = []
 
-    def echo(address: Any) -> EchoResult:
+    def echo(address: Any, further: Any) -> EchoResult:
         asked.append((address.called_ae_title, address.calling_ae_title))
-        assert max(address.connect_timeout, address.stall_seconds) <= 3
         return EchoResult(True, 2.5, "fine")
 
-    monkeypatch.setattr(asking, "echo", echo)
+    monkeypatch.setattr(echoes, "echo", echo)
     one = facts()
     answer = {"success": True, "latencyMs": 2.5, "message": "fine"}
     assert one.node_echo("PACS") == one.node_echo("PACS") == answer
@@ -196,6 +197,24 @@ def test_an_echo_is_asked_once_a_minute(monkeypatch: Any) -> None:
     NodeStatus.objects.update(last_echo_at=timezone.now() - timedelta(seconds=61))
     one.node_echo("PACS")
     assert len(asked) == 2
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("says", ["nothing", "that it takes the association"])
+def test_a_node_that_falls_silent_is_not_waited_for_by_the_script(says: str, monkeypatch: Any) -> None:
+    monkeypatch.setattr(asking, "_ECHO_PATIENCE", 0.2)
+
+    def fall_silent(peer: ScriptedNode) -> None:
+        if says != "nothing":
+            peer.accept()
+        while peer.socket.recv(65536):
+            pass
+
+    with scripted_node(fall_silent) as port:
+        node("PACS", port=port)
+        answer = facts().node_echo("PACS")
+    assert answer["success"] is False
+    assert ("within 0.2 s" if says == "nothing" else "no answer after 0 s") in answer["message"]
 
 
 def test_a_node_whose_tls_files_are_missing_answers_no_echo() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 Answer = TypeVar("Answer")
@@ -14,6 +15,14 @@ _SHARE = 0.05
 LONGEST = 30.0
 
 _all: list[ShortLived] = []  # type: ignore[type-arg]
+
+
+@dataclass(frozen=True, slots=True)
+class _Known(Generic[Answer]):
+    answer: Answer
+    until: float
+    change: object
+    """The last one before it was asked for."""
 
 
 class ShortLived(Generic[Answer]):
@@ -29,26 +38,32 @@ class ShortLived(Generic[Answer]):
         """``longest`` is for what is put together from answers that are short-lived themselves."""
         self._ask, self._least, self._longest = ask, seconds, longest
         self._lock = threading.Lock()
-        self._known: tuple[Answer, float] | None = None
+        self._known: _Known[Answer] | None = None
+        self._change = object()
+        """Another one since each ``forget``."""
         _all.append(self)
 
     def __call__(self) -> Answer:
         known = self._known
-        if known is not None and time.monotonic() < known[1]:
-            return known[0]
+        if known is not None and self._holds(known):
+            return known.answer
         with self._lock:
             known = self._known
-            if known is not None and time.monotonic() < known[1]:
-                return known[0]
-            began = time.monotonic()
+            if known is not None and self._holds(known):
+                return known.answer
+            change, began = self._change, time.monotonic()
             answer = self._ask()
             now = time.monotonic()
-            self._known = answer, now + min(max(self._least, (now - began) / _SHARE), self._longest)
+            until = now + min(max(self._least, (now - began) / _SHARE), self._longest)
+            self._known = _Known(answer, until, change)
             return answer
 
+    def _holds(self, known: _Known[Answer]) -> bool:
+        return known.change is self._change and time.monotonic() < known.until
+
     def forget(self) -> None:
-        """Ask again next time."""
-        self._known = None
+        """Ask again next time; what somebody is finding out at this moment may be of before the change."""
+        self._change = object()
 
 
 def forget_all() -> None:

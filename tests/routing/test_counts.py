@@ -54,6 +54,20 @@ def test_after_a_change_everything_is_asked_again(clock: Clock) -> None:
     assert answer() == 2
 
 
+def test_what_was_found_out_while_somebody_changed_it_is_not_kept(clock: Clock) -> None:
+    told = iter(["before", "after"])
+
+    def ask() -> str:
+        found = next(told)
+        if found == "before":
+            # Behind the look at the table, and before its answer has come.
+            forget_all()
+        return found
+
+    answer = ShortLived(ask)
+    assert [answer(), answer()] == ["before", "after"]
+
+
 def test_an_error_is_not_kept(clock: Clock) -> None:
     tries: Iterator[ValueError | int] = iter([ValueError("away"), 7])
 

@@ -30,17 +30,10 @@ class AuditKeeper:
         sealed = 0
         try:
             catch_up()
-            for _ in range(_MOST_LINKS):
-                made = seal()
-                sealed += made
-                if made < AT_ONCE:
-                    break
+            sealed = _seal_all()
             if sweeping:
                 shorten(timedelta(seconds=settings.CAPACITOR.keep_audit))
                 self._tell_head()
-        except IntegrityError:
-            # Somebody else made this very link: nothing is left to be done.
-            pass
         except DatabaseError as error:
             if not self._failing:
                 log.error("the audit log cannot be kept: %s; trying again every round", first_line(error))
@@ -56,3 +49,17 @@ class AuditKeeper:
         if told != self._told:
             log.info("audit log sealed: %s (manage.py verify_audit --head checks it)", told)
         self._told = told
+
+
+def _seal_all() -> int:
+    sealed = 0
+    for _ in range(_MOST_LINKS):
+        try:
+            made = seal()
+        except IntegrityError:
+            # Somebody else made this very link: nothing is left to be done.
+            break
+        sealed += made
+        if made < AT_ONCE:
+            break
+    return sealed

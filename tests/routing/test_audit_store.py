@@ -79,6 +79,20 @@ def test_people_work_on_while_records_wait(seen):
         assert b'"fail"' in waiting_file().read_bytes()
 
 
+def test_that_waiting_records_are_refused_is_told_once_until_they_are_in(caplog):
+    keeper, told = AuditKeeper(), "the audit log cannot be kept: synthetic"
+    with Refusing():
+        keep([row("item 1")])
+        keeper.step(sweeping=False)
+        keeper.step(sweeping=False)
+        assert caplog.text.count(told) == 1
+    assert keeper.step(sweeping=False) == 1
+    with Refusing():
+        keep([row("item 2")])
+        keeper.step(sweeping=False)
+    assert caplog.text.count(told) == 2
+
+
 @pytest.mark.fault(129, "the dashboard while records wait")
 def test_the_dashboard_is_red_while_records_wait():
     busy_router()

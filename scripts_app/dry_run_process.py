@@ -100,18 +100,24 @@ def _told(process: _Process, question: dict[str, Any], who: str, mine: object) -
 
 
 def _waiting() -> _Process | None:
-    while _idle:
-        process = _idle.pop()
+    while (process := _taken()) is not None:
         if process.lives():
             return process
         process.end()
     return None
 
 
+def _taken() -> _Process | None:
+    """Without a look whether there is one: another thread may take the last one behind it."""
+    with contextlib.suppress(IndexError):
+        return _idle.pop()
+    return None
+
+
 def end_idle() -> None:
     """End the processes that wait for a question; for programs that seldom have one."""
-    while _idle:
-        _idle.pop().end()
+    while (process := _taken()) is not None:
+        process.end()
 
 
 class _Process:

@@ -57,6 +57,25 @@ def test_a_process_that_has_died_while_waiting_is_replaced(service):
     assert answer["pid"] != first
 
 
+def test_two_who_want_the_one_process_that_waits_both_have_an_answer(service, monkeypatch):
+    ask({"say": 1})
+
+    class Raced(list):
+        def pop(self):
+            # The other one has taken it since the look whether there is one.
+            service.extend(self)
+            self.clear()
+            return super().pop()
+
+    raced = Raced(service)
+    service.clear()
+    monkeypatch.setattr(dry_run_process, "_idle", raced)
+    try:
+        assert ask({"say": 2})["said"] == 2
+    finally:
+        service.extend(raced)
+
+
 def test_a_process_that_dies_over_a_question_is_told_and_not_kept(service):
     with pytest.raises(Unanswered, match="has ended"):
         ask({"die": True})

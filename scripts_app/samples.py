@@ -77,8 +77,10 @@ def upload(name: str, chunks: Iterable[bytes]) -> Sample:
         with path.open("rb") as written:
             if written.read(_PREAMBLE)[-4:] != b"DICM":
                 raise NoDicom("not a DICOM file: the letters DICM do not stand at byte 128")
-    except NoDicom:
-        path.unlink()
+    except BaseException as error:
+        path.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise NoDicom(f"cannot be kept: {error.strerror}") from None
         raise
     return Sample("upload", path.name, name[:100])
 

@@ -1,5 +1,6 @@
 """Images for dry runs: what is taken, where it is kept, and who sees it."""
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -84,6 +85,16 @@ def test_what_is_too_large_is_not_kept(data_dir, monkeypatch):
     monkeypatch.setattr(samples, "MOST_BYTES", 200)
     with pytest.raises(NoDicom, match="larger than"):
         upload("big.dcm", [PART_10, bytes(100), bytes(100)])
+    assert list((data_dir / "samples").iterdir()) == []
+
+
+def test_an_upload_for_which_the_disk_has_no_room_is_refused_and_leaves_nothing(data_dir, asked):
+    def chunks():
+        yield PART_10
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(NoDicom, match="cannot be kept: No space left on device"):
+        upload("ct.dcm", chunks())
     assert list((data_dir / "samples").iterdir()) == []
 
 

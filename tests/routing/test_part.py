@@ -166,6 +166,17 @@ def test_the_bytes_are_synced_before_the_name_and_the_name_before_the_commit_end
     assert steps.synced[-1] != written
 
 
+def test_the_names_of_day_and_hour_are_durable_too_whoever_made_the_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(parts, "sync_folder", synced.append)
+    for _ in ("who makes them", "another process, which finds them there"):
+        Spool(tmp_path).begin(first_at(EIGHT)).discard()
+        assert synced == [tmp_path, tmp_path / "20261120"]
+        synced.clear()
+
+
 def test_where_a_name_goes_with_its_file_a_sealed_file_is_synced_with_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

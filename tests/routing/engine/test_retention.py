@@ -84,6 +84,34 @@ def test_what_somebody_sends_again_in_time_keeps_its_file(kept: Kept) -> None:
     assert kept.has(item)
 
 
+def test_what_somebody_sends_again_while_its_file_is_about_to_go_keeps_it(
+    kept: Kept, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    item = kept.item("Delivered", prepared_at=timezone.now())
+    path_of = kept.spool.path
+
+    def press_a_button_first(identifier: int) -> Path:
+        # Asked behind the look for old files, and before their rows are locked.
+        record_for(QueueItem.objects.filter(id=item.id), QueueEvent.SEND_AGAIN, actor="anna")
+        return path_of(identifier)
+
+    monkeypatch.setattr(kept.spool, "path", press_a_button_first)
+    assert kept.purge() == 0
+    monkeypatch.undo()
+    assert kept.has(item)
+    item.refresh_from_db()
+    assert item.purged_at is None
+
+
+@pytest.mark.parametrize(("state", "goes"), [("Delivered", True), ("Dropped", True), ("Expired", False)])
+def test_where_room_is_scarce_a_file_goes_before_its_time_but_never_one_that_nobody_has(
+    kept: Kept, state: str, goes: bool
+) -> None:
+    item = kept.item(state, ended=DAY / 2)
+    assert purge_files(kept.spool, kept.files, DAY, scarce=True) == int(goes)
+    assert kept.has(item) is not goes
+
+
 def test_a_file_that_is_gone_already_does_not_matter(kept: Kept) -> None:
     item = kept.item("Delivered")
     kept.spool.discard(item.id)

@@ -41,7 +41,7 @@ class NodeSenders:
         report: Callable[[Report], None],
     ) -> None:
         self.target = target
-        """As of now; a sender takes it up with its next batch."""
+        """As of now; a sender takes it up with its next item."""
         self._outgoing = outgoing
         self._journal = journal
         self._tell = report
@@ -134,7 +134,7 @@ class NodeSenders:
             while (batch := self._next()) is not None:
                 fine = False
                 try:
-                    fine = sender.send(self.target, batch)
+                    fine = sender.send(lambda: self.target, batch)
                 except Exception:
                     # The batch is reported all the same; the thread must not take the node with it.
                     log.exception("a sender of node %s failed", self.target.ae_title)

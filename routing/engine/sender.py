@@ -56,18 +56,22 @@ class Sender:
         self._transcoder: Transcoder | None = None
         self._suspects = 0
 
-    def send(self, target: Target, batch: Sequence[Deliverable]) -> bool:
-        """Send a batch, item by item; False when the node is in trouble, so that nothing more should be tried now."""
-        waiting = deque(_by_calling_ae_title(target, batch))
+    def send(self, target: Callable[[], Target], batch: Sequence[Deliverable]) -> bool:
+        """
+        Send a batch, item by item; False when the node is in trouble, so that nothing more should be tried now.
+
+        ``target`` is asked before each item: the node may get another address while a batch is under way, for hours.
+        """
+        waiting = deque(_by_calling_ae_title(target(), batch))
         self._kept.rest()
         self._suspects = 0
         fine = True
         try:
             while waiting and fine and self._may_go_on():
-                fine = self._send_first(target, waiting)
+                fine = self._send_first(target(), waiting)
         finally:
             if waiting:
-                self._report(Returned(target, tuple(waiting)))
+                self._report(Returned(target(), tuple(waiting)))
         return fine
 
     @property

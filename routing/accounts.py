@@ -22,6 +22,11 @@ _FAILURES_A_MINUTE = 20
 """Failed log-ins from one address that are noted each; a guesser must not be able to fill the disk."""
 
 
+def administrators() -> models.QuerySet[User]:
+    """Who may change users, and so open the administration: all who are active and have the right, by whatever way."""
+    return User.objects.with_perm("auth.change_user", backend="django.contrib.auth.backends.ModelBackend")
+
+
 def connect() -> None:
     """Called once, when all apps are there."""
     user_logged_in.connect(_logged_in, dispatch_uid="audit")

@@ -4,11 +4,14 @@ import re
 from dataclasses import replace
 from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings as site
 from django.contrib.auth.models import Group, User
 from django.core.management import CommandError, call_command
+
+from routing.management.commands import up
 
 pytestmark = pytest.mark.django_db
 
@@ -45,6 +48,33 @@ def test_a_second_start_makes_and_prints_nothing(settings: Any) -> None:
 def test_a_superuser_of_another_name_is_enough(settings: Any) -> None:
     User.objects.create_superuser("anna")
     assert run(settings) == ""
+
+
+def test_people_with_the_role_are_enough(settings: Any) -> None:
+    User.objects.create_user("admin", is_active=False)
+    User.objects.create_user("anna").groups.add(Group.objects.get(name="administrator"))
+    assert run(settings) == ""
+    User.objects.get(username="admin").delete()
+    assert run(settings) == ""
+    assert not User.objects.filter(username="admin").exists()
+
+
+def test_a_role_of_somebody_who_is_inactive_is_not_enough(settings: Any) -> None:
+    User.objects.create_user("anna", is_active=False).groups.add(Group.objects.get(name="administrator"))
+    assert "Administrator   admin" in run(settings)
+
+
+def test_images_flow_without_an_administrator(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    User.objects.create_user("admin", is_active=False)
+    supervisor = Mock()
+    monkeypatch.setattr(up.application_log, "start", lambda *_, **__: None)
+    monkeypatch.setattr(up.database_file, "look", lambda: None)
+    monkeypatch.setattr(up, "Supervisor", supervisor)
+    call_command("up", stdout=StringIO())
+    supervisor.return_value.run.assert_called_once_with()
+    assert "nobody may administer the site" in caplog.text
 
 
 def test_an_existing_account_is_never_given_all_rights(settings: Any) -> None:

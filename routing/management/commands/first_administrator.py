@@ -8,22 +8,26 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
+from routing.accounts import administrators
+
 NAME = "admin"
 
 
 class Command(BaseCommand):
     help = (
         "Make the user admin, with CAPACITOR_ADMIN_PASSWORD or a password that is printed once, "
-        "unless there is a superuser already."
+        "unless somebody else may administer the site already."
     )
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        if User.objects.filter(is_superuser=True, is_active=True).exists():
+        if administrators().exists():
             return
         if User.objects.filter(username=NAME).exists():
             # To give somebody's account all rights, or a new password, is for a person to decide.
-            raise CommandError(f"user {NAME!r} exists but is no active superuser; run: manage.py createsuperuser")
+            raise CommandError(
+                f"nobody may administer the site, and user {NAME!r} exists already: run manage.py createsuperuser"
+            )
         given: str = settings.CAPACITOR.admin_password
         password = given or secrets.token_urlsafe(12)
         user = User.objects.create_superuser(NAME, password=password)

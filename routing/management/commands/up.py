@@ -1,5 +1,6 @@
 """Run the whole router on this machine: web site, DICOM listeners and queue workers, until told to stop."""
 
+import logging
 import sys
 from argparse import ArgumentParser
 from typing import Any
@@ -19,6 +20,7 @@ Only the small ones: as many of every size up to a kilobyte, glibc's own bound, 
 """
 
 
+log = logging.getLogger("capacitor.supervisor")
 SERVED = "capacitor_web.served:application"
 ALIVE_WITHIN = 120.0
 """Seconds; the units of docs/systemd say the same (WatchdogSec)."""
@@ -37,7 +39,11 @@ class Command(BaseCommand):
         except database_file.DatabaseInDanger as danger:
             raise CommandError(str(danger)) from danger
         application_log.start("supervisor", service.data_dir / "logs", service.log_level, database=False)
-        call_command("first_administrator")
+        try:
+            call_command("first_administrator")
+        except CommandError as problem:
+            # Images flow without anybody who may change users.
+            log.error("%s", problem)
         services = self._services()
         if options["demo"]:
             call_command("demo_data")

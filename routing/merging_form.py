@@ -30,8 +30,9 @@ class MergingForm(ModelForm):  # type: ignore[type-arg]  # not generic at run ti
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if self.instance.pk is not None:
-            both = [name for name in cleaned if self._changed_by_both(name)]
-            for name in cleaned.keys() - set(self.changed_data):
+            # A list adds the number of the row, which nobody changes.
+            both = [name for name in cleaned.keys() & self.initial.keys() if self._changed_by_both(name)]
+            for name in (cleaned.keys() & self.initial.keys()) - set(self.changed_data):
                 cleaned[name] = self.initial[name]
             for name in both:
                 self.add_error(name, self._told(name, cleaned[name]))
@@ -59,7 +60,8 @@ class MergingForm(ModelForm):  # type: ignore[type-arg]  # not generic at run ti
     def _begin_anew(self) -> None:
         data: Any = self.data
         data = data.copy()
-        for name, field in self.fields.items():
+        for name in self.initial.keys() & self.fields.keys():
+            field = self.fields[name]
             stored = field.prepare_value(self.initial[name])
             text = "" if stored is None else str(stored)
             data[self.add_initial_prefix(name)] = text

@@ -6,11 +6,13 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from routing.accounts import administrators
+from routing.administration.meanwhile import SeenForm
 
 
 class NobodyLeft(Exception):
@@ -51,15 +53,25 @@ class SomebodyRemains:
         return answer
 
 
+class PersonForm(SeenForm, UserChangeForm):  # type: ignore[type-arg]
+    """Rights that somebody else has just taken away do not come back by a change of the e-mail address."""
+
+
+class RoleForm(SeenForm):
+    class Meta:
+        model = Group
+        fields = "__all__"
+
+
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 
 @admin.register(User)
 class PersonAdmin(SomebodyRemains, UserAdmin):  # type: ignore[type-arg]
-    pass
+    form = PersonForm
 
 
 @admin.register(Group)
 class RoleAdmin(SomebodyRemains, GroupAdmin):
-    pass
+    form = RoleForm

@@ -10,10 +10,12 @@ from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import ForeignKey, Model, Prefetch, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
+from routing.administration.meanwhile import SeenForm
 from routing.administration.pages import Audited, Kept, WithPatientData
 from routing.forms import LinesField
+from routing.merging_form import MergingForm
 from routing.models import Node
 from scripts_app.activation import note_activation
 from scripts_app.configuration.problem import nearest
@@ -31,6 +33,7 @@ from scripts_app.models import (
     ScriptTest,
     ScriptVersion,
 )
+from scripts_app.revision import hold
 
 _EDITED = "edited in the administration"
 _CODE = forms.Textarea(attrs={"rows": 20, "cols": 100, "spellcheck": "false", "class": "vLargeTextField"})
@@ -50,7 +53,8 @@ def _storage_title(title: str) -> str:
     return title
 
 
-class LuaEntryForm(forms.ModelForm):  # type: ignore[type-arg]
+class LuaEntryForm(SeenForm):
+    beside = ("conditions",)
     ae_titles = LinesField(
         read=_storage_title, label="AE titles", help_text="destinations it applies to, one a line; empty: all"
     )
@@ -64,7 +68,7 @@ class LuaEntryForm(forms.ModelForm):  # type: ignore[type-arg]
         return _lua(str(self.cleaned_data["script"]), "script")
 
 
-class LuaLibraryForm(forms.ModelForm):  # type: ignore[type-arg]
+class LuaLibraryForm(SeenForm):
     source = forms.CharField(widget=_CODE, required=False, strip=False)
 
     class Meta:
@@ -130,6 +134,18 @@ class ConditionInline(admin.TabularInline):  # type: ignore[type-arg]
 class ActiveAtOnce(Audited):
     """What is edited here is active at once; each edit is an activation, as if somebody had made it from a draft."""
 
+    def changeform_view(self, request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        with transaction.atomic():
+            if request.method == "POST":
+                hold()
+            return super().changeform_view(request, *arguments, **named)
+
+    def changelist_view(self, request: HttpRequest, *arguments: Any, **named: Any) -> HttpResponse:
+        with transaction.atomic():
+            if request.method == "POST":
+                hold()
+            return super().changelist_view(request, *arguments, **named)
+
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         with transaction.atomic():
             super().save_related(request, form, formsets, change)
@@ -158,7 +174,7 @@ class LuaEntryAdmin(ActiveAtOnce):
 
     def get_changelist_form(self, request: HttpRequest, **options: Any) -> Any:
         """The list edits two columns; the checks of the whole form would ask for the others."""
-        return super().get_changelist_form(request, **{**options, "form": forms.ModelForm})
+        return super().get_changelist_form(request, **{**options, "form": MergingForm})
 
 
 @admin.register(LuaLibrary)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.template.loader import render_to_string
 
 from routing.counts import forget_all
 
@@ -91,6 +92,18 @@ def known_methods_only(get_response: Callable[[HttpRequest], HttpResponse]) -> C
 
     def answer(request: HttpRequest) -> HttpResponse:
         return get_response(request) if request.method in METHODS else HttpResponseNotAllowed(METHODS)
+
+    return answer
+
+
+def forms_only_in_words(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Say so where somebody looks at an address that only takes forms, as by Reload or from the browser's history."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        if response.status_code == 405 and request.method == "GET":
+            response.content = render_to_string("405.html")
+        return response
 
     return answer
 

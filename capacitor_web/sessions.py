@@ -6,15 +6,18 @@ import hashlib
 import ipaddress
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit, urlunsplit
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import logout
 from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.contrib.auth.views import redirect_to_login
 from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from routing.audit import REFUSED, audit
 from routing.audit_store import AuditUnavailable
@@ -136,7 +139,16 @@ class LoggedInOnly(LoginRequiredMiddleware):
             # To be led away would cost what is written on the page (static/answers.js).
             return HttpResponse(status=401)
         messages.warning(request, "You are not logged in, so what you sent was not taken. Log in and send it again.")
-        return log_in
+        return redirect_to_login(_page_of_the_form(request), reverse("login"))
+
+
+def _page_of_the_form(request: HttpRequest) -> str:
+    """What to show after the log-in: most addresses of forms are no pages."""
+    page = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure()):
+        return reverse("dashboard")
+    parts = urlsplit(page)
+    return urlunsplit(("", "", parts.path, parts.query, "")) if parts.netloc else reverse("dashboard")
 
 
 def _idle(request: HttpRequest) -> float | None:

@@ -41,6 +41,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "capacitor_web.middleware.ContentSecurityPolicyMiddleware",
     "capacitor_web.middleware.known_methods_only",
+    "capacitor_web.middleware.forms_only_in_words",
     "capacitor_web.middleware.seen_at_once",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

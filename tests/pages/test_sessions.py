@@ -1,5 +1,7 @@
 """How long a session lasts, who counts as asking, and what a wrong password costs whom."""
 
+from urllib.parse import parse_qs, urlsplit
+
 import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
@@ -148,6 +150,33 @@ def test_what_is_sent_without_session_is_told_to_be_undone_and_noted(client):
     assert AuditRecord.objects.get(action="access").detail["status"] == 401
     sent = client.post("/scripts/entries/1/", follow=True)
     assert "what you sent was not taken" in words(sent)
+
+
+@pytest.mark.parametrize(
+    ("page", "shown"),
+    [
+        ("http://testserver/nodes/?x=a%20b&y=1", "/nodes/?x=a%20b&y=1"),
+        ("http://elsewhere.example/nodes/", "/"),
+        ("http://testserver//elsewhere.example/", "/"),
+        ("no address: [", "/"),
+        ("", "/"),
+    ],
+)
+def test_after_the_log_in_comes_the_page_whose_form_was_not_taken(passwords, page, shown):
+    client = Client(headers={"Referer": page} if page else {})
+    asked = client.post("/queue/act/", {"action": "fail"})
+    entered = client.post(asked.headers["Location"], {"username": "olga", "password": PASSWORD, "next": next_of(asked)})
+    assert entered.headers["Location"] == shown
+
+
+def next_of(answer):
+    return parse_qs(urlsplit(answer.headers["Location"]).query)["next"][0]
+
+
+def test_an_address_that_is_no_page_says_so():
+    answer = visitor("operator").get("/queue/act/")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+    assert "Buttons and forms send something to this address" in words(answer)
 
 
 @pytest.fixture

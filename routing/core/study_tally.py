@@ -17,11 +17,13 @@ class Progress(StrEnum):
     UNDER_WAY = "under way"
     COMPLETE = "complete"
     NOTHING_TO_SEND = "nothing to send"
-    """A script dropped all of it."""
+    """Scripts dropped all of it, or people deleted it."""
 
 
 _WAITING = (QueueState.NEW, QueueState.PREPARED)
 _STUCK = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
+DELETED = "deleted"
+"""Beside the counts by state: how many of the Dropped items a person deleted; the others a script dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,8 @@ class Tally:
     failed: int = 0
     rejected: int = 0
     expired: int = 0
+    deleted: int = 0
+    """Of those dropped."""
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Tally:
@@ -49,6 +53,7 @@ class Tally:
             failed=number(QueueState.FAILED),
             rejected=number(QueueState.REJECTED),
             expired=number(QueueState.EXPIRED),
+            deleted=counts.get(DELETED, 0),
         )
 
     def __add__(self, other: Tally) -> Tally:
@@ -60,7 +65,7 @@ class Tally:
 
     @property
     def to_send(self) -> int:
-        """All but what a script dropped."""
+        """All but what was dropped."""
         return self.delivered + self.waiting + self.stuck
 
     @property
@@ -90,7 +95,8 @@ class Tally:
             "failed": self.failed,
             "rejected": self.rejected,
             "expired": self.expired,
-            "dropped by a script": self.dropped,
+            "dropped by a script": self.dropped - self.deleted,
+            "deleted by a person": self.deleted,
         }
         told += [f"{number} {word}" for word, number in rest.items() if number]
         return ", ".join(told) or "nothing received"
@@ -106,7 +112,8 @@ def answer(tallies: Mapping[str, Tally]) -> str:
     waiting = {title: tally for title, tally in tallies.items() if tally.waiting}
     match whole.progress:
         case Progress.COMPLETE:
-            return f"Yes: {_arrived({title: tally.delivered for title, tally in tallies.items() if tally.delivered})}."
+            arrived = _arrived({title: tally.delivered for title, tally in tallies.items() if tally.delivered})
+            return f"Yes: {arrived}{_but_deleted(tallies)}."
         case Progress.UNDER_WAY:
             first, *others = waiting.values()
             begin = f"{first.waiting} of {_images(first.to_send)} {_are(first.waiting)} on the way"
@@ -119,7 +126,26 @@ def answer(tallies: Mapping[str, Tally]) -> str:
             number, *further = (tally.waiting for tally in waiting.values())
             more = [f"{number} more {_are(number)} on the way", *map(str, further)]
             return f"No: {stuck}; {_each_to(more, waiting)}."
+    if whole.deleted:
+        rest = "; scripts dropped the rest" if whole.dropped > whole.deleted else ""
+        return f"Nothing was sent: {_deleted(tallies)} by a person{rest}."
     return "There was nothing to send: scripts dropped all of it." if whole.dropped else "Nothing of it is known here."
+
+
+def _but_deleted(tallies: Mapping[str, Tally]) -> str:
+    told = _deleted(tallies)
+    return f", but {told} by a person" if told else ""
+
+
+def _deleted(tallies: Mapping[str, Tally]) -> str:
+    """As in ``2 images for AI and 1 for PACS were deleted``."""
+    numbers = {title: tally.deleted for title, tally in tallies.items() if tally.deleted}
+    if not numbers:
+        return ""
+    first, *further = numbers.values()
+    told = [_images(first), *map(str, further)]
+    each = (f"{number} for {title}" for number, title in zip(told, numbers, strict=True))
+    return f"{_listed(each)} {'was' if sum(numbers.values()) == 1 else 'were'} deleted"
 
 
 def _arrived(delivered: Mapping[str, int]) -> str:

@@ -8,14 +8,16 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Max, Min
+from django.db.models import Count, Max, Min, OuterRef, Subquery
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
-from routing.core.study_tally import Tally, answer
-from routing.models import OperatorAction, QueueItem
+from routing.core.states import QueueEvent, QueueState
+from routing.core.study_tally import DELETED, Tally, answer
+from routing.models import HistoryEntry, OperatorAction, QueueItem
 from routing.operator_actions import last_undoable
+from routing.record import UNDONE
 from routing.sight import Sight
 from routing.views.bulk import BulkOffer, study_offers
 from routing.views.request import HtmxHttpRequest, draw
@@ -129,7 +131,7 @@ def _studies(found: list[tuple[str, int]]) -> list[Study]:
     # A copy may be anonymous; what was received says whose study it is, as long as it is the same study.
     received = QueueItem.objects.defer("recipe").in_bulk([item.received_id for item in newest.values()])
     rows = QueueItem.objects.filter(study_instance_uid__in=uids).standing().order_by()
-    tallies = _tallies(rows.values_list("study_instance_uid", "destination_ae_title", "state").annotate(n=Count("pk")))
+    tallies = _tallies(rows, "study_instance_uid")
     shown = []
     for uid, latest in found:
         item = newest.get(latest)
@@ -142,17 +144,32 @@ def _studies(found: list[tuple[str, int]]) -> list[Study]:
 
 
 def _series(items: Any) -> list[Series]:
-    rows = items.order_by().values_list("series_instance_uid", "destination_ae_title", "state").annotate(n=Count("pk"))
-    modalities = dict(items.order_by().values_list("series_instance_uid").annotate(modality=Max("modality")))
-    return [Series(uid, tallies, modalities.get(uid, "")) for uid, tallies in sorted(_tallies(rows).items())]
+    name = "series_instance_uid"
+    modalities = dict(items.order_by().values_list(name).annotate(modality=Max("modality")))
+    return [Series(uid, tallies, modalities.get(uid, "")) for uid, tallies in sorted(_tallies(items, name).items())]
 
 
-def _tallies(rows: Iterable[tuple[str, str, str, int]]) -> dict[str, dict[str, Tally]]:
-    """Rows of UID, destination, state and number, as tallies by UID and destination."""
+def _tallies(items: Any, name: str) -> dict[str, dict[str, Tally]]:
+    """Counted by the UID in that column, and by destination."""
     counts: dict[str, dict[str, dict[str, int]]] = {}
+    rows: Iterable[tuple[str, str, str, int]]
+    rows = items.order_by().values_list(name, "destination_ae_title", "state").annotate(n=Count("pk"))
     for uid, destination, state, number in rows:
         counts.setdefault(uid, {}).setdefault(destination, {})[state] = number
+    if any(QueueState.DROPPED in states for found in counts.values() for states in found.values()):
+        for uid, destination, number in (
+            _deleted(items).values_list(name, "destination_ae_title").annotate(n=Count("pk"))
+        ):
+            counts[uid][destination][DELETED] = number
     return {
         uid: {destination: Tally.of(states) for destination, states in sorted(found.items())}
         for uid, found in counts.items()
     }
+
+
+def _deleted(items: Any) -> Any:
+    """Those that left the queue because a person said so, and not a script."""
+    left = HistoryEntry.objects.filter(item=OuterRef("pk"), to_state=QueueState.DROPPED).order_by("-pk")
+    left = left.exclude(from_state=QueueState.DROPPED).exclude(event=UNDONE)
+    dropped = items.order_by().filter(state=QueueState.DROPPED).annotate(left_by=Subquery(left.values("event")[:1]))
+    return dropped.filter(left_by=QueueEvent.DELETED_BY_OPERATOR)

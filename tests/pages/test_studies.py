@@ -7,7 +7,10 @@ import pytest
 from django.utils import timezone
 
 from routing.core.identifiers import first_at
+from routing.core.states import QueueEvent, QueueState
 from routing.models import AuditRecord, OperatorAction, QueueItem
+from routing.record import Move, record, record_for
+from routing.replay import replay_for
 from routing.views import study_search
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words
@@ -39,6 +42,19 @@ def test_a_study_says_whether_everything_arrived_and_adds_up():
         in page
     )
     assert "12 images received" in page
+
+
+def test_what_a_person_deleted_is_not_told_as_the_doing_of_scripts():
+    _, deleted, dropped, back = study_of(["Delivered", "Prepared", "New", "Prepared"])
+    record_for(QueueItem.objects.filter(pk__in=[deleted.pk, back.pk]), QueueEvent.DELETED_BY_OPERATOR, actor="olga")
+    QueueItem.objects.filter(pk__in=[dropped.pk, back.pk]).update(state="New", lease_owner="me")
+    record([Move(pk, QueueState.NEW, QueueEvent.DROPPED) for pk in (dropped.pk, back.pk)], actor="worker", owner="me")
+    replay_for(QueueItem.objects.filter(pk=deleted.pk), actor="otto")
+    QueueItem.objects.filter(replay_of=deleted.pk).update(state="Dropped", study_instance_uid="")
+    page = told(visitor())
+    assert "Yes: 1 image arrived at PACS, but 1 image for PACS was deleted by a person." in page
+    assert "1 of 1 delivered, 2 dropped by a script, 1 deleted by a person complete 4 1 0 3 0 0 0" in page
+    assert "2 dropped by a script, 1 deleted by a person" in told(visitor(), "/studies/")
 
 
 def test_copies_of_an_image_count_for_their_destination_but_the_image_once():

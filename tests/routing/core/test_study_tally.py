@@ -23,6 +23,7 @@ def test_what_was_received_is_the_sum_of_all_states():
         ({"Delivered": 1, "New": 1, "Prepared": 2}, Progress.UNDER_WAY, "1 of 4 delivered, 3 waiting"),
         ({"Delivered": 3, "Dropped": 2}, Progress.COMPLETE, "3 of 3 delivered, 2 dropped by a script"),
         ({"Dropped": 2}, Progress.NOTHING_TO_SEND, "2 dropped by a script"),
+        ({"Dropped": 3, "deleted": 2}, Progress.NOTHING_TO_SEND, "1 dropped by a script, 2 deleted by a person"),
         ({"Rejected": 1, "Expired": 1, "New": 1}, Progress.STUCK, "0 of 3 delivered, 1 waiting, 1 rejected, 1 expired"),
         ({}, Progress.NOTHING_TO_SEND, "nothing received"),
     ],
@@ -61,6 +62,15 @@ def test_a_destination_has_a_verdict_and_words(counts, progress, words):
             "No: AI lacks 1 of 2 images (1 failed); 1 more is on the way to AI and 2 to PACS.",
         ),
         ({"PACS": {"Dropped": 5}}, "There was nothing to send: scripts dropped all of it."),
+        (
+            {"PACS": {"Delivered": 4, "Dropped": 1, "deleted": 1}},
+            "Yes: all 4 images arrived at PACS, but 1 image for PACS was deleted by a person.",
+        ),
+        ({"PACS": {"Dropped": 5, "deleted": 5}}, "Nothing was sent: 5 images for PACS were deleted by a person."),
+        (
+            {"AI": {"Dropped": 2, "deleted": 2}, "PACS": {"Dropped": 3, "deleted": 1}},
+            "Nothing was sent: 2 images for AI and 1 for PACS were deleted by a person; scripts dropped the rest.",
+        ),
         ({}, "Nothing of it is known here."),
     ],
 )

@@ -40,6 +40,8 @@ _PLAIN = (
     *("state", "destination_ae_title", "node_id", "prepared_file", "prepare_starts", "attempt_count"),
     *("warning", "last_error", "last_status", "pending_state"),
 )
+_WISH = "wish"
+"""Kept beside them: what the step left as pending_state, for somebody else may want something else since."""
 
 
 class Action(StrEnum):
@@ -147,7 +149,7 @@ def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node:
             item_id=pk,
             to_state=state,
             moved_at=updated_at,
-            before=_kept(before[pk]),
+            before=_kept(before[pk]) | {_WISH: wish},
             recipe=before[pk]["recipe"],
         )
         for pk, state, updated_at, wish in after
@@ -225,8 +227,9 @@ def _undo(done: OperatorAction, steps: Iterable[OperatorStep], nodes: set[int]) 
     back, withdrawn = [], 0
     for step in steps:
         columns = _columns(step, nodes)
+        wish = columns.pop(_WISH, "")
         if columns["updated_at"] == step.moved_at:
-            held = QueueItem.objects.filter(pk=step.item_id, updated_at=step.moved_at).exclude(pending_state="")
+            held = QueueItem.objects.filter(pk=step.item_id, updated_at=step.moved_at, pending_state=wish)
             withdrawn += held.update(pending_state=columns["pending_state"])
         else:
             back.append(StepBack(step.item_id, QueueState(step.to_state), step.moved_at, columns))

@@ -135,6 +135,14 @@ def test_a_wish_of_an_item_in_progress_is_withdrawn_by_undo():
     assert columns(item) == before
 
 
+def test_undo_leaves_what_a_colleague_wishes_of_an_item_in_progress_since():
+    item = queue_item("Prepared", lease_owner="host:1:a")
+    mine = do(Action.FAIL, item)
+    perform(Action.REJECT, [item.pk], actor="otto", scope="")
+    assert undo(mine) == 0
+    assert columns(item)[item.pk]["pending_state"] == "Rejected"
+
+
 def test_what_has_moved_on_stays_when_the_rest_goes_back():
     stays, taken, back = (queue_item("Failed", prepared_at=timezone.now()) for _ in range(3))
     done = do(Action.RETRY, stays, taken, back)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from axes.models import AccessAttempt, AccessLog
@@ -33,6 +33,10 @@ Newest lines of the application log that are kept, however young the others are:
 Whoever reaches the DICOM port can have lines written, by no more than connecting.
 """
 _LINES_AT_ONCE = 50_000
+_SILENT = timedelta(seconds=60)
+"""A deed of a person that has not ended, and gave no sign of life for so long, has ended with its web process."""
+_LATE = timedelta(seconds=10)
+"""How much later than the page says Undo may still be pressed, and more."""
 _CLOCKS = timedelta(days=1)
 """How far an item's moment and that of its identifier may be apart: clocks are set, files are adopted."""
 
@@ -68,13 +72,15 @@ def purge_files(
     it is removed when all are Delivered or Dropped, or Expired for as long.
     Where room is ``scarce``, what left the queue goes at once (D5), but not what
     expired: nobody has received that, and the clock may be wrong that expired it.
+    What a person may still take back has its file as long as that.
     Rows and files go in one transaction, so that nobody sends an item again
     whose file is about to go.  One that ``remove`` has to leave there stays in
     its row, too: without a row it would be adopted, and sent again.
     """
     remove = remove or Removal()
     now = timezone.now()
-    finished = Q(state__in=FINAL_STATES, finished_at__lt=now if scarce else now - kept)
+    over = min(now if scarce else now - kept, _undoable_since(now) or now)
+    finished = Q(state__in=FINAL_STATES, finished_at__lt=over)
     gone = finished | Q(state=QueueState.EXPIRED, updated_at__lt=now - kept)
     in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
     originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
@@ -98,6 +104,16 @@ def purge_files(
         # A kill before the commit leaves rows that say "kept" for files that are gone; the next round rights them.
         QueueItem.objects.filter(received_id__in=purged).update(purged_at=timezone.now())
     return len(purged)
+
+
+def _undoable_since(now: datetime) -> datetime | None:
+    """When the first deed of a person began that can still be taken back, or goes on."""
+    offered = Q(undo_until__gt=now - _LATE)
+    goes_on = Q(undo_until=None) & (Q(at__gt=now - _SILENT) | Q(beat_at__gt=now - _SILENT))
+    began: datetime | None = (
+        OperatorAction.objects.filter(offered | goes_on, undone_at=None).order_by("at").values_list("at", flat=True)
+    ).first()
+    return began
 
 
 def forget_history(spool: Spool, kept: timedelta, *, remove: Removal | None = None) -> int:

@@ -42,8 +42,8 @@ class Kept:
     def has(self, item: QueueItem) -> bool:
         return self.spool.path(item.received_id).exists()
 
-    def purge(self, after: timedelta = DAY) -> int:
-        return purge_files(self.spool, self.files, after)
+    def purge(self, after: timedelta = DAY, *, scarce: bool = False) -> int:
+        return purge_files(self.spool, self.files, after, scarce=scarce)
 
 
 @pytest.fixture

@@ -20,6 +20,7 @@ from routing.models import (
     ScopedState,
     ServiceProcess,
 )
+from routing.operator_actions import Action, perform
 from routing.record import record_for
 from routing.spool import SpoolGone
 from tests.routing.engine import kept as keeping
@@ -110,6 +111,30 @@ def test_where_room_is_scarce_a_file_goes_before_its_time_but_never_one_that_nob
     item = kept.item(state, ended=DAY / 2)
     assert purge_files(kept.spool, kept.files, DAY, scarce=True) == int(goes)
     assert kept.has(item) is not goes
+
+
+def test_what_a_person_can_still_take_back_has_its_file_even_while_room_is_scarce(kept: Kept) -> None:
+    item, earlier = kept.item("Prepared"), kept.item("Delivered", ended=timedelta(minutes=1))
+    done = perform(Action.DELETE, [item.pk], actor="olga", scope="")
+    assert kept.purge(scarce=True) == 1
+    assert (kept.has(item), kept.has(earlier)) == (True, False)
+    over = timezone.now() - timedelta(minutes=1)
+    OperatorAction.objects.filter(pk=done.pk).update(undo_until=over)
+    assert kept.purge(scarce=True) == 1
+    assert not kept.has(item)
+
+
+def test_what_a_deed_that_goes_on_behind_the_page_has_deleted_keeps_its_file_until_the_deed_is_silent(
+    kept: Kept,
+) -> None:
+    now = timezone.now()
+    item = kept.item("Dropped", ended=timedelta(seconds=90))
+    deed = {"actor": "olga", "action": "delete", "at": now - timedelta(minutes=3), "undo_until": None}
+    row = OperatorAction.objects.create(**deed, beat_at=now)
+    assert kept.purge(scarce=True) == 0
+    OperatorAction.objects.filter(pk=row.pk).update(beat_at=now - timedelta(minutes=2))
+    assert kept.purge(scarce=True) == 1
+    assert not kept.has(item)
 
 
 def test_a_file_that_is_gone_already_does_not_matter(kept: Kept) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
@@ -11,9 +12,9 @@ from django.views.decorators.http import require_GET
 
 from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import describe
-from routing.models import OperatorAction, OperatorStep, PrepareReport, QueueItem
+from routing.models import HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operator_actions import last_undoable
-from routing.renamed import RENAMED
+from routing.record import UNDONE
 from routing.sight import Sight
 from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
@@ -71,7 +72,7 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
     history_told = story_of(item.history.select_related("item"))
     attempts_told = story_of(item.attempts.select_related("node"))
     history = history_told.steps
-    last = next((entry for entry in reversed(history) if entry.event != RENAMED), None)
+    last = _led_here(history)
     before = [item.created_at, *(entry.at for entry in history)]
     lines = list(item.log_lines.order_by("-id")[: LOG_LINES + 1])
     return {
@@ -94,6 +95,26 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "log_lines": lines[:LOG_LINES][::-1],
         "log_cut": len(lines) > LOG_LINES,
     }
+
+
+def _led_here(history: Sequence[HistoryEntry]) -> HistoryEntry | None:
+    """
+    What brought the item into its state, however much has happened to it there: it was replayed, or its node renamed.
+
+    A step that was taken back brought it nowhere.
+    """
+    led: list[HistoryEntry] = []
+    back: HistoryEntry | None = None
+    for entry in history:
+        if entry.from_state == entry.to_state:
+            continue
+        if entry.event != UNDONE:
+            led.append(entry)
+            continue
+        back = entry
+        if led:
+            led.pop()
+    return led[-1] if led else back
 
 
 def _buttons(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:

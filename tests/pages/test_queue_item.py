@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from routing.core.repeated import REPEATED, Repeated
 from routing.models import Attempt, HistoryEntry, NodeStatus, PrepareReport, QueueItem
+from routing.operator_actions import Action, perform, undo
 from tests.builders import node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router
@@ -237,3 +238,34 @@ def test_a_long_story_is_told_whole():
     told = words(item.pk, visitor(phi=True))
     assert len(re.findall(r"Step \d+\.", told)) == 120
     assert "left out" not in told
+
+
+def test_what_a_person_decided_is_told_whatever_has_happened_to_the_item_since():
+    deleted, failed, renamed = (queue_item("Prepared", node=node(title)) for title in ("PACS", "AI", "VNA"))
+    for item, action in ((deleted, Action.DELETE), (failed, Action.FAIL), (renamed, Action.REJECT)):
+        perform(action, [item.pk], actor="olga", scope="", note="wrong patient")
+        perform(Action.REPLAY, [item.pk], actor="otto", scope="")
+    operator = visitor("operator", phi=True)
+    assert "olga deleted it: nothing is sent, just now: wrong patient." in words(deleted.pk, operator)
+    assert "olga said that it has failed, just now: wrong patient." in words(failed.pk, operator)
+    assert "olga rejected it, just now: wrong patient." in words(renamed.pk, operator)
+
+
+def test_a_step_that_was_taken_back_did_not_bring_the_item_where_it_is():
+    item = queue_item("Prepared", node=node("PACS"))
+    perform(Action.DELETE, [item.pk], actor="olga", scope="")
+    undo(perform(Action.PREPARE_AGAIN, [item.pk], actor="otto", scope=""))
+    assert "olga deleted it" in words(item.pk, visitor())
+    other = queue_item("Failed", last_error="no connection")
+    undo(perform(Action.REJECT, [other.pk], actor="olga", scope=""))
+    told = words(other.pk, visitor(phi=True))
+    assert ": no connection" in told
+    assert "olga rejected it" not in told
+
+
+def test_a_replay_that_was_taken_back_says_so_also_after_it_was_replayed_itself():
+    first = queue_item("Delivered", node=node("PACS"))
+    undo(perform(Action.REPLAY, [first.pk], actor="olga", scope=""))
+    again = QueueItem.objects.get(replay_of=first.pk)
+    perform(Action.REPLAY, [again.pk], actor="otto", scope="")
+    assert "olga took the replay back before it began." in words(again.pk, visitor())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -22,6 +22,12 @@ class KeysetPage(Generic[Row]):
     newer: Any | None
     first: bool
     """Whether this is the head of the list."""
+
+
+def page_or_head(ask: Callable[[Mapping[str, str]], KeysetPage[Row]], query: Mapping[str, str]) -> KeysetPage[Row]:
+    """The page that the query asks for; the head of the list where all rows of that page have gone meanwhile."""
+    page = ask(query)
+    return page if page.rows or page.first else ask({})
 
 
 def keyset_page(rows: models.QuerySet[Row], query: Mapping[str, str], size: int) -> KeysetPage[Row]:

@@ -21,7 +21,7 @@ from routing.core.identifiers import identifier_in
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.sight import Sight
 from routing.templatetags.queue_tags import detail_of
-from routing.views.keyset import KeysetPage, keyset_page
+from routing.views.keyset import KeysetPage, keyset_page, page_or_head
 from routing.views.log_filter import BY_SCRIPT, WINDOW, LogFilter
 from routing.views.queue_export import harmless
 from routing.views.request import HtmxHttpRequest, draw
@@ -87,7 +87,7 @@ def _page(chosen: LogFilter, rows: QuerySet[Any], visitor: HtmxHttpRequest) -> t
     """A page of these rows, and how many were looked at when there may be more to find further back; else 0."""
     floor = chosen.floor(rows.model, identifier_in(visitor.GET.get("before")))
     if floor is None or "after" in visitor.GET:
-        return keyset_page(rows, visitor.GET, PAGE), 0
+        return page_or_head(lambda query: keyset_page(rows, query, PAGE), visitor.GET), 0
     page = keyset_page(rows.filter(pk__gt=floor), visitor.GET, PAGE)
     if page.older is not None:
         return page, 0

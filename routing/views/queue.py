@@ -19,7 +19,7 @@ from routing.operator_actions import last_undoable
 from routing.queue_filter import CAP, STUCK, WINDOW, QueueFilter
 from routing.sight import Sight
 from routing.views.bulk import bulk_offers
-from routing.views.keyset import KeysetPage, keyset_page, sorted_page
+from routing.views.keyset import KeysetPage, keyset_page, page_or_head, sorted_page
 from routing.views.request import HtmxHttpRequest, draw
 
 PAGE = 50
@@ -87,6 +87,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "total": sum(counts.values()),
             "matching": counts[state] if state else sum(counts.values()),
             "page": page,
+            "marks": {} if page.first else visitor.GET,
             "beyond": beyond,
             "window": WINDOW if (bounded or not chosen.indexed) and chosen.cut() else 0,
             "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
@@ -110,9 +111,9 @@ def chosen_order(visitor: HtmxHttpRequest) -> str:
 def _page(chosen: QueueFilter, order: str, visitor: HtmxHttpRequest, bounded: bool) -> KeysetPage[QueueItem]:
     rows = chosen.matching(QueueItem.objects.defer("recipe").prefetch_related("node"), bounded=bounded)
     if order == NEWEST_FIRST:
-        return keyset_page(rows, visitor.GET, PAGE)
-    column = ORDERS[order.removeprefix("-")]
-    return sorted_page(rows, visitor.GET, PAGE, column, descending=order.startswith("-"))
+        return page_or_head(lambda query: keyset_page(rows, query, PAGE), visitor.GET)
+    column, descending = ORDERS[order.removeprefix("-")], order.startswith("-")
+    return page_or_head(lambda query: sorted_page(rows, query, PAGE, column, descending=descending), visitor.GET)
 
 
 def _shown(visitor: HtmxHttpRequest) -> list[int]:

@@ -71,6 +71,9 @@ def studies(request: HttpRequest) -> HttpResponse:
     search = StudySearch(visitor.GET, sight=sight)
     start = identifier_in(visitor.GET.get("before"))
     found = newest_studies(search.items(), start, PAGE + 1, everywhere=bool(search.text))
+    if start is not None and not found:
+        # All of that page have gone meanwhile.
+        start, found = None, newest_studies(search.items(), None, PAGE + 1, everywhere=bool(search.text))
     shown = found[:PAGE]
     context = {
         "sight": sight,

@@ -239,3 +239,10 @@ def test_a_search_in_a_span_of_time_looks_at_the_newest_of_that_span(monkeypatch
     page = visitor().get("/logs/?q=needle&since=2026-01-06T00:00").content.decode()
     assert re.findall(r"needle-\d", page) == ["needle-7", "needle-6"]
     assert "Older" not in page
+
+
+@pytest.mark.parametrize("address", ["/logs/", "/logs/audit/"])
+def test_a_page_whose_lines_have_all_been_removed_shows_the_newest_ones(address):
+    line("INFO", "news")
+    AuditRecord.objects.create(at=timezone.now(), actor="olga", action="news", object="x")
+    assert "news" in words(visitor("administrator").get(f"{address}?before=1"))

@@ -100,6 +100,17 @@ def test_pages_go_on_where_the_last_one_ended_even_when_the_list_grows(monkeypat
     assert 'rel="next"' not in client.get("/queue/?state=Prepared&before=3").content.decode()
 
 
+@pytest.mark.parametrize(("order", "before"), [("", 3), ("&sort=-size", 3), ("&sort=received", 9)])
+def test_a_page_whose_rows_have_all_gone_shows_the_head_of_the_list_and_not_that_nothing_is_there(order, before):
+    for number, state in ((3, "Prepared"), (7, "Failed"), (9, "Prepared")):
+        queue_item(state, id=number, size=number)
+    answer = visitor().get(f"/queue/?state=Failed{order}&before={before}")
+    assert shown(answer) == [7]
+    assert b"Nothing has failed." not in answer.content
+    address = f"/queue/?state=Failed{order.replace('&', '&amp;')}&amp;rows=7"
+    assert f'hx-get="{address}"' in answer.content.decode(), "it is told of newer rows, as the head is"
+
+
 def test_a_refresh_asks_for_the_same_filters_and_rows():
     queue_item("Failed", id=7)
     fragment = visitor().get("/queue/?state=Failed&q=1.2", headers=HTMX).content.decode()

@@ -111,6 +111,13 @@ def test_every_study_is_on_one_page_newest_first(monkeypatch, window):
     assert page.context["older"] is None
 
 
+def test_a_page_whose_studies_have_all_gone_shows_the_newest_ones():
+    study_of(["Delivered"])
+    page = visitor().get("/studies/?before=1")
+    assert [study.uid for study in page.context["studies"]] == [STUDY]
+    assert page.context["first"]
+
+
 def test_a_day_narrows_the_studies_to_those_with_images_of_it():
     for day in (1, 2, 3):
         at = timezone.make_aware(datetime(2026, 5, day, 12))

@@ -15,6 +15,7 @@ function complainOf(status) {
   const words = {
     401: "Your session has ended, so nothing was done. Log in in another window, then do it again here: this page stays as it is.",
     403: "You may not do that.",
+    404: "It is no longer here, and nothing was changed: images go when their retention ends, nodes when somebody removes them. This page shows what was.",
   };
   // What broke may have been done up to there.
   const left = status < 500 ? "; nothing was changed." : ". Look again once this page is live: it may have been done, or a part of it.";

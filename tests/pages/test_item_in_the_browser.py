@@ -25,8 +25,8 @@ stored_image(
 queue_item("Delivered", id=(77 << 40) + 1, **found)
 queue_item("Failed", id=(77 << 40) + 2, prepared_at=timezone.now(), **found)
 """
-MEANT = ("htmx:sendAbort", "htmx:afterRequest")
-"""A button ends the refresh that would draw over its answer."""
+MEANT = ("htmx:sendAbort", "htmx:afterRequest", "404")
+"""A button ends the refresh that would draw over its answer; one item is removed while it is looked at."""
 
 
 @pytest.fixture(scope="module")
@@ -207,3 +207,11 @@ def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
     site.elsewhere(f"QueueItem.objects.filter(study_instance_uid='{STUDY}').update(state='Delivered')")
     expect(opened.get_by_role("heading", level=1)).to_have_text("Yes: all 3 images arrived at PACS.", timeout=9000)
     assert opened.evaluate("window.sameDocument")
+
+
+def test_a_page_says_so_when_what_it_shows_has_been_removed(site, visit):
+    number = (77 << 40) + 9
+    site.elsewhere(f'queue_item("Delivered", id={number}, node=Node.objects.get(ae_title="PACS"))')
+    opened = visit("operator", f"/queue/{number}/")
+    site.elsewhere(f"QueueItem.objects.filter(pk={number}).delete()")
+    expect(opened.locator("#messages")).to_contain_text("It is no longer here")

@@ -21,6 +21,7 @@ _OWN = re.compile(
     r"|no node answers to called AE title '[^']{1,16}'"
     r"|older than [\d.e+]+ hours"
     r"|script exceeded its limit of \S+ (?:s|MiB)"
+    r"|scripts cannot edit its file as it stands, and to write it anew takes more than \S+ s"
     r"|\d+ times since [-+:.T\d]+, for the same reason"
     r"|the (?:received|prepared) file is missing from the spool(?:; what the modality sent is still there)?"
 )

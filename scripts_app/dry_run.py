@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts_app.core.dataset.errors import DatasetError
-from scripts_app.core.dataset.opening import Opened, opened
+from scripts_app.core.dataset.opening import OPENING, Opened, opened
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
 from scripts_app.core.pipeline import run_entries
@@ -27,8 +27,6 @@ from scripts_app.fence import Ended, Tell, fenced
 
 _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely, as in the worker."""
-OPENING = 60.0
-"""Seconds for a file that has to be read and written anew before scripts can edit it."""
 _ROOM = 512 << 20
 """Bytes for what is no script: the program itself, the files it maps."""
 

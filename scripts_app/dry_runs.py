@@ -9,7 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from scripts_app.dry_run import OPENING, Trial, UnusableFile, carry_out, check, judged, memory_for
+from scripts_app.core.dataset.opening import OPENING
+from scripts_app.dry_run import Trial, UnusableFile, carry_out, check, judged, memory_for
 from scripts_app.fence import Tell, fenced
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from routing.claims import Unprepared
 from routing.core.plan import Plan
+from routing.engine.receive import instance_in
 from routing.prepared_files import PreparedFiles
 from routing.spool import Spool
+from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.dataset.document import Document
-from scripts_app.core.dataset.opening import Opened, opened
-from scripts_app.core.outcome import Output
+from scripts_app.core.dataset.opening import Draft, Opened, opened
+from scripts_app.core.outcome import Identity, Output
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,7 @@ class OpenImage:
     received: Opened
     item: Unprepared
     files: PreparedFiles
+    draft: Draft
 
     @property
     def document(self) -> Document:
@@ -42,18 +46,35 @@ class OpenImage:
         names: dict[str | None, str] = {}
         for key, output in outputs.items():
             if output.recipe is not None:
-                with self.files.draft() as draft:
+                with self.draft() as draft:
                     self.received.write(output.recipe, output.identity, self.item.transfer_syntax_uid, draft)
                     names[key] = self.files.keep(draft, self.item.id)
         return names
 
 
 @contextlib.contextmanager
-def open_image(spool: Spool, files: PreparedFiles, item: Unprepared) -> Iterator[OpenImage]:
+def open_image(
+    spool: Spool, files: PreparedFiles, item: Unprepared, at_length: Callable[[], None]
+) -> Iterator[OpenImage]:
     """
     The received file of an item, open for as long as the context.
 
-    FileNotFoundError when it is gone; DatasetError when nobody can read it.
+    ``at_length`` is called before each file that is written: one that scripts can edit in place of the received one,
+    and those of outputs.  FileNotFoundError when it is gone; DatasetError when nobody can read it.
     """
-    with opened(spool.path(item.received_id), files.draft) as received:
-        yield OpenImage(received, item, files)
+
+    def draft() -> contextlib.AbstractContextManager[Path]:
+        at_length()
+        return files.draft()
+
+    with opened(spool.path(item.received_id), draft) as received:
+        yield OpenImage(received, item, files, draft)
+
+
+def as_received(spool: Spool, item: Unprepared) -> Unprepared:
+    """The item as it came: an earlier preparation has left in its row what the scripts made of it."""
+    path = spool.path(item.received_id)
+    instance = instance_in(path, item.received_id)
+    seen = read_brief(path, instance.dataset_offset, instance.transfer_syntax_uid).identity
+    named = {"sop_class_uid": instance.sop_class_uid, "sop_instance_uid": instance.sop_instance_uid}
+    return replace(item, **{name: getattr(seen, name) for name in Identity.__slots__} | named)

@@ -6,7 +6,7 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -18,16 +18,15 @@ from routing.core.shortage import SHORTAGES
 from routing.engine.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
-from routing.engine.images import OpenImage, open_image
+from routing.engine.images import OpenImage, as_received, open_image
 from routing.engine.pace import GATHER_MANY
-from routing.engine.receive import instance_in
 from routing.engine.reconcile import MISSING
 from routing.engine.script_process import ScriptProcessEnded, ScriptUser, run_apart
 from routing.engine.state_book import StateBook, StateConflict
 from routing.engine.watch import Watch
 from routing.prepared_files import PreparedFiles
 from routing.spool import Spool, SpoolGone
-from scripts_app.core.dataset.brief import read_brief
+from scripts_app.core.dataset.opening import OPENING
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
 from scripts_app.core.pipeline import cut_short, reports_without_image, run_entries
@@ -167,8 +166,11 @@ class Preparer:
             self._settle()
             self._flush_at = time.monotonic() + _FLUSH
         if now >= self._renew_at:
-            renew(self._owner, self._lease)
-            self._renew_at = now + LEASE.total_seconds() / 3
+            self._renew()
+
+    def _renew(self) -> None:
+        renew(self._owner, self._lease)
+        self._renew_at = time.monotonic() + LEASE.total_seconds() / 3
 
     def _settle(self, *, release: bool = False) -> None:
         if self._batch:
@@ -206,7 +208,7 @@ class Preparer:
     def _run(self, item: Unprepared, scripts: ScriptSet, started: float) -> None:
         lane = item.study_instance_uid if scripts.entries else ""
         if item.script_version_id is not None:
-            item = _as_received(self._spool, item)
+            item = as_received(self._spool, item)
         unaddressed = item.destination_ae_title == self._settings.own_ae_title
         if item.node_id is None and not unaddressed:
             self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
@@ -216,13 +218,15 @@ class Preparer:
             outcome = _as_it_came(item, skipped)
             self._add(item, outcome, plan_for(outcome), scripts, started, {}, outcome.outputs[0].identity, lane)
         else:
-            with open_image(self._spool, self._files, item) as opened:
+            with open_image(self._spool, self._files, item, lambda: self._at_length(item)) as opened:
                 self._run_scripts(item, scripts, started, opened, unaddressed, lane)
 
     def _run_scripts(
         self, item: Unprepared, scripts: ScriptSet, started: float, opened: OpenImage, unaddressed: bool, lane: str
     ) -> None:
         received = opened.document.identity()
+        if self._watch.with_file:
+            self._watch.begin(item.id, self._settings.limits.seconds + _GRACE)
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
         try:
             if self._settings.apart:
@@ -245,6 +249,11 @@ class Preparer:
             # Without a UID there is nobody to share the table with: it ends with the image.
             if uids[scope]:
                 self._states.keep(scope, uids[scope], outcome.state[scope])
+
+    def _at_length(self, item: Unprepared) -> None:
+        """A whole file is about to be written: that takes what its size needs, for which no script is to blame."""
+        self._renew()
+        self._watch.begin(item.id, OPENING, with_file=True)
 
     def _at(self, entry: Entry, reports: Sequence[EntryReport]) -> None:
         self._watch.at(entry.number, len(reports))
@@ -271,15 +280,6 @@ class Preparer:
             files=files,
             lane=lane,
         )
-
-
-def _as_received(spool: Spool, item: Unprepared) -> Unprepared:
-    """The item as it came: an earlier preparation has left in its row what the scripts made of it."""
-    path = spool.path(item.received_id)
-    instance = instance_in(path, item.received_id)
-    seen = read_brief(path, instance.dataset_offset, instance.transfer_syntax_uid).identity
-    named = {"sop_class_uid": instance.sop_class_uid, "sop_instance_uid": instance.sop_instance_uid}
-    return replace(item, **{name: getattr(seen, name) for name in Identity.__slots__} | named)
 
 
 def _as_it_came(item: Unprepared, skipped: tuple[EntryReport, ...]) -> Outcome:

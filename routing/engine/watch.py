@@ -13,7 +13,8 @@ _NOTHING = _SLOT.pack(0, math.inf)
 _TURNED = struct.Struct("<d")
 _PLACE = struct.Struct("<II")
 _PLACE_AT = _SLOT.size + _TURNED.size
-_OWNER_AT = _PLACE_AT + _PLACE.size
+_FILE_AT = _PLACE_AT + _PLACE.size
+_OWNER_AT = _FILE_AT + 1
 
 
 class Watch:
@@ -50,21 +51,31 @@ class Watch:
         turned_at: float = _TURNED.unpack_from(self._memory, _SLOT.size)[0]
         return time.monotonic() - turned_at if turned_at else 0.0
 
-    def begin(self, item_id: int, seconds: float) -> None:
-        """The child is about to run what might never end, over this item."""
+    def begin(self, item_id: int, seconds: float, *, with_file: bool = False) -> None:
+        """
+        The child is about to run what might never end, over this item: its scripts, or what is done ``with_file``.
+
+        The latter may come before them or behind, which ``place`` goes on telling.
+        """
         now = time.monotonic()
         # A reader may see half of these bytes: between two items the deadline is never one that has passed.
-        self._memory[:_OWNER_AT] = _SLOT.pack(item_id, now + seconds) + _TURNED.pack(now) + _PLACE.pack(0, 0)
+        place = self._memory[_PLACE_AT:_FILE_AT] if with_file else _PLACE.pack(0, 0)
+        self._memory[:_OWNER_AT] = _SLOT.pack(item_id, now + seconds) + _TURNED.pack(now) + place + bytes([with_file])
 
     def at(self, entry: int, reported: int) -> None:
         """The child is about to run this entry of the scripts; so many have their report."""
-        self._memory[_PLACE_AT:_OWNER_AT] = _PLACE.pack(entry, reported)
+        self._memory[_PLACE_AT:_FILE_AT] = _PLACE.pack(entry, reported)
 
     @property
     def place(self) -> tuple[int, int]:
         """Number of the entry in hand, 0 outside of any, and how many have their report."""
         entry, reported = _PLACE.unpack_from(self._memory, _PLACE_AT)
         return entry, reported
+
+    @property
+    def with_file(self) -> bool:
+        """Whether it is a file that takes its time, and no script."""
+        return bool(self._memory[_FILE_AT])
 
     def end(self) -> None:
         """The child came through."""

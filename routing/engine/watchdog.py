@@ -23,9 +23,11 @@ from routing.engine.process import die_with_parent
 from routing.engine.strays import end_strays, take_in_orphans
 from routing.engine.watch import Casualty, Watch
 from routing.sd_notify import Notifier
+from scripts_app.core.dataset.opening import OPENING
 
 log = logging.getLogger("capacitor.watchdog")
 
+FILE_MESSAGE = f"scripts cannot edit its file as it stands, and to write it anew takes more than {OPENING:g} s"
 _LOOK = 0.1
 """Seconds between two looks at the children."""
 _STILL = 900.0
@@ -135,7 +137,7 @@ class Watchdog:
     def _stuck(self, watch: Watch) -> str:
         if watch.item_id is not None:
             # A script has its own deadline, which may be longer.
-            return self._time_message if watch.overdue else ""
+            return (FILE_MESSAGE if watch.with_file else self._time_message) if watch.overdue else ""
         return f"had not moved for {self._still:g} s and was killed" if watch.still_for > self._still else ""
 
     def _reap(self) -> None:
@@ -153,11 +155,11 @@ class Watchdog:
         item_id = role.watch.item_id
         words = role.killed_for or _in_words(status)
         if item_id is not None:
-            if role.killed_for != self._time_message:
+            if role.killed_for not in (self._time_message, FILE_MESSAGE):
                 # Also one that stood still and then took up an item after all: its script is not to blame.
                 message = "" if _from_outside(status) else f"the script {words} the process that ran it"
             else:
-                message = self._time_message
+                message = role.killed_for
             role.casualty = Casualty(role.watch.owner, item_id, message, role.watch.place)
         else:
             role.casualty = None

@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.reconcile import MISSING, PREPARED_MISSING
+from routing.engine.watchdog import FILE_MESSAGE
 from routing.models import HistoryEntry
 from routing.sight import Sight
 from scripts_app.core.lua.limits import Limits
@@ -19,6 +20,7 @@ OWN = [
     "no node answers to called AE title 'X'",
     Limits().time_message,
     Limits().memory_message,
+    FILE_MESSAGE,
     MISSING,
     PREPARED_MISSING,
     "older than 336 hours",

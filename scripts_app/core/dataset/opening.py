@@ -18,6 +18,8 @@ from scripts_app.core.outcome import Identity
 Draft = Callable[[], contextlib.AbstractContextManager[Path]]
 """Makes a path to write to, which is gone when the context ends."""
 
+OPENING = 60.0
+"""Seconds for a file that has to be read and written anew before scripts can edit it."""
 _MOST_INFLATED = 2 << 30
 """Bytes that a deflated data set may have when inflated; a small file can claim much more."""
 _LONGEST_META = 1 << 20

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from routing.engine.watch import Casualty, Watch
-from routing.engine.watchdog import Role, Watchdog
+from routing.engine.watchdog import FILE_MESSAGE, Role, Watchdog
 from routing.sd_notify import Notifier
 from tests.acceptance.router import kill, until
 from tests.builders import ct_image
@@ -185,6 +185,7 @@ def buried(status: int, *, killed_for: str = "", item: int | None = 7, stopping:
     ("status", "killed_for", "message"),
     [
         (signal.SIGKILL, "too long", "too long"),
+        (signal.SIGKILL, FILE_MESSAGE, FILE_MESSAGE),
         (signal.SIGSEGV, "", "the script crashed (signal 11) the process that ran it"),
         (signal.SIGABRT, "", "the script crashed (signal 6) the process that ran it"),
         (0, "", "the script ended (exit code 0) the process that ran it"),
@@ -200,6 +201,14 @@ def test_what_is_said_of_the_image_in_hand_depends_on_how_its_process_ended(
     role = buried(int(status), killed_for=killed_for)
     assert role.casualty == Casualty("host:1:dead", 7, message, (2, 1))
     assert (role.pid, role.watch.item_id, role.watch.owner, role.delay) == (0, None, "", 0.0)
+
+
+def test_a_file_that_takes_too_long_and_a_script_are_told_apart() -> None:
+    watchdog = Watchdog([], time_message="too long", drain_seconds=1, notifier=Notifier({}))
+    watch = Watch()
+    for with_file, told in ((False, "too long"), (True, FILE_MESSAGE)):
+        watch.begin(7, -1, with_file=with_file)
+        assert watchdog._stuck(watch) == told
 
 
 def test_a_process_that_dies_without_an_image_in_hand_leaves_no_casualty_and_is_started_more_slowly() -> None:

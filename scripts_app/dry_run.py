@@ -18,7 +18,7 @@ from scripts_app.core.dataset.opening import OPENING, Opened, opened
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
 from scripts_app.core.pipeline import run_entries
-from scripts_app.core.ports import Facts, ScriptSet
+from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.workspace import Image
 from scripts_app.dry_run_details import Meter, details_of
 from scripts_app.dry_run_lint import lint_of
@@ -159,9 +159,12 @@ def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, 
     def running(number: int, reports: Sequence[EntryReport]) -> None:
         tell({"running": number, "reports": reports_to(reports)}, until - time.monotonic())
 
+    def on_entry(entry: Entry | None, reports: Sequence[EntryReport]) -> None:
+        running(entry.number if entry else 0, reports)
+
     running(0, ())
     image = Image(received.document, trial.source_ae_title, trial.destination_ae_title, trial.unaddressed)
-    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=lambda *at: running(at[0].number, at[1]))
+    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=on_entry)
     used = meter.read()
     # A pattern of what is read may never come to an end.
     tell({}, OPENING if trial.read else math.inf)

@@ -255,8 +255,8 @@ class Preparer:
         self._renew()
         self._watch.begin(item.id, OPENING, with_file=True)
 
-    def _at(self, entry: Entry, reports: Sequence[EntryReport]) -> None:
-        self._watch.at(entry.number, len(reports))
+    def _at(self, entry: Entry | None, reports: Sequence[EntryReport]) -> None:
+        self._watch.at(entry.number if entry else 0, len(reports))
 
     def _add(
         self,

@@ -73,9 +73,9 @@ def outcome_of(values: Any) -> Outcome:
 
 
 def place_of(values: Any) -> tuple[int, int]:
-    """Number of the entry in hand and how many have their report; NotOurs when they are no such numbers."""
+    """Number of the entry in hand, 0: none, and how many have their report; NotOurs when they are no such numbers."""
     match values:
-        case [int(entry), int(reported)] if 0 <= reported <= _MOST_ENTRIES and 0 < entry <= _MOST_ENTRIES:
+        case [int(entry), int(reported)] if 0 <= reported <= _MOST_ENTRIES and 0 <= entry <= _MOST_ENTRIES:
             return entry, reported
     raise NotOurs("a script process told no place in the scripts")
 

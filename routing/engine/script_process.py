@@ -63,7 +63,7 @@ def script_user(name: str) -> ScriptUser | None:
 
 
 At = Callable[[int, int], None]
-"""Hears before each entry runs: its number, and how many have their report."""
+"""Hears before each entry runs: its number, 0 once none is run any more, and how many have their report."""
 
 
 def run_apart(
@@ -206,8 +206,8 @@ def _work(scripts: ScriptSet, image: Image, pipe: socket.socket, limits: Limits)
         pipe.sendall(encode(message))
         return decode(reading.readline())
 
-    def on_entry(entry: Entry, reports: Sequence[EntryReport]) -> None:
-        pipe.sendall(encode({"at": [entry.number, len(reports)]}))
+    def on_entry(entry: Entry | None, reports: Sequence[EntryReport]) -> None:
+        pipe.sendall(encode({"at": [entry.number if entry else 0, len(reports)]}))
 
     outcome = run_entries(scripts, image, AskedFacts(exchange), limits, on_entry=on_entry)
     pipe.sendall(encode({"outcome": told(outcome)}))

@@ -22,7 +22,7 @@ from scripts_app.core.workspace import Image, Route, Workspace
 __all__ = ["Image", "Limits", "run_entries"]
 
 _FINISHED = "the image is finished when route functions run; edit the copy that the function receives"
-OnEntry = Callable[[Entry, Sequence[EntryReport]], None]
+OnEntry = Callable[[Entry | None, Sequence[EntryReport]], None]
 _COPY_FINISHED = "this copy is finished; each route function edits its own"
 
 
@@ -39,8 +39,8 @@ def run_entries(
 
     ``image.document`` carries the edits afterwards; closing it is the caller's.
     ``on_entry`` hears of each entry before its conditions, and again before its
-    route function, with the reports so far: a watchdog which has to kill this
-    process can tell where it was.
+    route function, with the reports so far, and of None where none is run any
+    more: a watchdog which has to kill this process can tell where it was.
 
     Exceptions are faults of this program or of ``facts``, never an author's.
     """
@@ -103,6 +103,8 @@ class _Run:
             verdict, message = self._verdict(outputs)
         except _Stop as stop:
             outputs, verdict, message = (), stop.verdict, stop.message
+        # What does not end from here on, such as a finaliser, may be of any of them; the last need not have run.
+        self.on_entry(None, self.reports)
         calls = [route.call for route in self.workspace.routes.values()]
         states = self.workspace.states
         if verdict not in (Verdict.PREPARED, Verdict.DROPPED):
@@ -179,6 +181,7 @@ class _Run:
             raise _Stop(Verdict.FAILED, _named(entry, error))
 
     def _outputs(self) -> tuple[Output, ...]:
+        self.on_entry(None, self.reports)
         document, own = self.image.document, self.workspace.own
         recipe, identity, changes = document.recipe(), document.identity(), tuple(own.changes)
         outputs: list[Output] = []

@@ -84,7 +84,7 @@ def test_a_pattern_that_never_comes_to_an_end_ends_the_run(tried, monkeypatch):
 def test_a_result_that_is_too_large_to_be_told_is_the_script_s_doing(tried, monkeypatch):
     monkeypatch.setattr("scripts_app.fence._MOST_OUTPUT", 50_000)
     result = tried("for i = 1, 100 do study[i] = ('x'):rep(1000) end")
-    assert result["message"] == "entry 1: the result is larger than a dry run may tell"
+    assert result["message"] == "the result is larger than a dry run may tell"
     assert len(result["entries"]) == 1
 
 

@@ -107,6 +107,16 @@ def as_nobody() -> ScriptUser:
     return ScriptUser(NOBODY.pw_uid, NOBODY.pw_gid, "/")
 
 
+def test_what_does_not_end_behind_the_last_entry_is_not_said_to_be_its_doing(tmp_path: Path) -> None:
+    node("PACS")
+    lua_entry("setmetatable({}, {__gc = function() while true do end end})")
+    lua_entry("print('runs for nobody')", ae_titles=["NOBODY"])
+    failed = prepare(tmp_path, seconds=0.5).prepared(ct_image())
+    assert (failed.state, failed.last_error) == ("Failed", "script exceeded its limit of 0.5 s")
+    # The page says that nobody could tell which entry it was.
+    assert PrepareReport.objects.get(item=failed).entries == []
+
+
 @pytest.mark.fault(64, "another image's file and the database, as a user of its own")
 @pytest.mark.fault(65, "the received file, its folder and the spool, as a user of its own")
 @pytest.mark.fault(63, "the key that signs sessions, and the parent's environment under /proc, as a user of its own")

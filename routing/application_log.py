@@ -10,7 +10,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import logging
-import logging.handlers
 import queue
 import re
 import threading
@@ -23,6 +22,8 @@ from typing import Any
 
 from django.db import Error as DatabaseProblem
 from django.db import close_old_connections, connection
+
+from routing.log_file import SharedLogFile
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 _LARGEST_FILE = 20 * 1024 * 1024
@@ -190,10 +191,7 @@ def start(process: str, folder: Path, level: str, *, database: bool = True) -> N
     form.words = level == "DEBUG"
     handlers: list[logging.Handler] = [
         logging.StreamHandler(),
-        # Several processes share a file name at the cost of a lost line at its turn; each role has its own.
-        logging.handlers.RotatingFileHandler(
-            folder / f"{process}.log", maxBytes=_LARGEST_FILE, backupCount=_FILES_KEPT, encoding="utf-8"
-        ),
+        SharedLogFile(folder / f"{process}.log", maxBytes=_LARGEST_FILE, backupCount=_FILES_KEPT, encoding="utf-8"),
     ]
     for handler in handlers:
         handler.setFormatter(form)

@@ -177,9 +177,17 @@ def script_user(environment: Environment) -> Iterator[CheckMessage]:
         what = "is set, but CAPACITOR_SCRIPT_PROCESS is not image"
     else:
         try:
-            pwd.getpwnam(name)
+            uid = pwd.getpwnam(name).pw_uid
         except KeyError:
             what = "is no user of this machine"
+        else:
+            folder = environment.data_dir
+            # A command may be root's; whose the router is tells its folder.
+            owners = {os.geteuid(), folder.stat().st_uid if folder.is_dir() else 0}
+            if uid == 0:
+                what = "would give scripts the rights of root"
+            elif uid in owners:
+                what = "is the user of the router itself, whose files it is to keep from scripts"
     if what:
         yield Error(f"CAPACITOR_SCRIPT_USER={name!r} {what}.", id="capacitor.E014")
 

@@ -1,10 +1,12 @@
 """What an operator can get wrong is said at start-up, with an id that the manual explains."""
 
 import os
+import pwd
 import socket
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -77,6 +79,7 @@ def test_a_nearly_full_disk_is_a_warning(tmp_path):
         ({"durable": "none"}, ["W005"]),
         ({"script_user": "nobody"}, ["E014"]),
         ({"script_user": "no-such-user", "script_process": "image"}, ["E014"]),
+        ({"script_user": "root", "script_process": "image"}, ["E014"]),
         ({"web_host": "0.0.0.0", "https": True}, ["W006"]),
         ({"web_host": "0.0.0.0", "https": True, "allowed_hosts": ("router.example",)}, []),
         ({"web_host": "0.0.0.0", "allowed_hosts": ("router.example",)}, ["E012"]),
@@ -105,6 +108,24 @@ def test_a_key_that_needs_a_pass_phrase_is_told_and_the_terminal_is_not_asked(tm
 
 def test_without_a_tls_port_nobody_asks_for_certificates(tmp_path):
     assert found(settings_with(tmp_path, tls_certificate="missing.pem")) == []
+
+
+@pytest.mark.parametrize("knows", ["the process", "the data folder"])
+def test_the_user_of_the_router_itself_is_none_for_scripts(tmp_path, monkeypatch, knows):
+    """A service runs as its user, a command may be root's."""
+    nobody = pwd.getpwnam("nobody").pw_uid
+    if knows == "the process":
+        monkeypatch.setattr(checks.os, "geteuid", lambda: nobody)
+    else:
+        named = SimpleNamespace(pw_uid=tmp_path.stat().st_uid or nobody)
+        if not tmp_path.stat().st_uid:
+            os.chown(tmp_path, nobody, -1)
+        monkeypatch.setattr(checks.pwd, "getpwnam", lambda name: named)
+        monkeypatch.setattr(checks.os, "geteuid", lambda: 0)
+    (message,) = checks.script_user(settings_with(tmp_path, script_user="nobody", script_process="image"))
+    assert message.msg == (
+        "CAPACITOR_SCRIPT_USER='nobody' is the user of the router itself, whose files it is to keep from scripts."
+    )
 
 
 def test_becoming_another_user_takes_rights_that_are_named(tmp_path, monkeypatch):

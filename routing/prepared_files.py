@@ -15,7 +15,14 @@ from routing.write_out import sync_file, sync_folder
 
 _FOLDER = "prepared"
 _TOLD = re.compile(r"-([0-9a-f]{8})\.dcm$")
+_TRANSCODED = "-t-"
+"""In the names of files that say the same as their items do in another transfer syntax, for one node."""
 _PART = ".part"
+
+
+def is_transcoded(name: str) -> bool:
+    """Whether a kept file can be made anew: it is what its item is without it, in another transfer syntax."""
+    return _TRANSCODED in name
 
 
 class PreparedFiles:
@@ -41,9 +48,9 @@ class PreparedFiles:
         finally:
             path.unlink(missing_ok=True)
 
-    def keep(self, draft: Path, item_id: int) -> str:
+    def keep(self, draft: Path, item_id: int, *, transcoded: bool = False) -> str:
         """Make a draft durable and give it the name that the item's row will hold, its checksum included."""
-        name = f"{item_id}-{secrets.token_hex(4)}-{checksum_of(draft):08x}.dcm"
+        name = f"{item_id}-{secrets.token_hex(4)}{_TRANSCODED if transcoded else '-'}{checksum_of(draft):08x}.dcm"
         # The name follows the bytes, and the folder that holds the name comes last.
         sync_file(draft)
         draft.rename(self.path(name))

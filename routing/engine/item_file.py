@@ -68,7 +68,8 @@ def item_file(item: QueueItem, spool: Spool, form: Form) -> ItemFile:
         raise NoSuchFile("What is to be sent is known once the scripts have finished it.")
     try:
         if form is Form.SENT:
-            source = Outgoing(spool).source(_deliverable(item))
+            outgoing, what = Outgoing(spool), _deliverable(item)
+            source = outgoing.transcoded(what) or outgoing.source(what)
             source.check()
             meta = FileMeta(source.transfer_syntax_uid, item.sop_class_uid, item.sop_instance_uid, 0, None)
             return ItemFile(source, meta)

@@ -13,11 +13,11 @@ from typing import Any, overload
 from routing.checksum import checksum_of, crc32
 from routing.claims import Deliverable
 from routing.core.instance import OutgoingInstance
-from routing.prepared_files import PreparedFiles
+from routing.prepared_files import PreparedFiles, is_transcoded
 from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.errors import NotIndexable
-from scripts_app.core.dataset.file_meta import FileMeta, encode_file_meta, file_meta_of
+from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta, file_meta_of
 from scripts_app.core.dataset.index import scan
 from scripts_app.core.dataset.recipe import Recipe
 
@@ -205,7 +205,7 @@ class Outgoing:
 
     def source(self, item: Deliverable) -> Source:
         """
-        Where the item's data set is; FileMissing or FileDamaged when it is not what the row says.
+        Where the item's data set is as it was prepared; FileMissing or FileDamaged when it is not what the row says.
 
         ValueError when the recipe can't be read; SpoolGone when it is not the file that is missing but the spool.
         """
@@ -217,17 +217,29 @@ class Outgoing:
             raise
 
     def _source(self, item: Deliverable) -> Source:
-        if item.prepared_file:
-            path = self._files.path(item.prepared_file)
-            meta = meta_of(path)
-            checksum = self._files.checksum(item.prepared_file)
-            return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid, checksum)
+        if item.prepared_file and not is_transcoded(item.prepared_file):
+            return self._prepared(item.prepared_file)
         path = self._spool.path(item.received_id)
         recipe = None if item.recipe is None else Recipe.loads(item.recipe)
         size = _size_of(path)
         if size != item.size:
             raise FileDamaged(f"file {path.name} has {size} bytes instead of {item.size}")
         return Source(path, item.dataset_offset, recipe, item.transfer_syntax_uid, item.checksum)
+
+    def _prepared(self, name: str) -> Source:
+        path = self._files.path(name)
+        meta = meta_of(path)
+        return Source(path, meta.dataset_offset, None, meta.transfer_syntax_uid, self._files.checksum(name))
+
+    def transcoded(self, item: Deliverable) -> Source | None:
+        """The other form of it that an earlier attempt has kept, perhaps for another node; None if it is of no use."""
+        if not is_transcoded(item.prepared_file):
+            return None
+        with contextlib.suppress(FileMissing, FileDamaged, NotPart10):
+            source = self._prepared(item.prepared_file)
+            source.check()
+            return source
+        return None
 
     def keep(self, item: Deliverable, transfer_syntax_uid: str, dataset: Iterator[bytes]) -> Deliverable:
         """
@@ -242,7 +254,9 @@ class Outgoing:
                 file.write(encode_file_meta(item.sop_class_uid, item.sop_instance_uid, transfer_syntax_uid))
                 for piece in dataset:
                     file.write(piece)
-            return replace(item, prepared_file=self._files.keep(draft, item.id))
+            # In place of a file that the scripts needed it is that from now on: the row has room for one.
+            alike = not item.prepared_file or is_transcoded(item.prepared_file)
+            return replace(item, prepared_file=self._files.keep(draft, item.id, transcoded=alike))
 
 
 def meta_of(path: Path) -> FileMeta:

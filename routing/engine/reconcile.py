@@ -11,7 +11,7 @@ from django.db import connection
 from routing.claims import by_index
 from routing.core.states import QueueEvent, QueueState
 from routing.models import QueueItem
-from routing.prepared_files import PreparedFiles
+from routing.prepared_files import PreparedFiles, is_transcoded
 from routing.record import record_for
 from routing.spool import Spool, SpoolGone
 
@@ -84,6 +84,7 @@ def _waiting() -> Iterator[Sequence[Mapping[str, Any]]]:
 
 def _needed(spool: Spool, row: Mapping[str, Any]) -> Path:
     """The file that the next step reads."""
-    if row["state"] == QueueState.PREPARED and row["prepared_file"]:
+    # What was only transcoded is made anew.
+    if row["state"] == QueueState.PREPARED and row["prepared_file"] and not is_transcoded(row["prepared_file"]):
         return PreparedFiles(spool.root).path(row["prepared_file"])
     return spool.path(row["received_id"])

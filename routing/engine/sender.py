@@ -7,6 +7,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 
@@ -21,6 +22,7 @@ from routing.engine.outgoing import FileDamaged, FileMissing, Outgoing, Source, 
 from routing.engine.reports import Answered, Faulty, Report, Returned, Unreachable, Unwanted
 from routing.engine.target import Target
 from routing.engine.transcode import CannotTranscode, Transcoder
+from routing.prepared_files import is_transcoded
 
 log = logging.getLogger("capacitor.deliver")
 
@@ -132,8 +134,8 @@ class Sender:
             partial(self._kept.accepts, item.sop_class_uid),
             source.has_pixels,
         )
-        if syntax != before:
-            item, source = self._transcoded(target, item, source, syntax)
+        as_taken = item
+        item, source = self._in_syntax(target, item, source, syntax)
         rested = self._kept.rested
         # Of what is sent, which may be many times what was received.
         seconds = target.deadline_seconds(source.size)
@@ -163,7 +165,7 @@ class Sender:
                 transfer_syntax_uid=syntax,
                 first=first,
                 timed_out=result.timed_out,
-                transcoded_from=before if syntax != before else "",
+                transcoded_from=before if syntax != before and item is not as_taken else "",
                 sent_twice=sent_twice,
             )
         )
@@ -184,7 +186,13 @@ class Sender:
     def _exchange(self, target: Target, item: Deliverable, source: Source, seconds: float | None) -> SendResult:
         return self._kept.send(instance(item, source), target.priority, seconds)
 
-    def _transcoded(self, target: Target, item: Deliverable, source: Source, syntax: str) -> tuple[Deliverable, Source]:
+    def _in_syntax(self, target: Target, item: Deliverable, source: Source, syntax: str) -> tuple[Deliverable, Source]:
+        """The item as its row is to say, and what is sent of it."""
+        kept = self._outgoing.transcoded(item)
+        if syntax == source.transfer_syntax_uid:
+            return (replace(item, prepared_file="") if is_transcoded(item.prepared_file) else item), source
+        if kept is not None and kept.transfer_syntax_uid == syntax:
+            return item, kept
         if self._transcoder is None:
             self._transcoder = Transcoder(target.settings.transcode_timeout, target.settings.transcode_memory_mib)
         with source.open() as dataset:
@@ -194,7 +202,7 @@ class Sender:
             except CannotTranscode as error:
                 way = f"{name(source.transfer_syntax_uid)} into {name(syntax)}"
                 raise CannotTranscode(f"cannot be transcoded losslessly from {way}: {error}") from None
-        return item, self._outgoing.source(item)
+        return item, self._outgoing.transcoded(item) or self._outgoing.source(item)
 
 
 def _by_calling_ae_title(target: Target, batch: Sequence[Deliverable]) -> Iterator[Deliverable]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +50,9 @@ def test_a_flipped_bit_is_told_and_the_file_is_not_sent(tmp_path: Path, seen: An
         )
         good = running.image(there)
         files = outgoing.Outgoing(running.spool)
-        kept = files.keep(deliverable(made), "1.2.840.10008.1.2.1", iter([content]))
+        # In place of a file that scripts needed: what is only transcoded is made anew.
+        by_scripts = replace(deliverable(made), prepared_file="by-scripts.dcm")
+        kept = files.keep(by_scripts, "1.2.840.10008.1.2.1", iter([content]))
         QueueItem.objects.filter(id=made.id).update(prepared_file=kept.prepared_file)
         flip(running.spool.path(plain.id))
         flip(running.spool.path(edited.id), 200)

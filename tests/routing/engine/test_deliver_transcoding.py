@@ -5,12 +5,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from django.utils import timezone
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_files
 from pydicom.pixels import pixel_array
 
+from routing.core.states import QueueEvent
+from routing.engine.reconcile import fail_missing
 from routing.models import ItemLogLine, Node, QueueItem
 from routing.prepared_files import PreparedFiles
+from routing.record import record_for
 from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
 from tests.builders import ct_image
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT
@@ -116,6 +120,65 @@ def test_a_demanded_syntax_is_made_once_and_kept_for_the_next_attempt(tmp_path):
     assert [arrival.transfer_syntax_uid for arrival in pacs.arrived] == [RLE, RLE]
     assert pacs.arrived[0].dataset == pacs.arrived[1].dataset
     assert np.array_equal(pixel_array(read(pacs.arrived[1].dataset, RLE)), pixel_array(original))
+
+
+def test_what_was_transcoded_for_one_node_goes_to_another_as_it_came(tmp_path):
+    contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT)]
+    with (
+        storage_node(lambda event, number: 0xA700, contexts) as full,
+        storage_node(contexts=contexts) as other,
+        delivery(tmp_path) as running,
+    ):
+        item, _ = waiting(running, node(full.port, transfer_syntax="RLELossless"), "CT_small.dcm")
+        QueueItem.objects.update(prepared_at=timezone.now())
+        running.rest()
+        item.refresh_from_db()
+        assert item.prepared_file
+        columns = {"node_id": node(other.port, "OTHER").pk, "destination_ae_title": "OTHER"}
+        record_for(QueueItem.objects.all(), QueueEvent.REDIRECTED, actor="operator", columns=columns)
+        running.rest()
+    item.refresh_from_db()
+    assert (item.state, item.prepared_file) == ("Delivered", "")
+    assert (full.arrived[0].transfer_syntax_uid, other.arrived[0].transfer_syntax_uid) == (RLE, EXPLICIT)
+    assert other.arrived[0].dataset == running.spool.path(item.id).read_bytes()[item.dataset_offset :]
+
+
+@pytest.mark.parametrize(("demanded", "syntax"), [("", EXPLICIT), ("ImplicitVRLittleEndian", IMPLICIT)])
+def test_a_node_that_demands_another_syntax_meanwhile_gets_that_made_from_what_came(tmp_path, demanded, syntax):
+    def answer(event, number):
+        return 0xA700 if number == 1 else 0x0000
+
+    contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT), (CT_IMAGE, IMPLICIT)]
+    with storage_node(answer, contexts) as pacs, delivery(tmp_path) as running:
+        item, _ = waiting(running, node(pacs.port, transfer_syntax="RLELossless"), "CT_small.dcm")
+        running.rest()
+        Node.objects.update(transfer_syntax=demanded)
+        back_off_is_over(item.node)
+        running.rest()
+    item.refresh_from_db()
+    assert item.state == "Delivered"
+    assert [arrival.transfer_syntax_uid for arrival in pacs.arrived] == [RLE, syntax]
+    steps = list(ItemLogLine.objects.order_by("id").values_list("text", flat=True))
+    assert steps[0] == "transcoded from Explicit VR Little Endian to RLE Lossless"
+    assert steps[1:] == ["transcoded from Explicit VR Little Endian to Implicit VR Little Endian"][: bool(demanded)]
+
+
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-2])])
+def test_a_kept_form_that_is_gone_or_damaged_is_made_anew(tmp_path, harm):
+    def answer(event, number):
+        return 0xA700 if number == 1 else 0x0000
+
+    contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT)]
+    with storage_node(answer, contexts) as pacs, delivery(tmp_path) as running:
+        item, _ = waiting(running, node(pacs.port, transfer_syntax="RLELossless"), "CT_small.dcm")
+        running.rest()
+        item.refresh_from_db()
+        harm(PreparedFiles(running.spool.root).path(item.prepared_file))
+        assert fail_missing(running.spool, actor="recovery") == 0
+        back_off_is_over(item.node)
+        running.rest()
+    assert states(item) == ["Delivered"]
+    assert pacs.arrived[0].dataset == pacs.arrived[1].dataset
 
 
 def test_the_service_demands_for_every_node_that_says_nothing(tmp_path):

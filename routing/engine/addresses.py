@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import ssl
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from django.conf import settings
@@ -10,6 +12,8 @@ from django.conf import settings
 from routing.dicom.requestor import NodeAddress
 from routing.dicom.tls import as_of, load_own
 from routing.models import Node
+
+log = logging.getLogger("capacitor.deliver")
 
 
 class WrongTlsFiles(Exception):
@@ -34,11 +38,41 @@ def address_of(node: Node, calling_ae_title: str) -> NodeAddress:
 
 def _tls_context(node: Node) -> ssl.SSLContext:
     files = (node.tls_ca, node.tls_certificate, node.tls_key)
+    kind = (*files, node.tls_check_host)
     try:
-        return _context(*files, node.tls_check_host, as_of(*files))
+        context = _context(*kind, as_of(*files))
     except OSError as error:
         names = ", ".join(filter(None, files))
-        raise WrongTlsFiles(f"TLS files of node {node.ae_title} ({names}) cannot be used: {error}") from error
+        why = f"TLS files of node {node.ae_title} ({names}) cannot be used: {error}"
+        if kind not in _last or not _is_as_before(node.tls_ca, _last[kind].ca):
+            raise WrongTlsFiles(why) from error
+        # A certificate is there before its key, for a moment.
+        if not _last[kind].told:
+            _last[kind] = replace(_last[kind], told=True)
+            log.error("%s; the last ones stay in force", why)
+        return _last[kind].context
+    if kind not in _last or _last[kind].context is not context:
+        _last[kind] = _Last(context, as_of(node.tls_ca))
+    return context
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What could be made last, and of which CA file: whom to trust is never a thing of the past."""
+
+    context: ssl.SSLContext
+    ca: object
+    told: bool = False
+
+
+_last: dict[tuple[str, str, str, bool], _Last] = {}
+
+
+def _is_as_before(ca: str, before: object) -> bool:
+    try:
+        return as_of(ca) == before
+    except OSError:
+        return False
 
 
 @lru_cache(maxsize=64)

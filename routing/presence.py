@@ -16,8 +16,8 @@ import os
 import secrets
 import socket
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _SUFFIX = ".presence"
@@ -39,8 +39,8 @@ class Presence:
         self.owner = f"{_this_host()}:{os.getpid()}:{secrets.token_hex(4)}@{_this_boot()}"
         self._path = folder / f"{self.owner}{_SUFFIX}"
         self._lock = threading.Lock()
-        self._noted: set[int] = set()
-        """Sent and not recorded yet: what a reader of the file comes to, too."""
+        self._noted: dict[int, int] = {}
+        """Sent and not recorded yet, with the answers: what a reader of the file comes to, too."""
         self._length = 0
         self._stale = False
         """What is noted does not stand in the file: the disk was full.  It is written anew the next time."""
@@ -60,9 +60,9 @@ class Presence:
             raise
         return fd
 
-    def journal(self, item_id: int) -> None:
+    def journal(self, item_id: int, status: int = 0) -> None:
         """
-        Note that the destination has taken this item.
+        Note that the destination has taken this item, and answered with this status.
 
         One write(2) without fsync: it outlives the process, which is the case
         that matters; after a power cut a second sending cannot be excluded.
@@ -70,8 +70,8 @@ class Presence:
         with self._lock:
             if self._stale:
                 self._begin_anew()
-            self._append(b"%d\n" % item_id)
-            self._noted.add(item_id)
+            self._append(_line(item_id, status))
+            self._noted[item_id] = status
 
     def _append(self, lines: bytes) -> None:
         """All of it or, with an OSError, nothing: behind half a line the next one would be lost."""
@@ -83,14 +83,15 @@ class Presence:
     def forget(self, item_ids: Iterable[int]) -> None:
         """These are recorded.  The file stays short, also where something is always on its way."""
         with self._lock:
-            gone = self._noted.intersection(item_ids)
-            self._noted -= gone
+            gone = self._noted.keys() & set(item_ids)
+            for item_id in gone:
+                del self._noted[item_id]
             try:
                 if not self._noted:
                     os.ftruncate(self._fd, 0)
                     self._length = 0
                 elif self._stale or self._length > _LONGEST:
-                    noted = b"".join(b"%d\n" % item_id for item_id in self._noted)
+                    noted = self._all_noted()
                     before, self._fd = self._fd, self._begin(noted)
                     os.close(before)
                     self._length = len(noted)
@@ -109,8 +110,11 @@ class Presence:
         os.ftruncate(self._fd, 0)
         self._length, self._stale = 0, True
         with contextlib.suppress(OSError):
-            self._append(b"".join(b"%d\n" % item_id for item_id in self._noted))
+            self._append(self._all_noted())
             self._stale = False
+
+    def _all_noted(self) -> bytes:
+        return b"".join(_line(item_id, status) for item_id, status in self._noted.items())
 
     def end(self) -> None:
         """Leave in good order: everything is recorded and given back."""
@@ -127,6 +131,8 @@ class Departed:
 
     owner: str
     sent: tuple[int, ...]
+    statuses: Mapping[int, int] = field(default_factory=dict)
+    """Of what was sent, the answers that were more than Success."""
 
 
 @contextlib.contextmanager
@@ -160,20 +166,25 @@ def departed(folder: Path, owner: str) -> Iterator[Departed | None]:
             yield None
             return
         lines = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\n")
-        sent: dict[int, None] = {}
+        sent: dict[int, int] = {}
         if _of_another_boot(owner):
             # Lines may be on the disk without the minus behind them: recorded, and redirected since, say, an item
             # would be taken for sent to where it never was.  Better once more than not at all.
             lines = []
         # A line that the kill cut short has no newline behind it and is the last part.
         for line in lines[:-1]:
-            if line.isdigit():
-                sent[int(line)] = None
+            item, space, status = line.partition(b" ")
+            if item.isdigit() and (status.isdigit() or not space):
+                sent[int(item)] = int(status or 0)
             elif line[:1] == b"-" and line[1:].isdigit():
                 sent.pop(int(line[1:]), None)
-        yield Departed(owner, tuple(sent))
+        yield Departed(owner, tuple(sent), {item: status for item, status in sent.items() if status})
         path.unlink(missing_ok=True)
         _draft(folder, owner).unlink(missing_ok=True)
+
+
+def _line(item_id: int, status: int) -> bytes:
+    return b"%d %d\n" % (item_id, status) if status else b"%d\n" % item_id
 
 
 def _this_boot() -> str:

@@ -55,7 +55,7 @@ class Deliverer:
         owner: str,
         spool: Spool,
         settings: DeliverySettings,
-        journal: Callable[[int], None],
+        journal: Callable[[int, int], None],
         recorded: Callable[[Iterable[int]], None],
     ) -> None:
         """

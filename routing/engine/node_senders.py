@@ -37,7 +37,7 @@ class NodeSenders:
         self,
         target: Target,
         outgoing: Outgoing,
-        journal: Callable[[int], None],
+        journal: Callable[[int, int], None],
         report: Callable[[Report], None],
     ) -> None:
         self.target = target

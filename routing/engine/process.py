@@ -27,6 +27,7 @@ from routing.application_log import first_line, place_of
 from routing.claims import give_back
 from routing.core.identifiers import Identifiers
 from routing.core.states import QueueEvent, QueueState
+from routing.dicom.status import SUCCESS, Answer, describe, meaning
 from routing.engine import sqlite_hot_path, story
 from routing.engine.doubts import note_doubts
 from routing.engine.watch import Casualty
@@ -271,10 +272,7 @@ def _tell_of(item_id: int, outcome: Outcome, version: int | None) -> None:
 @transaction.atomic
 def _settle(found: Departed, casualty: Casualty | None) -> Settled:
     sent = record(
-        [
-            Move(item, QueueState.PREPARED, QueueEvent.DELIVERED, "the sender ended before it could record this")
-            for item in dict.fromkeys(found.sent)
-        ],
+        [_delivered(item, found.statuses.get(item, SUCCESS)) for item in found.sent],
         actor="recovery",
         owner=found.owner,
     )
@@ -284,3 +282,12 @@ def _settle(found: Departed, casualty: Casualty | None) -> Settled:
     ServiceProcess.objects.filter(owner=found.owner).delete()
     log.warning("process %s had ended: %d items it had sent are recorded, %d given back", found.owner, len(sent), freed)
     return Settled(len(sent), freed)
+
+
+def _delivered(item: int, status: int) -> Move:
+    warned = meaning(status) is Answer.WARNING
+    words = f"answered {describe(status)}" if warned else ""
+    note = "; ".join(filter(None, ("the sender ended before it could record this", words)))
+    # What came of earlier attempts must not stand beside it.
+    columns = {"last_error": words, "last_status": status, "warning": warned}
+    return Move(item, QueueState.PREPARED, QueueEvent.DELIVERED, note, columns)

@@ -36,14 +36,14 @@ class Sender:
     def __init__(
         self,
         outgoing: Outgoing,
-        journal: Callable[[int], None],
+        journal: Callable[[int, int], None],
         report: Callable[[Report], None],
         may_go_on: Callable[[], bool],
         opening: Callable[[bool], AbstractContextManager[None]],
         is_full_of_ours: Callable[[], bool],
     ) -> None:
         """
-        ``journal`` is told of each item that the node has taken, before anybody else is.
+        ``journal`` is told of each item that the node has taken, and of its answer, before anybody else is.
 
         ``may_go_on`` is asked before each item; on False the rest of the batch goes back.
         ``opening(ended)`` is entered for as long as the node is asked for an association, in place of one that ended.
@@ -150,8 +150,8 @@ class Sender:
                 # It may have taken the image all the same: this has to be on record.  The next one tells of the node.
                 sent_twice = False
         first = self._kept.answered == (0 if result.status is None else 1)
-        if meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
-            self._note(item)
+        if result.status is not None and meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
+            self._note(item, result.status)
         waiting.popleft()
         goes_on = self._goes_on(result)
         if result.status is None and goes_on and not all(each.attempt_count for each in waiting):
@@ -176,9 +176,9 @@ class Sender:
         self._suspects = self._suspects + 1 if result.status is None else 0
         return not result.timed_out and self._suspects < _MOST_SUSPECTS
 
-    def _note(self, item: Deliverable) -> None:
+    def _note(self, item: Deliverable, status: int) -> None:
         try:
-            self._journal(item.id)
+            self._journal(item.id, status)
         except OSError as error:
             # It is delivered all the same; only a kill at this very moment would send it twice.
             log.warning("item %d could not be noted as sent: %s", item.id, error)

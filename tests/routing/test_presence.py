@@ -20,6 +20,22 @@ def died(folder: Path, journal: bytes = b"") -> str:
     return "host:7:dead"
 
 
+def test_what_was_answered_with_more_than_success_is_kept_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    presence = Presence(tmp_path)
+    for item_id, status in ((11, 0), (12, 0xB000), (13, 0xB007)):
+        presence.journal(item_id, status)
+    # Written anew, as when it has grown long.
+    monkeypatch.setattr(presences, "_LONGEST", 0)
+    presence.forget([13])
+    journal = next(tmp_path.glob("*.presence")).read_bytes()
+    presence.end()
+    with departed(tmp_path, died(tmp_path, journal)) as found:
+        assert found is not None
+        assert (found.sent, found.statuses) == ((11, 12), {12: 0xB000})
+
+
 def test_a_living_process_is_listed_and_not_departed(tmp_path: Path) -> None:
     presence = Presence(tmp_path / "run")
     assert owners(tmp_path / "run") == [presence.owner]
@@ -70,6 +86,8 @@ def test_a_killed_process_is_departed_with_what_it_had_sent(tmp_path: Path) -> N
         (b"11\n-11\n11\n", (11,)),
         (b"11\n-1", (11,)),
         (b"-11\n12\n", (12,)),
+        (b"11 45056\n12 4", (11,)),
+        (b"11 x\n12 45056\n-12\n", ()),
     ],
 )
 def test_a_line_that_the_kill_cut_short_does_not_count(tmp_path: Path, journal: bytes, sent: tuple[int, ...]) -> None:

@@ -32,6 +32,8 @@ class Delivery:
     journal: list[int] = field(default_factory=list)
     recorded: list[int] = field(default_factory=list)
     """What the journal may forget."""
+    answers: dict[int, int] = field(default_factory=dict)
+    """What stands in the journal beside the items."""
     stopped: bool = False
     new_id: Identifiers = field(default_factory=lambda: Identifiers(tag=2))
 
@@ -88,8 +90,15 @@ def delivery(folder: Path, owner: str = OWNER, **settings: Any) -> Iterator[Deli
     journal: list[int] = []
     quick = {"connect_timeout": 5, "acse_timeout": 5, "idle_association": 0.05, "node_list_age": 0}
     recorded: list[int] = []
-    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), journal.append, recorded.extend)
-    running = Delivery(spool, deliverer, journal, recorded)
+
+    answers: dict[int, int] = {}
+
+    def note(item_id: int, status: int) -> None:
+        journal.append(item_id)
+        answers[item_id] = status
+
+    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), note, recorded.extend)
+    running = Delivery(spool, deliverer, journal, recorded, answers)
     try:
         yield running
     finally:

@@ -102,7 +102,7 @@ def test_an_answer_decides_the_state(tmp_path, answer, state, warning, kind):
     assert (item.not_before > timezone.now()) == (kind == "deferred")
     assert (f"0x{answer:04X}" in item.last_error) == bool(answer)
     assert [attempt.answer for attempt in Attempt.objects.filter(item=item)] == [kind]
-    assert running.journal == ([item.id] if state == "Delivered" else [])
+    assert running.answers == ({item.id: answer} if state == "Delivered" else {})
     assert status(item.node).failed == (kind == "refused")
     assert status(item.node).failures_in_a_row == 0
     taken = state == "Delivered"

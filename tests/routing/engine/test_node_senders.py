@@ -34,7 +34,7 @@ class Told:
         self.spool = Spool(folder, "none")
         self.reports: queue.Queue[Report] = queue.Queue()
         self.room_when_told: list[int] = []
-        self.senders = NodeSenders(self.target, Outgoing(self.spool), lambda item_id: None, self.report)
+        self.senders = NodeSenders(self.target, Outgoing(self.spool), lambda item_id, status: None, self.report)
 
     def report(self, report) -> None:
         self.room_when_told.append(self.senders.room())

@@ -45,6 +45,19 @@ def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> Non
     assert HistoryEntry.objects.count() == 1
 
 
+def test_what_the_node_answered_to_a_dead_process_counts_and_no_longer_what_it_answered_before() -> None:
+    pacs = node()
+    before = {"last_error": "PACS answered 0xA700", "last_status": 0xA700}
+    fine, warned = held("Prepared", node=pacs, **before), held("Prepared", node=pacs, **before)
+    died(b"%d\n%d 45056\n" % (fine.id, warned.id))
+    settle_departed()
+    told = [(item.state, item.warning, item.last_status, item.last_error) for item in map(fresh, (fine, warned))]
+    words = "answered 0xB000 (Warning: Coercion of Data Elements)"
+    assert told == [("Delivered", False, 0, ""), ("Delivered", True, 0xB000, words)]
+    notes = list(HistoryEntry.objects.order_by("item_id").values_list("note", flat=True))
+    assert notes == [why := "the sender ended before it could record this", f"{why}; {words}"]
+
+
 def test_what_a_dead_process_may_have_sent_says_so() -> None:
     """A power cut takes the journal, too: what the node had taken just before arrives twice."""
     pacs = node()

@@ -45,7 +45,7 @@ class DeliverySettings:
     idle_association: float = 5
     """How long an association without work is kept for the next images."""
     transcode_timeout: float = 120
-    """For one image, its reading and checking included."""
+    """For a small image, its reading and checking included; a large one gets more."""
     transcode_memory_mib: int = 4096
 
 

@@ -20,6 +20,12 @@ _PROJECT = Path(__file__).resolve().parent.parent.parent
 _PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
 """Of the environment; the rest holds secrets that a decoder has no use for."""
 _PIECE = 1 << 20
+_SLOWEST = 1 << 19
+"""
+Bytes of a data set for which a second more is given.
+
+An encoder of JPEG 2000 gets through some 2 MB in a second, a decoder of it through 1 MB; a busy machine through less.
+"""
 _LONGEST_HEAD = 4096
 
 
@@ -39,8 +45,8 @@ class Transcoder:
     """A process that is started when first needed, and again after it was killed; for one thread."""
 
     def __init__(self, seconds: float, memory_mib: int) -> None:
-        """``seconds``: for one data set, reading, checking and the first start included."""
-        self._seconds = seconds
+        """``seconds``: for a small data set, reading, checking and the first start included; a large one gets more."""
+        self._seconds = self._limit = seconds
         self._memory_mib = memory_mib
         self._process: subprocess.Popen[bytes] | None = None
         self._unread = b""
@@ -51,8 +57,10 @@ class Transcoder:
 
         CannotTranscode says why not: before the first piece, unless the process dies over it.  CannotStart.
         """
-        until = time.monotonic() + self._seconds
-        request = json.dumps({"length": sum(map(len, dataset)), "before": before, "after": after}).encode() + b"\n"
+        length = sum(map(len, dataset))
+        self._limit = self._seconds + length // _SLOWEST
+        until = time.monotonic() + self._limit
+        request = json.dumps({"length": length, "before": before, "after": after}).encode() + b"\n"
         try:
             process, answer = self._answer(request, dataset, until)
             if "error" in answer:
@@ -152,7 +160,7 @@ class Transcoder:
         poll.register(descriptor, event)
         if not poll.poll(max(0.0, until - time.monotonic()) * 1000):
             self.close()
-            raise CannotTranscode(f"transcoding took longer than {self._seconds:g} s")
+            raise CannotTranscode(f"transcoding took longer than {self._limit:g} s")
 
     def _died(self, process: subprocess.Popen[bytes]) -> CannotTranscode:
         # It may have closed its side and still be about to end.

@@ -27,6 +27,19 @@ def test_a_data_set_that_takes_too_long_ends_the_process_and_the_next_one_gets_a
         hasty.close()
 
 
+def test_a_large_data_set_gets_as_much_more_time_as_it_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    content, before = sample("CT_small.dcm")
+    transcoder = Transcoder(seconds=0, memory_mib=4096)
+    monkeypatch.setattr(transcode, "_SLOWEST", len(content) // 60)
+    try:
+        assert made_from(transcoder, content, before, IMPLICIT)
+        monkeypatch.setattr(transcode, "_SLOWEST", len(content) + 1)
+        with pytest.raises(CannotTranscode, match="longer than 0 s"):
+            made_from(transcoder, content, before, IMPLICIT)
+    finally:
+        transcoder.close()
+
+
 STRUCK = """
 import os, signal, sys
 from pathlib import Path

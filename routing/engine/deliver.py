@@ -116,7 +116,11 @@ class Deliverer:
     @property
     def busy(self) -> bool:
         """Whether anything is on its way or unrecorded."""
-        return bool(self._unrecorded) or not self._reports.empty() or any(s.busy for s in self._senders.values())
+        return not self._all_recorded or any(s.busy for s in self._senders.values())
+
+    @property
+    def _all_recorded(self) -> bool:
+        return not self._unrecorded and self._reports.empty()
 
     def stop(self, drain_seconds: float) -> None:
         """
@@ -230,7 +234,7 @@ class Deliverer:
             if closed != self._closed.get(node_id, ""):
                 log.info("node %s: %s", senders.target.ae_title, closed or "sending again")
                 self._closed[node_id] = closed
-            if known is None and not senders.busy and node_id not in self._probing:
+            if known is None and not senders.busy and node_id not in self._probing and self._all_recorded:
                 del self._senders[node_id]
 
     def _hand_out(self) -> bool:
@@ -267,7 +271,7 @@ class Deliverer:
     def _end_probes(self) -> None:
         """A trial that came to an end without telling anything about the node must not keep others from it."""
         over = [node_id for node_id in self._probing if not self._senders[node_id].busy]
-        if over and not self._unrecorded and self._reports.empty():
+        if over and self._all_recorded:
             end_back_off(over, timezone.now())
             self._probing.difference_update(over)
             self._refreshed_at = -math.inf

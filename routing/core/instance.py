@@ -77,3 +77,5 @@ class SendResult:
     refused_context: bool = False
     timed_out: bool = False
     """No answer, because a limit of time ended it."""
+    released: bool = False
+    """No answer, because the acceptor wanted to end the association in good order."""

@@ -42,6 +42,7 @@ from routing.dicom.wire import (
 
 TIMED_OUT = "timed out"
 """In the text of each failure that a limit of time has ended: recent ones are counted by it."""
+RELEASED = "the node released the association instead of answering"
 
 _RELEASE_SECONDS = 5
 _LINGER_SECONDS = 1
@@ -168,7 +169,7 @@ class Requestor:
         except ReleaseRequested:
             with contextlib.suppress(Disconnected, Silence):
                 self._send(RELEASE_RP)
-            self._break("the node released the association instead of answering")
+            self._break(RELEASED)
         except Disconnected as error:
             self._break(f"connection lost before the answer: {error}")
         except WireError as error:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from routing.core.instance import OutgoingInstance, SendResult
 from routing.dicom import command
 from routing.dicom.contexts import Context
-from routing.dicom.requestor import ExchangeFailed, NodeAddress, Requestor
+from routing.dicom.requestor import RELEASED, ExchangeFailed, NodeAddress, Requestor
 from routing.dicom.status import PENDING
 
 
@@ -62,7 +62,8 @@ class StorageAssociation:
             with instance.open() as dataset:
                 response, sent = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
         except ExchangeFailed as error:
-            return _result(instance, started_at, error=str(error), timed_out=error.timed_out)
+            released = self._requestor.broken == RELEASED
+            return _result(instance, started_at, error=str(error), timed_out=error.timed_out, released=released)
         why = _what_is_wrong(response, instance)
         if why:
             self._requestor.abort()
@@ -98,6 +99,7 @@ def _result(
     bytes_sent: int = 0,
     refused_context: bool = False,
     timed_out: bool = False,
+    released: bool = False,
 ) -> SendResult:
     return SendResult(
         item_id=instance.item_id,
@@ -109,4 +111,5 @@ def _result(
         bytes_sent=bytes_sent,
         refused_context=refused_context,
         timed_out=timed_out,
+        released=released,
     )

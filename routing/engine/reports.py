@@ -27,7 +27,7 @@ class Answered:
     transcoded_from: str = ""
     """Transfer syntax it had before, when it was transcoded for this attempt."""
     sent_twice: bool = False
-    """It went over an association that had rested and was not answered, and then at once over another."""
+    """It went over an association that the node meant to end, was not answered, and then went at once over another."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,9 +140,10 @@ class Sender:
         # Of what is sent, which may be many times what was received.
         seconds = target.deadline_seconds(source.size)
         result = self._exchange(target, item, source, seconds)
-        sent_twice = result.status is None and rested and not result.timed_out
+        # A node may end an association that it found idle for too long, or used for long enough: nobody's failure.
+        its_right = rested or (result.released and self._kept.answered)
+        sent_twice = bool(result.status is None and its_right and not result.timed_out)
         if sent_twice:
-            # The node closed an association that it found idle for too long: its right, and nobody's failure.
             try:
                 self._associate(target, source, waiting)
                 result = self._exchange(target, item, source, seconds)

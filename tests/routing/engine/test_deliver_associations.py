@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from routing.dicom import storage_scu
-from routing.dicom.associate import encode_abort
+from routing.dicom.associate import RELEASE_RQ, encode_abort
 from routing.engine import node_senders
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
@@ -230,3 +230,43 @@ def test_a_node_that_hangs_over_an_association_that_rested_is_not_asked_again_at
     assert states(first, second) == ["Delivered", "Prepared"]
     assert len(connections) == 1
     assert (status(pacs).timed_out, Attempt.objects.filter(item=second).count()) == (1, 1)
+
+
+def test_a_node_that_releases_after_some_images_gets_the_next_ones_over_another_association_at_once(tmp_path):
+    """Its release and the next image cross each other."""
+    crossed = []
+
+    def script(peer: ScriptedNode) -> None:
+        peer.accept()
+        for _ in range(3):
+            request, _ = peer.receive_store()
+            peer.respond(request)
+        if not crossed:
+            crossed.append(peer.receive_store())
+            peer.send(RELEASE_RQ)
+        else:
+            peer.answer_release()
+
+    with scripted_node(script) as port, delivery(tmp_path) as running:
+        pacs = node(port, max_associations=1, retry_attempts=1)
+        items = [running.image(pacs) for _ in range(6)]
+        running.rest()
+    assert states(*items) == ["Delivered"] * 6
+    assert (status(pacs).failures_in_a_row, status(pacs).last_error) == (0, "")
+    assert [QueueItem.objects.get(pk=item.pk).attempt_count for item in items] == [1] * 6
+
+
+def test_a_node_that_releases_instead_of_answering_anything_is_not_asked_again_at_once(tmp_path):
+    connections = []
+
+    def script(peer: ScriptedNode) -> None:
+        connections.append(peer)
+        peer.accept()
+        peer.receive_store()
+        peer.send(RELEASE_RQ)
+        peer.receive()
+
+    with scripted_node(script) as port, delivery(tmp_path) as running:
+        item = running.image(node(port))
+        running.rest()
+    assert (states(item), len(connections)) == (["Prepared"], 1)

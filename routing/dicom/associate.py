@@ -73,8 +73,6 @@ class AssociationRequest:
     contexts: tuple[ProposedContext, ...]
     max_pdu: int
     """Longest P-DATA PDU that the requestor takes; 0 is no limit."""
-    implementation_class_uid: str
-    implementation_version_name: str
     application_context: str
     protocol_version: int
     titles: bytes
@@ -127,8 +125,6 @@ def decode_request(body: bytes, peer_address: str) -> AssociationRequest:
         peer_address=peer_address,
         contexts=tuple(contexts),
         max_pdu=_max_pdu(user),
-        implementation_class_uid=_text(user.get(0x52, b"")),
-        implementation_version_name=_text(user.get(0x55, b"")),
         application_context=application_context,
         protocol_version=version,
         titles=called + calling,

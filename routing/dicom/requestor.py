@@ -24,7 +24,7 @@ from routing.dicom.associate import (
 )
 from routing.dicom.contexts import MOST_CONTEXTS, Context
 from routing.dicom.messages import Aborted, Messages, ReleaseRequested
-from routing.dicom.status import Answer, describe
+from routing.dicom.status import describe
 from routing.dicom.tls import TlsFailed, handshake
 from routing.dicom.wire import (
     PDU_ABORT,
@@ -45,7 +45,6 @@ TIMED_OUT = "timed out"
 RELEASED = "the node released the association instead of answering"
 
 _RELEASE_SECONDS = 5
-_LINGER_SECONDS = 1
 _ABORT_SECONDS = 1
 # A peer that answers a store has to get a whole PDU across in this time.
 _PDU_SECONDS = 30
@@ -90,11 +89,6 @@ class AssociationFailed(Exception):
         super().__init__(text)
         self.kind = kind
         self.unknown_caller = unknown_caller
-
-    @property
-    def answer(self) -> Answer:
-        """What it means for everything that was to be sent."""
-        return Answer.REFUSED if self.kind is FailureKind.REJECTED_PERMANENT else Answer.DEFERRED
 
 
 class ExchangeFailed(Exception):

@@ -81,7 +81,7 @@ class Process:
         """One C-STORE and the row behind it, by the pipe; whether it was acknowledged before anything went wrong."""
         taken: list[ReceivedInstance] = []
         ports = StorePorts(self.spool, self.new_id, taken.append, lambda: True)
-        asked = AssociationRequest("CT_1", "PACS", "192.0.2.1", (), 0, "", "", "", 1, b"")
+        asked = AssociationRequest("CT_1", "PACS", "192.0.2.1", (), 0, "", 1, b"")
         told = Command(1, 1, CT_IMAGE, uid, True, None, "")
         store = IncomingStore(ports, asked, "a1", told, CT_IMAGE, syntax)
         store.begin()

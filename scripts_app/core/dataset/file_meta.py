@@ -10,7 +10,7 @@ from mmap import mmap
 from pathlib import Path
 from typing import Any
 
-from scripts_app.core.dataset.encoding import DEFLATED
+from scripts_app.core.dataset.encoding import DEFLATED, LONG_VRS
 
 IMPLEMENTATION_CLASS_UID = "2.25.309129458143467211526148254310879046412"
 IMPLEMENTATION_VERSION_NAME = "CAPACITOR_WEB_1"
@@ -22,7 +22,6 @@ LONGEST_UID = 128
 """Bytes kept of a UID.  The standard says 64, but longer ones travel and must come out as they came in."""
 LONGEST_AE_TITLE = 64
 
-_LONG_VRS = frozenset((b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV"))
 _MOST_ELEMENTS = 1000
 _USUAL, _LONGEST = 1 << 14, 1 << 20
 """Bytes in which the group of nearly every file ends, and that of the oddest."""
@@ -149,7 +148,7 @@ def _elements(buffer: bytes | memoryview | mmap) -> tuple[dict[int, bytes], int]
         if at == declared_end and values.get(0x0010, b"").rstrip(b"\0 ") in _DEFLATED:
             break
         at += 8
-        if vr in _LONG_VRS:
+        if vr in LONG_VRS:
             if at + 4 > size:
                 raise NotPart10(f"file meta information ends inside 0002,{number:04X}")
             (length,) = _long_length.unpack_from(buffer, at)
@@ -170,7 +169,7 @@ def _elements(buffer: bytes | memoryview | mmap) -> tuple[dict[int, bytes], int]
 def _element(number: int, vr: bytes, value: bytes, pad: bytes = b"\0") -> bytes:
     if len(value) % 2:
         value += b" " if vr in (b"AE", b"SH") else pad
-    if vr in _LONG_VRS:
+    if vr in LONG_VRS:
         return struct.pack("<HH2sHI", 2, number, vr, 0, len(value)) + value
     return _header.pack(2, number, vr, len(value)) + value
 

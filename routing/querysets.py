@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from django.db import models
 from django.db.models.functions import Coalesce
 
-from routing.core.states import QUEUE_STATES, QueueState
+from routing.core.states import QUEUE_STATES, WAITING_STATES, QueueState
 
 if TYPE_CHECKING:
     from routing.models.queue import QueueItem  # noqa: F401
@@ -28,7 +28,7 @@ class QueueItemQuerySet(models.QuerySet["QueueItem"]):
 
     def waiting(self) -> QueueItemQuerySet:
         """Items that somebody still works on: New or Prepared."""
-        return self.filter(state__in=(QueueState.NEW, QueueState.PREPARED))
+        return self.filter(state__in=WAITING_STATES)
 
     def standing(self) -> QueueItemQuerySet:
         """

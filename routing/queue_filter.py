@@ -15,7 +15,7 @@ from django.db.models.functions import Coalesce
 
 from routing.core.failure_text import mark
 from routing.core.identifiers import first_at, identifier_in
-from routing.core.states import QueueState
+from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
 from routing.filter_form import FilterForm
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet
@@ -26,9 +26,6 @@ WINDOW = 10_000
 """Newest items of a state that are looked at for what no index answers; the page says so."""
 CAP = 10_000
 """Counting stops here: nobody needs to know more, and counting a million takes a quarter of a second."""
-STUCK = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
-WAITING = (QueueState.NEW, QueueState.PREPARED)
-"""Where an item with an error waits for its next try."""
 
 _TEXT = forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"})
 _COLUMNS = {
@@ -242,6 +239,6 @@ def _versions(text: str) -> list[int]:
 
 def _of_cause(items: QueueItemQuerySet, cause: str) -> QueueItemQuerySet:
     """Those whose failure has this mark."""
-    unfinished = items.filter(state__in=(*STUCK, *WAITING))
+    unfinished = items.filter(state__in=(*STUCK_STATES, *WAITING_STATES))
     texts = unfinished.order_by().values_list("last_error", flat=True).distinct()
     return unfinished.filter(last_error__in=[text for text in texts if cause_of(text) == cause][:CAP])

@@ -21,7 +21,7 @@ from typing import Any
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from routing.core.states import WISHES, QueueEvent, QueueState, next_state, sources
+from routing.core.states import STUCK_STATES, WISHES, QueueEvent, QueueState, next_state, sources
 from routing.models import HistoryEntry, ItemLogLine, QueueItem
 from routing.possible import possible
 from routing.renamed import TITLE_NOW
@@ -259,7 +259,7 @@ def retry_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "") 
     """
     Try again what failed, was rejected or expired: send what is prepared, prepare what is not.
     """
-    stuck = items.filter(state__in=(QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED))
+    stuck = items.filter(state__in=STUCK_STATES)
     total = items.order_by().count()
     # The ids are fixed first: an item that one statement moves must not meet the other.
     sendable = list(stuck.filter(prepared_at__isnull=False).values_list("id", flat=True))

@@ -22,13 +22,13 @@ class QueueState(StrEnum):
     """A script or an operator decided that nothing is to be sent.  Left the queue; kept as history."""
 
 
-QUEUE_STATES = (
-    QueueState.NEW,
-    QueueState.PREPARED,
-    QueueState.FAILED,
-    QueueState.REJECTED,
-    QueueState.EXPIRED,
-)
+WAITING_STATES = (QueueState.NEW, QueueState.PREPARED)
+"""Somebody works on the item, or will by itself."""
+
+STUCK_STATES = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
+"""The item waits for a person."""
+
+QUEUE_STATES = WAITING_STATES + STUCK_STATES
 """The states that Lua's ``queue`` knows and counts (D2)."""
 
 FINAL_STATES = (QueueState.DELIVERED, QueueState.DROPPED)

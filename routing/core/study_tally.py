@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from routing.core.states import QueueState
+from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
 
 
 class Progress(StrEnum):
@@ -20,8 +20,6 @@ class Progress(StrEnum):
     """Scripts dropped all of it, or people deleted it."""
 
 
-_WAITING = (QueueState.NEW, QueueState.PREPARED)
-_STUCK = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
 DELETED = "deleted"
 """Beside the counts by state: how many of the Dropped items a person deleted; the others a script dropped."""
 
@@ -48,7 +46,7 @@ class Tally:
 
         return cls(
             delivered=number(QueueState.DELIVERED),
-            waiting=number(*_WAITING),
+            waiting=number(*WAITING_STATES),
             dropped=number(QueueState.DROPPED),
             failed=number(QueueState.FAILED),
             rejected=number(QueueState.REJECTED),
@@ -75,8 +73,8 @@ class Tally:
     @property
     def states(self) -> dict[QueueState, int]:
         """Counts by state, as far as they are told apart here: what waits may be New or Prepared."""
-        waiting = dict.fromkeys(_WAITING, self.waiting)
-        stuck = dict(zip(_STUCK, (self.failed, self.rejected, self.expired), strict=True))
+        waiting = dict.fromkeys(WAITING_STATES, self.waiting)
+        stuck = dict(zip(STUCK_STATES, (self.failed, self.rejected, self.expired), strict=True))
         return {**waiting, **stuck, QueueState.DELIVERED: self.delivered, QueueState.DROPPED: self.dropped}
 
     @property

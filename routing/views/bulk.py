@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from routing.core.states import QueueEvent, QueueState, sources
+from routing.core.states import STUCK_STATES, QueueEvent, QueueState, sources
 from routing.models import QueueItem
 from routing.node_gates import held_nodes
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action
 from routing.querysets import QueueItemQuerySet
-from routing.queue_filter import STUCK
 
 LABELS = {
     Action.RETRY: "Retry",
@@ -105,7 +104,7 @@ class Prospect:
 
 
 def states_of(action: Action) -> tuple[QueueState, ...]:
-    return STUCK if action is Action.RETRY else sources(EVENTS[action])
+    return STUCK_STATES if action is Action.RETRY else sources(EVENTS[action])
 
 
 def bulk_offers(state: QueueState | None) -> list[BulkOffer]:

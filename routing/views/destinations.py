@@ -13,10 +13,9 @@ from django.db.models import Count, Min, Q
 from django.utils import timezone
 
 from routing import node_gates
-from routing.core.states import QUEUE_STATES, QueueState
+from routing.core.states import QUEUE_STATES, STUCK_STATES, WAITING_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import Node, NodeStatus, QueueItem
-from routing.queue_filter import STUCK, WAITING
 
 
 class Condition(StrEnum):
@@ -61,7 +60,7 @@ class Destination:
 
     @property
     def waiting(self) -> int:
-        return sum(self.counts.get(state.value, 0) for state in WAITING)
+        return sum(self.counts.get(state.value, 0) for state in WAITING_STATES)
 
     @property
     def waiting_state(self) -> QueueState:
@@ -72,12 +71,12 @@ class Destination:
     @property
     def stuck(self) -> int:
         """Items that wait for a person."""
-        return sum(self.counts.get(state.value, 0) for state in STUCK)
+        return sum(self.counts.get(state.value, 0) for state in STUCK_STATES)
 
     @property
     def stuck_state(self) -> QueueState:
         """Where stuck items are, the first of their states that has some; Failed where there are none."""
-        return next((state for state in STUCK if self.counts.get(state.value)), QueueState.FAILED)
+        return next((state for state in STUCK_STATES if self.counts.get(state.value)), QueueState.FAILED)
 
     @property
     def backing_off(self) -> bool:
@@ -124,7 +123,7 @@ def _waiting() -> dict[str, Any]:
     """By destination: when its oldest waiting item came in, and how many a worker holds."""
     waiting: Any = (
         QueueItem.objects.order_by()
-        .filter(state__in=WAITING)
+        .filter(state__in=WAITING_STATES)
         .values("destination_ae_title")
         .annotate(oldest=Min("created_at"), held=Count("id", filter=~Q(lease_owner="")))
     )

@@ -16,11 +16,11 @@ from django.utils.http import urlencode
 from django.views.decorators.http import require_GET
 
 from routing.core.failure_text import normalised
-from routing.core.states import QueueState
+from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import NodeStatus, QueueItem
 from routing.operator_actions import Action
-from routing.queue_filter import STUCK, WAITING, WINDOW, QueueFilter, cause_of
+from routing.queue_filter import WINDOW, QueueFilter, cause_of
 from routing.sight import Sight
 from routing.views.request import HtmxHttpRequest, draw
 
@@ -56,7 +56,7 @@ class Cause:
     @property
     def waits(self) -> bool:
         """Whether it is tried again by itself."""
-        return self.state in WAITING
+        return self.state in WAITING_STATES
 
     @property
     def retry_link(self) -> str:
@@ -95,9 +95,9 @@ def find_causes() -> list[Cause]:
     failing = {status.node.ae_title: status for status in _failing()}
     # No connection is no answer, and the node's own back-off waits for it: such items are due all the time.
     answered = Q(last_status__isnull=False) | Q(not_before__gt=timezone.now())
-    for state in (*STUCK, *WAITING):
+    for state in (*STUCK_STATES, *WAITING_STATES):
         # Each try of what waits moves its row, so that tells nothing of its beginning.
-        begun = "created_at" if state in WAITING else "updated_at"
+        begun = "created_at" if state in WAITING_STATES else "updated_at"
         some = QueueFilter({}, sight=Sight(True)).newest(QueueItem.objects.filter(state=state), state)
         rows: Any = (
             some.order_by()
@@ -113,7 +113,7 @@ def find_causes() -> list[Cause]:
         for row in rows:
             destination, error = row["destination_ae_title"], row["last_error"]
             held = state is QueueState.PREPARED and destination in failing
-            if state in WAITING and not held and not error:
+            if state in WAITING_STATES and not held and not error:
                 continue
             name = (state.value, destination, "" if held else cause_of(error))
             cause = groups.setdefault(name, Cause(*name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from routing.core.states import TRANSITIONS, QueueEvent, QueueState
+from routing.core.states import STUCK_STATES, TRANSITIONS, QueueEvent, QueueState
 from routing.models import QueueItem
 from routing.node_gates import held_back
 
@@ -22,7 +22,6 @@ LABELS = {
     QueueEvent.FAILED_BY_OPERATOR: "Fail",
     QueueEvent.REJECTED_BY_OPERATOR: "Reject",
 }
-WAITING_FOR_A_PERSON = (QueueState.FAILED, QueueState.REJECTED, QueueState.EXPIRED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def offers(item: QueueItem) -> list[Offer]:
 
 def _fitting(item: QueueItem, state: QueueState) -> QueueEvent | None:
     """What a person who wants the item out most likely means."""
-    if state in WAITING_FOR_A_PERSON:
+    if state in STUCK_STATES:
         return retry_event(item)
     return QueueEvent.TRY_NOW if item.last_error else None
 

@@ -14,10 +14,10 @@ from django.utils.http import urlencode
 
 from routing.audit_store import are_waiting
 from routing.core.identifiers import first_at
-from routing.core.states import QueueState
+from routing.core.states import STUCK_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
-from routing.queue_filter import STUCK, WINDOW
+from routing.queue_filter import WINDOW
 from routing.sight import Sight
 from routing.spool_mark import is_gone
 from routing.start_report import StartReport
@@ -216,7 +216,7 @@ def _taken_since(status: NodeStatus) -> bool:
 
 def _stuck(sight: Sight) -> Iterator[Problem]:
     """One sentence for each cause, the most frequent first; the same ones as on the page of failures."""
-    stuck = [cause for cause in failures.known_causes() if cause.state in STUCK]
+    stuck = [cause for cause in failures.known_causes() if cause.state in STUCK_STATES]
     looked_at = {state: sum(cause.count for cause in stuck if cause.state == state) for state in QueueState}
     for cause in failures.told(stuck[:MOST_GROUPS], sight):
         images = f"{cause.count} {'image' if cause.count == 1 else 'images'}"

@@ -12,11 +12,11 @@ from django.views.decorators.http import require_GET
 
 from routing.behind import broken_off, under_way
 from routing.core.identifiers import identifier_in
-from routing.core.states import QueueState
+from routing.core.states import STUCK_STATES, QueueState
 from routing.counts import ShortLived
 from routing.models import Node, QueueItem
 from routing.operator_actions import last_undoable
-from routing.queue_filter import CAP, STUCK, WINDOW, QueueFilter
+from routing.queue_filter import CAP, WINDOW, QueueFilter
 from routing.sight import Sight
 from routing.views.bulk import bulk_offers
 from routing.views.keyset import KeysetPage, keyset_page, page_or_head, sorted_page
@@ -91,7 +91,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "beyond": beyond,
             "window": WINDOW if (bounded or not chosen.indexed) and chosen.cut() else 0,
             "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
-            "all_retriable": state in STUCK,
+            "all_retriable": state in STUCK_STATES,
             "under_way": under_way() if operates else (),
             "broken_off": broken_off() if operates else (),
             "undoable": undoable,

@@ -12,6 +12,7 @@ from routing.core.states import STUCK_STATES, QueueEvent, QueueState, sources
 from routing.models import QueueItem
 from routing.node_gates import held_nodes
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action
+from routing.possible import why_not
 from routing.querysets import QueueItemQuerySet
 
 LABELS = {
@@ -47,8 +48,6 @@ DONE = {
     Action.REDIRECT: "redirected",
     Action.REPLAY: "replayed",
 }
-BY_SCRIPTS = (QueueEvent.PREPARE_AGAIN, QueueEvent.REPLAYED)
-"""What lets the scripts run again."""
 SAMPLE = 5
 
 
@@ -136,8 +135,8 @@ def prospect(action: Action, items: QueueItemQuerySet) -> Prospect:
             refusals[refusal] += 1
             continue
         told.able += 1
-        told.held += bool(row.owner)
-        destinations[row.destination] += 1
+        told.held += bool(row.lease_owner)
+        destinations[row.destination_ae_title] += 1
         told.oldest = min(told.oldest or row.created_at, row.created_at)
         if len(sample) < SAMPLE:
             sample.append(row.pk)
@@ -160,7 +159,7 @@ def chances(items: QueueItemQuerySet) -> dict[Action, Chance]:
 
 def item_offers(item: QueueItem) -> list[BulkOffer]:
     """What is asked about first, of one item; its other buttons act at once."""
-    row = _Row(*(getattr(item, name) for name in _COLUMNS))
+    row = _Row(*(getattr(item, name) for name in _Row._fields))
     return [BulkOffer(action, _refusal(action, row, {})) for action in (Action.REPLAY, Action.REDIRECT, Action.DELETE)]
 
 
@@ -180,26 +179,20 @@ def _one_of(states: Sequence[QueueState]) -> str:
 
 def _rows(items: QueueItemQuerySet) -> list[_Row]:
     """At most one more than an action moves, oldest first."""
-    return [_Row(*row) for row in items.order_by("pk").values_list(*_COLUMNS)[: MOST_AT_ONCE + 1]]
-
-
-_COLUMNS = (
-    *("pk", "state", "destination_ae_title", "received_id", "replay_of", "prepared_at", "purged_at"),
-    *("lease_owner", "created_at", "node_id"),
-)
+    return [_Row(*row) for row in items.order_by("pk").values_list(*_Row._fields)[: MOST_AT_ONCE + 1]]
 
 
 class _Row(NamedTuple):
-    """What decides whether an action is possible, in the order of _COLUMNS."""
+    """What decides whether an action is possible: columns of an item."""
 
     pk: int
     state: str
-    destination: str
+    destination_ae_title: str
     received_id: int
     replay_of: int | None
     prepared_at: datetime | None
     purged_at: datetime | None
-    owner: str
+    lease_owner: str
     created_at: datetime
     node_id: int | None
 
@@ -209,23 +202,12 @@ class _Row(NamedTuple):
 
 
 def _refusal(action: Action, row: _Row, held: Mapping[int | None, str]) -> str:
-    """The same conditions as those of ``routing.possible``, in words; empty when it is possible.  ``held``: nodes."""
-    state, unprepared = QueueState(row.state), row.prepared_at is None
+    """Why it is not possible; empty when it is.  ``held``: what nodes are to which nothing is sent."""
+    state = QueueState(row.state)
     if state not in states_of(action):
         return f"already {state}" if _leads_to(action) is state else f"{state}: “{LABELS[action]}” means nothing there"
-    event = EVENTS.get(action) or (QueueEvent.PREPARE_AGAIN if unprepared else QueueEvent.SEND_AGAIN)
-    if event in (*BY_SCRIPTS, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED):
-        if row.purged_at is not None:
-            return "the file has been removed"
-        if event in BY_SCRIPTS and row.is_copy:
-            return "a copy meets no script again; its original does"
-        if event not in BY_SCRIPTS and unprepared:
-            return "the scripts have not finished it"
-    if event in (QueueEvent.REDIRECTED, QueueEvent.TRY_NOW) and row.owner:
-        return "in progress"
-    if event is QueueEvent.TRY_NOW and state is QueueState.PREPARED and (why := held.get(row.node_id)):
-        return f"its node is {why}"
-    return ""
+    event = EVENTS.get(action) or (QueueEvent.SEND_AGAIN if row.prepared_at else QueueEvent.PREPARE_AGAIN)
+    return why_not(event, row, held.get(row.node_id, ""))
 
 
 def _leads_to(action: Action) -> QueueState | None:

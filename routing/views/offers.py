@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from routing.core.states import STUCK_STATES, TRANSITIONS, QueueEvent, QueueState
 from routing.models import QueueItem
 from routing.node_gates import held_back
+from routing.possible import why_not
 
 URL_NAMES = {
     QueueEvent.TRY_NOW: "queue_try_now",
@@ -51,11 +52,12 @@ def retry_event(item: QueueItem) -> QueueEvent:
 def offers(item: QueueItem) -> list[Offer]:
     """Every event of a person that means something in the item's state; the others are not mentioned."""
     state = QueueState(item.state)
+    held = held_back(item.node) if state is QueueState.PREPARED else ""
     found = []
     for event in URL_NAMES:
         if (state, event) not in TRANSITIONS:
             continue
-        refusal = _refusal(item, event)
+        refusal = why_not(event, item, held)
         main = event is _fitting(item, state) and not refusal
         found.append(Offer(event, refusal, main))
     return found
@@ -66,20 +68,3 @@ def _fitting(item: QueueItem, state: QueueState) -> QueueEvent | None:
     if state in STUCK_STATES:
         return retry_event(item)
     return QueueEvent.TRY_NOW if item.last_error else None
-
-
-def _refusal(item: QueueItem, event: QueueEvent) -> str:
-    """The same conditions as ``routing.possible``, in words."""
-    if event is QueueEvent.TRY_NOW and item.lease_owner:
-        return "it is being tried"
-    if event is QueueEvent.TRY_NOW and item.state == QueueState.PREPARED and (why := held_back(item.node)):
-        return f"its node is {why}"
-    if event not in (QueueEvent.SEND_AGAIN, QueueEvent.PREPARE_AGAIN):
-        return ""
-    if item.purged_at:
-        return "its file has been removed"
-    if event is QueueEvent.PREPARE_AGAIN and item.is_copy:
-        return "a copy meets no script again; its original does"
-    if event is QueueEvent.SEND_AGAIN and not item.prepared_at:
-        return "the scripts have not finished it"
-    return ""

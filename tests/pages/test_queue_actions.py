@@ -70,7 +70,7 @@ def test_an_item_that_a_worker_holds_keeps_the_wish():
 @pytest.mark.parametrize(
     ("columns", "button", "why"),
     [
-        ({"purged_at": timezone.now(), "prepared_at": timezone.now()}, "send-again", "its file has been removed"),
+        ({"purged_at": timezone.now(), "prepared_at": timezone.now()}, "send-again", "the file has been removed"),
         ({"received_id": 1, "prepared_at": timezone.now()}, "prepare-again", "a copy meets no script again"),
         ({}, "send-again", "the scripts have not finished it"),
     ],

@@ -51,6 +51,21 @@ def row(name: str) -> dict[str, Any]:
     return {"at": timezone.now(), "actor": "worker", "action": "run scripts", "object": name, "detail": {"a": "ü"}}
 
 
+def test_what_waits_is_on_the_disk_before_the_deed_is_committed(monkeypatch):
+    synced = []
+    sync = os.fsync
+
+    def watched(descriptor: int) -> None:
+        sync(descriptor)
+        synced.append(os.pread(descriptor, 4096, 0))
+
+    monkeypatch.setattr(os, "fsync", watched)
+    with Refusing():
+        keep([row("item 1")])
+    assert synced == [waiting_file().read_bytes()]
+    assert b"item 1" in synced[0]
+
+
 @pytest.mark.fault(129, "the table of the audit log takes nothing")
 def test_what_the_database_refuses_waits_in_a_file_and_comes_in_later(seen):
     with Refusing():

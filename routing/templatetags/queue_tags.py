@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pydicom.uid import UID
 
+from routing.core.legible import legible
 from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueState
 from routing.models import Attempt, HistoryEntry, QueueItem
@@ -126,7 +127,10 @@ def offers_of(item: QueueItem) -> list[Offer]:
 @register.filter
 def patient(value: Any, sight: Sight) -> str:
     """A patient's value as this person may see it."""
-    return sight.value(value)
+    return legible(sight.value(value))
+
+
+register.filter("legible", legible, is_safe=False)
 
 
 @register.filter

@@ -106,3 +106,17 @@ def test_text_that_is_no_text_has_a_page():
     strange = "\x00\x1b[31m\u202egnp.exe\ud800".encode("utf-8", "replace").decode()
     QueueItem.objects.filter(pk=item.pk).update(patient_name=strange, last_error=strange, sop_class_uid=strange)
     assert visitor(phi=True).get(f"/queue/{item.pk}/").status_code == 200
+
+
+@pytest.mark.fault(114, "an override of the writing direction in front of patient ID, modality and accession number")
+@pytest.mark.parametrize("place", ["/queue/", "/queue/{}/", "/studies/", "/studies/{}/", "/queue/ask/?action=retry"])
+def test_no_value_turns_around_what_stands_behind_it(place):
+    item = busy_router()
+    strange = {
+        name: f"4711\u202e{name[:2]}\x1b" for name in ("patient_name", "patient_id", "accession_number", "modality")
+    }
+    QueueItem.objects.filter(pk=item.pk).update(**strange)
+    leads_to = item.study_instance_uid if "studies" in place else item.pk
+    page = visitor("administrator", phi=True).get(place.format(leads_to)).content.decode()
+    assert "\u202e" not in page and "\x1b" not in page
+    assert "4711&lt;U+202E&gt;pa&lt;U+001B&gt;" in page

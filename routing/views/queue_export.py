@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, cast
@@ -42,8 +43,12 @@ PATIENTS = ("patient_id", "patient_name", "accession_number")
 COLUMNS = (*PLAIN, *PATIENTS, "last_error")
 _ITEMS = ("id", "copied_from", "replay_of")
 """Numbers of items, which are above 2^53: JavaScript and jq read another one in their place, but a text as it is."""
-_ACTIVE = ("=", "+", "-", "@", "\t", "\r", "\n")
-"""What makes a spreadsheet take a text for a formula."""
+_ACTIVE = re.compile("(^(?=[\t\r\n])|(?:^|[;\r\n])(?=[=+@\uff1d\uff0b\uff20\uff0d-]))")
+"""
+Where a spreadsheet would take a text for a formula: at its beginning, and behind a semicolon or the end of a line.
+
+Where the comma is that of decimals a semicolon parts the columns, and what this file has in quotes is none to it.
+"""
 
 Writer = Callable[[Iterable[dict[str, Any]], bool], str]
 
@@ -108,8 +113,8 @@ def _csv(rows: Iterable[dict[str, Any]], first: bool) -> str:
 
 
 def harmless(value: Any) -> Any:
-    """A text that no spreadsheet takes for a formula: with an apostrophe in front where it would be one."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_ACTIVE) else value
+    """A text that no spreadsheet takes for a formula: with an apostrophe wherever one would begin."""
+    return _ACTIVE.sub(r"\1'", value) if isinstance(value, str) else value
 
 
 def _json(rows: Iterable[dict[str, Any]], first: bool) -> str:

@@ -75,13 +75,26 @@ def test_patients_are_masked_and_the_export_is_audited():
 
 
 @pytest.mark.fault(115)
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\uff1d1+1"])
 def test_no_value_is_a_formula_in_a_spreadsheet(text):
     queue_item("Failed", patient_name=text, last_error=f"{text} said the node")
     row = table(fetch("csv")[1])[0]
     assert row["patient_name"] == f"'{text}"
     assert row["last_error"].startswith("'")
     assert json.loads(fetch("json")[1])[0]["patient_name"] == text
+
+
+@pytest.mark.fault(115, "behind a semicolon, which parts the columns in much of Europe, and on a line of its own")
+@pytest.mark.parametrize("apart", [";", "\n", "\r\n"])
+def test_no_part_of_a_value_is_a_formula_where_semicolons_part_the_columns(apart):
+    name = f"x{apart}=1+1{apart}-1{apart}y; 2"
+    queue_item("Failed", patient_name=name)
+    text = fetch("csv")[1]
+    cells = [
+        cell for row in csv.reader(io.StringIO(text, newline=""), delimiter=";", quoting=csv.QUOTE_NONE) for cell in row
+    ]
+    assert "'=1+1" in cells and not [cell for cell in cells if cell.startswith(("=", "-"))]
+    assert json.loads(fetch("json")[1])[0]["patient_name"] == name
 
 
 def test_numbers_stay_numbers():

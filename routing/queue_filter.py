@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import reduce
 from operator import or_
 from typing import Any
+from urllib.parse import urlencode
 
 from django import forms
 from django.conf import settings
@@ -102,6 +103,11 @@ class QueueFilter(FilterForm):
     def narrows(self) -> bool:
         """Whether anything but the state is asked for."""
         return any(self.value(name) for name in self.fields if name != "state")
+
+    @property
+    def asked(self) -> str:
+        """What was asked for, as in an address; it may name a patient."""
+        return urlencode({name: self.value(name) for name in self.fields if self.value(name)})
 
     @property
     def seldom_used(self) -> bool:

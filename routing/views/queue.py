@@ -21,6 +21,7 @@ from routing.sight import Sight
 from routing.views.bulk import bulk_offers
 from routing.views.keyset import KeysetPage, keyset_page, page_or_head, sorted_page
 from routing.views.request import HtmxHttpRequest, draw
+from routing.views.viewed import note_view
 
 PAGE = 50
 MOST_NEW = 99
@@ -68,6 +69,8 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
         page, beyond = _still(chosen, shown, visitor, bounded)
     else:
         page, beyond = _page(chosen, order, visitor, bounded), Beyond()
+    if page.rows and visitor.method == "GET":
+        note_view(visitor.user, "queue", "list", filter=chosen.asked)
     counts = chosen.counts() if chosen.narrows else everything()
     state = chosen.value("state")
     operates = visitor.user.has_perm(OPERATE)

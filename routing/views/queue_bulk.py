@@ -21,6 +21,7 @@ from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospec
 from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.selection import SCOPES, Selection, filter_alone, way_back
+from routing.views.viewed import note_view
 
 TYPED_FROM = 100
 """A deletion of more items wants the number typed."""
@@ -131,6 +132,8 @@ def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "", stat
     sight = Sight.of(operator.user)
     meant = Selection.read(operator.GET, given, sight, asking=True)
     told = prospect(action, meant.items())
+    if told.sample:
+        note_view(operator.user, "queue", "list", filter=meant.chosen.asked)
     context: dict[str, Any] = {
         "sight": sight,
         "action": action,

@@ -115,6 +115,7 @@ def rehearsal(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
     images = RehearsedImage.objects.filter(rehearsal=found).select_related("item").defer("item__recipe")
     if effect in list(Effect):
         images = images.filter(effect=effect)
+    note_view(author.user, "rehearsal", rehearsal_id)
     now = working()
     context: dict[str, Any] = {
         "rehearsal": found,

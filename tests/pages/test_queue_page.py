@@ -7,7 +7,7 @@ import pytest
 
 from routing import queue_filter
 from routing.core.identifiers import first_at
-from routing.models import QueueItem
+from routing.models import AuditRecord, QueueItem
 from routing.queue_filter import cause_of
 from routing.views import queue as queue_page
 from scripts_app.models import ScriptVersion
@@ -272,3 +272,19 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(django_assert_max_num
     client = visitor("operator")
     with django_assert_max_num_queries(9):
         assert len(shown(client.get("/queue/"))) == 40
+
+
+def test_a_search_of_the_queue_is_in_the_audit_log_for_who_sees_patients_once_for_each():
+    queue_item("Failed", patient_id="ID-77", patient_name="SMITH^J")
+    client = visitor("operator", phi=True)
+    asked = "/queue/?q=&patient=ID-77&state=Failed&sort=size"
+    # A refresh asks for the same rows again, and the question shows some of them.
+    for address in (asked, f"{asked}&rows=1", "/queue/ask/?action=retry&scope=matching&patient=ID-77&state=Failed"):
+        client.get(address, headers=HTMX)
+    client.get("/queue/?patient=ID-78")
+    client.get("/queue/ask/?action=reject&scope=matching&q=SMITH")
+    records = AuditRecord.objects.order_by("pk").values_list("action", "object", "detail")
+    assert [record[:2] for record in records] == [("viewed queue", "queue list")] * 2
+    assert [record[2] for record in records] == [{"filter": "state=Failed&patient=ID-77"}, {"filter": "q=SMITH"}]
+    visitor("viewer").get("/queue/")
+    assert AuditRecord.objects.count() == 2

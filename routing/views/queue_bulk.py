@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_POST
 from routing.behind import BEHIND, perform_behind, stop
 from routing.core.identifiers import identifier_in
 from routing.core.states import WISHES
-from routing.models import Node, OperatorAction
+from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
 from routing.sight import Sight
 from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospect, without_looking
@@ -170,13 +170,21 @@ def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect, deli
     if done.pending:
         told.append(f"{_items(done.pending)} in progress: it follows when their worker is done.")
     if done.untouched:
-        why = ": " + "; ".join(meant.refusals) if meant.refusals else ", in the state they are in"
+        refusals = meant.refusals or _why_not(done, meant)
+        why = ": " + "; ".join(refusals) if refusals else ", in the state they are in"
         told.append(f"{_items(done.untouched)} could not be{why}.")
     if delivered:
         told.append(f"{_items(delivered)} had been delivered meanwhile and stayed so.")
     if meant.more or done.moved + done.pending + done.untouched < meant.total:
         told.append("Those were the oldest; more match: do it again to go on.")
     messages.add_message(operator, messages.SUCCESS if done.moved or done.pending else messages.WARNING, " ".join(told))
+
+
+def _why_not(done: OperatorAction, meant: Prospect) -> list[str]:
+    """What stands against the items that the action left as they are."""
+    touched = OperatorStep.objects.filter(action=done).values("item_id")
+    left = QueueItem.objects.filter(pk__in=meant.ids).exclude(pk__in=touched)
+    return list(prospect(Action(done.action), left).refusals)
 
 
 def _items(number: int) -> str:

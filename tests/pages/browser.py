@@ -19,6 +19,10 @@ _CLIPPED = """[...document.querySelectorAll('.panel:not(.scroll, .log), .clip')]
     .filter(part => part.scrollWidth > part.clientWidth + 1).map(part => part.textContent.trim().slice(0, 60))"""
 _UNNAMED = """[...document.querySelectorAll('input:not([type=hidden]), select, textarea')]
     .filter(field => !field.labels.length && !field.ariaLabel).map(field => field.name)"""
+_SQUEEZED = """[...document.querySelectorAll('input[type=checkbox], input[type=radio]')].filter(box => {
+    const room = box.getBoundingClientRect();
+    return room.height && room.width < room.height - 1;
+}).map(box => box.id || box.name)"""
 _OUT_OF_VIEW = """[...document.querySelectorAll('nav [aria-current]')].filter(entry => {
     const [place, menu] = [entry, entry.closest('nav')].map(part => part.getBoundingClientRect());
     return place.left < menu.left - 1 || place.right > menu.right + 1;
@@ -106,7 +110,7 @@ def visit(request: pytest.FixtureRequest, site: Site, chromium: Browser) -> Iter
 
 def assert_readable(page: Page, where: str) -> None:
     """
-    Nothing scrolls sideways or is cut off, all text stands out, and every field has a name.
+    Nothing scrolls sideways, is cut off or squeezed, all text stands out, and every field has a name.
 
     Menus are short of room on a phone: they show at least where somebody is.
     """
@@ -114,4 +118,5 @@ def assert_readable(page: Page, where: str) -> None:
     assert page.evaluate(_CONTRAST) == [], where
     assert page.evaluate(_CLIPPED) == [], where
     assert page.evaluate(_UNNAMED) == [], where
+    assert page.evaluate(_SQUEEZED) == [], where
     assert page.evaluate(_OUT_OF_VIEW) == [], where

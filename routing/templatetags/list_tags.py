@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString
 from routing.models import OperatorAction
 from routing.operator_actions import Action
 from routing.templatetags.queue_tags import here, thousands
-from routing.views.bulk import DONE
+from routing.views.bulk import DONE, LABELS
 from routing.views.keyset import KeysetPage
 
 register = template.Library()
@@ -29,9 +29,16 @@ def at_most(number: int, cap: int) -> str:
 
 @register.filter
 def deed(done: OperatorAction) -> str:
-    """What an action has done, in words."""
-    number = done.moved + done.pending
-    return f"{thousands(number)} item{'' if number == 1 else 's'} {DONE[Action(done.action)]}"
+    """What an action has done, in words; what it has only asked for is told apart."""
+    action = Action(done.action)
+    if not done.moved:
+        return f"{_items(done.pending)} in progress: “{LABELS[action]}” follows"
+    follows = f", {thousands(done.pending)} in progress to follow" if done.pending else ""
+    return f"{_items(done.moved)} {DONE[action]}{follows}"
+
+
+def _items(number: int) -> str:
+    return f"{thousands(number)} item{'' if number == 1 else 's'}"
 
 
 @register.filter

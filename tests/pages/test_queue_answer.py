@@ -29,3 +29,11 @@ def test_what_is_in_progress_is_not_among_those_that_could_not_be():
     said = words(act("fail", held, new))
     assert "1 item in progress: it follows when their worker is done." in said
     assert "1 item could not be: Delivered: “Fail” means nothing there." in said
+
+
+def test_the_offer_to_undo_does_not_say_that_what_is_only_wished_for_has_been_done():
+    held, free = queue_item("Prepared", lease_owner="host:1:a"), queue_item("Prepared")
+    said = words(act("fail", held))
+    assert "1 item in progress: “Fail” follows Undo" in said
+    assert "1 item failed" not in said
+    assert "1 item failed, 1 in progress to follow Undo" in words(act("fail", held, free))

@@ -21,6 +21,7 @@ from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.querysets import QueueItemQuerySet, delivered_since
 from routing.record import Moved, StepBack, put_back, record_for, retry_for
 from routing.replay import replay_for
+from routing.wishes import WISH
 
 MOST_AT_ONCE = 100_000
 """Items that one press of a button moves; the oldest come first, and pressing again goes on."""
@@ -40,8 +41,6 @@ _PLAIN = (
     *("state", "destination_ae_title", "node_id", "prepared_file", "prepare_starts", "attempt_count"),
     *("warning", "last_error", "last_status", "pending_state"),
 )
-_WISH = "wish"
-"""Kept beside them: what the step left as pending_state, for somebody else may want something else since."""
 
 
 class Action(StrEnum):
@@ -149,7 +148,7 @@ def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node:
             item_id=pk,
             to_state=state,
             moved_at=updated_at,
-            before=_kept(before[pk]) | {_WISH: wish},
+            before=_kept(before[pk]) | {WISH: wish},
             recipe=before[pk]["recipe"],
         )
         for pk, state, updated_at, wish in after
@@ -227,7 +226,8 @@ def _undo(done: OperatorAction, steps: Iterable[OperatorStep], nodes: set[int]) 
     back, withdrawn = [], 0
     for step in steps:
         columns = _columns(step, nodes)
-        wish = columns.pop(_WISH, "")
+        # Somebody else may wish something else by now.
+        wish = columns.pop(WISH, "")
         if columns["updated_at"] == step.moved_at:
             held = QueueItem.objects.filter(pk=step.item_id, updated_at=step.moved_at, pending_state=wish)
             withdrawn += held.update(pending_state=columns["pending_state"])

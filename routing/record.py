@@ -26,10 +26,10 @@ from routing.models import HistoryEntry, ItemLogLine, QueueItem
 from routing.possible import possible
 from routing.renamed import TITLE_NOW
 from routing.rows import columns, insert
+from routing.wishes import NOBODY, asked_by
 
 _COLUMNS = columns(QueueItem)
 _TABLE = QueueItem._meta.db_table
-_MEANWHILE = "asked for while the item was in progress"
 UNDONE = "undone"
 """The event of a step back in the history; it leads wherever the step came from, so no table can name it."""
 _CHUNK = 500
@@ -202,12 +202,14 @@ def carry_out_wishes(ids: Collection[int]) -> None:
         wanted.setdefault(wish, []).append(item)
     for wish, wishful in wanted.items():
         QueueItem.objects.filter(id__in=wishful).update(pending_state="")
+        asked = asked_by(wishful, wish)
         for item in wishful:
-            one = QueueItem.objects.filter(id=item)
-            done = record_for(one, WISHES[QueueState(wish)], actor="operator", note=_MEANWHILE)
+            one, (actor, note) = QueueItem.objects.filter(id=item), asked[item]
+            done = record_for(one, WISHES[QueueState(wish)], actor=actor, note=note)
             if not done.moved:
                 state = one.values_list("state", flat=True).first()
-                text = f"an operator wanted it {wish} while it was in progress; it is {state} now, so that was dropped"
+                who = "an operator" if actor == NOBODY else actor
+                text = f"{who} wanted it {wish} while it was in progress; it is {state} now, so that was dropped"
                 line = {"item_id": item, "at": timezone.now(), "level": "warning", "source": "router", "text": text}
                 insert(ItemLogLine, [line])
 

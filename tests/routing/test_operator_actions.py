@@ -6,8 +6,19 @@ import pytest
 from django.utils import timezone
 
 from routing import operator_actions
-from routing.models import AuditRecord, HistoryEntry, Node, NodeStatus, OperatorAction, OperatorStep, QueueItem
+from routing.core.states import QueueEvent, QueueState
+from routing.models import (
+    AuditRecord,
+    HistoryEntry,
+    ItemLogLine,
+    Node,
+    NodeStatus,
+    OperatorAction,
+    OperatorStep,
+    QueueItem,
+)
 from routing.operator_actions import Action, TooLate, last_undoable, perform, undo
+from routing.record import Move, record
 from tests.builders import node, queue_item
 
 pytestmark = pytest.mark.django_db
@@ -133,6 +144,19 @@ def test_a_wish_of_an_item_in_progress_is_withdrawn_by_undo():
     assert columns(item)[item.pk]["pending_state"] == "Dropped"
     assert undo(done) == 1
     assert columns(item) == before
+
+
+def test_the_history_of_an_item_names_who_wished_it_while_it_was_in_progress_and_why():
+    rejected, dropped = (queue_item("Prepared", lease_owner="host:1:a") for _ in range(2))
+    undo(do(Action.REJECT, rejected, note="a mistake"))
+    do(Action.FAIL, rejected, dropped, note="the first thought")
+    perform(Action.REJECT, [rejected.pk], actor="otto", scope="", note="wrong patient")
+    moves = [Move(rejected.pk, QueueState.PREPARED, QueueEvent.DEFERRED)]
+    moves.append(Move(dropped.pk, QueueState.PREPARED, QueueEvent.DELIVERED))
+    record(moves, actor="delivery", owner="host:1:a")
+    line = HistoryEntry.objects.get(item=rejected, to_state="Rejected")
+    assert (line.actor, line.note) == ("otto", "asked for while the item was in progress: wrong patient")
+    assert ItemLogLine.objects.get(item=dropped).text.startswith("olga wanted it Failed while it was in progress")
 
 
 def test_undo_leaves_what_a_colleague_wishes_of_an_item_in_progress_since():

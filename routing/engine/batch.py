@@ -189,7 +189,7 @@ class Batch:
     def _add_story(
         self, item: Unprepared, outcome: Outcome, version: int | None, milliseconds: float, now: datetime
     ) -> None:
-        if not outcome.entries:
+        if not (outcome.entries or outcome.cut_short):
             return
         report = story.report(item.id, outcome, version, milliseconds, now)
         self._reports.append(report)

@@ -124,3 +124,5 @@ class Outcome:
     """{"study": {...}, "series": {...}} after the run."""
     state_changed: frozenset[str] = frozenset()
     """Which of "study" and "series" must be written back."""
+    cut_short: bool = False
+    """The process that ran the entries ended before it could tell what became of them."""

@@ -264,7 +264,7 @@ def cut_short(
             reports[running], message = _error_report(entry, reason, error), _named(entry, error)
         elif position >= reported:
             reports[entry.number] = _skipped(entry, missed)
-    return Outcome(Verdict.FAILED, message, tuple(reports[number] for number in sorted(reports)), ())
+    return Outcome(Verdict.FAILED, message, tuple(reports[number] for number in sorted(reports)), (), cut_short=True)
 
 
 def _wrong_destination(entry: Entry, destination_ae_title: str) -> str | None:

@@ -20,7 +20,7 @@ _NOTHING = object()
 class Dataset:
     """The top-level data set, or one sequence item."""
 
-    __slots__ = ("_opened", "buffer", "edits", "encoding", "end", "index", "journal", "owner", "raw", "start")
+    __slots__ = ("_opened", "buffer", "edits", "encoding", "end", "index", "journal", "owner", "place", "raw", "start")
 
     def __init__(
         self,
@@ -42,6 +42,8 @@ class Dataset:
         self.owner = owner
         self.raw = raw
         """Where the item stands in the file; None for a new item and for the top level."""
+        self.place = 0
+        """Where it stood among the items when somebody last looked; ``Sequence.number_of`` knows."""
         self.edits: dict[int, Edited] = {}
         self._opened: dict[int, Sequence] = {}
 
@@ -141,7 +143,7 @@ class Dataset:
         """DatasetError when this item is no longer part of the data set."""
         item, owner = self, self.owner
         while owner is not None:
-            if item not in owner.items:
+            if not owner.number_of(item):
                 raise DatasetError(f"this item of {named(owner.tag)} has been removed")
             if owner.parent.edits.get(owner.tag, owner) is not owner:
                 raise DatasetError(f"this sequence {named(owner.tag)} has been removed or replaced")
@@ -222,6 +224,17 @@ class Sequence:
             raise DatasetError(f"{named(tag)} cannot be read: {error}") from None
         return sequence
 
+    def number_of(self, item: Dataset) -> int:
+        """Its number among the items, from 1; 0 when it is none of them any more."""
+        items = self.items
+        if item.place >= len(items) or items[item.place] is not item:
+            # Items came or went.  All at once: thousands may be edited one by one.
+            for place, each in enumerate(items):
+                each.place = place
+            if item.place >= len(items) or items[item.place] is not item:
+                return 0
+        return item.place + 1
+
     def touch(self) -> None:
         """Stand over the received sequence in the parent, and so on up to the top."""
         if self.parent.edits.get(self.tag) is not self:
@@ -231,6 +244,7 @@ class Sequence:
         """A new, empty item at the end."""
         self.touch()
         item = Dataset(self.parent.buffer, self.parent.journal, self.encoding, {}, 0, 0, self)
+        item.place = len(self.items)
         self.parent.journal.append_item(self, item)
         return item
 
@@ -279,8 +293,7 @@ def path_of(dataset: Dataset, tag: int | None = None) -> str:
     path = "" if tag is None else written(tag)
     while dataset.owner is not None:
         sequence = dataset.owner
-        number = next((at for at, item in enumerate(sequence.items, 1) if item is dataset), 0)
-        step = f"{written(sequence.tag)}[{number}]"
+        step = f"{written(sequence.tag)}[{sequence.number_of(dataset)}]"
         path = f"{step}.{path}" if path else step
         dataset = sequence.parent
     return path

@@ -181,15 +181,15 @@ shapes.strings = function(values, n) return list(function(i) return values[i] en
 local state_get, state_set, state_keys, state_count = state.get, state.set, state.keys, state.count
 local nodes = setmetatable({}, {__mode = 'v'})
 
--- A study or series table, or a table kept in it: every assignment is checked and kept at once.
-local function state_table(handle, name, special)
+-- A study or series table, or one kept in it so many levels down: every assignment is checked and kept at once.
+local function state_table(handle, name, level, special)
   local proxy = nodes[handle]
   if proxy then return proxy end
   local function get(key)
     if special and special[key] then return special[key] end
     local ok, value, is_table = state_get(handle, key)
     if not ok then return nil end
-    if is_table then return state_table(value, name .. '.' .. tostring(key)) end
+    if is_table then return state_table(value, name .. '.' .. tostring(key), level + 1) end
     return value
   end
   local function following(_, key)
@@ -210,7 +210,7 @@ local function state_table(handle, name, special)
     __newindex = function(_, key, value)
       if name == 'study' and key == 'queue' then error('study.queue cannot be assigned: it is the study\'s queue', 2) end
       local problem
-      if value ~= nil then value, problem = plain(value, {}, 1) end
+      if value ~= nil then value, problem = plain(value, {}, level) end
       if not problem then
         local ok, message = state_set(handle, key, value)
         problem = not ok and message
@@ -243,8 +243,8 @@ for _, level in ipairs {'debug', 'info', 'warn', 'error'} do
 end
 
 file = record('file', facts_of_file)
-study = state_table('study', 'study', studied and {queue = object('study.queue', 1)})
-series = state_table('series', 'series')
+study = state_table('study', 'study', 1, studied and {queue = object('study.queue', 1)})
+series = state_table('series', 'series', 1)
 
 function print(...) note('print', line(), joined(...)) end
 function uid() return new_uid() end

@@ -141,6 +141,8 @@ def test_entries_may_be_removed_while_iterating() -> None:
         ("study.u = io.stdout", "a userdata cannot be kept"),
         ("local t = {} t.t = t study.t = t", "must not contain itself"),
         ("local t = {} for i = 1, 100 do t = {t} end study.t = t", "nested deeper than 64"),
+        # Not at once, but level by level.
+        ("study.t = {} local t = study.t for i = 1, 2000 do t.t = {} t = t.t end", "nested deeper than 64"),
         ("study[true] = 1", "a key must be a string or a number"),
         ("study[{}] = 1", "a key must be a string or a number"),
         ("study.t = {[true] = 1}", "a key must be a string or a number"),

@@ -26,6 +26,8 @@ register = template.Library()
 
 _UID = re.compile(r"[0-9.]{1,64}")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+_MOST_SHOWN = 100
+"""Changes of one record on a page."""
 _IN_ORDER = ("verdict", "changes", "routes")
 _SEVERAL = ("changes", "conditions", "steps")
 """Details of audit records that list things; two of them are no old and new value."""
@@ -187,6 +189,16 @@ def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
         else:
             told.append((name, str(value) if name == "verdict" else sight.value(value)))
     return told
+
+
+@register.filter
+def detail_shown(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
+    """The same for a page, which many edits of many images would make endless."""
+    changes = detail.get("changes")
+    if not isinstance(changes, list) or len(changes) <= _MOST_SHOWN:
+        return detail_of(detail, sight)
+    told = detail_of(detail | {"changes": changes[:_MOST_SHOWN]}, sight)
+    return [*told, ("…", f"{thousands(len(changes) - _MOST_SHOWN)} more changes, in the files of this log")]
 
 
 def _deed(part: dict[str, Any], sight: Sight) -> str:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from scripts_app.core.dataset.dictionary import vr_of
+
+MOST_ROWS = 500
+"""Elements of one output that are told: a page is fetched again while things happen."""
+_MOST_EDITS = 8
+"""Of one element: the first and the last of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +28,7 @@ class ElementChange:
     new: str | None
     """None: removed."""
     edits: tuple[str, ...]
-    """Each edit in words: operation, entry and line."""
+    """Each edit in words: operation, entry and line; of many the first and the last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +38,11 @@ class OutputChanges:
     original: bool
     """Whether it is the image itself, and not a copy; of the first destination."""
     rows: tuple[ElementChange, ...]
+
+    @property
+    def shown(self) -> tuple[ElementChange, ...]:
+        """The first of the rows."""
+        return self.rows[:MOST_ROWS]
 
 
 def output_changes(outputs: Iterable[Mapping[str, Any]], first: str) -> list[OutputChanges]:
@@ -49,7 +59,7 @@ def output_changes(outputs: Iterable[Mapping[str, Any]], first: str) -> list[Out
 
 
 def _rows(changes: Iterable[Mapping[str, Any]]) -> tuple[ElementChange, ...]:
-    rows: list[ElementChange] = []
+    rows: list[list[ElementChange]] = []
     places: dict[str, int] = {}
     for change in changes:
         path = str(change.get("path", ""))
@@ -57,13 +67,21 @@ def _rows(changes: Iterable[Mapping[str, Any]]) -> tuple[ElementChange, ...]:
         row = _row(path, change)
         if at is None:
             places[path] = len(rows)
-            rows.append(row)
+            rows.append([row])
         else:
-            rows[at] = ElementChange(path, row.keyword, row.vr, rows[at].old, row.new, (*rows[at].edits, *row.edits))
+            rows[at].append(row)
         if "[" in path and (row.new is None or row.old is None):
             # An item came or went: the numbers in later paths may mean other items.
             places = {known: place for known, place in places.items() if "[" not in known}
-    return tuple(rows)
+    return tuple(map(_together, rows))
+
+
+def _together(edits: list[ElementChange]) -> ElementChange:
+    """All edits of one element as one."""
+    words = [word for edit in edits for word in edit.edits]
+    if len(words) > _MOST_EDITS:
+        words[1 : 1 - _MOST_EDITS] = [f"… {len(words) - _MOST_EDITS} more …"]
+    return replace(edits[-1], old=edits[0].old, edits=tuple(words))
 
 
 def _row(path: str, change: Mapping[str, Any]) -> ElementChange:

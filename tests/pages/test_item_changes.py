@@ -74,6 +74,24 @@ def test_the_page_says_which_destinations_get_the_same():
     assert "0010,0020 PatientID LO 1 2 Set, entry 1:3" in told
 
 
+@pytest.mark.django_db
+def test_of_thousands_of_changes_the_page_shows_the_first_and_says_where_the_others_are():
+    item = queue_item()
+    frames = [change(f"5200,9230[{frame}].0020,9158", keyword="FrameComments") for frame in range(1, 3001)]
+    PrepareReport.objects.create(item=item, at=item.created_at, verdict="prepared", outputs=[output("PACS", *frames)])
+    told = words(visitor(phi=True).get(f"/queue/{item.pk}/"))
+    assert "3000 elements changed" in told
+    assert "5200,9230[500].0020,9158" in told
+    assert "5200,9230[501].0020,9158" not in told
+    assert "Only the first 500 are shown; every edit is in the audit log" in told
+
+
+def test_of_many_edits_of_one_element_the_first_and_the_last_are_told():
+    ((_, _, old, new, edits),) = rows(*(change(old=str(at), new=str(at + 1), line=at) for at in range(1, 101)))
+    assert (old, new) == ("1", "101")
+    assert edits == ("Set, entry 1:1", "… 92 more …", *(f"Set, entry 1:{at}" for at in range(94, 101)))
+
+
 def row(depth, vr="LO", length=1):
     return {"depth": depth, "vr": vr, "length": length}
 

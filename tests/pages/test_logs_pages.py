@@ -87,6 +87,22 @@ def test_the_edits_and_routes_of_a_script_are_told_one_by_one_in_whatever_order_
     assert "Set 0010,0020 PatientID: nothing → •••" in words(visitor("viewer").get("/logs/audit/"))
 
 
+def test_of_thousands_of_edits_of_one_image_a_page_tells_the_first_and_a_file_all():
+    edit = {"operation": "Set", "path": "0010,0020", "keyword": "PatientID", "old": "P", "entry": 1}
+    changes = [edit | {"new": f"P-{number}-"} for number in range(1, 3001)]
+    routes = [{"operation": "Drop", "destination": "PACS", "entry": 1, "line": 2}]
+    AuditRecord.objects.create(
+        at=timezone.now(), actor="script version 4", action="run scripts", object="item 7",
+        detail={"verdict": "dropped", "changes": changes, "routes": routes},
+    )  # fmt: skip
+    client = visitor("operator", phi=True)
+    seen = words(client.get("/logs/audit/"))
+    assert "P-100- " in seen
+    assert "P-101- " not in seen
+    assert "route:Drop(PACS) … 2 900 more changes, in the files of this log" in seen
+    assert text_of(client.get("/logs/audit.jsonl")).count("0010,0020 PatientID") == 3000
+
+
 @pytest.mark.parametrize("number", [1, 2, 3])
 def test_several_changes_are_a_list_and_not_one_that_became_the_other(number):
     changes = [f"changed: entry {each}" for each in range(number)]

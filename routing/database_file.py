@@ -1,4 +1,4 @@
-"""Is the database damaged, lost while images wait in the spool, or newer than this version?  Asked before a start."""
+"""Is the database damaged, lost while images wait in the spool, newer or older than this?  Asked before a start."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
@@ -36,6 +37,10 @@ class NoRoom(DatabaseInDanger):
             f"the disk of {path} is full, and SQLite needs some room there to open it. Nothing is damaged:"
             " make room, then start again"
         )
+
+
+class Outdated(DatabaseInDanger):
+    """Nothing is wrong with the database, but this version's tables are not in it yet."""
 
 
 def sqlite_file() -> Path | None:
@@ -122,10 +127,29 @@ def _migrations_of_a_newer_version() -> list[str]:
     return [f"{app}.{name}" for app, name in sorted(applied) if app in ours and (app, name) not in known]
 
 
-def look_where_it_answers() -> None:
-    """As ``look``, but one that is away, busy or without room is no danger: a listener receives without it."""
+def not_up_to_date() -> str:
+    """What is missing of this version's tables, and what to do, in a sentence; empty when nothing is."""
+    executor = MigrationExecutor(connection)
+    missing = [f"{one.app_label}.{one.name}" for one, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+    if not missing:
+        return ""
+    more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
+    return (
+        f"the database is that of an older version of the router, or has no tables yet ({missing[0]}{more} missing)."
+        " Bring it up to date: ./run install, or manage.py migrate as the router's user"
+    )
+
+
+def look_where_it_answers(*, up_to_date: bool = False) -> None:
+    """
+    As ``look``, but one that is away, busy or without room is no danger: a listener receives without it.
+
+    ``up_to_date``: to be older than this version is one, too.
+    """
     try:
         look()
+        if up_to_date and (why := not_up_to_date()):
+            raise Outdated(why)
     except (DatabaseProblem, NoRoom):
         return
     finally:

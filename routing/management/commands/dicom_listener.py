@@ -22,7 +22,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         port = settings.CAPACITOR.dicom_port if options["port"] is None else options["port"]
         try:
-            database_file.look_where_it_answers()
+            try:
+                database_file.look_where_it_answers(up_to_date=True)
+            except database_file.Outdated as outdated:
+                self.stderr.write(f"{outdated}. Until then received images wait in the spool.")
             listening.run(port, share_port=options["share_port"], drain_seconds=options["drain"])
         except (CannotListen, listening.WrongTlsFiles, database_file.DatabaseInDanger) as error:
             raise CommandError(str(error)) from error

@@ -51,7 +51,7 @@ class Command(BaseCommand):
         if "prepare" in roles and (why := capabilities.not_as(service.script_user)):
             raise CommandError(f"{why} See {capabilities.WHO_GRANTS}.")
         try:
-            database_file.look_where_it_answers()
+            database_file.look_where_it_answers(up_to_date=True)
         except database_file.DatabaseInDanger as danger:
             raise CommandError(str(danger)) from danger
         # No database handler: its thread and connection must not be there when children are forked.

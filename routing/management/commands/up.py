@@ -38,6 +38,8 @@ class Command(BaseCommand):
             database_file.look()
         except database_file.DatabaseInDanger as danger:
             raise CommandError(str(danger)) from danger
+        if why := database_file.not_up_to_date():
+            raise CommandError(why)
         application_log.start("supervisor", service.data_dir / "logs", service.log_level, database=False)
         try:
             call_command("first_administrator")

@@ -12,6 +12,7 @@ from routing.configuration import config_yml, nodes_yml, senders_yml
 from routing.configuration.node_keys import KEYS, values_of
 from routing.configuration.plan import stored_entries, written_entry
 from routing.models import KnownSender, Node
+from routing.write_out import sync_file
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.files import leaves, read_libraries
 from scripts_app.configuration.lua_yml import WrittenEntry
@@ -55,9 +56,30 @@ def export_directory(root: Path, *, prune: bool = False) -> list[str]:
         if path.is_file() and path.read_bytes() == text.encode():
             continue
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode())
+        _put(path, text)
         done.append(f"wrote {name}")
     return done
+
+
+def _put(path: Path, text: str) -> None:
+    """
+    Write a file whole or not at all, be it for want of room, by a kill or a power cut.
+
+    An empty nodes.yml would say that there is to be no node.
+    """
+    # A link may stand for another file of the directory, which is written then.
+    path = path.resolve()
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        draft.write_bytes(text.encode())
+        if path.exists():
+            draft.chmod(path.stat().st_mode & 0o777)
+        sync_file(draft)
+        draft.rename(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        # What fails in the middle of a file does not know its name.
+        raise OSError(error.errno, error.strerror, error.filename or str(path)) from error
 
 
 def export_files() -> dict[str, str]:

@@ -36,16 +36,30 @@ def install(*locks: str) -> None:
     A lock counts as installed only when pip has finished, so an installation
     that was broken off is taken up again by the next call.
     """
-    with (ROOT / locks[0]).open() as first:
-        # Two starts at the same moment would write the same files.
-        fcntl.flock(first, fcntl.LOCK_EX)
-        make_environment()
-        for lock in locks:
-            wanted = fingerprint(ROOT / lock)
-            stamp = VENV / f".installed-{lock}"
-            if not stamp.is_file() or stamp.read_text() != wanted:
-                install_lock(ROOT / lock)
-                stamp.write_text(wanted)
+    try:
+        with (ROOT / locks[0]).open() as first:
+            # Two starts at the same moment would write the same files.
+            fcntl.flock(first, fcntl.LOCK_EX)
+            make_environment()
+            for lock in locks:
+                wanted = fingerprint(ROOT / lock)
+                stamp = VENV / f".installed-{lock}"
+                if not stamp.is_file() or stamp.read_text() != wanted:
+                    install_lock(ROOT / lock)
+                    stamp.write_text(wanted)
+    except OSError as error:
+        raise CannotInstall(why_not_here(error)) from error
+
+
+def why_not_here(error: OSError) -> str:
+    """One sentence of a file of the router, or of ``.venv``, that this user cannot use."""
+    said = f"{error.filename or VENV}: {error.strerror}"
+    if not isinstance(error, PermissionError):
+        return said
+    return (
+        f"{said}. Who owns {ROOT} installs (./run install), with files that the router's user can read (umask 022), "
+        "and a Python that this user can reach, such as /usr/bin/python3"
+    )
 
 
 def fingerprint(lock: Path) -> str:

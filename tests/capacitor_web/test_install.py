@@ -1,5 +1,7 @@
 """The first command makes its environment, once, and says in one sentence why it cannot."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +49,25 @@ def test_an_installation_that_failed_is_taken_up_again(locks_installed, monkeypa
         install("requirements.lock")
     install("requirements.lock")
     assert len(locks_installed) == 1
+
+
+@pytest.mark.parametrize("owned", ["requirements.lock", ".venv/bin/python", ".venv/.installed-requirements.lock"])
+def test_what_somebody_else_has_installed_is_told_in_a_sentence(locks_installed, tmp_path, monkeypatch, owned):
+    """By root with a umask of 077, or with a Python in root's home; a user of the service found a traceback."""
+
+    def denied(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(tmp_path / owned))
+
+    # Tests may run as root, who may read and write everywhere.
+    place = {
+        "requirements.lock": (Path, "open"),
+        ".venv/bin/python": (installing, "make_environment"),
+        ".venv/.installed-requirements.lock": (Path, "write_text"),
+    }
+    with monkeypatch.context() as patch, pytest.raises(CannotInstall) as caught:
+        patch.setattr(*place[owned], denied)
+        install("requirements.lock")
+    assert str(caught.value).startswith(f"{tmp_path / owned}: Permission denied. Who owns {tmp_path} installs")
 
 
 @pytest.mark.parametrize(

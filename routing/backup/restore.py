@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,7 @@ def restore(folder: Path, *, pause: bool = False, say: Say = lambda text: None) 
         )
     if not is_new():
         raise BackupProblem("the database has tables, and nothing is overwritten: move it away, or name another one")
+    _has_room(backup)
     say("reading the backup")
     problems = list(differing(folder, backup.sums))
     if problems:
@@ -86,6 +88,20 @@ def restore(folder: Path, *, pause: bool = False, say: Say = lambda text: None) 
     for problem in differing(Path(settings.DATA_DIR), {name: backup.sums[name] for name in restored}):
         raise BackupProblem(f"the restored files differ from the backup: {problem}")
     return backup
+
+
+def _has_room(backup: Backup) -> None:
+    """BackupProblem when it cannot fit; found out half-way, a part would lie here that nothing can start on."""
+    # The dump of a server goes elsewhere, and says nothing of the room that it takes there.
+    here = [name for name in backup.sums if name.startswith("spool/") or name == database.SQLITE]
+    files = [backup.folder / name for name in here]
+    needed = sum(path.stat().st_size for path in files if path.exists())
+    free = shutil.disk_usage(settings.DATA_DIR).free
+    if free < needed:
+        raise BackupProblem(
+            f"nothing was restored: {settings.DATA_DIR} has {free >> 20} MiB free; the backup needs"
+            f" {(needed >> 20) + 1} MiB"
+        )
 
 
 def restore_database(backup: Backup, *, pause: bool) -> None:

@@ -45,6 +45,11 @@ def database(environment: Environment) -> dict[str, Any]:
                 "settings (docs/settings.md): DATABASE_URL: must be postgres://user:password@host:port/name with a port"
                 " from 1 to 65535; in user and password write %2F for /, %3F for ?, %40 for @"
             ) from None
+        if not server["NAME"] and "service" not in server.get("OPTIONS", {}):
+            raise ImproperlyConfigured(
+                "settings (docs/settings.md): DATABASE_URL: names no database; it must end in /name, such as"
+                " postgres://user:password@host:5432/capacitor"
+            )
         return {
             **server,
             "OPTIONS": {**_HOST_GONE, **server.get("OPTIONS", {})},

@@ -170,6 +170,16 @@ def test_the_database_is_sqlite_in_the_data_folder_unless_a_url_is_set(tmp_path)
     assert (postgres["HOST"], postgres["PORT"], postgres["NAME"]) == ("db.example", 5433, "capacitor")
 
 
+@pytest.mark.parametrize(
+    "url", ["postgres://router:hunter2@db.example", "postgresql://router:hunter2@db.example:5432/"]
+)
+def test_a_url_that_names_no_database_is_told_by_its_variable(tmp_path, url):
+    with pytest.raises(ImproperlyConfigured, match="DATABASE_URL: names no database; it must end in /name") as caught:
+        database(read(tmp_path, DATABASE_URL=url))
+    assert "hunter2" not in str(caught.value)
+    assert database(read(tmp_path, DATABASE_URL="postgres:///?service=router"))["OPTIONS"]["service"] == "router"
+
+
 def test_a_database_server_that_vanishes_is_noticed_soon_unless_the_url_says_otherwise(tmp_path):
     options = database(read(tmp_path, DATABASE_URL="postgres://router@db.example/capacitor"))["OPTIONS"]
     assert 0 < options["connect_timeout"] <= 30

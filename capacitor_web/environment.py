@@ -223,6 +223,9 @@ class Environment:
         """
         Read ``.env`` in this folder, then the environment, which wins; an empty value means the default.
 
+        Names of files and folders that do not begin at the root begin at this folder, wherever a command is called:
+        the data folder must not be another one for a restore than for the router.
+
         ImproperlyConfigured names every wrong setting at once, without showing a secret.
         """
         given = given_variables(base_dir, os.environ if variables is None else variables)
@@ -234,12 +237,22 @@ class Environment:
             if not text:
                 continue
             try:
-                values[row.name] = kind.read(text)
+                values[row.name] = _placed(kind, kind.read(text), base_dir)
             except ValueError as error:
                 wrong.append(f"{name}{'' if kind.secret else f'={text!r}'}: {error}")
         if wrong:
             raise ImproperlyConfigured("settings (docs/settings.md): " + "; ".join(wrong))
         return cls(**values)
+
+
+def _placed(kind: Kind, value: Any, base_dir: Path) -> Any:
+    """The value, with files and folders from the root on."""
+    if kind is FILE:
+        return str(base_dir / value)
+    try:
+        return (base_dir / value).resolve() if kind is FOLDER else value
+    except RuntimeError as error:
+        raise ValueError(f"is no folder that there can be: {error}") from error
 
 
 def given_variables(base_dir: Path, environment: Mapping[str, str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ def _zone(text: str) -> str:
 
 def _path(text: str) -> Path:
     try:
-        return Path(text).expanduser().resolve()
+        return Path(text).expanduser()
     except RuntimeError as error:
         raise ValueError(f"is no folder that there can be: {error}") from error
 

@@ -74,6 +74,18 @@ def test_values_are_read_as_what_they_are(tmp_path):
     assert settings.data_dir == tmp_path / "elsewhere"
 
 
+def test_files_and_folders_begin_where_the_router_is_wherever_a_command_is_called(tmp_path, monkeypatch):
+    """A restore that was called from elsewhere went into a folder of the same name there."""
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    (tmp_path / ".env").write_text("CAPACITOR_DATA_DIR=mine/../data\nCAPACITOR_TLS_KEY=tls/key.pem\n")
+    settings = read(tmp_path, CAPACITOR_TLS_CERTIFICATE="/etc/tls/cert.pem")
+    assert settings.data_dir == tmp_path / "data"
+    assert (settings.tls_certificate, settings.tls_key) == ("/etc/tls/cert.pem", str(tmp_path / "tls/key.pem"))
+    (tmp_path / "loop").symlink_to("loop")
+    assert "is no folder that there can be" in complaint(tmp_path, CAPACITOR_DATA_DIR="loop")
+
+
 def test_hosts_and_origins_of_every_form_are_taken(tmp_path):
     hosts = ("router.example", ".example", "*", "192.0.2.7", "[2001:db8::7]", "under_score")
     origins = ("https://router.example", "http://192.0.2.7:8080", "https://*.example", "https://[2001:db8::7]")

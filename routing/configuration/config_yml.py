@@ -38,9 +38,14 @@ COUNTERPARTS = {
     "maxClientsPerServer": Counterpart("CAPACITOR_MAX_ASSOCIATIONS", "max_associations", "0"),
     "cycleRejectedFilesOnStartup": Counterpart("CAPACITOR_RETRY_REJECTED_AT_START", "retry_rejected_at_start", "true"),
 }
-NO_LIMIT_AT_0 = ("batchSize", "maxClientsPerServer")
-TOLD_WHEN_ABSENT = ("myAeTitle", "scpPort")
-"""What senders have been set up with: the product's default is worth a word when ours differs."""
+AT_0 = {
+    **dict.fromkeys(("batchSize", "maxClientsPerServer"), "is no limit there; nothing needs to be set"),
+    "scpPort": "is no listener there; set CAPACITOR_LISTENERS=0 (CAPACITOR_DICOM_PORT=0 is any free port)",
+    "connectTimeoutSeconds": "is the limit of the operating system there; CAPACITOR_CONNECT_SECONDS is 3600 at most",
+}
+"""What 0 means in the product, where it means something else here."""
+TOLD_WHEN_ABSENT = ("myAeTitle", "scpPort", "cycleRejectedFilesOnStartup")
+"""What senders have been set up with, or works by itself there: its default is worth a word, for ours differs."""
 
 _QUERY_KEYS = (
     "findScpPort",
@@ -158,8 +163,8 @@ def read_config(text: str, file: YamlFile, notes: list[str], settings: Any) -> b
 def _advice(name: str, value: str, settings: Any) -> str:
     """What to set for one key and its value, which may be one that only the product takes."""
     counterpart = COUNTERPARTS[name]
-    if value == "0" and name in NO_LIMIT_AT_0:
-        return "0 is no limit there; nothing needs to be set"
+    if value == "0" and name in AT_0:
+        return f"0 {AT_0[name]}"
     current = getattr(settings, counterpart.attribute)
     written = {"true": "1", "false": "0"}.get(value.casefold(), value)
     now = str(int(current)) if isinstance(current, bool) else str(current)

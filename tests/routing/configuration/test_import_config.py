@@ -178,10 +178,20 @@ def test_keys_of_config_yml_are_told_as_the_variables_to_set(tmp_path: Path) -> 
     assert "config.yml:6: findScpPort is not handled: no queries" in out
     assert "config.yml:7: expiryThreshhold is an old key without effect" in out
     assert "config.yml:8: batchSize: 0 is no limit there; nothing needs to be set" in out
-    assert "config.yml:9: connectTimeoutSeconds: '0' is no value for CAPACITOR_CONNECT_SECONDS, which must be" in out
+    assert "config.yml:9: connectTimeoutSeconds: 0 is the limit of the operating system there; CAPACITOR_CONN" in out
     assert "config.yml:10: echoInterval set CAPACITOR_ECHO_SECONDS" in out
     assert "config.yml:11: aeTitlePrefix: an empty CAPACITOR_AE_TITLE_PREFIX means its default (now DCP_)" in out
     assert "scpPort is not given, its default there: set CAPACITOR_DICOM_PORT=1040" in out
+
+
+def test_what_only_the_product_means_by_0_or_does_unasked_is_told(tmp_path: Path) -> None:
+    """To set the port to 0 would have let a listener take any; rejected files are tried again there at each start."""
+    out = run(directory(tmp_path, {**FILES, "config.yml": "filters: lua\nscpPort: 0\nstallThresholdSeconds: ten\n"}))
+    assert "config.yml:2: scpPort: 0 is no listener there; set CAPACITOR_LISTENERS=0" in out
+    assert "stallThresholdSeconds: 'ten' is no value for CAPACITOR_STALL_SECONDS, which must be" in out
+    assert (
+        "cycleRejectedFilesOnStartup is not given, its default there: set CAPACITOR_RETRY_REJECTED_AT_START=1 (now 0)"
+    ) in out
 
 
 def test_a_path_that_is_no_directory_is_one_clear_line(tmp_path: Path) -> None:

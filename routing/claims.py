@@ -8,6 +8,7 @@ SELECT locks its rows and skips those that others have locked.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -175,33 +176,31 @@ def claim_deliverable(
     places the others, who come last without it.
     """
     now = timezone.now()
-    rank = ""
-    ranked: list[str | int] = []
-    if sop_class_priorities:
-        others = len(sop_class_priorities)
-        for place, uid in enumerate(sop_class_priorities):
-            if uid == "default":
-                others = place
-            else:
-                rank += " WHEN %s THEN %s"
-                ranked += [uid, place]
-        rank = f"CASE sop_class_uid{rank} ELSE {others} END, " if rank else ""
-    with transaction.atomic(), connection.cursor() as cursor:
+    placed = [(uid, place) for place, uid in enumerate(sop_class_priorities) if uid != "default"]
+    others = next((place for place, uid in enumerate(sop_class_priorities) if uid == "default"), len(placed))
+    rank = f"CASE sop_class_uid{' WHEN %s THEN %s' * len(placed)} ELSE {others} END, " if placed else ""
+    # To rank is to look at all that is due: on SQLite nobody else could write meanwhile.
+    locked = nullcontext() if rank and connection.vendor == "sqlite" else transaction.atomic()
+    with locked, connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id FROM routing_queueitem{by_index('queue_due_prepared')} WHERE {_DUE}"  # noqa: S608
             f" ORDER BY {rank}not_before, id LIMIT %s{_skip_locked()}",
-            [node_id, _moment(now), *ranked, limit],
+            [node_id, _moment(now), *(value for pair in placed for value in pair), limit],
         )
         due = [row[0] for row in cursor.fetchall()]
         if not due:
             return []
+        # Still due: another worker may have been quicker.
         cursor.execute(
             "UPDATE routing_queueitem SET lease_owner = %s, lease_until = %s"  # noqa: S608
-            f" WHERE id IN ({_marks(len(due))}) RETURNING {_DELIVERABLE}",
-            [owner, _moment(now + LEASE), *due],
+            f" WHERE id IN ({_marks(len(due))}) AND {_DUE} RETURNING {_DELIVERABLE}",
+            [owner, _moment(now + LEASE), *due, node_id, _moment(now)],
         )
-        order = {item: place for place, item in enumerate(due)}
-        return sorted((Deliverable(*row) for row in cursor.fetchall()), key=lambda item: order[item.id])
+        taken = [Deliverable(*row) for row in cursor.fetchall()]
+    if not taken:
+        return claim_deliverable(owner, node_id, limit, sop_class_priorities=sop_class_priorities)
+    order = {item: place for place, item in enumerate(due)}
+    return sorted(taken, key=lambda item: order[item.id])
 
 
 def deliverable_due(node_id: int) -> bool:

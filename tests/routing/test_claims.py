@@ -218,6 +218,28 @@ def test_sop_class_priorities_come_before_age(priorities: tuple[str, ...], order
     assert [item.sop_instance_uid for item in taken] == order
 
 
+@pytest.mark.django_db(transaction=True)
+def test_while_one_ranks_what_is_due_others_may_write_and_take_it() -> None:
+    """On SQLite, that is: elsewhere rows are locked, and not the whole database."""
+    pacs = node()
+    items = [due("Prepared", node=pacs) for _ in range(4)]
+    seen: list[bool] = []
+
+    def meanwhile(execute: Any, sql: str, *rest: Any) -> Any:
+        done = execute(sql, *rest)
+        if "CASE sop_class_uid" in sql and connection.vendor == "sqlite":
+            seen.append(connection.in_atomic_block)
+            if len(seen) == 1:
+                QueueItem.objects.filter(id__in=[item.id for item in items[:2]]).update(lease_owner=OTHER)
+        return done
+
+    with connection.execute_wrapper(meanwhile):
+        taken = claim_deliverable(ME, pacs.pk, 2, sop_class_priorities=["1.3", "default"])
+    if connection.vendor == "sqlite":
+        assert seen == [False, False]
+        assert [item.id for item in taken] == [item.id for item in items[2:]]
+
+
 def test_renewing_prolongs_all_leases_and_lanes_of_a_worker_and_no_others() -> None:
     mine, others = due(study_instance_uid="1.1"), due(study_instance_uid="1.2", lease_owner=OTHER, lease_until=ago())
     claimed(ME, limit=1, lanes=True)

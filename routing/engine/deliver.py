@@ -25,7 +25,7 @@ from routing.engine.node_senders import NodeSenders
 from routing.engine.node_status import Trial, end_back_off, may_try, record_news
 from routing.engine.outgoing import Outgoing
 from routing.engine.pace import Pace
-from routing.engine.reports import Report
+from routing.engine.reports import Report, as_of
 from routing.engine.settle import Settlement, settle
 from routing.engine.shared_node import PAUSE, OtherWorkers
 from routing.engine.target import DeliverySettings, targets
@@ -174,7 +174,8 @@ class Deliverer:
         if not self._unrecorded:
             return False
         now = timezone.now()
-        for at, report in enumerate(self._unrecorded):
+        for at, told in enumerate(self._unrecorded):
+            report = self._unrecorded[at] = as_of(told, self._senders[told.target.node_id].target)
             if returned := self._others.keep_from(report, now):
                 self._unrecorded[at] = returned
                 self._senders[returned.target.node_id].pause(PAUSE)
@@ -186,12 +187,12 @@ class Deliverer:
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
             self._senders[node_id].calm()
-            told = done.news.get(node_id)
-            if told is not None and told.delivered:
+            news = done.news.get(node_id)
+            if news is not None and news.delivered:
                 self._others.took(node_id, now)
-            if told is not None and told.ordeal:
+            if news is not None and news.ordeal:
                 self._probing.discard(node_id)
-                if told.target.failures_in_a_row or any(told.ordeal):
+                if news.target.failures_in_a_row or any(news.ordeal):
                     # A back-off has begun or ended.
                     self._refreshed_at = -math.inf
         lost = len(done.moves) - len(moved)

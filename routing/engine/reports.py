@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from routing.claims import Deliverable
@@ -75,3 +75,16 @@ class Returned:
 
 
 Report = Answered | Unreachable | Unwanted | Faulty | Returned
+
+
+def as_of(report: Report, current: Target) -> Report:
+    """
+    What a report still says of the node as it is now: nothing, where it failed as it was before.
+
+    A connection that takes half a minute to fail may have been begun before somebody put its address right.
+    """
+    if report.target == current:
+        return report
+    if isinstance(report, Unreachable):
+        return Returned(report.target, report.items)
+    return replace(report, first=False) if isinstance(report, Answered) else report

@@ -189,9 +189,9 @@ class Sender:
 
     def _in_syntax(self, target: Target, item: Deliverable, source: Source, syntax: str) -> tuple[Deliverable, Source]:
         """The item as its row is to say, and what is sent of it."""
-        kept = self._outgoing.transcoded(item)
         if syntax == source.transfer_syntax_uid:
             return (replace(item, prepared_file="") if is_transcoded(item.prepared_file) else item), source
+        kept = self._outgoing.transcoded(item)
         if kept is not None and kept.transfer_syntax_uid == syntax:
             return item, kept
         if self._transcoder is None:

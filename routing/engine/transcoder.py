@@ -35,8 +35,10 @@ from pydicom.uid import (
     RLELossless,
 )
 from pydicom.valuerep import STR_VR
+from rle.utils import encode_pixel_data
 
 from routing.engine import jpeg_lossless, small_jpeg_2000
+from routing.engine.frames import compress_frames
 from scripts_app.core.dataset.encoding import encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from scripts_app.core.dataset.read_through import TEXTS, make_ready, read_through
@@ -93,6 +95,9 @@ def transcoded(content: bytes, before: str, after: str) -> bytes:
             jpeg_lossless.compress(dataset)
         elif after == JPEG2000Lossless and small_jpeg_2000.is_small(dataset):
             small_jpeg_2000.compress(dataset)
+        elif after == RLELossless and dataset.BitsStored <= 8 < dataset.BitsAllocated:
+            # Of these pydicom would hand on the lower bytes alone.
+            compress_frames(dataset, lambda frame: encode_pixel_data(frame, dataset, "<"))
         else:
             dataset.compress(UID(after), encoding_plugin=_ENCODERS[after], generate_instance_uid=False)
     made = _written(dataset, after)

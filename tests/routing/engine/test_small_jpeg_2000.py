@@ -5,13 +5,12 @@ from collections.abc import Iterator
 import gdcm
 import numpy as np
 import pytest
-from pydicom import Dataset
 from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import EXPLICIT
 from routing.engine.transcode import CannotTranscode, Transcoder
 from scripts_app.core.dataset.file_meta import encode_file_meta
-from tests.routing.engine.transcoded import made_from, read, written
+from tests.routing.engine.transcoded import made_from, noise, read, written
 
 pytestmark = pytest.mark.integration
 
@@ -23,22 +22,6 @@ def transcoder() -> Iterator[Transcoder]:
     running = Transcoder(seconds=60, memory_mib=4096)
     yield running
     running.close()
-
-
-def noise(rows: int, columns: int, samples: int = 1, allocated: int = 8, stored: int = 8, signed: int = 0) -> Dataset:
-    """Two frames over the whole range of the bits stored."""
-    least, most = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
-    kind = f"{'i' if signed else 'u'}{allocated // 8}"
-    pixels = np.random.default_rng(7).integers(least, most, (2, rows, columns, samples)).astype(kind).tobytes()
-    image = Dataset()
-    image.SOPClassUID, image.SOPInstanceUID, image.NumberOfFrames = "1.2.840.10008.5.1.4.1.1.7", "1.2.3", 2
-    image.SamplesPerPixel, image.PhotometricInterpretation = samples, "RGB" if samples == 3 else "MONOCHROME2"
-    if samples == 3:
-        image.PlanarConfiguration = 0
-    image.Rows, image.Columns, image.BitsAllocated, image.BitsStored = rows, columns, allocated, stored
-    image.HighBit, image.PixelRepresentation = stored - 1, signed
-    image.add_new(0x7FE00010, "OW" if allocated > 8 else "OB", pixels + b"\0" * (len(pixels) % 2))
-    return image
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 16), (1, 1), (1, 40), (40, 5), (31, 31), (32, 32)])

@@ -11,7 +11,7 @@ from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import COMPRESSING, DEFLATED, EXPLICIT, IMPLICIT
 from routing.engine.transcode import CannotTranscode, Transcoder
-from tests.routing.engine.transcoded import BIG_ENDIAN, deflated, made_from, read, sample, written
+from tests.routing.engine.transcoded import BIG_ENDIAN, deflated, made_from, noise, read, sample, written
 from tests.scripts_app.core.dataset.builders import element, item, sequence
 
 pytestmark = pytest.mark.integration
@@ -71,6 +71,16 @@ def test_what_is_compressed_decodes_to_the_same_pixels(transcoder, name, after):
     original = read(content, before)
     assert np.array_equal(pixel_array(made, raw=True), pixel_array(original, raw=True))
     assert made.SOPInstanceUID == original.SOPInstanceUID
+
+
+@pytest.mark.parametrize("after", sorted(COMPRESSING))
+@pytest.mark.parametrize("signed", [0, 1])
+def test_samples_of_8_bits_stored_in_16_are_compressed_without_a_change(transcoder, after, signed):
+    original = noise(40, 33, allocated=16, stored=8, signed=signed)
+    content = written(original, EXPLICIT)
+    made = read(made_from(transcoder, content, EXPLICIT, after), after)
+    assert np.array_equal(pixel_array(made, raw=True), pixel_array(read(content, EXPLICIT), raw=True))
+    assert (made.BitsAllocated, made.BitsStored, made.PixelRepresentation) == (16, 8, signed)
 
 
 @pytest.mark.parametrize("after", [EXPLICIT, IMPLICIT])

@@ -4,6 +4,7 @@ import io
 import zlib
 from pathlib import Path
 
+import numpy as np
 from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_files
 from pydicom.filebase import DicomBytesIO
@@ -43,3 +44,19 @@ def made_from(transcoder: Transcoder, content: bytes, before: str, after: str) -
     half = len(content) // 2
     view = memoryview(content)
     return b"".join(transcoder.transcode([view[:half], view[half:]], before, after))
+
+
+def noise(rows: int, columns: int, samples: int = 1, allocated: int = 8, stored: int = 8, signed: int = 0) -> Dataset:
+    """Two frames over the whole range of the bits stored."""
+    least, most = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
+    kind = f"{'i' if signed else 'u'}{allocated // 8}"
+    pixels = np.random.default_rng(7).integers(least, most, (2, rows, columns, samples)).astype(kind).tobytes()
+    image = Dataset()
+    image.SOPClassUID, image.SOPInstanceUID, image.NumberOfFrames = "1.2.840.10008.5.1.4.1.1.7", "1.2.3", 2
+    image.SamplesPerPixel, image.PhotometricInterpretation = samples, "RGB" if samples == 3 else "MONOCHROME2"
+    if samples == 3:
+        image.PlanarConfiguration = 0
+    image.Rows, image.Columns, image.BitsAllocated, image.BitsStored = rows, columns, allocated, stored
+    image.HighBit, image.PixelRepresentation = stored - 1, signed
+    image.add_new(0x7FE00010, "OW" if allocated > 8 else "OB", pixels + b"\0" * (len(pixels) % 2))
+    return image

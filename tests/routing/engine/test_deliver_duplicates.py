@@ -111,3 +111,14 @@ def test_duplicate_sop_instance_after_an_attempt_that_never_reached_the_node_is_
         back_off_is_over(there)
         running.rest()
     assert states(item) == ["Rejected"]
+
+
+def test_duplicate_sop_instance_after_an_answer_that_refused_the_image_is_a_refusal(tmp_path):
+    """The node said that it had not taken it: what it has under this UID is another image."""
+    with storage_node(lambda event, number: (0xA700, 0x0111)[number - 1]) as pacs, delivery(tmp_path) as running:
+        item = running.image(node(pacs.port), prepared_at=timezone.now())
+        running.rest()
+        assert (states(item), Attempt.objects.get().status) == (["Prepared"], 0xA700)
+        back_off_is_over(item.node)
+        running.rest()
+    assert states(item) == ["Rejected"]

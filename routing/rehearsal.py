@@ -19,6 +19,8 @@ from scripts_app.core.collection import Collection
 from scripts_app.core.script_content import fingerprint
 
 MOST_IMAGES = 5000
+HOW_MANY = (100, 500, 2000)
+"""Of the newest images, as the pages offer them."""
 _KEPT = timedelta(days=30)
 """How long a rehearsal is remembered after its end; its images go earlier when their items do."""
 
@@ -57,10 +59,7 @@ def begin(content: Collection, items: Sequence[int], scope: str, actor: str) -> 
 @transaction.atomic
 def begin_shadow(content: Collection, actor: str) -> Rehearsal:
     """Let ``content`` run beside the active scripts from now on; Unbegun while another one does."""
-    running = Rehearsal.objects.filter(kind=Rehearsal.Kind.SHADOW).exclude(
-        state__in=(Rehearsal.State.DONE, Rehearsal.State.STOPPED)
-    )
-    if running.exists():
+    if Rehearsal.objects.filter(kind=Rehearsal.Kind.SHADOW, state__in=Rehearsal.OPEN).exists():
         raise Unbegun("another draft runs as a shadow; end that one first")
     scope = "images that come in"
     return _made(Rehearsal.Kind.SHADOW, content, scope, actor, position=first_at(timezone.now()))

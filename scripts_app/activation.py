@@ -10,7 +10,8 @@ from django.db import transaction
 
 from scripts_app import loader
 from scripts_app.core.collection import Collection
-from scripts_app.core.script_content import condition_to_content
+from scripts_app.core.conditions.condition import Condition
+from scripts_app.core.script_content import condition_from_content, condition_to_content
 from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
 from scripts_app.revision import hold, revision
 
@@ -106,11 +107,19 @@ def _write_entry(row: LuaEntry, entry: dict[str, Any], position: int, libraries:
     row.ae_titles, row.on_error = list(entry["ae_titles"]), entry["on_error"]
     row.save()
     row.conditions.all().delete()
-    _write_conditions(row, None, entry["conditions"])
+    write_conditions(row, [condition_from_content(condition) for condition in entry["conditions"]])
 
 
-def _write_conditions(entry: LuaEntry, parent: EntryCondition | None, conditions: Sequence[dict[str, Any]]) -> None:
+def write_conditions(entry: LuaEntry, conditions: Sequence[Condition], parent: EntryCondition | None = None) -> None:
+    """Rows for these, in their order."""
     for position, condition in enumerate(conditions, start=1):
-        columns = {name: value for name, value in condition.items() if name != "sequence_items"}
-        row = EntryCondition.objects.create(entry=entry, parent=parent, position=position, **columns)
-        _write_conditions(entry, row, condition["sequence_items"])
+        row = EntryCondition.objects.create(
+            entry=entry,
+            parent=parent,
+            position=position,
+            tag=condition.tag,
+            match_expression=condition.match_expression,
+            search=condition.search,
+            private_tag_creator=condition.private_tag_creator,
+        )
+        write_conditions(entry, condition.sequence_items, row)

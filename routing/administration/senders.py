@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited
-from routing.audit import audit
+from routing.allowing import allow
 from routing.forms import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
 
@@ -41,9 +41,6 @@ class UnknownSenderAdmin(Audited):
         with transaction.atomic():
             callers = set(queryset.values_list("ae_title", "address"))
             for ae_title, address in sorted(callers):
-                KnownSender.objects.update_or_create(ae_title=ae_title, network=address, defaults={"enabled": True})
-                # The same caller may stand there several times, once for each AE title it called.
-                UnknownSender.objects.filter(ae_title=ae_title, address=address).delete()
-                audit(request.user.get_username(), "allow sender", ae_title, network=address)
+                allow(ae_title, address, request.user.get_username())
         names = ", ".join(f"{ae_title} from {address}" for ae_title, address in sorted(callers))
         self.message_user(request, f"May send now: {names}.", messages.SUCCESS)

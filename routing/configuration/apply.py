@@ -12,10 +12,9 @@ from routing.configuration.agreement import PlanMoved, mark_of
 from routing.configuration.plan import Plan, make_plan
 from routing.configuration.reading import read_configuration
 from routing.models import KnownSender, Node
-from scripts_app.activation import note_activation
+from scripts_app.activation import note_activation, write_conditions
 from scripts_app.configuration.lua_yml import WrittenEntry
-from scripts_app.core.conditions.condition import Condition
-from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
+from scripts_app.models import LuaEntry, LuaLibrary
 from scripts_app.revision import hold
 
 
@@ -104,18 +103,4 @@ def _write_entry(
     row.save()
     if changed:
         row.conditions.all().delete()
-        _write_conditions(row, None, written.conditions)
-
-
-def _write_conditions(entry: LuaEntry, parent: EntryCondition | None, conditions: tuple[Condition, ...]) -> None:
-    for position, condition in enumerate(conditions, start=1):
-        row = EntryCondition.objects.create(
-            entry=entry,
-            parent=parent,
-            position=position,
-            tag=condition.tag,
-            match_expression=condition.match_expression,
-            search=condition.search,
-            private_tag_creator=condition.private_tag_creator,
-        )
-        _write_conditions(entry, row, condition.sequence_items)
+        write_conditions(row, written.conditions)

@@ -79,7 +79,7 @@ class Rehearser:
         """One that is open and in nobody's hands: they take turns, so that none waits for the others' end."""
         now = timezone.now()
         free = Q(owner="") | Q(until__lt=now)
-        unfinished = Rehearsal.objects.filter(free, state__in=(Rehearsal.State.WAITING, Rehearsal.State.RUNNING))
+        unfinished = Rehearsal.objects.filter(free, state__in=Rehearsal.OPEN)
         found = unfinished.filter(pk__gt=self._last).order_by("pk").first() or unfinished.order_by("pk").first()
         if found is None:
             return None
@@ -160,8 +160,7 @@ class Rehearser:
 
     def _go_on(self, rehearsal: Rehearsal) -> None:
         """Keep it in hand; Ended when somebody has ended it, or another worker has taken it over."""
-        open_states = (Rehearsal.State.WAITING, Rehearsal.State.RUNNING)
-        mine = Rehearsal.objects.filter(pk=rehearsal.pk, owner=self._owner, state__in=open_states)
+        mine = Rehearsal.objects.filter(pk=rehearsal.pk, owner=self._owner, state__in=Rehearsal.OPEN)
         if not mine.update(until=timezone.now() + LEASE):
             raise Ended
 

@@ -22,6 +22,8 @@ class Rehearsal(models.Model):
         DONE = "done"
         STOPPED = "stopped"
 
+    OPEN = (State.WAITING, State.RUNNING)
+
     kind = models.CharField(max_length=6, choices=Kind.choices)
     state = models.CharField(max_length=7, choices=State.choices, default=State.WAITING)
     scope = models.CharField(max_length=200, help_text="which images, in words")
@@ -51,7 +53,7 @@ class Rehearsal(models.Model):
 
     @property
     def open(self) -> bool:
-        return self.state in (self.State.WAITING, self.State.RUNNING)
+        return self.state in self.OPEN
 
     @property
     def tried(self) -> int:

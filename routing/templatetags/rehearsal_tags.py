@@ -10,7 +10,9 @@ from django.template.context import RequestContext
 from django.utils.dateparse import parse_datetime
 
 from routing.models import Rehearsal
+from routing.rehearsal import HOW_MANY
 from routing.sight import Sight
+from routing.views.request import AUTHOR
 from scripts_app.core.comparison import Effect
 from scripts_app.core.script_content import fingerprint
 from scripts_app.draft import working
@@ -26,7 +28,6 @@ WORDS = {
     Effect.IDENTICAL: "identical",
     Effect.UNTRIED: "could not be tried",
 }
-HOW_MANY = (100, 500, 2000)
 
 
 @register.filter
@@ -67,7 +68,7 @@ def one_value(value: str | None, sight: Sight) -> str:
 def draft_rehearsal(context: RequestContext) -> dict[str, Any]:
     """On the page where a draft is activated: what rehearsals of exactly this draft have come to."""
     user = context["request"].user
-    if not user.has_perms(["scripts_app.edit_scripts", "routing.view_queueitem"]):
+    if not user.has_perms(AUTHOR):
         return {}
     now = working()
     if not now.counter:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
@@ -15,7 +14,7 @@ from routing.audit import audit
 from routing.fixing import Fixing, Place, excerpt, failure_of, forget, keep, of_session, place_of, reason_of
 from routing.models import QueueItem
 from routing.sight import Sight
-from routing.views.request import HtmxHttpRequest
+from routing.views.request import HtmxHttpRequest, authors_only
 from routing.workshop import queue_sample
 from scripts_app.core.collection import as_text, entry_of
 from scripts_app.draft import mark_of, working
@@ -25,8 +24,6 @@ from scripts_app.samples import Sample, choose
 from scripts_app.side_by_side import side_by_side
 from scripts_app.views.entries import draw_entry
 from scripts_app.views.libraries import draw_library
-
-authors_only = permission_required(("scripts_app.edit_scripts", "routing.view_queueitem"), raise_exception=True)
 
 
 @require_POST

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
@@ -15,9 +14,9 @@ from django.views.decorators.http import require_GET, require_POST
 from routing.core.identifiers import identifier_in
 from routing.models import QueueItem, Rehearsal, RehearsedImage
 from routing.queue_filter import QueueFilter
-from routing.rehearsal import MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
+from routing.rehearsal import HOW_MANY, MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
 from routing.sight import Sight
-from routing.views.request import HtmxHttpRequest, draw
+from routing.views.request import HtmxHttpRequest, authors_only, draw
 from routing.views.service import seen_lately
 from routing.views.viewed import note_view
 from scripts_app.core.collection import Collection
@@ -26,10 +25,7 @@ from scripts_app.core.script_content import fingerprint
 from scripts_app.draft import working
 from scripts_app.views.dry_run import untriable
 
-HOW_MANY = (100, 500, 2000)
 _PAGE = 50
-
-authors_only = permission_required(("scripts_app.edit_scripts", "routing.view_queueitem"), raise_exception=True)
 
 
 @require_GET

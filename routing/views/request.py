@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django_htmx.middleware import HtmxDetails
 
+from scripts_app.views.request import EDIT
+
+AUTHOR = (EDIT, "routing.view_queueitem")
+"""Who tries scripts with images of the queue, and sees what came of it."""
+authors_only = permission_required(AUTHOR, raise_exception=True)
 _Row = TypeVar("_Row", bound=Model)
 
 

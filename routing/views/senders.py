@@ -8,13 +8,14 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from routing.allowing import allow
 from routing.audit import audit
 from routing.forms import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
+from scripts_app.views.request import within
 
 
 @require_GET
@@ -33,14 +34,7 @@ def senders(request: HttpRequest) -> HttpResponse:
 def sender_allow(request: HttpRequest, sender_id: int) -> HttpResponse:
     """Allow an unknown sender from the address it called from, and take it off the list."""
     stranger = get_object_or_404(UnknownSender, pk=sender_id)
-    actor = request.user.get_username()
-    with transaction.atomic():
-        KnownSender.objects.update_or_create(
-            ae_title=stranger.ae_title, network=stranger.address, defaults={"enabled": True}
-        )
-        # The same caller may stand there several times, once for each AE title it called.
-        UnknownSender.objects.filter(ae_title=stranger.ae_title, address=stranger.address).delete()
-        audit(actor, "allow sender", stranger.ae_title, network=stranger.address)
+    allow(stranger.ae_title, stranger.address, request.user.get_username())
     messages.success(request, f"{stranger.ae_title} may send from {stranger.address} now.")
     return _back(cast(HtmxHttpRequest, request))
 
@@ -101,8 +95,4 @@ def _save(request: HttpRequest, form: KnownSenderForm, *, created: bool) -> Http
 def _back(request: HtmxHttpRequest) -> HttpResponse:
     """Where the button was pressed: the dashboard or the list of senders."""
     page = request.POST.get("back", "")
-    # What does not begin with a slash would be taken for the name of a page.
-    safe = page.startswith("/") and url_has_allowed_host_and_scheme(
-        page, {request.get_host()}, require_https=request.is_secure()
-    )
-    return redirect(page if safe else "senders")
+    return redirect(page if within(request, page) else "senders")

@@ -10,6 +10,7 @@ from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from scripts_app.core.lua.api import OBJECTS
 from scripts_app.core.lua.calls_queue import STATES
@@ -40,6 +41,14 @@ def draw(
         now = now or working()
         context = {**context, "draft": now if now.counter else None, "changes": now.differences()}
     return render(request, f"scripts_app/{page}", context, status=status)
+
+
+def within(request: HttpRequest, address: str) -> bool:
+    """Whether this is an address on this site, as a form brings it to say where to go back to."""
+    # What does not begin with a slash would be taken for the name of a page.
+    return address.startswith("/") and url_has_allowed_host_and_scheme(
+        address, {request.get_host()}, require_https=request.is_secure()
+    )
 
 
 def in_draft(request: HttpRequest, what: str) -> None:

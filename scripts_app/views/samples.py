@@ -7,14 +7,13 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from scripts_app.kept_samples import NotKept, keep_sample, told, visible_samples
 from scripts_app.outside import NoSample, outside
 from scripts_app.samples import MOST_BYTES, NoDicom, Sample, choose, file_of, of_session, telling, upload
 from scripts_app.views.dry_run import PHI, draw_picture
-from scripts_app.views.request import actor, editors_only, sample_context, user_of
+from scripts_app.views.request import actor, editors_only, sample_context, user_of, within
 
 QUEUE = (PHI, "routing.view_queueitem")
 
@@ -34,8 +33,7 @@ def _again(request: HttpRequest, **more: Any) -> HttpResponse:
     """The choice as it is now; without JavaScript the page that it stands on."""
     here, error = request.POST.get("next", ""), more.get("error")
     whole_page = not getattr(request, "htmx", False)
-    # What does not begin with a slash would be taken for the name of a page.
-    if whole_page and here.startswith("/") and url_has_allowed_host_and_scheme(here, {request.get_host()}):
+    if whole_page and within(request, here):
         sample = of_session(request.session)
         if error:
             messages.error(request, f"Not taken: {error}.")

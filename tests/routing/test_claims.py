@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.db.backends.utils import CursorWrapper
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -105,6 +106,21 @@ def test_a_busy_study_does_not_hide_the_due_items_behind_it() -> None:
     other = due(study_instance_uid="1.2")
     claimed(ME, limit=1, lanes=True)
     assert claimed(OTHER, limit=2, lanes=True) == [other.id]
+
+
+def test_a_lane_that_another_took_behind_the_look_is_not_taken_from_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two PostgreSQL workers may both find a study free; here the look is made blind."""
+    first, _ = due(study_instance_uid="1.1"), due(study_instance_uid="1.1")
+    free = due(study_instance_uid="1.2")
+    assert claimed(ME, limit=1, lanes=True) == [first.id]
+    execute = CursorWrapper.execute
+
+    def blind(cursor: CursorWrapper, sql: str, params: Any = None) -> Any:
+        return execute(cursor, sql.replace("AND l.until > %s)", "AND l.until > %s AND 1 = 0)"), params)
+
+    monkeypatch.setattr(CursorWrapper, "execute", blind)
+    assert claimed(OTHER, lanes=True) == [free.id]
+    assert dict(Lane.objects.values_list("key", "owner")) == {"1.1": ME, "1.2": OTHER}
 
 
 def test_a_lane_is_free_after_its_release_and_after_its_time() -> None:

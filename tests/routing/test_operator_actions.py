@@ -168,12 +168,15 @@ def test_undo_leaves_what_a_colleague_wishes_of_an_item_in_progress_since():
 
 
 def test_what_has_moved_on_stays_when_the_rest_goes_back():
-    stays, taken, back = (queue_item("Failed", prepared_at=timezone.now()) for _ in range(3))
-    done = do(Action.RETRY, stays, taken, back)
+    stays, again, taken, back = (queue_item("Failed", prepared_at=timezone.now()) for _ in range(4))
+    done = do(Action.RETRY, stays, again, taken, back)
     QueueItem.objects.filter(pk=stays.pk).update(state="Delivered", updated_at=timezone.now())
+    # It has been tried meanwhile, and waits once more.
+    QueueItem.objects.filter(pk=again.pk).update(attempt_count=1, updated_at=timezone.now())
     QueueItem.objects.filter(pk=taken.pk).update(lease_owner="host:1:a")
     assert undo(done) == 1
-    assert [columns(item)[item.pk]["state"] for item in (stays, taken, back)] == ["Delivered", "Prepared", "Failed"]
+    ended = [columns(item)[item.pk]["state"] for item in (stays, again, taken, back)]
+    assert ended == ["Delivered", "Prepared", "Prepared", "Failed"]
     assert OperatorAction.objects.get().put_back == 1
 
 

@@ -251,6 +251,18 @@ def test_half_a_line_on_a_disk_that_gets_full_swallows_no_other(
     presence.end()
 
 
+def test_the_line_behind_half_a_line_is_one_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    presence = Presence(tmp_path)
+    really_write = os.write
+    with monkeypatch.context() as patched:
+        patched.setattr(presences.os, "write", lambda fd, lines: really_write(fd, lines[:-2]))
+        with pytest.raises(OSError, match="No space"):
+            presence.journal(13)
+    presence.journal(24)
+    assert left_by(presence) == (24,)
+    presence.end()
+
+
 def test_only_the_owner_may_read_the_files(tmp_path: Path) -> None:
     presence = Presence(tmp_path / "run")
     assert (tmp_path / "run").stat().st_mode & 0o777 == 0o700

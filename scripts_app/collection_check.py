@@ -12,6 +12,7 @@ from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.core.lua.source import check_script
 from scripts_app.core.script_content import condition_from_content
+from scripts_app.models import EntryCondition
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,8 @@ def entry_faults(entry: Mapping[str, Any], libraries: Mapping[str, str], known: 
     else:
         for problem in check_script(entry["script"], title):
             yield Fault(title, problem.line, problem.message)
-    for condition in entry["conditions"]:
-        for message in check_condition(condition_from_content(condition)):
+    for condition in map(condition_from_content, entry["conditions"]):
+        for message in (*check_condition(condition), *EntryCondition.overlong(condition)):
             yield Fault(title, None, message)
     for ae_title in entry["ae_titles"]:
         if ae_title not in known:

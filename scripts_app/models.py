@@ -1,8 +1,13 @@
 """Lua entries with their conditions, library files, their versions, draft, activations and tests."""
 
-from django.core.exceptions import ValidationError
-from django.db import models
+from __future__ import annotations
 
+from collections.abc import Iterator
+
+from django.core.exceptions import ValidationError
+from django.db import connection, models
+
+from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.revision import Revised, ScriptRevision, count_changes_of
 
@@ -31,6 +36,13 @@ def legal_library_path(value: str) -> None:
 def unix_lines(text: str) -> str:
     r"""The text with ``\n`` as its only line end; browsers send ``\r\n``, which would change every fingerprint."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def overlong(table: type[models.Model], column: str, key: str, text: str) -> Iterator[str]:
+    """Why the text cannot be stored, if it cannot; SQLite keeps to no length."""
+    most: int = getattr(table._meta.get_field(column), "max_length")  # noqa: B009  a relation would have none
+    if connection.vendor == "postgresql" and len(text) > most:
+        yield f"{key} has {len(text)} characters; PostgreSQL keeps at most {most}"
 
 
 class LuaLibrary(Revised):
@@ -113,6 +125,15 @@ class EntryCondition(Revised):
 
     def __str__(self) -> str:
         return f"{self.tag} = {self.match_expression}"
+
+    @classmethod
+    def overlong(cls, condition: Condition) -> Iterator[str]:
+        """What of it, or of those inside it, is too long to be stored."""
+        texts = {"MatchExpression": condition.match_expression, "PrivateTagCreator": condition.private_tag_creator}
+        for column, (key, text) in zip(("match_expression", "private_tag_creator"), texts.items(), strict=True):
+            yield from overlong(cls, column, f"{condition.tag}: {key}", text)
+        for inner in condition.sequence_items:
+            yield from cls.overlong(inner)
 
 
 class ScriptVersion(models.Model):

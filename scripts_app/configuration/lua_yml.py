@@ -12,6 +12,7 @@ from scripts_app.configuration.yaml_file import YamlFile, first_line_of_text, li
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.library_path import IllegalPath, checked_path
+from scripts_app.models import EntryCondition, LuaEntry, overlong
 
 FILE = "lua.yml"
 ENTRY_KEYS = ("Description", "Script", "Affects", "Conditions", "AeTitles", "OnError", "Enabled")
@@ -49,6 +50,8 @@ def read_entries(text: str, libraries: Mapping[str, str], file: YamlFile, notes:
     for node in file.items(file.parse(text), "lua.yml"):
         keys = file.keys(node, ENTRY_KEYS, "an entry")
         description = file.text(keys.get("Description"), "Description").strip()
+        for problem in overlong(LuaEntry, "description", "Description", description):
+            file.report(keys["Description"], problem)
         if not _for_storage(keys.get("Affects"), file):
             name = f" {description!r}" if description else ""
             notes.append(f"{FILE}:{line_of(node)}: the entry{name} affects queries, which are not handled: left out")
@@ -115,7 +118,7 @@ def _conditions(node: Node | None, what: str, file: YamlFile) -> tuple[Condition
         condition = _condition(item, file)
         conditions.append(condition)
         if what == "Conditions":
-            for problem in check_condition(condition):
+            for problem in (*check_condition(condition), *EntryCondition.overlong(condition)):
                 file.report(item, f"Condition {problem}")
     return tuple(conditions)
 

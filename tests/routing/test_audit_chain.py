@@ -165,6 +165,35 @@ def test_retention_removes_the_oldest_and_the_rest_can_still_be_checked():
     assert findings() != []
 
 
+def test_what_retention_removes_during_a_check_is_no_finding(monkeypatch):
+    recorded(9)
+    before = audit_chain._compare
+
+    def meanwhile(link, last):
+        monkeypatch.undo()
+        assert shorten(timedelta(seconds=-1)) == 6
+        return before(link, last)
+
+    monkeypatch.setattr(audit_chain, "_compare", meanwhile)
+    found = verify()
+    assert (found.findings, found.sealed) == ((), 3)
+
+
+def test_what_somebody_changes_during_retention_is_found_all_the_same(monkeypatch):
+    numbers = recorded(9)
+    before = audit_chain._compare
+
+    def meanwhile(link, last):
+        monkeypatch.undo()
+        shorten(timedelta(seconds=-1))
+        unguard()
+        AuditRecord.objects.filter(pk=numbers[8]).update(actor="karl")
+        return before(link, last)
+
+    monkeypatch.setattr(audit_chain, "_compare", meanwhile)
+    assert findings() == [f"record {numbers[8]} has been changed"]
+
+
 def test_two_that_seal_at_the_same_time_cannot_fork_the_chain(monkeypatch):
     recorded(3)
     audit("olga", "retry", "item 4")

@@ -63,6 +63,6 @@ def _mark(value: Any) -> str:
 def _read(drawn: str) -> dict[str, Any]:
     try:
         seen = json.loads(drawn)
-    except ValueError:
+    except (ValueError, RecursionError):
         seen = None
     return seen if isinstance(seen, dict) else {}

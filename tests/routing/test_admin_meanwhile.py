@@ -108,7 +108,7 @@ def test_the_list_of_entries_tells_what_both_have_changed(boss: Client) -> None:
     assert entry.position == 7
 
 
-@pytest.mark.parametrize("seen", ["", "x", "[1]", "{}", '{"script": 1}'])
+@pytest.mark.parametrize("seen", ["", "x", "[1]", "[" * 100_000, "{}", '{"script": 1}'])
 def test_a_mark_that_is_none_breaks_nothing(boss: Client, seen: str) -> None:
     file = LuaLibrary.objects.create(path="x.lua", source="x = 1")
     form = drawn(boss, page(LuaLibrary, "change", file.pk)) | {"seen": seen, "source": "x = 3"}

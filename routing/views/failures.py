@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet, Value
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -22,6 +22,7 @@ from routing.models import NodeStatus, QueueItem
 from routing.operator_actions import Action
 from routing.queue_filter import WINDOW, QueueFilter, cause_of
 from routing.sight import Sight
+from routing.views.led_by import BY_PEOPLE, led_by
 from routing.views.request import HtmxHttpRequest, draw
 
 MOST_CAUSES = 200
@@ -39,6 +40,8 @@ class Cause:
     count: int = 0
     put_off: int = 0
     """Of those that are Prepared, which their destination has not taken for now; the others only wait their turn."""
+    by_people: int = 0
+    """Of those that are Failed or Rejected, where an operator said so; the text is that of their last error before."""
     first: datetime | None = None
     last: datetime | None = None
     newest: int = 0
@@ -99,12 +102,16 @@ def find_causes() -> list[Cause]:
         # Each try of what waits moves its row, so that tells nothing of its beginning.
         begun = "created_at" if state in WAITING_STATES else "updated_at"
         some = QueueFilter({}, sight=Sight(True)).newest(QueueItem.objects.filter(state=state), state)
+        decided = state in (QueueState.FAILED, QueueState.REJECTED)
+        by_people = Count("pk", filter=Q(led_by__in=BY_PEOPLE)) if decided else Value(0)
+        some = some.annotate(led_by=led_by()) if decided else some
         rows: Any = (
             some.order_by()
             .values("destination_ae_title", "last_error", "study_instance_uid")
             .annotate(
                 n=Count("pk"),
                 put_off=Count("pk", filter=answered),
+                by_people=by_people,
                 first=Min(begun),
                 last=Max("updated_at"),
                 newest=Max("pk"),
@@ -120,6 +127,7 @@ def find_causes() -> list[Cause]:
             if held:
                 cause.next_try = failing[destination].not_before
             cause.count += row["n"]
+            cause.by_people += row["by_people"]
             if state is QueueState.PREPARED and not held:
                 cause.put_off += row["put_off"]
             cause.first = min(cause.first or row["first"], row["first"])
@@ -148,6 +156,6 @@ def told(found: Sequence[Cause], sight: Sight) -> Sequence[Cause]:
         item = items.get(cause.newest)
         held = "" if cause.mark else sight.by_node(nodes.get(cause.destination, ""))
         cause.text = normalised(held or (sight.last_error(item) if item else ""))
-        if not cause.text:
+        if not cause.text and cause.by_people < cause.count:
             cause.text = "no reason noted" if cause.state != QueueState.EXPIRED else "waited too long"
     return found

@@ -223,6 +223,12 @@ def _stuck(sight: Sight) -> Iterator[Problem]:
         if looked_at[QueueState(cause.state)] >= WINDOW:
             images = f"at least {images}"
         refused, expired = cause.state == QueueState.REJECTED, cause.state == QueueState.EXPIRED
+        if cause.by_people == cause.count:
+            # No destination had a part in it.
+            words = f"{'was' if cause.count == 1 else 'were'} {'rejected' if refused else 'failed'} by operators"
+            before = f"before: {cause.text}" if cause.text else ""
+            yield Problem("failure", f"{images} for {cause.destination}", words, cause.queue_link, cause.first, before)
+            continue
         yield Problem(
             "failure",
             cause.destination if refused else f"{images} for {cause.destination}",
@@ -230,6 +236,7 @@ def _stuck(sight: Sight) -> Iterator[Problem]:
             cause.queue_link,
             since=cause.first,
             cause=_words(cause),
+            effect=f"{cause.by_people} of them because operators said so" if cause.by_people else "",
         )
     if hidden := stuck[MOST_GROUPS:]:
         count = sum(cause.count for cause in hidden)

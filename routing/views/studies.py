@@ -8,18 +8,18 @@ from datetime import datetime
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
-from django.db.models import Count, Max, Min, OuterRef, Subquery
+from django.db.models import Count, Max, Min
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
 from routing.core.states import QueueEvent, QueueState
 from routing.core.study_tally import DELETED, Tally, answer
-from routing.models import HistoryEntry, OperatorAction, QueueItem
+from routing.models import OperatorAction, QueueItem
 from routing.operator_actions import last_undoable
-from routing.record import UNDONE
 from routing.sight import Sight
 from routing.views.bulk import BulkOffer, study_offers
+from routing.views.led_by import led_by
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.study_search import NEWEST, StudySearch, newest_studies
 from routing.views.viewed import note_view
@@ -172,7 +172,5 @@ def _tallies(items: Any, name: str) -> dict[str, dict[str, Tally]]:
 
 def _deleted(items: Any) -> Any:
     """Those that left the queue because a person said so, and not a script."""
-    left = HistoryEntry.objects.filter(item=OuterRef("pk"), to_state=QueueState.DROPPED).order_by("-pk")
-    left = left.exclude(from_state=QueueState.DROPPED).exclude(event=UNDONE)
-    dropped = items.order_by().filter(state=QueueState.DROPPED).annotate(left_by=Subquery(left.values("event")[:1]))
-    return dropped.filter(left_by=QueueEvent.DELETED_BY_OPERATOR)
+    dropped = items.order_by().filter(state=QueueState.DROPPED).annotate(led_by=led_by())
+    return dropped.filter(led_by=QueueEvent.DELETED_BY_OPERATOR)

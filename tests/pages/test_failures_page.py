@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from routing import queue_filter
 from routing.models import NodeStatus, QueueItem
+from routing.operator_actions import Action, perform, undo
 from routing.views import failures
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words
@@ -119,6 +120,25 @@ def test_without_a_text_the_line_says_what_the_state_tells():
         "Expired PACS waited too long",
         "Failed PACS no reason noted",
     ]
+
+
+def test_what_operators_decided_is_not_told_as_the_doing_of_the_destination():
+    waited = [failed("no connection", "Prepared") for _ in range(3)]
+    failed("0xA900", "Rejected")
+    meant, back = failed("0xA900", "Prepared"), failed("0xA900", "Prepared")
+    perform(Action.FAIL, [item.pk for item in waited], actor="olga", scope="", note="wrong patient")
+    perform(Action.REJECT, [meant.pk], actor="olga", scope="")
+    undo(perform(Action.FAIL, [back.pk], actor="olga", scope=""))
+    perform(Action.REJECT, [queue_item("New", node=node("AI")).pk], actor="olga", scope="")
+    found = "; ".join(lines(visitor(phi=True).get("/failures/")))
+    assert "Failed PACS operators said so; before: no connection 3" in found
+    assert "Rejected PACS 0xA900 1 of them because operators said so 2" in found
+    assert "Rejected AI an operator said so 1" in found
+    told = words(visitor(phi=True).get("/"))
+    assert "3 images for PACS were failed by operators" in told
+    assert "before: no connection" in told
+    assert "PACS has refused 2 images" in told and "1 of them because operators said so" in told
+    assert "1 image for AI was rejected by operators" in told
 
 
 def test_a_refresh_is_the_fragment_and_the_number_of_queries_stays(django_assert_max_num_queries):

@@ -1,0 +1,19 @@
+"""The event that brought items into the state they are in, for queries over many of them."""
+
+from __future__ import annotations
+
+from django.db.models import F, OuterRef, Q, Subquery
+
+from routing.core.states import QueueEvent
+from routing.models import HistoryEntry
+from routing.record import UNDONE
+
+BY_PEOPLE = (QueueEvent.FAILED_BY_OPERATOR, QueueEvent.REJECTED_BY_OPERATOR, QueueEvent.DELETED_BY_OPERATOR)
+"""What a person decided."""
+
+
+def led_by() -> Subquery:
+    """For ``annotate``: the newest event that led to the item's state from another one, and was no step back."""
+    led = HistoryEntry.objects.filter(item=OuterRef("pk"), to_state=OuterRef("state"))
+    led = led.exclude(Q(from_state=F("to_state")) | Q(event=UNDONE))
+    return Subquery(led.order_by("-pk").values("event")[:1])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from routing.audit import audit
-from routing.core.states import QueueEvent, QueueState
+from routing.core.states import WISHES, QueueEvent, QueueState
 from routing.counts import forget_all
 from routing.engine.node_status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
@@ -68,6 +68,8 @@ EVENTS = {
     Action.REPLAY: QueueEvent.REPLAYED,
 }
 """RETRY is none: what it does depends on the item."""
+_WISHED = {action: state for state, wish in WISHES.items() for action, event in EVENTS.items() if event is wish}
+"""What items in progress keep as their pending state, also those of which somebody else has wished the same."""
 _SENDING = (Action.RETRY, Action.TRY_NOW, Action.SEND_AGAIN, Action.REDIRECT)
 """Who presses these wants images to leave: the back-off of their nodes ends, too."""
 
@@ -152,7 +154,7 @@ def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node:
             recipe=before[pk]["recipe"],
         )
         for pk, state, updated_at, wish in after
-        if (updated_at, wish) != (before[pk]["updated_at"], before[pk]["pending_state"])
+        if (updated_at, wish) != (before[pk]["updated_at"], before[pk]["pending_state"]) or wish == _WISHED.get(action)
     )
 
 
@@ -215,20 +217,24 @@ def undo(done: OperatorAction) -> int:
     for start in range(0, len(steps), _CHUNK):
         with transaction.atomic():
             chunk = OperatorStep.objects.filter(pk__in=steps[start : start + _CHUNK])
-            done.put_back += _undo(done, chunk, nodes)
+            done.put_back += _undo(done, list(chunk), nodes)
             OperatorAction.objects.filter(pk=done.pk).update(put_back=done.put_back)
     audit(done.actor, f"undo {done.action}", f"{done.put_back} of {len(steps)} items", filter=done.scope)
     forget_all()
     return done.put_back
 
 
-def _undo(done: OperatorAction, steps: Iterable[OperatorStep], nodes: set[int]) -> int:
+def _undo(done: OperatorAction, steps: Sequence[OperatorStep], nodes: set[int]) -> int:
     back, withdrawn = [], 0
+    later = OperatorStep.objects.filter(action_id__gt=done.pk, action__undone_at=None)
+    others = set(later.filter(item_id__in=[step.item_id for step in steps]).values_list("item_id", flat=True))
     for step in steps:
         columns = _columns(step, nodes)
-        # Somebody else may wish something else by now.
         wish = columns.pop(WISH, "")
         if columns["updated_at"] == step.moved_at:
+            # Somebody else may wish something else by now, or the same.
+            if step.item_id in others:
+                continue
             held = QueueItem.objects.filter(pk=step.item_id, updated_at=step.moved_at, pending_state=wish)
             withdrawn += held.update(pending_state=columns["pending_state"])
         else:

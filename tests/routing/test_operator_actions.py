@@ -159,12 +159,24 @@ def test_the_history_of_an_item_names_who_wished_it_while_it_was_in_progress_and
     assert ItemLogLine.objects.get(item=dropped).text.startswith("olga wanted it Failed while it was in progress")
 
 
-def test_undo_leaves_what_a_colleague_wishes_of_an_item_in_progress_since():
+@pytest.mark.parametrize(("theirs", "wish"), [(Action.REJECT, "Rejected"), (Action.FAIL, "Failed")])
+def test_undo_leaves_what_a_colleague_wishes_of_an_item_in_progress_since(theirs, wish):
     item = queue_item("Prepared", lease_owner="host:1:a")
     mine = do(Action.FAIL, item)
-    perform(Action.REJECT, [item.pk], actor="otto", scope="")
+    perform(theirs, [item.pk], actor="otto", scope="")
     assert undo(mine) == 0
-    assert columns(item)[item.pk]["pending_state"] == "Rejected"
+    assert columns(item)[item.pk]["pending_state"] == wish
+
+
+def test_a_wish_that_two_have_goes_when_both_have_taken_it_back():
+    item = queue_item("Prepared", lease_owner="host:1:a")
+    before = columns(item)
+    mine = do(Action.FAIL, item)
+    theirs = perform(Action.FAIL, [item.pk], actor="otto", scope="")
+    assert undo(theirs) == 1
+    assert columns(item)[item.pk]["pending_state"] == "Failed"
+    assert undo(mine) == 1
+    assert columns(item) == before
 
 
 def test_what_has_moved_on_stays_when_the_rest_goes_back():

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from typing import cast
 
 _RANGE = struct.Struct("<BQQ")
 _LITERAL = struct.Struct("<BI")
@@ -71,19 +73,16 @@ class Recipe:
 def joined(parts: Sequence[tuple[int, int] | bytes]) -> Recipe:
     """A recipe with neighbouring ranges and literals melted together."""
     out: list[tuple[int, int] | bytes] = []
-    for part in parts:
-        last = out[-1] if out else None
-        if isinstance(part, bytes):
-            if not part:
-                continue
-            if isinstance(last, bytes):
-                out[-1] = last + part
-                continue
-        else:
-            if part[0] == part[1]:
-                continue
-            if isinstance(last, tuple) and last[1] == part[0]:
-                out[-1] = (last[0], part[1])
-                continue
-        out.append(part)
+    said = [part for part in parts if (part if isinstance(part, bytes) else part[0] != part[1])]
+    for literal, neighbours in groupby(said, lambda part: isinstance(part, bytes)):
+        if literal:
+            # At once: thousands of new items, one after the other, would be copied for each of them.
+            out.append(b"".join(cast(Iterable[bytes], neighbours)))
+            continue
+        for start, end in cast(Iterable[tuple[int, int]], neighbours):
+            last = out[-1] if out else None
+            if isinstance(last, tuple) and last[1] == start:
+                out[-1] = (last[0], end)
+            else:
+                out.append((start, end))
     return Recipe(tuple(out))

@@ -5,7 +5,7 @@ import textwrap
 import pytest
 
 from scripts_app.core.dataset.document import DatasetError, Document
-from scripts_app.core.dataset.recipe import Recipe
+from scripts_app.core.dataset.recipe import Recipe, joined
 from tests.scripts_app.core.dataset.builders import ct, document, edited_bytes, element, part10
 
 
@@ -118,6 +118,20 @@ def test_a_stored_recipe_gives_the_same_bytes(tmp_path):
     recipe = doc.recipe()
     assert Recipe.loads(recipe.dumps()) == recipe
     assert recipe.length == len(edited_bytes(doc))
+
+
+class Literal(bytes):
+    """Bytes that nobody may copy for the sake of the next ones."""
+
+    def __add__(self, other):
+        raise AssertionError("copied for each of its neighbours")
+
+
+def test_neighbours_are_melted_together_at_once():
+    parts = [(0, 4), (4, 6), (6, 6), Literal(b"a"), (6, 6), Literal(b""), Literal(b"bc"), (9, 9), (6, 8), b"", (8, 9)]
+    assert joined(parts).parts == ((0, 6), b"abc", (6, 9))
+    assert joined([(0, 2), (3, 4), b"", (4, 5)]).parts == ((0, 2), (3, 5))
+    assert joined([b"", (1, 1)]).parts == ()
 
 
 def test_a_stored_recipe_that_is_cut_short_is_no_other_image():

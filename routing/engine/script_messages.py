@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict, fields, replace
 from typing import Any
 
 from scripts_app.core.dataset.recipe import Recipe
@@ -46,22 +46,29 @@ def decode(line: bytes) -> dict[str, Any]:
 
 
 def told(outcome: Outcome) -> dict[str, Any]:
-    """An outcome in values that JSON has."""
-    values = asdict(outcome)
-    for output, row in zip(outcome.outputs, values["outputs"], strict=True):
-        row["recipe"] = None if output.recipe is None else base64.b64encode(output.recipe.dumps()).decode()
-    return values | {"state_changed": sorted(outcome.state_changed)}
+    """An outcome in values that JSON has; edits of the image itself, which each of its outputs has, are told once."""
+    values = asdict(replace(outcome, outputs=()))
+    outputs = [_told(output, outcome.changes) for output in outcome.outputs]
+    return values | {"outputs": outputs, "state_changed": sorted(outcome.state_changed)}
+
+
+def _told(output: Output, own: tuple[Change, ...]) -> dict[str, Any]:
+    shared = len(own) if output.changes[: len(own)] == own else 0
+    recipe = None if output.recipe is None else base64.b64encode(output.recipe.dumps()).decode()
+    values = asdict(replace(output, recipe=None, changes=output.changes[shared:]))
+    return values | {"recipe": recipe, "shared": shared}
 
 
 def outcome_of(values: Any) -> Outcome:
     """The outcome that was told; NotOurs when it does not fit together."""
     try:
+        own = tuple(Change(**_row(Change, row)) for row in values["changes"])
         return Outcome(
             Verdict(values["verdict"]),
             _text(values["message"]),
             tuple(EntryReport(**_row(EntryReport, row, status=EntryStatus)) for row in values["entries"]),
-            tuple(_output(row) for row in values["outputs"]),
-            tuple(Change(**_row(Change, row)) for row in values["changes"]),
+            tuple(_output(row, own) for row in values["outputs"]),
+            own,
             tuple(RouteCall(**_row(RouteCall, row)) for row in values["routes"]),
             tuple(LogLine(**_row(LogLine, row)) for row in values["item_log"]),
             tuple(LogLine(**_row(LogLine, row)) for row in values["log"]),
@@ -80,14 +87,14 @@ def place_of(values: Any) -> tuple[int, int]:
     raise NotOurs("a script process told no place in the scripts")
 
 
-def _output(row: Any) -> Output:
+def _output(row: Any, own: tuple[Change, ...]) -> Output:
     recipe = row["recipe"]
     return Output(
         _text(row["destination"]),
         bool(row["original"]),
         None if recipe is None else Recipe.loads(base64.b64decode(recipe, validate=True)),
         Identity(**{field.name: _text(row["identity"][field.name]) for field in fields(Identity)}),
-        tuple(Change(**_row(Change, change)) for change in row["changes"]),
+        (*own[: row["shared"]], *(Change(**_row(Change, change)) for change in row["changes"])),
     )
 
 

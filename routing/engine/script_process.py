@@ -98,10 +98,11 @@ class _Gone(Exception):
 
 def _listen(pipe: socket.socket, facts: Facts, limits: Limits, at: At) -> Outcome:
     deadline = time.monotonic() + limits.seconds + _GRACE
-    waiting = bytearray()
+    waiting, looked = bytearray(), 0
     while True:
-        end = waiting.find(b"\n")
+        end = waiting.find(b"\n", looked)
         if end < 0:
+            looked = len(waiting)
             left = deadline - time.monotonic()
             if left <= 0 or not select.select([pipe], [], [], left)[0]:
                 raise ScriptProcessEnded(limits.time_message)
@@ -116,6 +117,7 @@ def _listen(pipe: socket.socket, facts: Facts, limits: Limits, at: At) -> Outcom
             continue
         line = bytes(waiting[:end])
         del waiting[: end + 1]
+        looked = 0
         try:
             message = decode(line)
             if "outcome" in message:

@@ -217,8 +217,22 @@ def test_what_is_no_message_of_ours_is_not_believed() -> None:
 
 
 def test_an_outcome_survives_the_way() -> None:
-    made = run("dataset:Set('StationName', 'X') study.n = 1 print('a') log:info('b') route:Add('AI')", "error('x')")
+    made = run(
+        "dataset:Set('StationName', 'X') study.n = 1 print('a') log:info('b') route:Add('RESEARCH')", "error('x')"
+    )
     assert outcome_of(decode(encode({"outcome": told(made)}))["outcome"]) == made
+
+
+def test_edits_of_the_image_itself_are_told_once_however_many_outputs_have_them() -> None:
+    script = "for i = 1, 50 do dataset:Set('StationName', 'S' .. i) end route:Add('RESEARCH', function(ds) {} end)"
+    short, long = (
+        run(script.format(more) + " route:Add('ARCHIVE')") for more in ("", "ds:Set('PatientID', 'OF-THE-COPY')")
+    )
+    for made in (short, long):
+        message = encode({"outcome": told(made)})
+        assert message.count(b'"S49"') == 2  # once as the new value, once as the old one of the next edit
+        assert outcome_of(decode(message)["outcome"]) == made
+    assert [len(output.changes) for output in long.outputs] == [50, 51, 50]
 
 
 def test_a_user_that_is_not_there_is_an_error() -> None:

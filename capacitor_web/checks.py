@@ -19,6 +19,7 @@ from capacitor_web.exposure import LOCAL, exposed_site
 from routing import capabilities, database_file
 from routing.application_log import first_line
 from routing.core.ae_title import IllegalAETitle, checked
+from routing.core.syntax_choice import NO_ENCODER, WRITABLE
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.dicom.tls import load_own
 
@@ -109,11 +110,20 @@ def tls_files(environment: Environment) -> Iterator[CheckMessage]:
 
 
 def transfer_syntax(environment: Environment) -> Iterator[CheckMessage]:
-    if environment.transfer_syntax:
-        try:
-            uid_of(environment.transfer_syntax)
-        except UnknownTransferSyntax as error:
-            yield Error(f"CAPACITOR_TRANSFER_SYNTAX: {error}", id="capacitor.E005")
+    name = environment.transfer_syntax
+    if not name:
+        return
+    try:
+        writable = uid_of(name) in WRITABLE
+    except UnknownTransferSyntax as error:
+        yield Error(f"CAPACITOR_TRANSFER_SYNTAX: {error}", id="capacitor.E005")
+        return
+    if not writable:
+        yield Warning(
+            f"CAPACITOR_TRANSFER_SYNTAX={name}: {NO_ENCODER}; images that come in another one are Rejected.",
+            hint="Name one of these, or leave it empty to send images as they came.",
+            id="capacitor.W008",
+        )
 
 
 def title_prefix(environment: Environment) -> Iterator[CheckMessage]:

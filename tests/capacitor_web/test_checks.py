@@ -63,6 +63,8 @@ def test_a_nearly_full_disk_is_a_warning(tmp_path):
         ({"web_port": 0, "dicom_port": 0}, []),
         ({"transfer_syntax": "JPEG2000Lossless"}, []),
         ({"transfer_syntax": "JPEG3000"}, ["E005"]),
+        ({"transfer_syntax": "JPEGProcess1"}, ["W008"]),
+        ({"transfer_syntax": "1.2.840.10008.1.2.4.50"}, ["W008"]),
         ({"ae_title_prefix": "A" * 16}, ["E006"]),
         ({"ae_title_prefix": ""}, []),
         ({"listeners": 0, "workers": 0}, ["W003", "W003"]),

@@ -62,7 +62,8 @@ def damage(path: Path, *, whole: bool = False) -> str:
             database.execute("SELECT count(*) FROM sqlite_master").fetchone()
             if whole or path.stat().st_size <= _CHECKED_WHOLE:
                 (verdict,) = database.execute("PRAGMA quick_check(1)").fetchone()
-                return "" if verdict == "ok" else str(verdict)
+                # Above what is wrong stands in which database, which helps nobody.
+                return "" if verdict == "ok" else str(verdict).removeprefix("*** in database main ***\n")
     except sqlite3.OperationalError as error:
         name = getattr(error, "sqlite_errorname", "")
         if name in _NO_ROOM:

@@ -1,12 +1,15 @@
 """Nothing starts on a database that a newer version has used, and nothing but a listener on that of an older one."""
 
+import sqlite3
+from contextlib import closing
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
 
 from routing import database_file
-from routing.database_file import DatabaseInDanger, look, not_up_to_date
+from routing.database_file import DatabaseInDanger, damage, look, not_up_to_date
 from routing.engine import listening
 from routing.supervisor import Supervisor
 from tests.builders import node
@@ -33,6 +36,18 @@ def test_a_database_of_a_newer_version_is_refused_by_what_is_not_known():
     MigrationRecorder(connection).record_applied("axes", "0999_of_tomorrow")
     with pytest.raises(DatabaseInDanger, match=r"a newer version of the router \(routing\.0999_of_tomorrow is not"):
         look()
+
+
+def test_of_a_damaged_database_is_said_what_is_wrong(tmp_path):
+    """It said ``*** in database main ***``."""
+    path = tmp_path / "capacitor.sqlite3"
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript("CREATE TABLE one (a); INSERT INTO one VALUES (zeroblob(20000)); VACUUM")
+    content = bytearray(path.read_bytes())
+    # The first page of the table; that of the schema stays.
+    content[4096:8192] = bytes(4096)
+    path.write_bytes(content)
+    assert damage(path).startswith("Page 2: ")
 
 
 def test_the_database_of_an_older_version_is_told_with_what_to_do(kept_open):

@@ -1,6 +1,9 @@
 """A log file that several processes of one role write: nothing of the newest lines is lost when it turns."""
 
 import logging
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,3 +60,44 @@ def test_a_file_that_somebody_took_away_is_begun_anew(tmp_path: Path) -> None:
     file.emit(line(2))
     file.close()
     assert "line 000002" in (tmp_path / "prepare.log").read_text()
+
+
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """No file can be written beyond so many bytes; the write in question fails half-way, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_once_and_without_the_words_of_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each line that could not be written came with a traceback of a hundred lines."""
+    (file,) = opened(tmp_path, 1)
+    with no_room_beyond(500):
+        for number in range(20):
+            try:
+                raise ValueError("ZZCANARY^PHI")
+            except ValueError:
+                file.emit(line(number))
+    told = capsys.readouterr().err
+    assert told == f"{tmp_path / 'prepare.log'} cannot be written: File too large\n"
+    file.emit(line(21))
+    file.close()
+    assert "line 000021" in (tmp_path / "prepare.log").read_text()
+
+
+def test_a_turn_that_fails_on_a_full_disk_ends_no_log(tmp_path: Path) -> None:
+    (file,) = opened(tmp_path, 1)
+    file.emit(line(1))
+    with no_room_beyond(100):
+        file.emit(line(2))
+        with pytest.raises(OSError, match="File too large"):
+            file.doRollover()
+    file.emit(line(3))
+    file.close()
+    assert any("line 000003" in text for text in kept(tmp_path))

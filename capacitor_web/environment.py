@@ -135,7 +135,10 @@ class Environment:
         "CAPACITOR_STORAGE_SECONDS", number(1, DAY, "seconds"), 900, "least time limit of one image's C-STORE"
     )
     echo_seconds: int = setting(
-        "CAPACITOR_ECHO_SECONDS", number(0, DAY, "seconds"), 60, "every node is asked by C-ECHO so often; 0: never"
+        "CAPACITOR_ECHO_SECONDS",
+        number(0, DAY, "seconds"),
+        60,
+        "nodes that take no images are asked by C-ECHO so often; 0: never",
     )
     process_delay: int = setting(
         "CAPACITOR_PROCESS_DELAY_MS", number(0, DAY * 1000, "milliseconds"), 0, "hold prepared images before delivery"

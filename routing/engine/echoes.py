@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from django.conf import settings
 from django.utils import timezone
@@ -59,7 +60,9 @@ def keep_echo(node: Node, result: EchoResult) -> NodeStatus:
 
 class Echoes:
     """
-    Calls every enabled Storage node each ``every`` seconds, so that a dead one is known before an image fails.
+    Calls enabled Storage nodes each ``every`` seconds, so that a dead one is known before an image fails.
+
+    Not those that have answered before and taken an image since.
 
     Threads wait for the network; only the caller of ``step`` uses the database.
     """
@@ -81,7 +84,10 @@ class Echoes:
         if not self._every or time.monotonic() < self._due:
             return
         self._due = time.monotonic() + self._every
-        for node in Node.objects.filter(role=Node.Role.STORAGE, enabled=True):
+        nodes = Node.objects.filter(role=Node.Role.STORAGE, enabled=True)
+        # Taking images says more; and where a node takes one association at a time, a call would keep them from it.
+        lately = timezone.now() - timedelta(seconds=self._every)
+        for node in nodes.exclude(status__last_success_at__gt=lately, status__last_echo_ok=True):
             # A node that has not answered yet is not asked twice at once.
             if node.pk not in self._asked:
                 self._asked.add(node.pk)

@@ -53,6 +53,19 @@ def test_a_node_that_came_back_is_logged_once(tmp_path, caplog):
     assert caplog.text.count("node PACS answers C-ECHO again") == 1
 
 
+def test_a_node_that_takes_images_is_not_called_beside_them(tmp_path):
+    """Where it takes one association at a time, an image that met the call was turned away, and the node had failed."""
+    now = timezone.now()
+    with running_scp(tmp_path) as scp:
+        busy, quiet, refused = (node(name, port=scp.port) for name in ("BUSY", "QUIET", "REFUSED"))
+        for each, taken, answered in ((busy, 5, True), (quiet, 70, True), (refused, 5, False)):
+            taken_at = now - timedelta(seconds=taken)
+            NodeStatus.objects.create(node=each, last_success_at=taken_at, last_echo_ok=answered)
+        until_answered(Echoes(60), quiet, refused)
+    assert NodeStatus.objects.get(node=busy).last_echo_at is None
+    assert NodeStatus.objects.get(node=refused).last_echo_ok is True
+
+
 def test_a_node_that_knows_the_original_senders_only_answers_by_its_rejection(tmp_path, caplog):
     with running_scp(tmp_path, admit=lambda request: Refusal(1, 3, "stranger")) as scp:
         known = node("PACS", port=scp.port, impersonate=True)

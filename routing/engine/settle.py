@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -150,7 +150,9 @@ class _Settling:
         self._log(item, "error", report.trace or report.text)
         columns = {"last_error": report.text, "last_status": None}
         if report.again:
-            self._defer(report.target, item, report.text, columns | {"attempt_count": item.attempt_count + 1})
+            # Counted, so that it is tried less and less often; but the node was not asked, so it is never given up.
+            patient = replace(report.target, retry=replace(report.target.retry, attempts=None))
+            self._defer(patient, item, report.text, columns | {"attempt_count": item.attempt_count + 1})
             return
         self._news(report.target).failed += 1
         self._move(item, QueueEvent.GAVE_UP, report.text, columns)

@@ -162,6 +162,25 @@ def test_while_the_spool_is_gone_deliveries_are_put_off_and_not_failed(tmp_path:
     seen("3 of 3 items waited and said why; delivered when it was back")
 
 
+@pytest.mark.integration
+def test_for_what_this_machine_lacks_nothing_is_given_up_however_few_attempts_a_node_may_have(tmp_path: Path) -> None:
+    with storage_node() as pacs, delivery(tmp_path) as running:
+        running.spool.mark()
+        there = node(pacs.port, retry_attempts=1)
+        item = running.image(there)
+        away = tmp_path / "away"
+        running.spool.root.rename(away)
+        running.spool.root.mkdir()
+        for _ in range(3):
+            running.rest()
+            back_off_is_over(there)
+        assert states(item) == ["Prepared"]
+        running.spool.root.rmdir()
+        away.rename(running.spool.root)
+        running.rest()
+    assert states(item) == ["Delivered"]
+
+
 def test_a_file_without_a_known_sum_is_sent_as_it_is(tmp_path: Path) -> None:
     with delivery(tmp_path) as running:
         item = running.image(node(1))

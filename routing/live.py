@@ -30,6 +30,7 @@ for the first tick may have been found out just before the change.
 LOOK_EVERY = {"sqlite": 0.1, "other": 1.0}
 """Seconds between two looks; SQLite's costs microseconds, another database is asked by queries."""
 
+_CANNOT_LOOK = "Live pages: cannot look for changes; trying again"
 logger = logging.getLogger("capacitor.live")
 Fingerprint = Callable[[], Awaitable[Any]]
 
@@ -106,7 +107,7 @@ class Watcher:
             await self._compare(look, pause)
 
     async def _compare(self, look: Fingerprint, pause: float) -> None:
-        seen = await look()
+        seen = await _first(look)
         clock = asyncio.get_running_loop().time
         again: list[float] = []
         while True:
@@ -123,8 +124,17 @@ class Watcher:
                 await get_channel_layer().group_send(GROUP, {"type": "changed"})
             except Exception:
                 # A database or Redis that is away must not end the live pages for good.
-                logger.exception("Live pages: cannot look for changes; trying again")
+                logger.exception(_CANNOT_LOOK)
             await asyncio.sleep(TICK_EVERY)
+
+
+async def _first(look: Fingerprint) -> Any:
+    """None when it fails: then the next one differs from it, and pages look for themselves what has changed."""
+    try:
+        return await look()
+    except Exception:
+        logger.exception(_CANNOT_LOOK)
+        return None
 
 
 watcher = Watcher()

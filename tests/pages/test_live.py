@@ -128,6 +128,34 @@ def test_the_last_change_is_told_again_once_shared_answers_have_run_out(monkeypa
     assert async_to_sync(run)() == [{"type": "changed"}] * 3
 
 
+def test_a_database_that_fails_at_the_first_look_does_not_end_the_live_pages(monkeypatch, caplog):
+    looks = iter([RuntimeError("away"), 1])
+
+    async def look():
+        found = next(looks, 1)
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    @contextlib.contextmanager
+    def fingerprint():
+        yield look, 0.01
+
+    async def run():
+        monkeypatch.setattr(live, "fingerprint", fingerprint)
+        monkeypatch.setattr(live, "TICK_EVERY", 0.01)
+        layer, watcher = get_channel_layer(), live.Watcher()
+        await layer.group_add(live.GROUP, "page")
+        watcher.enter()
+        # What has changed since the page was drawn is not known: it is told to look.
+        message = await asyncio.wait_for(layer.receive("page"), 5)
+        watcher.leave()
+        return message
+
+    assert async_to_sync(run)() == {"type": "changed"}
+    assert "trying again" in caplog.text
+
+
 def test_a_database_that_fails_does_not_end_the_live_pages(database, monkeypatch, caplog):
     answers = iter([1, sqlite3.DatabaseError("synthetic"), 2])
 

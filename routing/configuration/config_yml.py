@@ -93,7 +93,7 @@ ELSEWHERE: dict[str, str] = {
     **dict.fromkeys(_QUERY_KEYS, "is not handled: no queries, worklists or storage commitment"),
     **dict.fromkeys(_NEEDLESS_KEYS, "has no counterpart; nothing needs to be set"),
     **dict.fromkeys(("ctoConvert", "ctoExpiryMinutes", "ctoOnExpire"), "conversion of CTO objects is not handled"),
-    **dict.fromkeys(("duplicateBehavior", "duplicateThreshold"), "every image is taken; duplicates are not looked for"),
+    **dict.fromkeys(("duplicateBehavior", "duplicateThreshold"), "every image is taken, also one that came before"),
     "api": "the web site has its own log-in and port; set CAPACITOR_WEB_PORT",
     "cachePath": "set CAPACITOR_DATA_DIR",
     "minFreeSpace": "is a share of the disk; set CAPACITOR_MIN_FREE_MIB, which is in MiB",

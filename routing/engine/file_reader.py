@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import threading
-from pathlib import Path
 from typing import Any
 
-_PROJECT = Path(__file__).resolve().parent.parent.parent
-_PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
-"""Of the environment; the rest holds secrets that a decoder has no use for."""
+from routing.engine import limited_program
+
 _AT_ONCE = threading.BoundedSemaphore(2)
 """Programs that one web process runs: pages must not take the processor from the workers."""
 _SECONDS = 15.0
@@ -38,25 +34,13 @@ def ask(program: str, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def _answer(program: str, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", f"routing.engine.{program}", str(_MEMORY_MIB)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        cwd=_PROJECT,
-        env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-        start_new_session=True,
-    )
+    process = limited_program.start(f"routing.engine.{program}", _MEMORY_MIB)
     try:
         told, _ = process.communicate(json.dumps(request).encode(), timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         raise CannotRead(f"Reading the file took longer than {_SECONDS:g} seconds.") from None
     finally:
-        process.kill()
-        process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                pipe.close()
+        limited_program.end(process)
     line, _, body = told.partition(b"\n")
     try:
         head: dict[str, Any] = json.loads(line)

@@ -18,7 +18,7 @@ class KeptAssociation:
     """At most one open association of one sender; for that sender's thread only."""
 
     def __init__(self, opening: Callable[[bool], AbstractContextManager[None]]) -> None:
-        """``opening()`` is entered for as long as the node is asked for an association."""
+        """``opening(ended)`` is entered for as long as the node is asked for one; ``ended``: it had one until now."""
         self._opening = opening
         self.answered = 0
         """Requests that were answered over the association that is open."""

@@ -8,17 +8,14 @@ import os
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
+from routing.engine import limited_program
+
 _PROGRAM = "routing.engine.transcoder"
-_PROJECT = Path(__file__).resolve().parent.parent.parent
-_PASSED_ON = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
-"""Of the environment; the rest holds secrets that a decoder has no use for."""
 _PIECE = 1 << 20
 _SLOWEST = 1 << 19
 """
@@ -97,23 +94,10 @@ class Transcoder:
         """End the process."""
         process, self._process, self._unread = self._process, None, b""
         if process is not None:
-            process.kill()
-            process.wait()
-            for pipe in (process.stdin, process.stdout):
-                if pipe is not None:
-                    pipe.close()
+            limited_program.end(process)
 
     def _start(self, until: float) -> subprocess.Popen[bytes]:
-        process = self._process = subprocess.Popen(
-            [sys.executable, "-m", _PROGRAM, str(self._memory_mib)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            bufsize=0,
-            cwd=_PROJECT,
-            env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
-            start_new_session=True,
-        )
+        process = self._process = limited_program.start(_PROGRAM, self._memory_mib, bufsize=0)
         for pipe in (process.stdin, process.stdout):
             os.set_blocking(_descriptor(pipe), False)
         try:

@@ -38,7 +38,7 @@ class ScopedState(models.Model):
 
 
 class ServiceProcess(models.Model):
-    """One running listener, worker or web process, with its last sign of life."""
+    """One running listener or worker, with its last sign of life."""
 
     ALIVE = timedelta(seconds=30)
     """One that has not been seen for longer counts as dead."""

@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit import audit
-from routing.core.states import QUEUE_STATES
 from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
 from routing.forms import title_book
 from routing.models import AuditRecord, Node, NodeStatus
@@ -116,7 +115,7 @@ def node_delete(request: HttpRequest, node_id: int) -> HttpResponse:
     """Ask, and say what would be lost; then remove it, unless images still wait for it."""
     node = get_object_or_404(Node, pk=node_id)
     with transaction.atomic():
-        waiting, used = node.items.filter(state__in=QUEUE_STATES).count(), uses_of(node)
+        waiting, used = node.items.queued().count(), uses_of(node)
         if request.method == "POST" and not waiting:
             detail: dict[str, Any] = {"used by": used} if used else {}
             audit(request.user.get_username(), "delete node", node, host=node.host, port=node.port, **detail)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from routing.core.states import STUCK_STATES, TRANSITIONS, QueueEvent, QueueState
 from routing.models import QueueItem
 from routing.node_gates import held_back
+from routing.operator_actions import EVENTS
 from routing.possible import why_not
+from routing.views import bulk
 
 URL_NAMES = {
     QueueEvent.TRY_NOW: "queue_try_now",
@@ -16,13 +18,7 @@ URL_NAMES = {
     QueueEvent.FAILED_BY_OPERATOR: "queue_fail",
     QueueEvent.REJECTED_BY_OPERATOR: "queue_reject",
 }
-LABELS = {
-    QueueEvent.TRY_NOW: "Try now",
-    QueueEvent.SEND_AGAIN: "Send again",
-    QueueEvent.PREPARE_AGAIN: "Prepare again",
-    QueueEvent.FAILED_BY_OPERATOR: "Fail",
-    QueueEvent.REJECTED_BY_OPERATOR: "Reject",
-}
+LABELS = {event: bulk.LABELS[action] for action, event in EVENTS.items()}
 
 
 @dataclass(frozen=True, slots=True)

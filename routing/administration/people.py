@@ -7,8 +7,10 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.forms import UserChangeForm
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from routing.accounts import administrators
@@ -38,19 +40,23 @@ class SomebodyRemains:
             with transaction.atomic():
                 # One after the other: of two administrators each could remove the other.
                 known = list(User.objects.select_for_update().order_by("pk").values_list("pk", flat=True))
-                there = administrators().filter(pk__in=known).exists()
+                there = self._who_can_come_in().filter(pk__in=known).exists()
                 answer: HttpResponse = view(request, *arguments, **named)
-                if there and not administrators().exists():
+                if there and not self._who_can_come_in().exists():
                     raise NobodyLeft
         except NobodyLeft:
-            told = (
-                "Nothing was changed: nobody would be left who may administer the site. Make somebody else one first."
-            )
-            # What the view has said of its success is not true.
-            list(messages.get_messages(request))
-            messages.error(request, told)
-            return HttpResponseRedirect(request.get_full_path())
+            return self._refused(request)
         return answer
+
+    def _refused(self, request: HttpRequest) -> HttpResponse:
+        # What the view has said of its success is not true.
+        list(messages.get_messages(request))
+        told = "Nothing was changed: nobody would be left who may administer the site. Make somebody else one first."
+        messages.error(request, told)
+        return HttpResponseRedirect(request.get_full_path())
+
+    def _who_can_come_in(self) -> QuerySet[User]:
+        return administrators().exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
 
 
 class PersonForm(SeenForm, UserChangeForm):  # type: ignore[type-arg]
@@ -70,6 +76,14 @@ admin.site.unregister(Group)
 @admin.register(User)
 class PersonAdmin(SomebodyRemains, UserAdmin):  # type: ignore[type-arg]
     form = PersonForm
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        switched_off = request.method == "POST" and request.POST.get("usable_password") == "false"
+        # Beforehand: the view gives the session a new key, which cannot be taken back.
+        if switched_off and all(str(person.pk) == id for person in self._who_can_come_in()):
+            return self._refused(request)
+        answer: HttpResponse = super().user_change_password(request, id, form_url)
+        return answer
 
 
 @admin.register(Group)

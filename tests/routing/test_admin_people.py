@@ -15,7 +15,7 @@ REFUSED = "nobody would be left who may administer the site"
 
 
 def person(name: str, role: str = "administrator") -> User:
-    user = User.objects.create_user(name)
+    user = User.objects.create(username=name, password="a hash")
     user.groups.add(Group.objects.get(name=role))
     return user
 
@@ -44,11 +44,15 @@ def deeds(anna: User) -> dict[str, tuple[str, dict[str, Any]]]:
         "deleted in the list": (page(User, "changelist"), {**chosen, "_selected_action": [anna.pk]}),
         "the right taken from the role": (page(Group, "change", role.pk), {"name": role.name, "permissions": others}),
         "the role deleted": (page(Group, "delete", role.pk), {"post": "yes"}),
+        "log-in by password switched off": (
+            f"/admin/auth/user/{anna.pk}/password/",
+            {"usable_password": "false", "unset-password": "x"},
+        ),
         "the role deleted in the list": (page(Group, "changelist"), {**chosen, "_selected_action": [role.pk]}),
     }
 
 
-@pytest.mark.parametrize("at", range(7))
+@pytest.mark.parametrize("at", range(8))
 def test_the_last_administrator_remains(at: int) -> None:
     anna = person("anna")
     person("olga", "operator")
@@ -57,7 +61,7 @@ def test_the_last_administrator_remains(at: int) -> None:
     records = AuditRecord.objects.count()
     told = words(client.post(place, posted, follow=True))
     assert REFUSED in told and "successfully" not in told
-    assert may_administer(anna)
+    assert may_administer(anna) and User.objects.get(pk=anna.pk).has_usable_password()
     assert AuditRecord.objects.count() == records
 
 

@@ -14,7 +14,7 @@ from django.db import DatabaseError, connection, transaction
 from routing.backup.copies import BackupProblem
 from routing.backup.kept import changed_since, is_kept, kept_folder, set_aside
 from routing.backup.make import MANIFEST, NEWEST
-from routing.backup.restore import nobody_may_run, read_backup, restore_database
+from routing.backup.restore import Backup, nobody_may_run, read_backup, restore_database
 from routing.configuration.apply import import_directory
 from routing.core.ae_title import Meaning
 from routing.database_file import NoRoom, damage, is_new, sqlite_file
@@ -81,23 +81,10 @@ def recover(
     root = Path(settings.DATA_DIR) / "spool"
     if not spool_is_lost and is_gone(root):
         raise _gone(SpoolGone(root))
-    done = Recovery()
     path = sqlite_file()
-    try:
-        what = damage(path, whole=True) if path is not None and path.exists() else ""
-    except NoRoom as problem:
-        # To move it aside, and to send all again, would be the worst answer to a full disk.
-        raise BackupProblem(str(problem)) from problem
+    what = _damage(path)
     if not what and not is_new() and _items():
-        if not spool_is_lost:
-            raise BackupProblem(
-                "the database is in order and holds items: there is nothing to recover (a start adopts files without"
-                " rows). Was the spool lost? Then say so with --spool-is-lost"
-            )
-        spool = open_spool(lost=True)
-        done.missing = fail_missing(spool, actor="recovery")
-        done.source = "the database as it is"
-        return done
+        return _without_spool(lost=spool_is_lost)
     named = source is not None
     source = source or _found()
     if source is None and not without_configuration:
@@ -106,6 +93,7 @@ def recover(
             " with --without-configuration (nodes are then made from the called AE titles of the images, paused)"
         )
     backup = read_backup(source) if source is not None and (source / MANIFEST).exists() else None
+    done = Recovery()
     if what and path is not None:
         say(f"the database is damaged ({what.splitlines()[0]}) and is moved aside")
         done.moved_to = _move_aside(path, "damaged")
@@ -113,24 +101,48 @@ def recover(
         # A backup is loaded into an empty file only; what the tables hold, users at the most, is kept there.
         say("the database holds no item and is moved aside")
         done.moved_to = _move_aside(path, "empty")
-    if backup is not None:
-        say(f"loading the database of the backup of {backup.manifest['made_at']}")
-        restore_database(backup, pause=pause)
-        done.source = f"the backup {backup.folder} of {backup.manifest['made_at']}"
-    else:
-        call_command("migrate", interactive=False, verbosity=0)
-        if pause:
-            _pause_all()
-        if source is not None:
-            say(f"reading the configuration {source}")
-            _import(source, pause=pause)
-            done.source = f"the configuration directory {source}"
+    done.source = _load(backup, source, pause=pause, say=say)
     if source is not None and source.resolve() != kept_folder().resolve() and is_kept():
         moment = datetime.fromisoformat(backup.manifest["made_at"]) if backup else None
         _catch_up(done, wanted=moment is not None and not named and changed_since(moment), pause=pause)
     _adopt(done, lost=spool_is_lost, placeholders=backup is None and source is None, say=say)
     done.lost = list(_lost(from_backup=backup is not None, caught_up=bool(done.caught_up)))
     return done
+
+
+def _damage(path: Path | None) -> str:
+    try:
+        return damage(path, whole=True) if path is not None and path.exists() else ""
+    except NoRoom as problem:
+        # To move it aside, and to send all again, would be the worst answer to a full disk.
+        raise BackupProblem(str(problem)) from problem
+
+
+def _without_spool(*, lost: bool) -> Recovery:
+    """The database is in order: there is something to do only where the spool is lost."""
+    if not lost:
+        raise BackupProblem(
+            "the database is in order and holds items: there is nothing to recover (a start adopts files without"
+            " rows). Was the spool lost? Then say so with --spool-is-lost"
+        )
+    missing = fail_missing(open_spool(lost=True), actor="recovery")
+    return Recovery(source="the database as it is", missing=missing)
+
+
+def _load(backup: Backup | None, source: Path | None, *, pause: bool, say: Callable[[str], None]) -> str:
+    """Fill the new database from the backup, else from the configuration, where there is one; what it was, in words."""
+    if backup is not None:
+        say(f"loading the database of the backup of {backup.manifest['made_at']}")
+        restore_database(backup, pause=pause)
+        return f"the backup {backup.folder} of {backup.manifest['made_at']}"
+    call_command("migrate", interactive=False, verbosity=0)
+    if pause:
+        _pause_all()
+    if source is None:
+        return ""
+    say(f"reading the configuration {source}")
+    _import(source, pause=pause)
+    return f"the configuration directory {source}"
 
 
 def _items() -> int:

@@ -30,6 +30,8 @@ def make_router(tmp_path: Path) -> Iterator[Callable[..., Router]]:
     yield make
     for router in made:
         router.end()
+        # Shown where the test has failed: its folder goes.
+        print(router.log.read_text() if router.log.exists() else "", end="")
 
 
 @pytest.fixture

@@ -23,11 +23,9 @@ from routing.operator_actions import Action, perform
 log = logging.getLogger("capacitor.web")
 BEHIND = 2_000
 """With more items than these nobody waits for the answer."""
-_LOST = timedelta(seconds=60)
-"""Without a sign of life for so long it no longer runs: the web process has ended."""
 _PATIENCE = 600.0
 """Seconds for which a step is tried again while the database is away or refuses it."""
-_GIVEN_UP = _LOST + timedelta(seconds=_PATIENCE)
+_GIVEN_UP = OperatorAction.SILENT + timedelta(seconds=_PATIENCE)
 """Behind that it does not go on either when the database comes back."""
 _SHOWN = timedelta(days=1)
 _PAUSE = 1.0
@@ -106,13 +104,15 @@ def _beat(row: OperatorAction) -> bool:
 
 def under_way() -> QuerySet[OperatorAction]:
     """What goes on behind the pages right now."""
-    return OperatorAction.objects.filter(undo_until=None, stopped_at=None, beat_at__gt=timezone.now() - _LOST)
+    return OperatorAction.objects.filter(
+        undo_until=None, stopped_at=None, beat_at__gt=timezone.now() - OperatorAction.SILENT
+    )
 
 
 def broken_off() -> QuerySet[OperatorAction]:
     """What ended with its web process in the last day; what it had done by then stays done."""
     now = timezone.now()
-    silent = Q(beat_at=None) | Q(beat_at__lte=now - _LOST)
+    silent = Q(beat_at=None) | Q(beat_at__lte=now - OperatorAction.SILENT)
     return OperatorAction.objects.filter(silent, undo_until=None, wanted__gt=0, at__gt=now - _SHOWN)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -16,6 +17,15 @@ _LINE = re.compile(r"([0-9a-f]{64})  (.+)")
 
 class BackupProblem(Exception):
     """A backup can't be made, read or restored; the text says why, and nothing was overwritten."""
+
+
+def ask_for_room(folder: Path, needed: int, consequence: str = "") -> None:
+    """BackupProblem, which begins with the consequence, when so many bytes do not fit there."""
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise BackupProblem(
+            f"{consequence}{folder} has {free >> 20} MiB free; the backup needs {(needed >> 20) + 1} MiB"
+        )
 
 
 def copy(source: Path, target: Path) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.backup import database
-from routing.backup.copies import SUMS, BackupProblem, copy, differing, sum_of, write_private, write_sums
+from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, differing, sum_of, write_private, write_sums
 from routing.configuration.export import export_directory
 from routing.database_file import sqlite_file
 from routing.engine.process import open_spool
@@ -106,9 +105,7 @@ def _usable(folder: Path) -> None:
         raise BackupProblem(f"{folder} is not empty; a backup never overwrites anything: name a new folder")
     above = next(each for each in (folder, *folder.resolve().parents) if each.exists())
     needed = sum(path.stat().st_size for path in _database_files()) + _spool_bytes(inside)
-    free = shutil.disk_usage(above).free
-    if free < needed:
-        raise BackupProblem(f"{above} has {free >> 20} MiB free; the backup needs {(needed >> 20) + 1} MiB")
+    ask_for_room(above, needed)
 
 
 def _database_files() -> Iterator[Path]:

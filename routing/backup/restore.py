@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,7 @@ from django.conf import settings
 from django.core.management import call_command
 
 from routing.backup import database
-from routing.backup.copies import SUMS, BackupProblem, copy, differing, read_sums, sum_of
+from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, differing, read_sums, sum_of
 from routing.backup.make import FORMAT, MANIFEST
 from routing.claims import free_all
 from routing.database_file import is_new, spool_has_images
@@ -96,12 +95,7 @@ def _has_room(backup: Backup) -> None:
     here = [name for name in backup.sums if name.startswith("spool/") or name == database.SQLITE]
     files = [backup.folder / name for name in here]
     needed = sum(path.stat().st_size for path in files if path.exists())
-    free = shutil.disk_usage(settings.DATA_DIR).free
-    if free < needed:
-        raise BackupProblem(
-            f"nothing was restored: {settings.DATA_DIR} has {free >> 20} MiB free; the backup needs"
-            f" {(needed >> 20) + 1} MiB"
-        )
+    ask_for_room(Path(settings.DATA_DIR), needed, "nothing was restored: ")
 
 
 def restore_database(backup: Backup, *, pause: bool) -> None:

@@ -42,7 +42,6 @@ from routing.dicom.wire import (
 
 TIMED_OUT = "timed out"
 """In the text of each failure that a limit of time has ended: recent ones are counted by it."""
-RELEASED = "the node released the association instead of answering"
 
 _RELEASE_SECONDS = 5
 _ABORT_SECONDS = 1
@@ -94,10 +93,11 @@ class AssociationFailed(Exception):
 class ExchangeFailed(Exception):
     """A request got no valid response: whether the peer carried it out is unknown."""
 
-    def __init__(self, text: str, timed_out: bool = False) -> None:
-        """``timed_out``: a limit of time ended it, and not the peer."""
+    def __init__(self, text: str, timed_out: bool = False, released: bool = False) -> None:
+        """``timed_out``: a limit of time ended it, and not the peer; ``released``: the peer wanted to end in order."""
         super().__init__(text)
         self.timed_out = timed_out
+        self.released = released
 
 
 class Requestor:
@@ -163,7 +163,7 @@ class Requestor:
         except ReleaseRequested:
             with contextlib.suppress(Disconnected, Silence):
                 self._send(RELEASE_RP)
-            self._break(RELEASED)
+            self._break("the node released the association instead of answering", released=True)
         except Disconnected as error:
             self._break(f"connection lost before the answer: {error}")
         except WireError as error:
@@ -213,9 +213,9 @@ class Requestor:
     def _time_out(self, what: str) -> NoReturn:
         self._break(f"{TIMED_OUT}, {what}", timed_out=True)
 
-    def _break(self, why: str, timed_out: bool = False) -> NoReturn:
+    def _break(self, why: str, timed_out: bool = False, released: bool = False) -> NoReturn:
         self._drop(why)
-        raise ExchangeFailed(f"{self.address}: {why}", timed_out)
+        raise ExchangeFailed(f"{self.address}: {why}", timed_out, released)
 
     def _drop(self, why: str) -> None:
         self.broken = why

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from routing.core.instance import OutgoingInstance, SendResult
 from routing.dicom import command
 from routing.dicom.contexts import Context
-from routing.dicom.requestor import RELEASED, ExchangeFailed, NodeAddress, Requestor
+from routing.dicom.requestor import ExchangeFailed, NodeAddress, Requestor
 from routing.dicom.status import PENDING
 
 
@@ -62,8 +62,7 @@ class StorageAssociation:
             with instance.open() as dataset:
                 response, sent = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
         except ExchangeFailed as error:
-            released = self._requestor.broken == RELEASED
-            return _result(instance, started_at, error=str(error), timed_out=error.timed_out, released=released)
+            return _result(instance, started_at, error=str(error), timed_out=error.timed_out, released=error.released)
         why = _what_is_wrong(response, instance)
         if why:
             self._requestor.abort()

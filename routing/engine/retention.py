@@ -33,8 +33,6 @@ Newest lines of the application log that are kept, however young the others are:
 Whoever reaches the DICOM port can have lines written, by no more than connecting.
 """
 _LINES_AT_ONCE = 50_000
-_SILENT = timedelta(seconds=60)
-"""A deed of a person that has not ended, and gave no sign of life for so long, has ended with its web process."""
 _LATE = timedelta(seconds=10)
 """How much later than the page says Undo may still be pressed, and more."""
 _CLOCKS = timedelta(days=1)
@@ -109,7 +107,8 @@ def purge_files(
 def _undoable_since(now: datetime) -> datetime | None:
     """When the first deed of a person began that can still be taken back, or goes on."""
     offered = Q(undo_until__gt=now - _LATE)
-    goes_on = Q(undo_until=None) & (Q(at__gt=now - _SILENT) | Q(beat_at__gt=now - _SILENT))
+    silent = now - OperatorAction.SILENT
+    goes_on = Q(undo_until=None) & (Q(at__gt=silent) | Q(beat_at__gt=silent))
     began: datetime | None = (
         OperatorAction.objects.filter(offered | goes_on, undone_at=None).order_by("at").values_list("at", flat=True)
     ).first()

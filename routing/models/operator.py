@@ -1,10 +1,15 @@
 """What people did to items, kept long enough to be taken back and to be looked up."""
 
+from datetime import timedelta
+
 from django.db import models
 
 
 class OperatorAction(models.Model):
     """One press of a button, for one item or for thousands."""
+
+    SILENT = timedelta(seconds=60)
+    """Without a sign of life for so long one that has not ended no longer runs: the web process has ended."""
 
     at = models.DateTimeField(db_index=True)
     actor = models.CharField(max_length=150)

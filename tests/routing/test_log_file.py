@@ -1,14 +1,12 @@
 """A log file that several processes of one role write: nothing of the newest lines is lost when it turns."""
 
 import logging
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from routing.log_file import SharedLogFile
+from tests.full_disk import no_room_beyond
 
 _LARGEST, _KEPT = 4000, 5
 
@@ -60,17 +58,6 @@ def test_a_file_that_somebody_took_away_is_begun_anew(tmp_path: Path) -> None:
     file.emit(line(2))
     file.close()
     assert "line 000002" in (tmp_path / "prepare.log").read_text()
-
-
-@contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
-    """No file can be written beyond so many bytes; the write in question fails half-way, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_full_disk_is_told_once_and_without_the_words_of_errors(

@@ -1,8 +1,5 @@
 """An export that breaks off leaves each file as it was: an empty nodes.yml would say that there is to be no node."""
 
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,19 +8,9 @@ from django.core.management import call_command
 from routing.backup.kept import keep_configuration, kept_folder
 from routing.configuration.export import export_directory
 from tests.builders import node
+from tests.full_disk import no_room_beyond
 
 pytestmark = pytest.mark.django_db
-
-
-@contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
-    """No file can be written beyond so many bytes; the write in question fails half-way, as on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_what_is_kept_for_a_recovery_outlives_a_full_disk(tmp_path: Path, settings, caplog) -> None:

@@ -29,6 +29,11 @@ RLE = "1.2.840.10008.1.2.5"
 SR = "1.2.840.10008.5.1.4.1.1.88.33"
 
 
+def full_at_first(event: object, number: int) -> int:
+    """The answer of a node that has no room for the first image."""
+    return 0xA700 if number == 1 else 0x0000
+
+
 def waiting(running: Delivery, destination: Node, name: str) -> tuple[QueueItem, Dataset]:
     """An item made from a file that comes with pydicom, and that file."""
     path = next(Path(path) for path in get_testdata_files(f"**/{name}") if Path(path).name == name)
@@ -102,11 +107,8 @@ def test_an_image_goes_as_it_came_to_a_node_that_takes_it_so(tmp_path):
 
 
 def test_a_demanded_syntax_is_made_once_and_kept_for_the_next_attempt(tmp_path):
-    def answer(event, number):
-        return 0xA700 if number == 1 else 0x0000
-
     contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT)]
-    with storage_node(answer, contexts) as pacs, delivery(tmp_path) as running:
+    with storage_node(full_at_first, contexts) as pacs, delivery(tmp_path) as running:
         item, original = waiting(running, node(pacs.port, transfer_syntax="RLELossless"), "CT_small.dcm")
         running.rest()
         item.refresh_from_db()
@@ -145,11 +147,8 @@ def test_what_was_transcoded_for_one_node_goes_to_another_as_it_came(tmp_path):
 
 @pytest.mark.parametrize(("demanded", "syntax"), [("", EXPLICIT), ("ImplicitVRLittleEndian", IMPLICIT)])
 def test_a_node_that_demands_another_syntax_meanwhile_gets_that_made_from_what_came(tmp_path, demanded, syntax):
-    def answer(event, number):
-        return 0xA700 if number == 1 else 0x0000
-
     contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT), (CT_IMAGE, IMPLICIT)]
-    with storage_node(answer, contexts) as pacs, delivery(tmp_path) as running:
+    with storage_node(full_at_first, contexts) as pacs, delivery(tmp_path) as running:
         item, _ = waiting(running, node(pacs.port, transfer_syntax="RLELossless"), "CT_small.dcm")
         running.rest()
         Node.objects.update(transfer_syntax=demanded)
@@ -165,11 +164,8 @@ def test_a_node_that_demands_another_syntax_meanwhile_gets_that_made_from_what_c
 
 @pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:-2])])
 def test_a_kept_form_that_is_gone_or_damaged_is_made_anew(tmp_path, harm):
-    def answer(event, number):
-        return 0xA700 if number == 1 else 0x0000
-
     contexts = [(CT_IMAGE, RLE), (CT_IMAGE, EXPLICIT)]
-    with storage_node(answer, contexts) as pacs, delivery(tmp_path) as running:
+    with storage_node(full_at_first, contexts) as pacs, delivery(tmp_path) as running:
         item, _ = waiting(running, node(pacs.port, transfer_syntax="RLELossless"), "CT_small.dcm")
         running.rest()
         item.refresh_from_db()

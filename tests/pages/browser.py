@@ -62,7 +62,9 @@ def listen(page: Page, complaints: list[str]) -> None:
 def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(password)
-    page.get_by_role("button", name="Log in").click()
+    # The page that answers counts once its scripts run: what is pressed before is answered as without JavaScript.
+    with page.expect_navigation(wait_until="load"):
+        page.get_by_role("button", name="Log in").click()
 
 
 def enter(context: BrowserContext, site: Site, name: str) -> None:

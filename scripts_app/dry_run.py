@@ -16,7 +16,8 @@ from typing import Any
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.opening import OPENING, Opened, opened
 from scripts_app.core.lua.limits import Limits
-from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
+from scripts_app.core.lua.log import line_of, told_line
+from scripts_app.core.outcome import EntryReport, Identity, LogLine, Outcome, Output, Verdict
 from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.workspace import Image
@@ -112,7 +113,7 @@ def judged(trial: Trial, ended: Ended) -> dict[str, Any]:
         raise UnusableFile(last["unusable"])
     begun = next((message for message in reversed(ended.messages) if "running" in message), None)
     # A result that is too large is the scripts' doing; whatever else goes wrong behind them is not.
-    if begun is None or ("running" not in last and ended.reason != "output"):
+    if begun is None or (not last.keys() & {"running", "said"} and ended.reason != "output"):
         why = {"time": f"more than {OPENING:g} s", "memory": "more memory than a dry run has"}.get(ended.reason)
         raise UnusableFile(f"{trial.path}: {f'needs {why}' if why else ended.reason or 'cannot be opened'}")
     reason = {
@@ -120,7 +121,8 @@ def judged(trial: Trial, ended: Ended) -> dict[str, Any]:
         "memory": trial.limits.memory_message,
         "output": "the result is larger than a dry run may tell",
     }.get(ended.reason, f"the script {ended.reason or 'ended'} the process that ran it")
-    return failed_result(trial.scripts.entries, reason, begun["running"], reports_from(begun["reports"]))
+    said = [line_of(message["said"]) for message in ended.messages if "said" in message]
+    return failed_result(trial.scripts.entries, reason, begun["running"], reports_from(begun["reports"]), said)
 
 
 def carry_out(trial: Trial, drafts: Path, tell: Tell, patience: float = math.inf) -> None:
@@ -162,9 +164,12 @@ def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, 
     def on_entry(entry: Entry | None, reports: Sequence[EntryReport]) -> None:
         running(entry.number if entry else 0, reports)
 
+    def on_line(kind: str, line: LogLine) -> None:
+        tell({"said": told_line(kind, line)}, until - time.monotonic())
+
     running(0, ())
     image = Image(received.document, trial.source_ae_title, trial.destination_ae_title, trial.unaddressed)
-    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=on_entry)
+    outcome = run_entries(trial.scripts, image, facts, trial.limits, on_entry=on_entry, on_line=on_line)
     used = meter.read()
     # A pattern of what is read may never come to an end.
     tell({}, OPENING if trial.read else math.inf)

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from typing import Any
 
 from scripts_app.core.outcome import Change, EntryReport, EntryStatus, LogLine, Outcome, Output, Verdict
-from scripts_app.core.pipeline import cut_short
 from scripts_app.core.ports import Entry
+from scripts_app.core.reports import cut_short
 from scripts_app.core.scoped_state import read_state
 from scripts_app.core.script_content import inline_chunk
 
@@ -23,8 +23,7 @@ def result_of(outcome: Outcome, states: Mapping[str, Mapping[str, Any]], files: 
         outcome.message,
         outcome.entries,
         outputs=[_output(output, files.get(position)) for position, output in enumerate(outcome.outputs)],
-        item_log=[line.message for line in outcome.item_log],
-        log=[_line(line) for line in outcome.log],
+        **_lines(outcome),
         state=states_shown(states),
     )
 
@@ -35,12 +34,16 @@ def states_shown(states: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str,
 
 
 def failed_result(
-    entries: Sequence[Entry], reason: str, running: int = 0, before: Iterable[EntryReport] = ()
+    entries: Sequence[Entry],
+    reason: str,
+    running: int = 0,
+    before: Iterable[EntryReport] = (),
+    said: Iterable[tuple[str, LogLine]] = (),
 ) -> dict[str, Any]:
     """The result of a run that had no end: its process was killed while entry ``running`` ran, 0: outside of any."""
     reports = tuple(before)
-    outcome = cut_short(entries, reason, (running, len(reports)), reports)
-    return _result(outcome.verdict, outcome.message, outcome.entries)
+    outcome = cut_short(entries, reason, (running, len(reports)), reports, said)
+    return _result(outcome.verdict, outcome.message, outcome.entries, **_lines(outcome))
 
 
 def _result(verdict: Verdict, message: str, entries: Iterable[EntryReport], **more: Any) -> dict[str, Any]:
@@ -102,8 +105,11 @@ def differences(changes: Iterable[Change]) -> Iterator[Change]:
             )
 
 
-def _line(line: LogLine) -> dict[str, str]:
-    return {"level": line.level, "message": line.message}
+def _lines(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "item_log": [line.message for line in outcome.item_log],
+        "log": [{"level": line.level, "message": line.message} for line in outcome.log],
+    }
 
 
 def shown(value: Any) -> Any:

@@ -58,7 +58,7 @@ class Batch:
         """The item failed outside its scripts' own decisions."""
         self._moves.append(Move(item.id, QueueState.NEW, QueueEvent.GAVE_UP, message, {"last_error": message}))
         if traceback:
-            self._note(item.id, "error", traceback, timezone.now())
+            self._log_lines.append(story.log_line(item.id, "error", traceback, timezone.now()))
 
     def put_off(self, item: Unprepared, message: str, retry_after: timedelta) -> None:
         """The machine lacks something that the item needs: it is tried again."""
@@ -193,28 +193,8 @@ class Batch:
             return
         report = story.report(item.id, outcome, version, milliseconds, now)
         self._reports.append(report)
-        for line in outcome.item_log:
-            self._note(item.id, line.level, line.message, now, "script", line.entry, line.line)
-        for entry in outcome.entries:
-            if entry.status == "error":
-                where = f"{entry.file}:{entry.line}: " if entry.line else ""
-                self._note(
-                    item.id, "warning", f"entry {entry.number}: {where}{entry.reason}", now, "router", entry.number
-                )
+        self._log_lines += story.log(item.id, outcome, now)
         self._audit += story.audit(item.id, outcome, version, report["routes"], now)
-
-    def _note(
-        self,
-        item_id: int,
-        level: str,
-        text: str,
-        now: datetime,
-        source: str = "router",
-        entry: int | None = None,
-        line: int | None = None,
-    ) -> None:
-        where = {"source": source, "entry": entry, "line": line}
-        self._log_lines.append({"item_id": item_id, "at": now, "level": level, **where, "text": text})
 
 
 def _copied(item: Unprepared, row: Mapping[str, Any]) -> dict[str, Any]:

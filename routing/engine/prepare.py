@@ -15,12 +15,14 @@ from routing.application_log import place_of
 from routing.claims import LEASE, Unprepared, claim_unprepared, give_back, release_lanes, renew
 from routing.core.plan import Plan, plan_for
 from routing.core.shortage import SHORTAGES
+from routing.engine import story
 from routing.engine.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.directory import Directory
 from routing.engine.facts import QueueDatabaseFacts
 from routing.engine.images import OpenImage, as_received, open_image
 from routing.engine.pace import GATHER_MANY
 from routing.engine.reconcile import MISSING
+from routing.engine.said import lines_of
 from routing.engine.script_process import ScriptProcessEnded, ScriptUser, run_apart
 from routing.engine.state_book import StateBook, StateConflict
 from routing.engine.watch import Watch
@@ -29,15 +31,14 @@ from routing.spool import Spool, SpoolGone
 from scripts_app.core.dataset.opening import OPENING
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
-from scripts_app.core.pipeline import cut_short, reports_without_image, run_entries
+from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Entry, ScriptSet
+from scripts_app.core.reports import cut_short, reports_without_image
 from scripts_app.core.workspace import Image
 from scripts_app.loader import ScriptCache
 
 log = logging.getLogger("capacitor.prepare")
-lua_log = logging.getLogger("capacitor.lua")
 
-_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely before the watchdog ends the process."""
 _FLUSH = GATHER_MANY
@@ -227,20 +228,20 @@ class Preparer:
         received = opened.document.identity()
         if self._watch.with_file:
             self._watch.begin(item.id, self._settings.limits.seconds + _GRACE)
+        said = self._watch.said
         image = Image(opened.document, item.source_ae_title, item.destination_ae_title, unaddressed)
         try:
             if self._settings.apart:
-                outcome = run_apart(
-                    scripts, image, self._facts, self._settings.limits, self._settings.script_user, self._watch.at
-                )
+                user, at = self._settings.script_user, self._watch.at
+                outcome = run_apart(scripts, image, self._facts, self._settings.limits, user, at, said.add)
             else:
-                outcome = run_entries(scripts, image, self._facts, self._settings.limits, on_entry=self._at)
+                limits = self._settings.limits
+                outcome = run_entries(scripts, image, self._facts, limits, on_entry=self._at, on_line=said.add)
         except ScriptProcessEnded as error:
-            outcome = cut_short(scripts.entries, str(error), self._watch.place)
+            outcome = cut_short(scripts.entries, str(error), self._watch.place, said=lines_of(said.read()))
         finally:
             self._tidy()
-        for line in outcome.log:
-            lua_log.log(_LEVELS[line.level], "[lua] %s", line.message)
+        story.to_application_log(outcome)
         plan = plan_for(outcome)
         files = opened.keep_outputs(plan)
         self._add(item, outcome, plan, scripts, started, files, received, lane)

@@ -30,15 +30,17 @@ from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import SUCCESS, Answer, describe, meaning
 from routing.engine import sqlite_hot_path, story
 from routing.engine.doubts import note_doubts
+from routing.engine.said import lines_of
 from routing.engine.watch import Casualty
-from routing.models import PrepareReport, QueueItem, Rehearsal, ServiceProcess
+from routing.models import ItemLogLine, PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
+from routing.rows import insert
 from routing.spool import Durability, Spool, SpoolGone
 from routing.stop_flag import StopFlag
 from routing.wakeup import Wakeup
 from scripts_app.core.outcome import Outcome
-from scripts_app.core.pipeline import cut_short
+from scripts_app.core.reports import cut_short
 from scripts_app.loader import current as active_scripts
 
 log = logging.getLogger("capacitor.process")
@@ -256,7 +258,7 @@ def settle_departed(casualty: Casualty | None = None) -> Settled:
     if casualty is not None and casualty.message:
         # Another process may have settled its worker before this one came to know of the casualty.
         scripts = active_scripts()
-        outcome = cut_short(scripts.entries, casualty.message, casualty.place)
+        outcome = cut_short(scripts.entries, casualty.message, casualty.place, said=lines_of(casualty.said))
         item = QueueItem.objects.filter(id=casualty.item_id, state=QueueState.NEW)
         if record_for(item, QueueEvent.GAVE_UP, actor="watchdog", note=outcome.message).moved:
             _tell_of(casualty.item_id, outcome, scripts.version)
@@ -266,7 +268,10 @@ def settle_departed(casualty: Casualty | None = None) -> Settled:
 def _tell_of(item_id: int, outcome: Outcome, version: int | None) -> None:
     """A run that nobody was left to report; it ran what is active, unless that has just changed."""
     QueueItem.objects.filter(id=item_id).update(last_error=outcome.message)
-    PrepareReport.objects.create(**story.report(item_id, outcome, version, 0, timezone.now()))
+    story.to_application_log(outcome)
+    now = timezone.now()
+    PrepareReport.objects.create(**story.report(item_id, outcome, version, 0, now))
+    insert(ItemLogLine, story.log(item_id, outcome, now))
 
 
 @transaction.atomic

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields, replace
 from typing import Any
 
 from scripts_app.core.dataset.recipe import Recipe
+from scripts_app.core.lua.log import line_of
 from scripts_app.core.outcome import (
     Change,
     EntryReport,
@@ -85,6 +86,14 @@ def place_of(values: Any) -> tuple[int, int]:
         case [int(entry), int(reported)] if 0 <= reported <= _MOST_ENTRIES and 0 <= entry <= _MOST_ENTRIES:
             return entry, reported
     raise NotOurs("a script process told no place in the scripts")
+
+
+def said_of(values: Any) -> tuple[str, LogLine]:
+    """Kind and line of what a script wrote; NotOurs when they are none."""
+    try:
+        return line_of(values)
+    except ValueError as error:
+        raise NotOurs(f"a script process told {error}") from error
 
 
 def _output(row: Any, own: tuple[Change, ...]) -> Output:

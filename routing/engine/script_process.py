@@ -25,10 +25,12 @@ from routing.engine.script_messages import (
     encode,
     outcome_of,
     place_of,
+    said_of,
     told,
 )
 from scripts_app.core.lua.limits import Limits
-from scripts_app.core.outcome import EntryReport, Outcome
+from scripts_app.core.lua.log import OnLine, told_line
+from scripts_app.core.outcome import EntryReport, LogLine, Outcome
 from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.workspace import Image
@@ -67,7 +69,7 @@ At = Callable[[int, int], None]
 
 
 def run_apart(
-    scripts: ScriptSet, image: Image, facts: Facts, limits: Limits, user: ScriptUser | None, at: At
+    scripts: ScriptSet, image: Image, facts: Facts, limits: Limits, user: ScriptUser | None, at: At, on_line: OnLine
 ) -> Outcome:
     """
     As ``run_entries``, in a child that is forked for it; ScriptProcessEnded when it came to no outcome.
@@ -85,7 +87,7 @@ def run_apart(
     theirs.close()
     try:
         with ours:
-            return _listen(ours, facts, limits, at)
+            return _listen(ours, facts, limits, at, on_line)
     except _Gone:
         raise ScriptProcessEnded(_how_it_ended(child)) from None
     finally:
@@ -96,7 +98,7 @@ class _Gone(Exception):
     """The child's end of the socket is closed."""
 
 
-def _listen(pipe: socket.socket, facts: Facts, limits: Limits, at: At) -> Outcome:
+def _listen(pipe: socket.socket, facts: Facts, limits: Limits, at: At, on_line: OnLine) -> Outcome:
     deadline = time.monotonic() + limits.seconds + _GRACE
     waiting, looked = bytearray(), 0
     while True:
@@ -124,6 +126,9 @@ def _listen(pipe: socket.socket, facts: Facts, limits: Limits, at: At) -> Outcom
                 return outcome_of(message["outcome"])
             if "at" in message:
                 at(*place_of(message["at"]))
+                continue
+            if "said" in message:
+                on_line(*said_of(message["said"]))
                 continue
             reply = encode(answer(facts, message))
         except NotOurs as error:
@@ -211,5 +216,8 @@ def _work(scripts: ScriptSet, image: Image, pipe: socket.socket, limits: Limits)
     def on_entry(entry: Entry | None, reports: Sequence[EntryReport]) -> None:
         pipe.sendall(encode({"at": [entry.number if entry else 0, len(reports)]}))
 
-    outcome = run_entries(scripts, image, AskedFacts(exchange), limits, on_entry=on_entry)
+    def on_line(kind: str, line: LogLine) -> None:
+        pipe.sendall(encode({"said": told_line(kind, line)}))
+
+    outcome = run_entries(scripts, image, AskedFacts(exchange), limits, on_entry=on_entry, on_line=on_line)
     pipe.sendall(encode({"outcome": told(outcome)}))

@@ -1,11 +1,15 @@
-"""What a run of the scripts leaves behind to be read: the item's report, and the record of the audit log."""
+"""What a run of the scripts leaves behind to be read: the item's report and log, and the record of the audit log."""
 
 from __future__ import annotations
 
+import logging
 from datetime import datetime
 from typing import Any
 
 from scripts_app.core.outcome import Change, EntryReport, Outcome, RouteCall, Verdict
+
+_log = logging.getLogger("capacitor.lua")
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
 def report(item_id: int, outcome: Outcome, version: int | None, milliseconds: float, now: datetime) -> dict[str, Any]:
@@ -32,6 +36,46 @@ def report(item_id: int, outcome: Outcome, version: int | None, milliseconds: fl
             sum(entry.status == "error" for entry in outcome.entries), int(outcome.verdict is Verdict.FAILED)
         ),
     }
+
+
+def log(item_id: int, outcome: Outcome, now: datetime) -> list[dict[str, Any]]:
+    """Rows of ItemLogLine: what print() wrote, then the errors of entries."""
+    written = [
+        log_line(item_id, line.level, line.message, now, "script", line.entry, line.line) for line in outcome.item_log
+    ]
+    for entry in outcome.entries:
+        if entry.status == "error":
+            where = f"{entry.file}:{entry.line}: " if entry.line else ""
+            text = f"entry {entry.number}: {where}{entry.reason}"
+            written.append(log_line(item_id, "warning", text, now, "router", entry.number))
+    return written
+
+
+def log_line(
+    item_id: int,
+    level: str,
+    text: str,
+    now: datetime,
+    source: str = "router",
+    entry: int | None = None,
+    line: int | None = None,
+) -> dict[str, Any]:
+    """A row of ItemLogLine."""
+    return {
+        "item_id": item_id,
+        "at": now,
+        "level": level,
+        "source": source,
+        "entry": entry,
+        "line": line,
+        "text": text,
+    }
+
+
+def to_application_log(outcome: Outcome) -> None:
+    """What log:info() and friends wrote."""
+    for line in outcome.log:
+        _log.log(_LEVELS[line.level], "[lua] %s", line.message)
 
 
 def audit(

@@ -8,6 +8,8 @@ import struct
 import time
 from dataclasses import dataclass
 
+from routing.engine.said import Said
+
 _SLOT = struct.Struct("<Qd")
 _NOTHING = _SLOT.pack(0, math.inf)
 _TURNED = struct.Struct("<d")
@@ -26,6 +28,7 @@ class Watch:
 
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, mmap.PAGESIZE)
+        self.said = Said()
         self.end()
 
     @property
@@ -58,6 +61,8 @@ class Watch:
         The latter may come before them or behind, which ``place`` goes on telling.
         """
         now = time.monotonic()
+        if not with_file:
+            self.said.clear()
         # A reader may see half of these bytes: between two items the deadline is never one that has passed.
         place = self._memory[_PLACE_AT:_FILE_AT] if with_file else _PLACE.pack(0, 0)
         self._memory[:_OWNER_AT] = _SLOT.pack(item_id, now + seconds) + _TURNED.pack(now) + place + bytes([with_file])
@@ -106,3 +111,5 @@ class Casualty:
     message: str
     place: tuple[int, int] = (0, 0)
     """As ``Watch.place``."""
+    said: bytes = b""
+    """What its scripts had written, for ``lines_of``."""

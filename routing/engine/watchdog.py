@@ -160,7 +160,7 @@ class Watchdog:
                 message = "" if _from_outside(status) else f"the script {words} the process that ran it"
             else:
                 message = role.killed_for
-            role.casualty = Casualty(role.watch.owner, item_id, message, role.watch.place)
+            role.casualty = Casualty(role.watch.owner, item_id, message, role.watch.place, role.watch.said.read())
         else:
             role.casualty = None
         role.watch.end()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,10 +12,11 @@ from scripts_app.core.dataset.document import DatasetError
 from scripts_app.core.lua.errors import FailRequested, LimitExceeded, RetryRequested, ScriptError, ScriptFailed
 from scripts_app.core.lua.host import Host
 from scripts_app.core.lua.limits import Limits
-from scripts_app.core.lua.log import ScriptLog
+from scripts_app.core.lua.log import OnLine, ScriptLog
 from scripts_app.core.lua.session import Session
 from scripts_app.core.outcome import EntryReport, EntryStatus, Identity, Outcome, Output, Verdict
 from scripts_app.core.ports import Entry, Facts, ScriptSet
+from scripts_app.core.reports import error_report, named, skipped, wrong_destination
 from scripts_app.core.scoped_state import ScopedState
 from scripts_app.core.workspace import Image, Route, Workspace
 
@@ -33,6 +34,7 @@ def run_entries(
     limits: Limits,
     *,
     on_entry: OnEntry | None = None,
+    on_line: OnLine | None = None,
 ) -> Outcome:
     """
     Run the entries in order, then the route functions; nothing outside is changed.
@@ -41,10 +43,11 @@ def run_entries(
     ``on_entry`` hears of each entry before its conditions, and again before its
     route function, with the reports so far, and of None where none is run any
     more: a watchdog which has to kill this process can tell where it was.
+    ``on_line`` hears of each line of print and log, which stay also then.
 
     Exceptions are faults of this program or of ``facts``, never an author's.
     """
-    run = _Run(scripts, image, facts, limits, on_entry or (lambda entry, reports: None))
+    run = _Run(scripts, image, facts, limits, on_entry or (lambda entry, reports: None), on_line)
     try:
         return run.outcome()
     finally:
@@ -66,6 +69,7 @@ class _Run:
     facts: Facts
     limits: Limits
     on_entry: OnEntry
+    on_line: OnLine | None
     reports: list[EntryReport] = field(default_factory=list)
     session: Session | None = None
     log: ScriptLog = field(init=False)
@@ -78,7 +82,7 @@ class _Run:
         self.received = identity = self.image.document.identity()
         self.uids = {"study": identity.study_instance_uid, "series": identity.series_instance_uid}
         states = {scope: ScopedState(self._loader(scope, uid)) for scope, uid in self.uids.items()}
-        self.log = ScriptLog(self.limits)
+        self.log = ScriptLog(self.limits, self.on_line)
         self.workspace = Workspace(self.image, **states)
         self.host = Host(self.workspace, self.facts, self.log, identity.study_instance_uid, self.limits.memory_bytes)
 
@@ -138,7 +142,7 @@ class _Run:
                 self._entry(entry)
             except _Stop:
                 reason = f"not reached: entry {entry.number} stopped the pipeline"
-                self.reports += [_skipped(later, reason) for later in entries[position + 1 :]]
+                self.reports += [skipped(later, reason) for later in entries[position + 1 :]]
                 raise
 
     def _entry(self, entry: Entry) -> None:
@@ -149,7 +153,7 @@ class _Run:
             self._failed(entry, ScriptFailed(f"condition: {error}"))
             return
         if reason is not None:
-            self.reports.append(_skipped(entry, reason))
+            self.reports.append(skipped(entry, reason))
             return
         self.host.entry = entry.number
         savepoint = self.workspace.savepoint()
@@ -163,7 +167,7 @@ class _Run:
 
     def _why_not(self, entry: Entry) -> str | None:
         """Why an entry does not apply; None when it does.  Conditions read the values edited so far."""
-        wrong = _wrong_destination(entry, self.image.destination_ae_title)
+        wrong = wrong_destination(entry, self.image.destination_ae_title)
         return wrong if wrong is not None else first_failure(entry.conditions, self.image.document.root)
 
     def _vm(self) -> Session:
@@ -174,11 +178,11 @@ class _Run:
 
     def _failed(self, entry: Entry, error: ScriptError) -> None:
         """Report an entry's error, and stop when the author or the entry's OnError says so."""
-        self.reports.append(_error_report(entry, error.message, error))
+        self.reports.append(error_report(entry, error.message, error))
         if isinstance(error, RetryRequested):
-            raise _Stop(Verdict.RETRY, _named(entry, error))
+            raise _Stop(Verdict.RETRY, named(entry, error))
         if isinstance(error, FailRequested | LimitExceeded) or entry.on_error == "fail":
-            raise _Stop(Verdict.FAILED, _named(entry, error))
+            raise _Stop(Verdict.FAILED, named(entry, error))
 
     def _outputs(self) -> tuple[Output, ...]:
         self.on_entry(None, self.reports)
@@ -214,7 +218,7 @@ class _Run:
         except ScriptError as error:
             # Whatever the message asks for: if any function fails, the entire file fails.
             self._reported_later(entry, f"route function for {destination}: {error.message}", error)
-            raise _Stop(Verdict.FAILED, f"{_named(entry, error)} (route function for {destination})") from None
+            raise _Stop(Verdict.FAILED, f"{named(entry, error)} (route function for {destination})") from None
         finally:
             copy.closed = _COPY_FINISHED
         changes = (*self.workspace.own.changes, *copy.changes)
@@ -223,71 +227,4 @@ class _Run:
     def _reported_later(self, entry: Entry, reason: str, error: ScriptError) -> None:
         """An entry that ran has failed after all, by its route function."""
         at = next(at for at, report in enumerate(self.reports) if report.number == entry.number)
-        self.reports[at] = _error_report(entry, reason, error)
-
-
-def reports_without_image(entries: Sequence[Entry], destination_ae_title: str) -> tuple[EntryReport, ...] | None:
-    """
-    The reports of entries none of which concerns this destination (Lua filter page, AeTitles); None when one does.
-
-    The image leaves as it came and need not even be one that scripts could read.
-    """
-    reports = []
-    for entry in entries:
-        reason = _wrong_destination(entry, destination_ae_title)
-        if reason is None:
-            return None
-        reports.append(_skipped(entry, reason))
-    return tuple(reports)
-
-
-def cut_short(
-    entries: Sequence[Entry],
-    reason: str,
-    place: tuple[int, int],
-    before: Iterable[EntryReport] = (),
-) -> Outcome:
-    """
-    The outcome of a run that had no end, for its process was killed or died.
-
-    ``place``: number of the entry, 0 outside of any, and how many had their
-    report by then; ``before``: these reports, as far as they are known.
-    """
-    running, reported = place
-    reports = {report.number: report for report in before}
-    message, missed = reason, "not reached"
-    if running:
-        missed += f": entry {running} stopped the pipeline"
-    for position, entry in enumerate(entries):
-        if entry.number == running:
-            error = ScriptFailed(reason)
-            reports[running], message = _error_report(entry, reason, error), _named(entry, error)
-        elif position >= reported:
-            reports[entry.number] = _skipped(entry, missed)
-    return Outcome(Verdict.FAILED, message, tuple(reports[number] for number in sorted(reports)), (), cut_short=True)
-
-
-def _wrong_destination(entry: Entry, destination_ae_title: str) -> str | None:
-    titles, destination = [title.strip() for title in entry.ae_titles], destination_ae_title.strip()
-    if titles and destination not in titles:
-        return f"destination is '{destination}', wanted {' or '.join(titles)}"
-    return None
-
-
-def _skipped(entry: Entry, reason: str) -> EntryReport:
-    return EntryReport(entry.number, entry.description, EntryStatus.SKIPPED, reason)
-
-
-def _error_report(entry: Entry, reason: str, error: ScriptError) -> EntryReport:
-    return EntryReport(
-        entry.number, entry.description, EntryStatus.ERROR, reason, error.file or entry.chunk, error.line
-    )
-
-
-def _named(entry: Entry, error: ScriptError) -> str:
-    """One line for the item: which entry, where, and what."""
-    description = f" ({entry.description})" if entry.description else ""
-    name = f"entry {entry.number}"
-    file = error.file or entry.chunk
-    place = "" if error.line is None else f", line {error.line}" if file == name else f", {file} line {error.line}"
-    return f"{name}{description}{place}: {error.message}"
+        self.reports[at] = error_report(entry, reason, error)

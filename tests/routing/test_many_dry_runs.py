@@ -67,9 +67,13 @@ def test_what_one_script_leaves_behind_is_gone_for_the_next(asked):
 
 
 def test_one_that_has_to_be_killed_is_judged_alone_and_the_others_go_on(asked):
-    told, questions = asked("print(1)", HANGS, EATS, "print(4)")
+    said = "print('so far') log:warn('about to') "
+    told, questions = asked("print(1)", said + HANGS, EATS, "print(4)")
     assert results(told) == ["prepared", "failed", "failed", "prepared"]
     assert "script exceeded its limit of 1 s" in told[1]["result"]["message"]
+    # What it wrote tells why it had to be killed.
+    assert told[1]["result"]["item_log"] == ["so far"]
+    assert told[1]["result"]["log"] == [{"level": "warning", "message": "about to"}]
     assert "script exceeded its limit of 32 MiB" in told[2]["result"]["message"]
     assert questions >= 3
 

@@ -69,23 +69,21 @@ def encode_file_meta(
     they come from the wire, and a file of an odd sender must be as safe as any.
     """
     elements = [
-        _element(0x0001, b"OB", b"\x00\x01"),
+        _VERSION,
         _element(0x0002, b"UI", _uid(sop_class_uid)),
         _element(0x0003, b"UI", _uid(sop_instance_uid)),
         _element(0x0010, b"UI", _uid(transfer_syntax_uid)),
-        _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode()),
-        _element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode()),
+        _IMPLEMENTATION,
     ]
     if calling_ae_title:
         elements.append(_element(0x0017, b"AE", _ae_title(calling_ae_title)))
     if called_ae_title:
         elements.append(_element(0x0018, b"AE", _ae_title(called_ae_title)))
     if private is not None:
-        text = json.dumps(dict(private), separators=(",", ":"), ensure_ascii=True)
-        elements.append(_element(0x0100, b"UI", PRIVATE_CREATOR_UID.encode()))
-        elements.append(_element(0x0102, b"OB", text.encode("ascii"), pad=b" "))
+        elements.append(_PRIVATE_CREATOR)
+        elements.append(_element(0x0102, b"OB", _compact.encode(dict(private)).encode("ascii"), pad=b" "))
     group = b"".join(elements)
-    return bytes(PREAMBLE_LENGTH) + b"DICM" + _element(0x0000, b"UL", _long_length.pack(len(group))) + group
+    return _BEGINNING + _element(0x0000, b"UL", _long_length.pack(len(group))) + group
 
 
 def read_file_meta(buffer: bytes | memoryview | mmap) -> FileMeta:
@@ -172,6 +170,16 @@ def _element(number: int, vr: bytes, value: bytes, pad: bytes = b"\0") -> bytes:
     if vr in LONG_VRS:
         return struct.pack("<HH2sHI", 2, number, vr, 0, len(value)) + value
     return _header.pack(2, number, vr, len(value)) + value
+
+
+_BEGINNING = bytes(PREAMBLE_LENGTH) + b"DICM"
+_VERSION = _element(0x0001, b"OB", b"\x00\x01")
+_IMPLEMENTATION = _element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.encode()) + _element(
+    0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.encode()
+)
+_PRIVATE_CREATOR = _element(0x0100, b"UI", PRIVATE_CREATOR_UID.encode())
+# Made once: json.dumps() makes one for each call.
+_compact = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
 
 def _uid(uid: str) -> bytes:

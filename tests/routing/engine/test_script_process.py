@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from routing.engine.script_messages import NotOurs, answer, decode, encode, outcome_of, told
+from routing.engine.script_messages import NotOurs, answer, decode, encode, outcome_of, said_of, told
 from routing.engine.script_process import ScriptUser, script_user
 from routing.engine.strays import end_strays
 from routing.models import ItemLogLine, PrepareReport, QueueItem, ScopedState
@@ -87,11 +87,13 @@ ENDS = {
 @pytest.mark.parametrize(("script", "words"), ENDS.values(), ids=ENDS)
 def test_what_ends_a_script_s_process_fails_its_image_and_nothing_else(tmp_path: Path, script: str, words: str) -> None:
     node("PACS")
-    lua_entry(f"if dataset:Get('PatientID') == 'BAD' then {script} end")
+    lua_entry(f"if dataset:Get('PatientID') == 'BAD' then print('so far') {script} end")
     work = prepare(tmp_path, seconds=0.5)
     bad, good = work.image(ct_image(PatientID="BAD")), work.image(ct_image())
     assert work.step() == 2
     assert item(good).state == "Prepared"
+    # What it wrote tells why (D7).
+    assert lines(bad)[0] == "so far"
     if words:
         assert (item(bad).state, item(bad).last_error) == ("Failed", f"entry 1: {words}")
         report = PrepareReport.objects.get(item_id=bad)
@@ -214,6 +216,9 @@ def test_what_is_no_message_of_ours_is_not_believed() -> None:
     for outcome in outcomes:
         with pytest.raises(NotOurs):
             outcome_of(outcome)
+    for said in (None, ["item"], ["item", "info", 1, 1, 1], ["item", "loud", "x", 1, 1], ["item", "info", "x", -1, 1]):
+        with pytest.raises(NotOurs):
+            said_of(said)
 
 
 def test_an_outcome_survives_the_way() -> None:

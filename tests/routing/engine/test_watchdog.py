@@ -55,7 +55,8 @@ def test_a_script_that_has_to_be_ended_or_ends_its_process_fails_its_image_and_n
     make_engine: MakeEngine, script: str, words: str
 ) -> None:
     engine = make_engine(CAPACITOR_LUA_SECONDS="1")
-    ids = filled(engine, only_for("BAD", script), ["A", "BAD", "B", "BAD", "C"])
+    said = "print('so far', dataset:Get('PatientID')) log:warn('about to') "
+    ids = filled(engine, only_for("BAD", said + script), ["A", "BAD", "B", "BAD", "C"])
     worker = engine.worker("prepare")
     finished(engine)
     states = [engine.item(identifier, "state", "prepare_starts") for identifier in ids]
@@ -68,6 +69,12 @@ def test_a_script_that_has_to_be_ended_or_ends_its_process_fails_its_image_and_n
     history = engine.rows("SELECT event, actor, note FROM routing_historyentry WHERE item_id = ?", ids[1])
     assert history[-1][:2] == ("gave up", "watchdog")
     assert words in history[-1][2]
+    # What it wrote tells why it had to be ended (D7).
+    told = engine.rows("SELECT source, entry, text FROM routing_itemlogline WHERE item_id = ? ORDER BY id", ids[1])
+    assert [*told[0]] == ["script", 1, "so far\tBAD"]
+    assert (told[1][0], words in told[1][2]) == ("router", True)
+    ((warned,),) = engine.rows("SELECT count(*) FROM routing_applicationlogline WHERE message = '[lua] about to'")
+    assert warned == 2
     assert stop(worker) == 0
 
 

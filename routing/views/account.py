@@ -3,8 +3,11 @@
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.forms import PasswordChangeForm
 from django.contrib.auth.views import LoginView, PasswordChangeView
+from django.core.exceptions import ValidationError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
@@ -27,9 +30,27 @@ class LogIn(LoginView):
         return super().dispatch(request, *args, **kwargs)
 
 
+class CountedPasswordChangeForm(PasswordChangeForm):
+    """A wrong old password counts as one at the log-in does: who has somebody's session must not guess it here."""
+
+    request: HttpRequest
+
+    def clean_old_password(self) -> str:
+        old: str = self.cleaned_data["old_password"]
+        if authenticate(self.request, username=self.user.get_username(), password=old) != self.user:
+            raise ValidationError(self.error_messages["password_incorrect"], code="password_incorrect")
+        return old
+
+
 class PasswordChange(PasswordChangeView):
     template_name = "account/password_change.html"
     success_url = reverse_lazy("dashboard")
+    form_class = CountedPasswordChangeForm
+
+    def get_form(self, form_class: Any = None) -> Any:
+        form: Any = super().get_form(form_class)
+        form.request = self.request
+        return form
 
     def form_valid(self, form: Any) -> HttpResponse:
         messages.success(self.request, "Your password has been changed.")

@@ -2,8 +2,10 @@
 
 import pytest
 from django.contrib.auth.models import User
+from django.test import Client
 from django.urls import reverse
 
+from routing.models import AuditRecord
 from tests.pages.people import HTMX, visitor
 
 pytestmark = pytest.mark.django_db
@@ -74,3 +76,29 @@ def test_a_weak_password_is_refused_with_its_reason():
     client.force_login(user)
     new = {"old_password": PASSWORD, "new_password1": "short", "new_password2": "short"}
     assert "at least 12 characters" in client.post(reverse("password_change"), new).content.decode()
+
+
+def test_wrong_old_passwords_are_counted_and_told_as_at_the_log_in():
+    user = User.objects.create_user("olga", password=PASSWORD)
+    client = Client(REMOTE_ADDR="192.0.2.7")
+    client.force_login(user)
+    guess = {
+        "old_password": "guessed",
+        "new_password1": "staple of the battery",
+        "new_password2": "staple of the battery",
+    }
+    for _ in range(4):
+        assert "entered incorrectly" in client.post(reverse("password_change"), guess).content.decode()
+    for old in ("guessed", PASSWORD):
+        answer = client.post(reverse("password_change"), {**guess, "old_password": old})
+        assert answer.status_code == 429
+        assert "Too many attempts" in answer.content.decode()
+    user.refresh_from_db()
+    assert user.check_password(PASSWORD)
+    told = AuditRecord.objects.filter(action="change password").values_list("actor", "object", "outcome", "address")
+    assert set(told) == {("olga", "olga", "failed", "192.0.2.7")}
+
+
+def test_the_administration_has_no_page_of_its_own_for_it():
+    answer = visitor("administrator").get("/admin/password_change/")
+    assert answer.headers["Location"] == reverse("password_change")

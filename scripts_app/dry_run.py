@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import re
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -94,6 +95,10 @@ def memory_for(trial: Trial) -> int:
 def check(trial: Trial) -> None:
     """UnusableFile when it cannot even begin."""
     try:
+        mode = trial.path.stat().st_mode
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            # A pipe would be waited for.
+            raise UnusableFile(f"{trial.path}: not a file")
         with trial.path.open("rb") as file:
             if not file.read(1):
                 raise UnusableFile(f"{trial.path}: the file is empty")

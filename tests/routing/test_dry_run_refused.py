@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,13 @@ def test_an_unreadable_file_is_bad_input(
     message = refused("--config", configuration, path=path)
     assert message.startswith(str(path))
     assert words in message
+
+
+def test_a_pipe_is_not_waited_for(configuration: Path, tmp_path: Path) -> None:
+    path = tmp_path / "pipe.dcm"
+    os.mkfifo(path)
+    scripts(configuration, entry("print(1)"))
+    assert refused("--config", configuration, path=path) == f"{path}: not a file"
 
 
 def test_a_folder_that_cannot_be_made_is_bad_input(configuration: Path, tmp_path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import astuple
 from typing import Any
 
 from scripts_app.core.lua.limits import Limits
@@ -52,7 +51,7 @@ class ScriptLog:
 
 def told_line(kind: str, line: LogLine) -> list[Any]:
     """A line in values that JSON has, for whoever outlives this process."""
-    return [kind, *astuple(line)]
+    return [kind, line.level, line.message, line.entry, line.line]
 
 
 def line_of(values: Any) -> tuple[str, LogLine]:

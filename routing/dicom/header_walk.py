@@ -120,9 +120,12 @@ class Walk:
         nearly all images.
 
         Looking for its tag takes 2 µs, a walk over what is before it some 100 µs.  Bytes that look like it by
-        chance would only make the walk unnecessary that was to find a data set which is cut off.
+        chance would only make the walk unnecessary that was to find a data set which is cut off.  Where one that
+        identifies was not met, there may be no order: it is looked for in all of the data set.
         """
         self._elements(STUDY)
+        if _IDENTIFYING - self._found.keys():
+            return False
         size = 12 if self._encoding.explicit else 8
         tag = _PIXEL_DATA_BIG if self._encoding.order == ">" else _PIXEL_DATA
         at = self._content.find(tag, self._at, self._at + _LOOKED_THROUGH)

@@ -245,6 +245,20 @@ def test_hanging_protocols_and_palettes_need_no_study() -> None:
     assert judged(ct_image(SOPClassUID=protocol, StudyInstanceUID=None), sop_class=protocol) is None
 
 
+@pytest.mark.parametrize("late", [b"\x20\0\x0d\0UI", b"\x08\0\x18\0UI"], ids=["study", "instance"])
+def test_a_uid_that_stands_behind_larger_tags_is_found_there(late: bytes) -> None:
+    head, pixels = ct_image()[: -(12 + 64)], ct_image()[-(12 + 64) :]
+    at = head.index(late)
+    moved = head[at : at + 8 + head[at + 6]]
+    assert judged(head.replace(moved, b"") + moved + pixels) is None
+
+
+def test_a_uid_of_another_class_is_seen_behind_larger_tags_too() -> None:
+    head, pixels = ct_image(SOPClassUID=None)[: -(12 + 64)], ct_image()[-(12 + 64) :]
+    fault = judged(head + element(0x00080016, b"UI", MR_IMAGE.encode() + b"\0") + pixels)
+    assert fault is not None and "(0008,0016) is not" in fault[1]
+
+
 def test_of_pydicoms_files_those_are_refused_that_lack_a_uid_or_carry_another_one() -> None:
     refused = {}
     for name, sent in bundled_instances().items():

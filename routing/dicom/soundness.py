@@ -94,9 +94,11 @@ def _disagreement(walk: Walk, complete: bool, sop_class_uid: str, sop_instance_u
         return status.DATASET_DOES_NOT_MATCH, "the data set has no SOP Instance UID (0008,0018)"
     if instance != sop_instance_uid:
         return status.DATASET_DOES_NOT_MATCH, "(0008,0018) is not the SOP Instance UID of the command"
-    if sop_class is not None and sop_class != sop_class_uid:
-        return status.DATASET_DOES_NOT_MATCH, "(0008,0016) is not the SOP Class UID of the command"
     looked_at = complete or walk.last > STUDY
+    if not sop_class and looked_at:
+        return status.DATASET_DOES_NOT_MATCH, "the data set has no SOP Class UID (0008,0016)"
+    if sop_class and sop_class != sop_class_uid:
+        return status.DATASET_DOES_NOT_MATCH, "(0008,0016) is not the SOP Class UID of the command"
     if looked_at and not walk.uid(STUDY) and _belongs_to_a_study(sop_class_uid):
         return status.DATASET_DOES_NOT_MATCH, "the data set has no Study Instance UID (0020,000D)"
     return None

@@ -72,6 +72,8 @@ NOISE = bytes(range(256)) * 16
         pytest.param(ct_image(SOPClassUID=MR_IMAGE), 0xA900, "(0008,0016) is not", marks=pytest.mark.fault(25)),
         pytest.param(ct_image(SOPInstanceUID=None), 0xA900, "no SOP Instance UID", marks=pytest.mark.fault(27)),
         pytest.param(ct_image(StudyInstanceUID=None), 0xA900, "no Study Instance UID", marks=pytest.mark.fault(27)),
+        (ct_image(SOPClassUID=None), 0xA900, "no SOP Class UID"),
+        (ct_image(SOPClassUID=""), 0xA900, "no SOP Class UID"),
         pytest.param(NOISE, 0xC000, "no data set in their transfer syntax", marks=pytest.mark.fault(28)),
         pytest.param(ct_image()[:-10], 0xC000, "claims 64 bytes, 54 are left", marks=pytest.mark.fault(29)),
         pytest.param(ct_image()[:90], 0xC000, "cut off", marks=pytest.mark.fault(29)),

@@ -40,6 +40,7 @@ _TEMPORARY_CONGESTION = Refusal(3, 1, "nodes and senders cannot be read", transi
 _PUT_OFF = Refusal(3, 1, "too many wrong AE titles from this address, try again later", transient=True)
 _LOOK_AT_DISK = 1.0
 """Seconds for which one look at the free space counts."""
+_GONE = "is gone (is its file system mounted?)"
 _LAST_ROWS = 30.0
 """Seconds that the last rows may take when the listener ends."""
 
@@ -54,27 +55,31 @@ class Room:
     def __init__(self, spool: Spool, least_free: int) -> None:
         self._spool, self._least_free = spool, least_free
         self._looked_at = float("-inf")
-        self._enough = True
+        self._lack = ""
 
     def __call__(self) -> bool:
         now = time.monotonic()
         if now - self._looked_at > _LOOK_AT_DISK:
-            enough = self._look()
-            if enough != self._enough:
-                say = log.warning if enough else log.error
-                what = ("room again", "taken") if enough else ("no room", "refused with 0xA700")
-                say("spool has %s: images are %s", *what)
-            self._enough, self._looked_at = enough, now
-        return self._enough
+            lack = self._look()
+            if lack != self._lack:
+                if lack:
+                    log.error("spool %s: images are refused with 0xA700", lack)
+                else:
+                    log.warning("spool %s again: images are taken", "is here" if self._lack == _GONE else "has room")
+            self._lack, self._looked_at = lack, now
+        return not self._lack
 
-    def _look(self) -> bool:
+    def _look(self) -> str:
+        """What keeps an image from being stored; empty when nothing does."""
         try:
+            if self._spool.gone:
+                return _GONE
             inodes = self._spool.free_inodes()
-            enough = not self._spool.gone and self._spool.free_bytes() >= self._least_free
+            enough = self._spool.free_bytes() >= self._least_free and (inodes is None or inodes > 1000)
         except OSError:
             # Its folder is not there, or its file system does not answer any more.
-            return False
-        return enough and (inodes is None or inodes > 1000)
+            return _GONE
+        return "" if enough else "has no room"
 
 
 class Admission:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,13 +12,11 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 
 from routing.core.ae_title import KnownTitle, TitleBook
 from routing.core.gates import network, window
-from routing.core.node_checks import LARGEST_NUMBER, check_alias, check_host, check_sop_class
+from routing.core.node_checks import LARGEST_NUMBER, check_alias, check_delays, check_host, check_sop_class
 from routing.core.title_conflicts import Conflict, conflicts
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.merging_form import MergingForm
 from routing.models import KnownSender, Node
-
-_HOST = re.compile(r"[A-Za-z0-9_.:%-]+")
 
 
 def _alias(line: str) -> str:
@@ -142,10 +139,6 @@ class NodeForm(MergingForm):
 
     def clean_host(self) -> str:
         host = str(self.cleaned_data["host"]).strip()
-        if not _HOST.fullmatch(host):
-            near = re.sub(r"^[a-z]+://|[/\s].*$", "", host)
-            hint = f"; perhaps {near}" if _HOST.fullmatch(near) else ""
-            raise ValidationError(f"{host!r} is neither a host name nor an IP address{hint}")
         try:
             check_host(host)
         except ValueError as error:
@@ -170,8 +163,10 @@ class NodeForm(MergingForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean()
-        if (cleaned.get("retry_limit") or 0) < (cleaned.get("retry_initial") or 0):
-            self.add_error("retry_limit", f"must be at least the first delay, {cleaned['retry_initial']} seconds")
+        try:
+            check_delays(cleaned.get("retry_initial") or 0, cleaned.get("retry_limit") or 0)
+        except ValueError as error:
+            self.add_error("retry_limit", str(error))
         if cleaned.get("ae_title") and cleaned.get("role") == Node.Role.STORAGE:
             self._check_titles(cleaned)
         return cleaned

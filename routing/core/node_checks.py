@@ -19,6 +19,7 @@ LONGEST_ALIAS = 64
 LARGEST_NUMBER = 2**31 - 1
 """In every column of numbers.  Of seconds it is 68 years: dates and time spans can be reckoned with it."""
 
+_HOST = re.compile(r"[\w.:%-]+")
 _HIGHEST = {"port": 65535, "retry_jitter": 100}
 """Columns of which less than that is too much already."""
 
@@ -35,6 +36,10 @@ def check_alias(text: str) -> None:
 def check_host(text: str) -> None:
     """A name that a resolver can be asked for, or an IP address."""
     _not_empty(text)
+    if not _HOST.fullmatch(text):
+        near = re.sub(r"^[a-z]+://|[/\s].*$", "", text)
+        hint = f"; perhaps {near}" if _HOST.fullmatch(near) else ""
+        raise ValueError(f"{text!r} is neither a host name nor an IP address{hint}")
     if ":" in text:
         try:
             ipaddress.IPv6Address(text)
@@ -55,6 +60,12 @@ def check_sop_class(text: str) -> None:
     by_keyword = {entry[4]: uid for uid, entry in UID_dictionary.items()}
     uid = by_keyword.get(text)
     raise ValueError(f"{text!r} is not a SOP class UID" + (f"; write {uid}" if uid else " and not 'default'"))
+
+
+def check_delays(initial: int, limit: int) -> None:
+    """Of the delays between tries the longest is not shorter than the first."""
+    if limit < initial:
+        raise ValueError(f"must be at least the first delay, {initial} seconds")
 
 
 def _not_empty(text: str) -> None:
@@ -95,6 +106,10 @@ def mistakes(values: Mapping[str, Any]) -> list[tuple[str, str]]:
             continue
         for item in items:
             judge(column, check, item)
+    try:
+        check_delays(values.get("retry_initial") or 0, values.get("retry_limit", LARGEST_NUMBER))
+    except ValueError as error:
+        found.append(("retry_limit", str(error)))
     if bool(values.get("tls_certificate")) != bool(values.get("tls_key")):
         missing = "tls_key" if values.get("tls_certificate") else "tls_certificate"
         found.append((missing, "a client certificate needs both its file and that of its key"))

@@ -203,7 +203,7 @@ def test_what_was_imported_means_the_same_in_the_form_and_keeps_nobody_from_chan
     assert pacs.process_networks == ["192.0.2.0/24", "198.51.100.7/32"]
 
 
-@pytest.mark.parametrize("host", ["::1", "fe80::1%eth0", "pacs", "pacs_2.example."])
+@pytest.mark.parametrize("host", ["::1", "fe80::1%eth0", "pacs", "pacs_2.example.", "bücher.example"])
 def test_names_and_addresses_of_every_kind_are_hosts(host):
     assert create(host=host).status_code == 302
 

@@ -88,6 +88,13 @@ WRONG = {
     "alias of odd characters": ("nodes.yml", f"- AeTitle: A\n  Aliases: [{'é' * 17}]\n", "nodes.yml:2: Aliases AE"),
     "schedule": ("nodes.yml", "- AeTitle: A\n  ProcessSchedule: [25:00 - 26:00]\n", "nodes.yml:2: ProcessSchedule"),
     "host": ("nodes.yml", "- AeTitle: A\n  HostName: pacs..example\n", "nodes.yml:2: HostName 'pacs..example' is no"),
+    "host of two words": ("nodes.yml", "- AeTitle: A\n  HostName: a b\n", "nodes.yml:2: HostName 'a b' is neither"),
+    "delays": (
+        "nodes.yml",
+        "- AeTitle: A\n  RetryInitial: 60\n  RetryLimit: 30\n",
+        "nodes.yml:3: RetryLimit must be at least the first delay, 60 seconds",
+    ),
+    "first delay alone": ("nodes.yml", "- AeTitle: A\n  RetryInitial: 700\n", "nodes.yml:1: RetryLimit must be at"),
     "network": ("nodes.yml", "- AeTitle: A\n  ProcessNetworks: [x]\n", "nodes.yml:2: ProcessNetworks 'x' is not a"),
     "SOP class": ("nodes.yml", "- AeTitle: A\n  SopClassPriorities: [CTImageStorage]\n", "nodes.yml:2: SopClassPrior"),
     "half a certificate": ("nodes.yml", "- AeTitle: A\n  TlsCertificate: a.pem\n", "nodes.yml:1: TlsKey a client cert"),

@@ -8,8 +8,9 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from routing.allowing import strangers
 from routing.counts import ShortLived
-from routing.models import QueueItem, UnknownSender
+from routing.models import QueueItem
 from routing.sight import Sight
 from routing.start_report import start_report
 from routing.views.destinations import Condition, counts_by_state, destinations
@@ -50,7 +51,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "processes": processes(),
         "start": start,
         "newest": list(QueueItem.objects.defer("recipe").order_by("-id")[:NEWEST]),
-        "unknown_senders": list(UnknownSender.objects.all()[:MOST_SENDERS]),
+        "unknown_senders": strangers(MOST_SENDERS),
     }
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from routing.allowing import allow
+from routing.allowing import allow, strangers
 from routing.audit import audit
 from routing.forms import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
@@ -23,7 +23,7 @@ from scripts_app.views.request import within
 def senders(request: HttpRequest) -> HttpResponse:
     context = {
         "senders": KnownSender.objects.all(),
-        "unknown_senders": UnknownSender.objects.all(),
+        "unknown_senders": strangers(),
         "anybody": settings.CAPACITOR.accept_unknown_senders,
     }
     return draw(cast(HtmxHttpRequest, request), "routing/senders.html", "routing/_senders.html", context)

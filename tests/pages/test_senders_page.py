@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 from django.conf import settings
 
+from routing.engine.directory import note_stranger
 from routing.models import AuditRecord, KnownSender
+from routing.views.dashboard import MOST_SENDERS
 from tests.pages.people import visitor, words
 
 pytestmark = pytest.mark.django_db
@@ -73,3 +75,15 @@ def test_the_page_says_when_anybody_may_send(monkeypatch):
     page = visitor("operator").get("/senders/").content.decode()
     assert "Anybody may send" in page
     assert "Nobody may send" not in page
+
+
+@pytest.mark.parametrize("page", ["/", "/senders/"])
+def test_a_known_title_from_another_address_is_told_as_that_however_many_others_were_refused(page):
+    KnownSender.objects.create(ae_title="CT_1", network="192.0.2.0/24")
+    KnownSender.objects.create(ae_title="OFF", network="192.0.2.7", enabled=False)
+    for title in ("CT_1", "OFF", *(f"GUESS{number}" for number in range(MOST_SENDERS))):
+        note_stranger(title, "198.51.100.7", "PACS")
+    told = words(visitor("operator").get(page))
+    assert "CT_1 198.51.100.7" in told
+    assert told.count("Not its address") == 1
+    assert "Not its address: CT_1 may send from 192.0.2.0/24." in told

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 from capacitor_web.environment import Environment
 from routing import capabilities
 from routing.management.commands.up import ALIVE_WITHIN, KEPT_CHUNKS, SERVED
+from tests.clean_environment import without_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT / "docs/systemd"
@@ -128,3 +131,22 @@ def test_the_manual_runs_commands_under_the_settings_of_the_units_in_a_folder_th
     made = manual.index("install -d -m 0700 -o capacitor -g capacitor /var/lib/capacitor\n")
     assert made < manual.index("\nmanage migrate\n")
     assert "sudo -u capacitor" not in manual
+
+
+def test_the_manual_installs_whoever_listens_on_the_usual_ports_and_without_the_settings_of_the_units(
+    tmp_path: Path,
+) -> None:
+    """The settings file names other ports, which is known to the units alone."""
+    manual = (ROOT / "docs/manual/hardening.md").read_text(encoding="utf-8")
+    lines = [line for line in manual.splitlines() if line.endswith("run install")]
+    assert len(lines) == 2
+    assert manual.index("rm .env\n") < manual.index(lines[0])
+    with socket.socket() as taken:
+        with contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", 8080))
+            taken.listen()
+        for line in lines:
+            said = dict(word.split("=", 1) for word in line.split() if "=" in word)
+            environment = without_settings() | said | {"CAPACITOR_DATA_DIR": str(tmp_path)}
+            done = subprocess.run([sys.executable, "manage.py", "preflight"], cwd=ROOT, env=environment, text=True)
+            assert done.returncode == 0

@@ -26,6 +26,8 @@ class StartReport:
     """Files of the spool that no row can be made for, as of now: unreadable, or their number is taken."""
     unreadable_files: tuple[str, ...]
     """The names of the first of them."""
+    stopped: bool
+    """No process is known: each takes along at its end what it found."""
 
     @property
     def clean(self) -> bool:
@@ -43,7 +45,7 @@ class StartReport:
     def words(self) -> str:
         """One sentence."""
         if self.adopted is None:
-            return "not compared yet"
+            return "not known, for the service is stopped" if self.stopped else "not compared yet"
         if self.clean:
             return "every file had its row, every row its file, and nobody held anything" + self._now()
         parts = (
@@ -70,4 +72,5 @@ def start_report() -> StartReport:
         sum(row.detail.get("recorded", 0) for row in rows),
         newest.detail.get("unreadable", 0) if newest else 0,
         tuple(newest.detail.get("unreadable_files", ())) if newest else (),
+        not rows,
     )

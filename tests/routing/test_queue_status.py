@@ -56,6 +56,13 @@ def test_it_tells_what_the_last_start_found_and_put_right() -> None:
     )
 
 
+def test_of_a_stopped_service_it_does_not_say_that_nobody_has_compared_yet() -> None:
+    assert status().splitlines()[-1] == "at the last start: not known, for the service is stopped"
+    at = timezone.now()
+    ServiceProcess.objects.create(owner="d", role="deliver", host="here", pid=1, started_at=at, seen_at=at)
+    assert status().splitlines()[-1] == "at the last start: not compared yet"
+
+
 def test_items_are_counted_by_state_and_by_destination() -> None:
     pacs = node()
     for state in ("New", "New", "Delivered"):

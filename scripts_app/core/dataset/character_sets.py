@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs as python_codecs
 import re
 import warnings
 from collections.abc import Sequence
@@ -46,6 +47,16 @@ def codecs_of(character_sets: str) -> tuple[str, ...]:
 def is_default(character_sets: str) -> bool:
     """Whether these declare nothing but ASCII: what else stands there is text of nobody knows which set."""
     return codecs_of(character_sets) == (_DEFAULT,)
+
+
+def unlike_unicode(character_sets: str) -> bool:
+    """
+    Whether no text of these sets is valid UTF-8 by chance, so that what is UTF-8 was never theirs.
+
+    Of Latin-1 a capital with an accent and a sign such as » would have to stand
+    side by side.  In Polish, Cyrillic, Thai or Chinese sets whole names do.
+    """
+    return python_codecs.lookup(codecs_of(character_sets)[0]).name in ("iso8859-1", "utf-8")
 
 
 def check_character_sets(value: Any) -> None:

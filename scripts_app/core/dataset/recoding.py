@@ -11,6 +11,7 @@ from scripts_app.core.dataset.character_sets import (
     encoded,
     explains,
     is_default,
+    unlike_unicode,
 )
 from scripts_app.core.dataset.dictionary import keyword_of
 from scripts_app.core.dataset.errors import DatasetError
@@ -31,8 +32,8 @@ def recoded(dataset: Dataset, old: str, new: str) -> str:
 
     Nothing says what characters the default repertoire cannot hold: they stay
     when the new set explains them, and are an error otherwise.  What is
-    Unicode already stays, whatever was declared; and so does what looks like
-    text but has no VR that says so, which the note names.
+    Unicode already stays under a set whose text never looks like it; and so
+    does what looks like text but has no VR that says so, which the note names.
     """
     written_anew: list[str] = []
     left: list[str] = []
@@ -56,7 +57,7 @@ def _recode(dataset: Dataset, old: str, new: str, written_anew: list[str], left:
         if value.isascii() and b"\x1b" not in value:
             continue
         where = f"{path_of(dataset, tag)} {keyword_of(tag)}".rstrip()
-        if (new == UNICODE or is_default(old)) and explains(new, value, vr):
+        if _stays(value, vr, old, new):
             continue
         if vr == b"UN":
             if not is_default(old) and _would_read_otherwise(dataset, value, old, new):
@@ -77,6 +78,13 @@ def _recode(dataset: Dataset, old: str, new: str, written_anew: list[str], left:
             ) from None
         dataset.put(tag, Literal(vr, padded(vr, anew, dataset.encoding, where)))
         written_anew.append(where)
+
+
+def _stays(value: bytes, vr: bytes, old: str, new: str) -> bool:
+    """Whether a value is text of the new set as it is."""
+    if new == UNICODE and (b"\x1b" in value or not unlike_unicode(old)):
+        return False
+    return (new == UNICODE or is_default(old)) and explains(new, value, vr)
 
 
 def _would_read_otherwise(dataset: Dataset, value: bytes, old: str, new: str) -> bool:

@@ -206,6 +206,24 @@ def test_unicode_under_another_name_is_not_written_twice(tmp_path, sets):
     assert name in edited_bytes(doc)
 
 
+@pytest.mark.parametrize(
+    ("sets", "name"),
+    [
+        ("ISO_IR 101", "PÓŁTORAK^JAN".encode("iso8859_2")),
+        ("ISO_IR 166", "แกน".encode("iso8859_11")),
+        ("ISO_IR 144", "ЦЕТА".encode("iso8859_5")),
+        ("GB18030", "毛^石".encode("gb18030")),
+        ("\\ISO 2022 IR 13", b"\x1b)I\xd4\xcf\xc0\xde"),
+    ],
+)
+def test_a_name_whose_bytes_are_unicode_by_chance_stays_the_same_name(tmp_path, sets, name):
+    doc = document(tmp_path, *charset(sets), element(0x00100010, "PN", name))
+    read = doc.root.get("PatientName")
+    doc.root.set("SpecificCharacterSet", "ISO_IR 192")
+    assert doc.root.get("PatientName") == read
+    assert element(0x00100010, "PN", read.encode()) in edited_bytes(doc)
+
+
 def test_the_character_set_of_an_item_goes_and_its_text_is_carried_over_to_the_one_around(tmp_path):
     own = element(0x00080005, "CS", "ISO_IR 144") + element(0x00400007, "LO", b"\xbb\xee")
     doc = document(tmp_path, *charset("ISO_IR 192"), sequence(0x00400275, [item(own)]))

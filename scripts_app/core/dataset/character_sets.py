@@ -117,20 +117,31 @@ def encoded(text: str, character_sets: str) -> bytes:
         return text.encode("ascii")
     codecs = codecs_of(character_sets)
     if len(codecs) == 1:
-        return _encoded_first(text, codecs[0])
+        return _encoded_first(text, codecs)
     return b"".join(_encoded_piece(piece, codecs) for piece in _DELIMITER.split(text))
 
 
-def _encoded_first(text: str, codec: str) -> bytes:
+def _encoded_first(text: str, codecs: Sequence[str]) -> bytes:
+    codec = codecs[0]
     if codec == _DEFAULT:
         return text.encode("ascii")
-    if codec == "shift_jis":
-        # ISO_IR 13 holds the single-byte characters only (JIS X 0201).
-        bytes_ = text.encode(codec)
-        if len(bytes_) != len(text):
-            raise UnicodeError("not in JIS X 0201")
-        return bytes_
-    return text.encode(codec)
+    bytes_ = text.encode(codec)
+    # ISO_IR 13 holds the single-byte characters only (JIS X 0201).
+    if codec == "shift_jis" and len(bytes_) != len(text):
+        raise UnicodeError("not in JIS X 0201")
+    return _read_back(bytes_, text, codecs)
+
+
+def _read_back(bytes_: bytes, text: str, codecs: Sequence[str]) -> bytes:
+    """
+    The bytes, when they say the text to whoever reads them; UnicodeError otherwise.
+
+    Python's codecs know more than these sets: ¥ as the byte of the backslash,
+    which would make two values of one, and Korean in escape sequences beside the Japanese.
+    """
+    if decoded(bytes_, codecs, errors="strict") != text:
+        raise UnicodeError("reads as another text")
+    return bytes_
 
 
 def _encoded_piece(piece: str, codecs: Sequence[str]) -> bytes:
@@ -141,18 +152,18 @@ def _encoded_piece(piece: str, codecs: Sequence[str]) -> bytes:
     such mixtures differently.
     """
     try:
-        return _encoded_first(piece, codecs[0])
+        return _encoded_first(piece, codecs)
     except UnicodeError:
         pass
     for codec in codecs[1:]:
         try:
             bytes_ = piece.encode(codec)
+            if codec in _STATEFUL:
+                escapes = {bytes_[at : at + 3] for at in range(len(bytes_)) if bytes_[at] == 0x1B}
+                if escapes <= {_JAPANESE_ESCAPES[codec][:3], _ESCAPE + b"(B"}:
+                    return _read_back(bytes_, piece, codecs)
+            elif codec != "shift_jis" and codec in charset.ENCODINGS_TO_CODES:
+                return _read_back(charset.ENCODINGS_TO_CODES[codec] + bytes_, piece, codecs)
         except UnicodeError:
             continue
-        if codec in _STATEFUL:
-            escapes = {bytes_[at : at + 3] for at in range(len(bytes_)) if bytes_[at] == 0x1B}
-            if escapes <= {_JAPANESE_ESCAPES[codec][:3], _ESCAPE + b"(B"}:
-                return bytes_
-        elif codec != "shift_jis" and codec in charset.ENCODINGS_TO_CODES:
-            return charset.ENCODINGS_TO_CODES[codec] + bytes_
     raise UnicodeError("none of the character sets holds it")

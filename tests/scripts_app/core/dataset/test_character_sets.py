@@ -271,6 +271,16 @@ def test_kanji_are_not_in_the_single_byte_set_of_japan():
         encoded("山", "ISO_IR 13")
 
 
+@pytest.mark.parametrize(
+    ("sets", "text"), [("ISO_IR 13", "5¥6"), ("ISO 2022 IR 13\\ISO 2022 IR 87", "‾"), ("\\ISO 2022 IR 159", "10 m²")]
+)
+def test_a_character_that_would_be_read_as_another_one_raises_the_set_to_unicode(tmp_path, sets, text):
+    doc = document(tmp_path, *charset(sets))
+    doc.root.set("StudyDescription", text)
+    assert doc.root.get("StudyDescription") == text
+    assert doc.root.get("SpecificCharacterSet") == "ISO_IR 192"
+
+
 @pytest.mark.parametrize("sets", ["ISO\0IR 100", "\x01", "ISO_IR 192\\\0x", "no such set"])
 def test_a_character_set_of_nonsense_reads_as_the_default(tmp_path, sets):
     doc = document(tmp_path, *charset(sets), element(0x00100010, "PN", b"J\xe9r"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from codecs import lookup
 from collections.abc import Iterator
 
 from scripts_app.core.dataset.character_sets import TEXT_VRS, codecs_of, decoded
@@ -21,6 +22,8 @@ _WIDTH = {
     **dict.fromkeys((b"UL", b"SL", b"FL", b"AT", b"OF", b"OL"), 4),
     **dict.fromkeys((b"FD", b"UV", b"SV", b"OD", b"OV"), 8),
 }
+_LIKE_UNICODE = frozenset(("utf-8", "gb18030", "gbk"))
+"""Unicode, and sets of which much text is valid UTF-8 by chance."""
 _ENCODED = frozenset((0x7FE00010, 0x7FE00008, 0x7FE00009))
 """Pixel data, whose fragments have rules of their own."""
 
@@ -70,7 +73,7 @@ def _text(element: Element, value: bytes) -> Iterator[Finding]:
     except (UnicodeError, LookupError):
         yield element.found(Severity.ERROR, "characters", f"holds bytes that {sets} does not explain")
         return
-    if not value.isascii() and _is_utf8(value) and codecs[0] not in ("utf-8", "utf8", "utf_8", "gb18030", "gbk"):
+    if not value.isascii() and _is_utf8(value) and lookup(codecs[0]).name not in _LIKE_UNICODE:
         yield element.found(
             Severity.WARNING,
             "characters",

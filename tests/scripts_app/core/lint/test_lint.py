@@ -77,8 +77,15 @@ def test_characters_that_the_claimed_set_does_not_explain_are_found(tmp_path):
         content = plain.replace(b"X" * len(name), name)
         with opened(tmp_path, content) as document:
             assert ("PatientName", message) in found(document, old=True)
-    with opened(tmp_path, ct_image(SpecificCharacterSet="ISO_IR 100", PatientName="Müller")) as document:
+
+
+@pytest.mark.parametrize(
+    ("charset", "name"), [("ISO_IR 100", "Müller"), ("ISO_IR 192", "Müller"), ("ISO_IR 192", "山田"), ("GB18030", "毛")]
+)
+def test_characters_of_the_claimed_set_are_no_finding(tmp_path, charset, name):
+    with opened(tmp_path, ct_image(SpecificCharacterSet=charset, PatientName=name)) as document:
         assert "PatientName" not in said(document, old=True)
+        assert "PatientName" not in said(document, setting(PatientName=f"{name}^X"))
 
 
 @pytest.mark.parametrize(

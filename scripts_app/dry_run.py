@@ -182,6 +182,10 @@ def _run(trial: Trial, received: Opened, drafts: Path, tell: Tell) -> dict[str, 
     result = result_of(outcome, _states(outcome, identity, facts), files)
     for told, findings in zip(result["outputs"], lint_of(outcome, received.document, trial.deidentified), strict=True):
         told["lint"] = findings
+    for told, output in zip(result["outputs"], outcome.outputs, strict=True):
+        if any("[" in change["tag"] for change in told["changes"]):
+            # Edits inside sequences do not tell what they came to.
+            told["sum"] = received.document.sum(output.recipe)
     if not trial.detailed:
         return result
     before = {scope: facts.state(scope, uid) if uid else {} for scope, uid in _uids(identity).items()}

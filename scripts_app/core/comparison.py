@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from scripts_app.core.dataset.dictionary import keyword_of
+
 Result = Mapping[str, Any]
 """What a dry run tells (manual, Dry run)."""
+Output = Mapping[str, Any]
+"""What it tells of one resulting file."""
 _WENT_THROUGH = ("prepared", "dropped")
+_NOTHING: Output = {"changes": ()}
+_AS_WAS, _OTHERWISE = "<edits of its items>", "<the same edits in another order>"
 
 
 class Effect(StrEnum):
@@ -78,8 +84,13 @@ def compared(before: Result, after: Result, again: Result | None = None) -> Comp
     """
     was, now = _outputs(before), _outputs(after)
     gained, lost = tuple(name for name in now if name not in was), tuple(name for name in was if name not in now)
+    repeated = {} if again is None else _outputs(again)
+    nothing = None if again is None else _NOTHING
     elements = tuple(
-        found for name in was if name in now for found in _elements(name, was[name], now[name], _volatile(again, name))
+        found
+        for name in was
+        if name in now
+        for found in _differing(name, was[name], now[name], repeated.get(name, nothing))
     )
     states = tuple(_states("", before["state"], after["state"], (again or before)["state"]))
     effect = _effect(before, after, bool(gained or lost), bool(elements or states))
@@ -111,9 +122,28 @@ def name_of(output: Mapping[str, Any]) -> str:
     return f"{output['destination']}{'' if output['original'] else ' (copy)'}"
 
 
-def _outputs(result: Result) -> dict[str, dict[str, Mapping[str, Any]]]:
-    """The changes by element, by where they go."""
-    return {name_of(output): told_apart(output["changes"]) for output in result["outputs"]}
+def _outputs(result: Result) -> dict[str, Output]:
+    """By where they go."""
+    return {name_of(output): output for output in result["outputs"]}
+
+
+def _differing(name: str, was: Output, now: Output, again: Output | None) -> list[Difference]:
+    """
+    What one destination would get otherwise.
+
+    Outputs with edits inside sequences have sums, for other edits may come to
+    the same data set, and the same ones in another order to another.
+    """
+    sums = was.get("sum"), now.get("sum")
+    if all(sums) and sums[0] == sums[1]:
+        return []
+    found = _elements(name, told_apart(was["changes"]), told_apart(now["changes"]), again)
+    if found or not all(sums) or (again is not None and again.get("sum") != sums[0]):
+        return found
+    return [
+        Difference(name, tag, keyword_of(int(tag.replace(",", ""), 16)), "…", _AS_WAS, _OTHERWISE)
+        for tag in sorted({change["tag"].partition("[")[0] for change in now["changes"] if "[" in change["tag"]})
+    ]
 
 
 def told_apart(changes: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
@@ -128,21 +158,15 @@ def told_apart(changes: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, A
     return found
 
 
-def _volatile(again: Result | None, name: str) -> dict[str, Mapping[str, Any]] | None:
-    return None if again is None else _outputs(again).get(name, {})
-
-
 def _elements(
-    destination: str,
-    was: Mapping[str, Mapping[str, Any]],
-    now: Mapping[str, Mapping[str, Any]],
-    again: Mapping[str, Mapping[str, Any]] | None,
+    destination: str, was: Mapping[str, Mapping[str, Any]], now: Mapping[str, Mapping[str, Any]], again: Output | None
 ) -> list[Difference]:
     found = []
+    repeated = None if again is None else told_apart(again["changes"])
     for tag in sorted({*was, *now}):
         old, new = was.get(tag), now.get(tag)
         known = new or old or {}
-        if old and new and (old["new"] == new["new"] or _new_each_time(tag, old, new, again)):
+        if old and new and (old["new"] == new["new"] or _new_each_time(tag, old, new, repeated)):
             continue
         received = known.get("old")
         found.append(

@@ -105,6 +105,14 @@ def test_changes_tell_what_differs_from_the_received_file_and_not_how_it_came_to
     assert [change["tag"] for change in output["changes"]].count("0010,0020") == 1
 
 
+def test_a_sum_tells_whether_edits_inside_sequences_came_to_the_same(configuration: Path) -> None:
+    populate = "dataset:Populate({ReferencedStudySequence = {{ReferencedSOPInstanceUID = '1.2'}}})"
+    append = "dataset:Append('ReferencedStudySequence', {ReferencedSOPInstanceUID = '1.2'})"
+    other = "dataset:Append('ReferencedStudySequence', {ReferencedSOPInstanceUID = '1.3'})"
+    sums = [tried(scripts(configuration, entry(script)))["outputs"][0]["sum"] for script in (populate, append, other)]
+    assert sums[0] == sums[1] != sums[2]
+
+
 def test_an_output_whose_bytes_do_not_change_has_no_changes(configuration: Path) -> None:
     (output,) = tried(scripts(configuration, entry("dataset:Set('PatientID', dataset:Get('PatientID'))")))["outputs"]
     assert output["changes"] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+from hashlib import blake2b
 from pathlib import Path
 from types import TracebackType
 
@@ -125,6 +126,16 @@ class Document:
                 if len(taken) >= most:
                     break
         return bytes(taken), whole.length > len(taken)
+
+    def sum(self, recipe: Recipe | None) -> str:
+        """A sum of the data set that a recipe makes (None: as received), in hexadecimal."""
+        taken = blake2b(digest_size=16)
+        whole = recipe or Recipe(((self._dataset.start, self._dataset.end),))
+        with memoryview(self._map) as view:
+            for part in whole.slices(view):
+                with part:
+                    taken.update(part)
+        return taken.hexdigest()
 
     def _is_received(self, recipe: Recipe) -> bool:
         at = self._dataset.start

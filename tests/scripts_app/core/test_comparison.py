@@ -82,6 +82,29 @@ def test_edits_of_the_same_place_inside_a_sequence_are_compared_one_by_one():
     assert [found.tag for found in compared(result(PACS=[one, two]), result(PACS=[one])).elements] == [f"{place} (2)"]
 
 
+def edited(sum_, *changes):
+    found = result(PACS=list(changes))
+    found["outputs"][0]["sum"] = sum_
+    return found
+
+
+def test_other_edits_inside_a_sequence_that_come_to_the_same_are_no_difference():
+    place = "0008,1110[1].0008,1155"
+    once, twice = change(place, "1.2", None, ""), change(place, "1.1", None, "")
+    assert compared(edited("aa", once), edited("aa", twice, once), edited("aa", once)).effect is Effect.IDENTICAL
+
+
+def test_the_same_edits_inside_a_sequence_in_another_order_are_a_difference_where_they_come_to_another_image():
+    set_, removed = change("0008,1110[1].0008,1150", "1.9", None, ""), change("0008,1110[1]", None, "<item>", "")
+    was, now = edited("aa", set_, removed), edited("bb", removed, set_)
+    found = compared(was, now, was)
+    assert found.effect is Effect.ELEMENTS
+    assert [(each.tag, each.keyword, each.after) for each in found.elements] == [
+        ("0008,1110", "ReferencedStudySequence", "<the same edits in another order>")
+    ]
+    assert compared(was, now, edited("cc", set_, removed)).effect is Effect.IDENTICAL, "new at each run"
+
+
 @pytest.mark.parametrize(
     ("was", "now", "told"),
     [

@@ -30,6 +30,11 @@ class ElementChange:
     edits: tuple[str, ...]
     """Each edit in words: operation, entry and line; of many the first and the last."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether the value is another one than before; what is only described, as bytes and items are, may be."""
+        return self.old != self.new or (self.old or "").startswith("<")
+
 
 @dataclass(frozen=True, slots=True)
 class OutputChanges:
@@ -43,6 +48,16 @@ class OutputChanges:
     def shown(self) -> tuple[ElementChange, ...]:
         """The first of the rows."""
         return self.rows[:MOST_ROWS]
+
+    @property
+    def changed(self) -> int:
+        """Rows with another value than before."""
+        return sum(row.differs for row in self.rows)
+
+    @property
+    def unchanged(self) -> int:
+        """Rows of what scripts set to the value that it had, or set back."""
+        return len(self.rows) - self.changed
 
 
 def output_changes(outputs: Iterable[Mapping[str, Any]], first: str) -> list[OutputChanges]:

@@ -75,6 +75,18 @@ def test_the_page_says_which_destinations_get_the_same():
 
 
 @pytest.mark.django_db
+def test_what_was_set_to_the_value_that_it_had_does_not_count_as_changed():
+    item = queue_item()
+    back = change("0008,1030", "A", "B"), change("0008,1030", "B", "A")
+    outputs = [output("PACS", change(), *back), output("AI", change(old="1", new="1"), original=False)]
+    PrepareReport.objects.create(item=item, at=item.created_at, verdict="prepared", outputs=outputs)
+    told = words(visitor(phi=True).get(f"/queue/{item.pk}/"))
+    assert "PACS original, 1 element changed, 1 set without a change" in told
+    assert "AI copy, 0 elements changed, 1 set without a change" in told
+    assert "0010,0020 PatientID LO 1 as it was Set, entry 1:3" in told
+
+
+@pytest.mark.django_db
 def test_of_thousands_of_changes_the_page_shows_the_first_and_says_where_the_others_are():
     item = queue_item()
     frames = [change(f"5200,9230[{frame}].0020,9158", keyword="FrameComments") for frame in range(1, 3001)]

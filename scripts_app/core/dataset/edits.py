@@ -102,8 +102,10 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     _refuse(dataset, tag, vr)
     old = shown_at(dataset, tag)
     before = _readable(dataset, tag)
-    if before is not None and value == before:
+    if (before is not None and value == before) or _are_there(dataset, tag, value):
         return EditRecord(path_of(dataset, tag), keyword_of(tag), old, old)
+    if isinstance(value, bytes):
+        value = _as_text(value, where)
     if tag == SPECIFIC_CHARACTER_SET:
         check_character_sets(value)
     text = text_for(vr, value, where, before or "")
@@ -198,6 +200,20 @@ def _readable(dataset: Dataset, tag: int) -> str | None:
         return text_at(dataset, tag)
     except DatasetError:
         return None
+
+
+def _are_there(dataset: Dataset, tag: int, value: Any) -> bool:
+    """Whether these are the bytes that a binary value was read as."""
+    if not isinstance(value, bytes) or tag not in dataset or dataset.length(tag) != len(value):
+        return False
+    return binary_at(dataset, tag) == value
+
+
+def _as_text(value: bytes, where: str) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise DatasetError(f"{where} is binary: a script can remove it, or set it to the bytes that it read") from None
 
 
 def _refuse_marks(dataset: Dataset, tag: int, text: str, where: str, before: str) -> None:

@@ -58,6 +58,14 @@ class View:
                 raise
         return binary_at(dataset, tag)
 
+    def binary(self, path: str) -> bool:
+        """Whether the path leads to a value that read() answers as bytes."""
+        try:
+            dataset, tag = self._element(path)
+        except DatasetError:
+            return False
+        return dataset is not None and is_binary(dataset, tag)
+
     def _element(self, path: str) -> tuple[Dataset | None, int]:
         steps = parsed(path)
         last = steps[-1]
@@ -88,7 +96,7 @@ class View:
 
     def set(self, path: str, value: Any) -> EditRecord:
         """
-        Set a value: a string, a number, or a list of them for several values.
+        Set a value: a string, a number, or a list of them for several values; bytes, as they were read.
 
         Creates the element and the sequences and items on the way; an item
         that a selector does not find is created with the selector's value.

@@ -40,7 +40,10 @@ def _set(host: Host, handle: int, line: int | None, path: Any, value: Any) -> An
     name = text(path, "Set", "the tag")
     if value is None:
         raise ApiMisuse(f"Set: the value of {name} is nil; Remove removes a tag, '' empties it")
-    host.record(handle, "Set", [host.writable(handle).set(name, host.kept(from_lua(value, f"Set: {name}")))], line)
+    view = host.writable(handle)
+    # Bytes that Get answered are no text, and may be set as they were read.
+    given = value if isinstance(value, bytes) and view.binary(name) else from_lua(value, f"Set: {name}")
+    host.record(handle, "Set", [view.set(name, host.kept(given))], line)
 
 
 def _remove(host: Host, handle: int, line: int | None, path: Any, _: Any) -> Any:

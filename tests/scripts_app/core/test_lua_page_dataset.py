@@ -247,3 +247,18 @@ def test_a_table_that_was_read_changes_nothing_also_where_an_item_is_empty(tmp_p
         outcome = run_entries(entries("dataset:Populate(dataset:ToTable())"), received, PlainFacts(), Limits())
         assert [report.reason for report in outcome.entries] == [""]
         assert received.document.recipe() is None
+
+
+def test_a_binary_value_may_be_set_as_it_was_read_and_to_nothing_else() -> None:
+    script = """
+        dataset:Set('PixelData', dataset:Get('PixelData'))
+        print(select(2, pcall(dataset.Set, dataset, 'PixelData', dataset:Get('PixelData') .. '\\xff')))
+    """
+    with image() as received:
+        outcome = run_entries(entries(script), received, PlainFacts(), Limits())
+        assert [report.reason for report in outcome.entries] == [""]
+        assert received.document.recipe() is None
+    assert [(change.keyword, change.new) for change in outcome.changes] == [("PixelData", "<32768 bytes>")]
+    assert outcome.item_log[0].message == (
+        "7FE0,0010 PixelData is binary: a script can remove it, or set it to the bytes that it read"
+    )

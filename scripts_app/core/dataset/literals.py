@@ -121,7 +121,9 @@ def _text(vr: bytes, value: Any, where: str) -> str:
         return value
     if isinstance(value, bool) or value is None:
         hint = " (use Remove to take an element away)" if value is None else ", such as 'YES'"
-        raise DatasetError(f"{where} takes a string or a number{hint}, not {'nil' if value is None else value}")
+        raise DatasetError(
+            f"{where} takes a string or a number{hint}, not {'nil' if value is None else str(value).lower()}"
+        )
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
@@ -131,7 +133,8 @@ def _text(vr: bytes, value: Any, where: str) -> str:
             whole = vr in NUMBER_FORMATS or vr in (b"IS", b"DS")
             return str(int(value)) if whole else repr(value)
         return decimal(value) if vr == b"DS" else repr(value)
-    raise DatasetError(f"{where} takes a string or a number, not a {type(value).__name__}")
+    kind = "table" if isinstance(value, (dict, list)) else type(value).__name__
+    raise DatasetError(f"{where} takes a string or a number, not a {kind}")
 
 
 def _refuse_control(vr: bytes, text: str, where: str, before: str) -> None:

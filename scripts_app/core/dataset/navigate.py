@@ -80,7 +80,7 @@ def sequence_at(dataset: Dataset, tag: int, *, create: bool = False) -> Sequence
         return dataset.sequence(tag)
     if not create:
         return None
-    if tag >> 16 & 1:
+    if tag >> 16 & 1 and tag not in dataset:
         raise DatasetError(f"{written(tag)} is not there, and a private element cannot be created by its number")
     if vr != b"SQ":
         raise DatasetError(f"{named(tag)} is no sequence{', its VR is ' + vr.decode() if vr else ''}")

@@ -39,7 +39,7 @@ _STANDARD = _names(
     "tostring type utf8 warn xpcall self"
 )
 _WITH_PATH = _names("Get Exists ToTable Select Items Count Set Remove PopulateAt Append")
-_NUMERIC = re.compile(r"\(?[0-9A-Fa-f]{1,4},[0-9A-Fa-f]{1,4}\)?|[0-9A-Fa-f]{8}")
+_NUMERIC = re.compile(r"\(?[0-9A-Fa-f]{4},?[0-9A-Fa-f]{4}\)?")
 _FUNCTIONS = frozenset(member.name for found in OBJECTS if found.kind == "function" for member in found.members)
 _FIXED = {
     found.name: frozenset(member.name for member in found.members)

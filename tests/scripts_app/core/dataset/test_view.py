@@ -287,3 +287,12 @@ def test_a_number_that_is_un_is_little_endian_in_a_big_endian_file_too(tmp_path)
     assert edited_bytes(doc).startswith(element(0x00280010, "US", b"\0\3", BIG))
     doc.root.set("SmallestImagePixelValue", -2)
     assert element(0x00280106, "SS", b"\xff\xfe", BIG) in edited_bytes(doc), "signed, as Pixel Representation says"
+
+
+def test_a_private_element_that_is_there_and_no_sequence_is_not_called_absent(tmp_path):
+    root = document(tmp_path, element(0x00111005, "UN", b"\x01\x02")).root
+    for edit in (lambda: root.append("0011,1005"), lambda: root.set("0011,1005[1].CodeValue", "5")):
+        with pytest.raises(DatasetError, match="0011,1005 is no sequence, its VR is UN"):
+            edit()
+    with pytest.raises(DatasetError, match="0011,1006 is not there"):
+        root.append("0011,1006")

@@ -20,6 +20,7 @@ def told(source, libraries=()):
             "'PatientNam' is neither a DICOM keyword nor gggg,eeee; did you mean PatientName?",
         ),
         ("\ndataset:Set('ProcedureCodeSequence[1].CodeValu', 1)", 2, "did you mean CodeValue?"),
+        ("dataset:Get('8,60')", 1, "'8,60' is neither a DICOM keyword nor gggg,eeee"),
         ("route:Add('PACX')", 1, "no Storage node has the AE title 'PACX'; did you mean PACS?"),
         ("route:Ad('AI')", 1, "route has no Ad; did you mean Add?"),
         ("dataset.Get('Modality')", 1, "write dataset:Get(…) with a colon"),

@@ -18,10 +18,13 @@ def expected_of(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str
     What two results of the same run have in common, as JSON values.
 
     ``{"result": ..., "outputs": [{"destination", "original", "changes": {tag: new or None when removed}}]}``; a
-    value that the two runs do not share stands as ``{"any": true}``.
+    value that the two runs do not share stands as ``{"any": true}``.  Outputs with edits inside sequences have the
+    ``order`` of these and, where the two runs share it, the ``sum`` of what leaves.
     """
     expected, other = _told(first), _told(second)
     for output, again in zip(expected["outputs"], other["outputs"], strict=False):
+        if "sum" in output and output["sum"] != again.get("sum"):
+            del output["sum"]
         for tag, value in output["changes"].items():
             if again["changes"].get(tag) != value:
                 output["changes"][tag] = {_ANY: True}
@@ -42,8 +45,19 @@ def mismatches(expected: Mapping[str, Any], result: Mapping[str, Any]) -> list[s
     told += [f"an image goes to {name}, which is not expected" for name in got if name not in wanted]
     for name in wanted:
         if name in got:
-            told += [f"{name}: {line}" for line in _changes(wanted[name], got[name])]
+            told += [f"{name}: {line}" for line in _differing(wanted[name], got[name])]
     return [*told, *singly]
+
+
+def _differing(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
+    """Edits inside sequences do not tell what they came to: others may come to the same, other orders to another."""
+    known = wanted.get("sum")
+    if known and known == got.get("sum"):
+        return []
+    told = _changes(wanted["changes"], got["changes"])
+    if not told and known and wanted["order"] != got.get("order"):
+        return ["the items of sequences are edited in another order, and become others"]
+    return told
 
 
 def _changes(wanted: Mapping[str, Any], got: Mapping[str, Any]) -> list[str]:
@@ -67,20 +81,21 @@ def _said(value: Any) -> str:
 def _told(result: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "result": result["result"],
-        "outputs": [
-            {
-                "destination": output["destination"],
-                "original": output["original"],
-                "changes": {
-                    f"{tag} {change['keyword']}".rstrip(): change["new"]
-                    for tag, change in told_apart(output["changes"]).items()
-                },
-            }
-            for output in result["outputs"]
-        ],
+        "outputs": [_output(output) for output in result["outputs"]],
     }
 
 
+def _output(output: Mapping[str, Any]) -> dict[str, Any]:
+    changes = {
+        f"{tag} {change['keyword']}".rstrip(): change["new"] for tag, change in told_apart(output["changes"]).items()
+    }
+    told = {"destination": output["destination"], "original": output["original"], "changes": changes}
+    if "sum" in output:
+        # A list, for a database may keep the keys of an object in an order of its own.
+        told |= {"sum": output["sum"], "order": [tag for tag in changes if "[" in tag]}
+    return told
+
+
 def _by_destination(told: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
-    """Changes by where they go; the original and a copy may have the same destination."""
-    return {f"{o['destination']}{'' if o['original'] else ' (copy)'}": o["changes"] for o in told["outputs"]}
+    """By where they go; the original and a copy may have the same destination."""
+    return {f"{o['destination']}{'' if o['original'] else ' (copy)'}": o for o in told["outputs"]}

@@ -57,6 +57,25 @@ def test_each_of_several_edits_at_one_place_is_expected():
     ]
 
 
+def edited(sum_, *changes):
+    return result({**output("PACS", *changes), "sum": sum_})
+
+
+def test_edits_inside_sequences_are_judged_by_what_they_come_to():
+    first, gone = change("CodeValue", "1", "0008,1110[1].0008,0100"), change("", None, "0008,1110[1]")
+    expected = expected_of(edited("aa", first, gone), edited("aa", first, gone))
+    assert mismatches(expected, edited("aa", first, gone)) == []
+    assert mismatches(expected, edited("aa", first, first, gone)) == []
+    assert mismatches(expected, edited("bb", gone, first)) == [
+        "PACS (copy): the items of sequences are edited in another order, and become others"
+    ]
+    assert mismatches(expected, edited("bb", first)) == [
+        "PACS (copy): 0008,1110[1] stays as received, expected removed"
+    ]
+    new_each_time = expected_of(edited("aa", first, gone), edited("bb", first, gone))
+    assert mismatches(new_each_time, edited("cc", first, gone)) == []
+
+
 def test_what_is_new_at_each_run_may_be_anything_but_must_be_changed():
     runs = [result(output("AI", change("SOPInstanceUID", uid))) for uid in ("1.2", "1.3", "1.4")]
     expected = expected_of(runs[0], runs[1])

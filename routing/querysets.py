@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -17,6 +19,17 @@ if TYPE_CHECKING:
 def delivered_since(moment: datetime) -> models.Q:
     """What arrived after a question was asked: what was to bring it there would send it twice."""
     return models.Q(state=QueueState.DELIVERED, updated_at__gt=moment)
+
+
+def named(text: str) -> models.Q:
+    """
+    Patients whose name holds this, in upper or lower case.
+
+    SQLite folds the case of ASCII alone, and modalities write MÜLLER where a
+    person looks for Müller: it is asked for the usual ways to write it.
+    """
+    ways = {text} if text.isascii() else {text, text.lower(), text.upper(), text.title()}
+    return reduce(or_, (models.Q(patient_name__icontains=way) for way in sorted(ways)))
 
 
 class QueueItemQuerySet(models.QuerySet["QueueItem"]):

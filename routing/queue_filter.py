@@ -19,7 +19,7 @@ from routing.core.identifiers import first_at, identifier_in
 from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
 from routing.filter_form import FilterForm
 from routing.models import QueueItem
-from routing.querysets import QueueItemQuerySet
+from routing.querysets import QueueItemQuerySet, named
 from routing.sight import Sight
 from scripts_app.models import ScriptVersion
 
@@ -220,7 +220,7 @@ class QueueFilter(FilterForm):
         if (number := identifier_in(text)) is not None:
             found |= Q(pk=number)
         if self.sight.full:
-            found |= Q(patient_id__istartswith=text) | Q(patient_name__icontains=text)
+            found |= Q(patient_id__istartswith=text) | named(text)
             found |= Q(accession_number__istartswith=text) | Q(last_error__icontains=text)
         return found
 

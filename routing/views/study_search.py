@@ -13,7 +13,7 @@ from django.utils import timezone
 from routing.core.identifiers import EPOCH, first_at
 from routing.filter_form import FilterForm
 from routing.models import QueueItem
-from routing.querysets import QueueItemQuerySet
+from routing.querysets import QueueItemQuerySet, named
 from routing.sight import Sight
 
 _FIRST_WINDOW = 8_000
@@ -82,7 +82,7 @@ class StudySearch(FilterForm):
         if self.sight.full:
             found |= Q(patient_id=self.text) | Q(accession_number=self.text)
         if self.by_name:
-            found |= Q(patient_name__icontains=self.text)
+            found |= named(self.text)
         return found
 
 

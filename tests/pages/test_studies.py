@@ -95,6 +95,14 @@ def test_patient_data_finds_studies_only_for_those_who_may_see_it():
     assert STUDY in told(visitor(), f"/studies/?q={STUDY}")
 
 
+@pytest.mark.parametrize("name", ["MÜLLER^ÖZGÜR", "Müller^Özgür", "müller^özgür"])
+def test_a_name_is_found_in_upper_and_lower_case(name):
+    study_of(["Delivered"], patient_name=name)
+    for text in ("müller", "MÜLLER", "Müller", "özgür", "Özgür", "ÖZGÜR"):
+        for page in ("studies", "queue"):
+            assert name in told(visitor("operator", phi=True), f"/{page}/?q={text}"), (page, text)
+
+
 @pytest.mark.parametrize("window", [1, 3, 10_000])
 def test_every_study_is_on_one_page_newest_first(monkeypatch, window):
     monkeypatch.setattr(study_search, "_FIRST_WINDOW", window)

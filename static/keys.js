@@ -52,14 +52,14 @@
   });
 
   // A dialog gives the focus back to what had it, unless that was drawn anew behind it: then to what has its place.
-  let left = "";
+  let left = () => null;
   document.addEventListener("focusin", ({target}) => {
-    if (!target.closest("dialog")) left = target.id;
+    if (!target.closest("dialog")) left = placeOf(target);
   });
   document.addEventListener("close", ({target}) => {
     // Until the page is painted a field of the closed dialog still counts as focused.
     const lost = document.activeElement === document.body || target.contains(document.activeElement);
-    if (lost) document.getElementById(left)?.focus({preventScroll: true});
+    if (lost) left()?.focus({preventScroll: true});
   }, {capture: true});
 
   document.addEventListener("click", (event) => {

@@ -1,0 +1,66 @@
+// The focus stays where it was when its part of the page is drawn anew: on the same link, button or field, else on the
+// row that this was in, else on the part, so that Tab goes on from there and not from the top of the page.
+"use strict";
+
+// Answers a function that finds again what has the place of the element.
+const placeOf = (() => {
+  const words = ({ariaLabel, textContent}) => (ariaLabel || textContent).trim().replace(/\s+/g, " ");
+  const called = (element) => [element.tagName, element.name, element.value, words(element)].join("\n");
+
+  function leads(element) {
+    const where = element.getAttribute("href") || element.form?.getAttribute("action");
+    // Words of a link tell numbers, which change.
+    return where ? [element.tagName, where, element.name, element.value].join("\n") : called(element);
+  }
+
+  function rowsFrom(home) {
+    const found = [];
+    for (let row = home; row; row = row.nextElementSibling) found.push(row.id);
+    return [...found, home.parentElement?.closest("[id]")?.id].filter(Boolean);
+  }
+
+  return (element) => {
+    const {id, tagName} = element;
+    const part = element.closest(".live-part");
+    const home = element.parentElement?.closest("[id]");
+    if (id || !part || !home) return () => document.getElementById(id);
+    const equal = (inside, by, value) => [...inside.querySelectorAll(tagName)].filter((other) => by(other) === value);
+    const marks = [leads, called].map((by) => [by, by(element), equal(home, by, by(element)).indexOf(element)]);
+    const rows = [...rowsFrom(home), part.id];
+    return () => {
+      const again = document.getElementById(home.id);
+      for (const [by, value, index] of again ? marks : []) {
+        const same = equal(again, by, value);
+        if (same.length) return same[index] || same[0];
+      }
+      const row = rows.map((each) => document.getElementById(each)).find(Boolean);
+      // A row takes no press: whoever keeps Enter down does not do the next thing, too.
+      row?.setAttribute("tabindex", "-1");
+      return row;
+    };
+  };
+})();
+
+(() => {
+  let place = null;
+  let pressed = null;
+  const lost = () => document.activeElement === document.body;
+
+  document.addEventListener("htmx:beforeSwap", ({detail: {target}}) => {
+    const had = document.activeElement;
+    place = had !== target && target.contains(had) ? placeOf(had) : null;
+  });
+  document.addEventListener("htmx:afterSwap", () => {
+    if (place && lost()) place()?.focus({preventScroll: true});
+    place = null;
+  });
+  // A button that is out of use while it is answered has lost the focus, too.
+  document.addEventListener("htmx:beforeRequest", ({detail: {elt}}) => {
+    if (elt.contains(document.activeElement)) pressed = document.activeElement;
+  });
+  document.addEventListener("htmx:afterRequest", ({detail: {elt}}) => {
+    if (!pressed || !elt.contains(pressed)) return;
+    if (lost()) pressed.focus({preventScroll: true});
+    pressed = null;
+  });
+})();

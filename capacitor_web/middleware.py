@@ -103,6 +103,8 @@ def forms_only_in_words(get_response: Callable[[HttpRequest], HttpResponse]) -> 
         response = get_response(request)
         if response.status_code == 405 and request.method == "GET":
             response.content = render_to_string("405.html")
+            # That of the empty answer is there already; a browser takes what exceeds it for a broken answer.
+            response.headers["Content-Length"] = str(len(response.content))
         return response
 
     return answer

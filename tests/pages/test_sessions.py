@@ -177,6 +177,8 @@ def test_an_address_that_is_no_page_says_so():
     answer = visitor("operator").get("/queue/act/")
     assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
     assert "Buttons and forms send something to this address" in words(answer)
+    # With another length browsers show an error of their own.
+    assert int(answer.headers["Content-Length"]) == len(answer.content)
 
 
 @pytest.fixture

@@ -192,3 +192,20 @@ def test_after_the_log_out_nothing_of_a_patient_is_left_in_the_browser(visit, se
     stored, databases, _ = page.evaluate(STORED)
     assert patient not in stored and databases == 0
     seen("no value in local, session or indexed storage; back leads to the log-in")
+
+
+@pytest.mark.parametrize("width", [1280, 1024, 390])
+def test_a_million_images_stand_in_their_tile_and_card_in_one_line(site, visit, width):
+    opened = visit("viewer")
+    opened.set_viewport_size({"width": width, "height": 800})
+    crowded = opened.evaluate("""() => [...document.querySelectorAll('.tile, .figures > a')].filter((box) => {
+        const figure = box.querySelector('.figure');
+        figure.classList.add('long');
+        figure.textContent = '1\u202f234\u202f567';
+        const text = new Range();
+        text.selectNodeContents(figure);
+        const [drawn, room] = [text, box].map((part) => part.getBoundingClientRect());
+        return text.getClientRects().length > 1 || drawn.right > room.right + 1;
+    }).map((box) => box.textContent.trim())""")
+    assert crowded == []
+    assert_readable(opened, f"a dashboard of {width} pixels")

@@ -137,27 +137,27 @@ register.filter("legible", legible, is_safe=False)
 
 @register.filter
 def by_script(text: str, sight: Sight) -> str:
-    return sight.by_script(text)
+    return legible(sight.by_script(text))
 
 
 @register.filter
 def by_preparation(text: str, sight: Sight) -> str:
-    return sight.by_preparation(text)
+    return legible(sight.by_preparation(text))
 
 
 @register.filter
 def by_node(text: str, sight: Sight) -> str:
-    return sight.by_node(text)
+    return legible(sight.by_node(text))
 
 
 @register.filter
 def reason(text: str, sight: Sight) -> str:
-    return sight.reason(text)
+    return legible(sight.reason(text))
 
 
 @register.filter
 def error_of(item: QueueItem, sight: Sight) -> str:
-    return sight.last_error(item)
+    return legible(sight.last_error(item))
 
 
 @register.filter
@@ -165,13 +165,13 @@ def note_of(entry: HistoryEntry, sight: Sight) -> str:
     if entry.event == REPEATED:
         told = Repeated.told_by(entry.event, entry.note, entry.at)
         return format_html("{} times since {}, for the same reason", thousands(told.times), clock(told.since))
-    return sight.note(entry)
+    return legible(sight.note(entry))
 
 
 @register.simple_tag
 def about(sight: Sight, item: QueueItem, text: str) -> str:
     """What the router noted about an item."""
-    return sight.about(item, text)
+    return legible(sight.about(item, text))
 
 
 @register.filter
@@ -195,10 +195,11 @@ def detail_of(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
 def detail_shown(detail: dict[str, Any], sight: Sight) -> list[tuple[str, str]]:
     """The same for a page, which many edits of many images would make endless."""
     changes = detail.get("changes")
-    if not isinstance(changes, list) or len(changes) <= _MOST_SHOWN:
-        return detail_of(detail, sight)
-    told = detail_of(detail | {"changes": changes[:_MOST_SHOWN]}, sight)
-    return [*told, ("…", f"{thousands(len(changes) - _MOST_SHOWN)} more changes, in the files of this log")]
+    cut = len(changes) - _MOST_SHOWN if isinstance(changes, list) else 0
+    if cut > 0:
+        detail = detail | {"changes": detail["changes"][:_MOST_SHOWN]}
+    told = [(name, legible(words)) for name, words in detail_of(detail, sight)]
+    return [*told, ("…", f"{thousands(cut)} more changes, in the files of this log")] if cut > 0 else told
 
 
 def _deed(part: dict[str, Any], sight: Sight) -> str:

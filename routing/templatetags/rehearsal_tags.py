@@ -9,6 +9,7 @@ from django import template
 from django.template.context import RequestContext
 from django.utils.dateparse import parse_datetime
 
+from routing.core.legible import legible
 from routing.models import Rehearsal
 from routing.rehearsal import HOW_MANY
 from routing.sight import Sight
@@ -61,7 +62,7 @@ def at_moment(written: str) -> Any:
 
 @register.filter
 def one_value(value: str | None, sight: Sight) -> str:
-    return "" if value is None else sight.value(value)
+    return "" if value is None else legible(sight.value(value))
 
 
 @register.inclusion_tag("routing/_draft_rehearsal.html", takes_context=True)

@@ -4,8 +4,18 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.utils import timezone
 
-from routing.models import QueueItem
+from routing.models import (
+    ApplicationLogLine,
+    Attempt,
+    AuditRecord,
+    HistoryEntry,
+    ItemLogLine,
+    NodeStatus,
+    PrepareReport,
+    QueueItem,
+)
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor
 from tests.pages.rehearsed import rehearsed
@@ -120,3 +130,26 @@ def test_no_value_turns_around_what_stands_behind_it(place):
     page = visitor("administrator", phi=True).get(place.format(leads_to)).content.decode()
     assert "\u202e" not in page and "\x1b" not in page
     assert "4711&lt;U+202E&gt;pa&lt;U+001B&gt;" in page
+
+
+@pytest.mark.fault(
+    114, "an override of the writing direction in errors of scripts and nodes, logs, and what a script prints"
+)
+@pytest.mark.parametrize(
+    "place", ["/", "/queue/", "/queue/200/", "/failures/", "/nodes/1/status/", "/logs/", "/logs/audit/"]
+)
+def test_no_error_turns_around_what_stands_behind_it(place):
+    busy_router()
+    strange = "no room for \u202e4711\x1b"
+    QueueItem.objects.exclude(last_error="").update(last_error=strange)
+    HistoryEntry.objects.exclude(note="").update(note=strange)
+    Attempt.objects.update(comment=strange, error=strange)
+    ItemLogLine.objects.update(text=strange)
+    error = {"number": 1, "status": "error", "description": "", "reason": strange, "file": "", "line": 2}
+    PrepareReport.objects.update(message=strange, entries=[error])
+    NodeStatus.objects.update(last_error=strange, last_failure_at=timezone.now(), failures_in_a_row=2)
+    ApplicationLogLine.objects.update(message=strange)
+    AuditRecord.objects.update(detail={"0010,0020": strange})
+    page = visitor("administrator", phi=True).get(place).content.decode()
+    assert "\u202e" not in page and "\x1b" not in page
+    assert "no room for &lt;U+202E&gt;" in page

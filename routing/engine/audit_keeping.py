@@ -16,6 +16,12 @@ from routing.models import AuditSeal
 log = logging.getLogger("capacitor.audit")
 _MOST_LINKS = 20
 """Links that one round makes; the others wait for the next one."""
+_MOST_CUTS = 20
+"""
+Removals of one look for what is old, each of several links.
+
+Between two looks each round may make a link, so one removal would never get to the end of them.
+"""
 
 
 class AuditKeeper:
@@ -32,7 +38,7 @@ class AuditKeeper:
             catch_up()
             sealed = _seal_all()
             if sweeping:
-                shorten(timedelta(seconds=settings.CAPACITOR.keep_audit))
+                _shorten_all()
                 self._tell_head()
         except DatabaseError as error:
             if not self._failing:
@@ -49,6 +55,13 @@ class AuditKeeper:
         if told != self._told:
             log.info("audit log sealed: %s (manage.py verify_audit --head checks it)", told)
         self._told = told
+
+
+def _shorten_all() -> None:
+    kept = timedelta(seconds=settings.CAPACITOR.keep_audit)
+    for _ in range(_MOST_CUTS):
+        if not shorten(kept):
+            break
 
 
 def _seal_all() -> int:

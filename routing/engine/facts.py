@@ -19,7 +19,7 @@ from routing.engine.state_book import StateBook
 from routing.models import Attempt, Node, NodeStatus, QueueItem
 from scripts_app.core.ports import QueueItemFacts
 
-_RECENT = timedelta(minutes=60)
+RECENT = timedelta(minutes=60)
 _ECHO_KEPT = timedelta(seconds=60)
 _ECHO_PATIENCE = 3
 """Seconds for the connection and for each answer; the scripts of an image have ten in all, unless set otherwise."""
@@ -92,7 +92,7 @@ class QueueDatabaseFacts:
             "recentSuccess": recent["success"],
             "recentFailed": recent["failed"],
             "recentTimedOut": recent["timed_out"],
-            "recentWindowMinutes": _RECENT // timedelta(minutes=1),
+            "recentWindowMinutes": RECENT // timedelta(minutes=1),
             "avgTransferMs": round(average / timedelta(milliseconds=1), 3) if average else 0,
         }
         if status.last_success_at:
@@ -153,7 +153,7 @@ def _recent_attempts(node: Node) -> models.QuerySet[Attempt]:
 
     Attempts are numbered as they are recorded, which is not an hour after they ended.
     """
-    since = timezone.now() - _RECENT
+    since = timezone.now() - RECENT
     attempts = Attempt.objects.filter(node=node)
-    before = attempts.filter(ended_at__lt=since - _RECENT).order_by("-id").values_list("id", flat=True).first()
+    before = attempts.filter(ended_at__lt=since - RECENT).order_by("-id").values_list("id", flat=True).first()
     return attempts.filter(id__gt=before or 0, started_at__gte=since)

@@ -1,26 +1,29 @@
 """
-Keep the story of an image short that its scripts put off over and over, perhaps every five seconds for a week.
+Keep the story of an image short that is put off over and over, by its scripts or by its node, perhaps for a week.
 
-Of a run of deferrals that are equal (the reason, the version of the scripts, what each entry
-did) the first and the newest stay as they are, and one line of the history tells how
-often, since when and until when it was put off in between.  Their reports go, and
-of what the item log says for them what stands there already for the same run.
+Of a run of deferrals that are equal (the reason; of scripts their version and what each entry did,
+of a node what it answered) the first and the newest stay as they are, and one line of the
+history tells how often, since when and until when it was put off in between.  Their reports
+or attempts go, and of what the item log says for them what stands there already for the same run.
 """
 
 from __future__ import annotations
 
 import json
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
+from django.utils import timezone
 
 from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueEvent, QueueState
-from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem, VersionMark
+from routing.dicom.status import Answer
+from routing.engine.facts import RECENT
+from routing.models import Attempt, HistoryEntry, ItemLogLine, PrepareReport, QueueItem, TrafficMark, VersionMark
 from scripts_app.core.outcome import Verdict
 
 FIRST = NEWEST = 10
@@ -33,11 +36,13 @@ _LINES = 2000
 """The same of its log."""
 _REPORT = ("id", "at", "verdict", "message", "script_version_id", "entries", "routes", "outputs")
 
+_Detail = PrepareReport | Attempt
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
     entry: HistoryEntry
-    report: PrepareReport | None
+    detail: _Detail | None
     """None: the machine lacked something, or the line stands for several."""
 
     @property
@@ -49,84 +54,126 @@ def fold_deferrals() -> int:
     """
     Fold the deferrals of images that are still put off; returns how many lines of the history went.
 
-    A report that the tallies of the versions have not counted yet stays, and its step with it.
+    A report that the tallies of the versions have not counted yet, or a step that the traffic has not, stays;
+    so do the attempts that scripts are told of as recent ones of a node.
     """
-    counted = VersionMark.objects.filter(pk=1).values_list("report_id", flat=True).first() or 0
-    steps = HistoryEntry.objects.filter(item__state=QueueState.NEW).exclude(item__last_error="")
+    put_off = HistoryEntry.objects.filter(item__state=QueueState.NEW).exclude(item__last_error="")
+    not_sent = HistoryEntry.objects.filter(
+        item__state=QueueState.PREPARED, item__attempt_count__gt=FIRST + NEWEST + _WORTH
+    )
+    reports = VersionMark.objects.filter(pk=1).values_list("report_id", flat=True).first() or 0
+    steps = TrafficMark.objects.filter(pk=1).values_list("history_id", flat=True).first() or 0
+
+    def counted(step: _Step) -> bool:
+        told = not isinstance(step.detail, PrepareReport) or step.detail.pk <= reports
+        return told and (step.entry.from_state == QueueState.NEW or step.entry.pk <= steps)
+
+    kinds = (put_off, None), (not_sent, timezone.now() - RECENT)
+    return sum(_fold(item, until, counted) for items, until in kinds for item in _often(items))
+
+
+def _often(steps: QuerySet[HistoryEntry]) -> list[int]:
     often = steps.order_by().values("item").annotate(steps=Count("id")).filter(steps__gt=FIRST + NEWEST + _WORTH)
-    return sum(_fold(item, counted) for item in list(often.values_list("item", flat=True)))
+    return list(often.values_list("item", flat=True))
 
 
 @transaction.atomic
-def _fold(item: int, counted: int) -> int:
+def _fold(item: int, until: datetime | None, counted: Callable[[_Step], bool]) -> int:
     # Of two housekeepers, as when a clock was set, one would count again what the other has just folded.
     if not list(QueueItem.objects.filter(id=item).select_for_update().values_list("id")):
         return 0
     gone = 0
-    for run in _runs(item):
-        middle = [step for step in run[FIRST:-NEWEST] if step.report is None or step.report.pk <= counted]
+    for run in _runs(item, until):
+        middle = [step for step in run[FIRST:-NEWEST] if counted(step)]
         if len(middle) > 1:
-            _put_together(item, run[0], middle)
+            _put_together(item, run[:FIRST], middle)
             gone += len(middle) - 1
     return gone
 
 
-def _runs(item: int) -> Iterator[list[_Step]]:
-    """Equal deferrals that follow each other, in the order of time."""
-    entries = list(HistoryEntry.objects.filter(item=item).order_by("-id")[:_WINDOW])[::-1]
+def _runs(item: int, until: datetime | None) -> Iterator[list[_Step]]:
+    """Equal deferrals that follow each other, in the order of time; none later than ``until``."""
+    steps, tries = HistoryEntry.objects.filter(item=item), Attempt.objects.filter(item=item)
+    if until is not None:
+        steps, tries = steps.filter(at__lte=until), tries.filter(ended_at__lte=until)
+    entries = list(steps.order_by("-id")[:_WINDOW])[::-1]
     reports = deque(list(PrepareReport.objects.filter(item=item).only(*_REPORT).order_by("-id")[:_WINDOW])[::-1])
+    attempts = deque(list(tries.order_by("-id")[:_WINDOW])[::-1])
     run: list[_Step] = []
     reason: Hashable = None
     for entry in entries:
-        report = None
-        # A report is made just before the move is recorded, in the same transaction.
+        # Made just before the move is recorded.
+        report = attempt = None
         while reports and reports[0].at <= entry.at:
             report = reports.popleft()
-        if run and entry.event == REPEATED:
+        while attempts and attempts[0].ended_at <= entry.at:
+            attempt = attempts.popleft()
+        if run and (entry.event, entry.from_state) == (REPEATED, run[0].entry.from_state):
             # It stands behind the first of its own run.
             run.append(_Step(entry, None))
             continue
-        why = _why(entry, report)
+        step = _Step(entry, attempt if entry.from_state == QueueState.PREPARED else report)
+        why = _why(step)
         if why is None or why != reason:
             yield run
             run = []
         if why is not None:
-            run.append(_Step(entry, report))
+            run.append(step)
         reason = why
     yield run
 
 
-def _why(entry: HistoryEntry, report: PrepareReport | None) -> Hashable:
+def _why(step: _Step) -> Hashable:
     """What equal deferrals have in common; None for everything else."""
-    if (entry.event, entry.from_state) != (QueueEvent.DEFERRED, QueueState.NEW):
+    entry = step.entry
+    if entry.event != QueueEvent.DEFERRED:
         return None
-    if report is None:
-        return entry.note, entry.actor
-    if (report.verdict, report.message) != (Verdict.RETRY, entry.note):
-        return None
-    story = json.dumps([report.entries, report.routes, report.outputs], sort_keys=True)
-    return entry.note, entry.actor, report.script_version_id, story
+    said: Hashable = entry.from_state, entry.note, entry.actor
+    match step.detail:
+        case None:
+            return said
+        case Attempt() as attempt:
+            if (attempt.answer, attempt.error) != (Answer.DEFERRED.name.lower(), entry.note):
+                return None
+            return said, attempt.node_id, attempt.status, attempt.comment, attempt.transfer_syntax_uid
+        case PrepareReport() as report:
+            if (report.verdict, report.message) != (Verdict.RETRY, entry.note):
+                return None
+            return said, report.script_version_id, _told_by_scripts(report)
 
 
-def _put_together(item: int, first: _Step, middle: Sequence[_Step]) -> None:
-    """The first of these steps becomes the line that tells of all."""
+def _told_by_scripts(report: PrepareReport) -> str:
+    return json.dumps([report.entries, report.routes, report.outputs], sort_keys=True)
+
+
+def _put_together(item: int, kept: Sequence[_Step], middle: Sequence[_Step]) -> None:
+    """The first of these steps becomes the line that tells of all; ``kept`` are those of its run before them."""
     told = Repeated(sum(step.repeated.times for step in middle), middle[0].repeated.since)
     line, *others = (step.entry for step in middle)
-    HistoryEntry.objects.filter(pk=line.pk).update(event=REPEATED, at=middle[-1].entry.at, note=str(told))
+    until = middle[-1].entry.at
+    HistoryEntry.objects.filter(pk=line.pk).update(event=REPEATED, at=until, note=str(told))
     HistoryEntry.objects.filter(pk__in=[entry.pk for entry in others]).delete()
-    reports = [step.report for step in middle if step.report is not None]
-    if reports and first.report is not None:
-        _shorten_log(item, first.report.at, {report.at for report in reports})
+    first = kept[0]
+    if first.entry.from_state == QueueState.PREPARED:
+        before = kept[-1].entry.at
+        _shorten_log(item, first.entry.at, until, lambda at: at > before)
+        attempts = [step.detail.pk for step in middle if isinstance(step.detail, Attempt)]
+        Attempt.objects.filter(pk__in=attempts).delete()
+        return
+    reports = [step.detail for step in middle if isinstance(step.detail, PrepareReport)]
+    if reports and isinstance(first.detail, PrepareReport):
+        runs = {report.at for report in reports}
+        _shorten_log(item, first.detail.at, max(runs), lambda at: at in runs)
         PrepareReport.objects.filter(pk__in=[report.pk for report in reports]).delete()
 
 
-def _shorten_log(item: int, since: datetime, runs: set[datetime]) -> None:
-    """Remove what these runs of the scripts wrote where the same stands there already."""
-    lines = ItemLogLine.objects.filter(item=item, at__gte=since, at__lte=max(runs)).order_by("-id")
+def _shorten_log(item: int, since: datetime, until: datetime, goes: Callable[[datetime], bool]) -> None:
+    """Remove what stands there already of what was written at moments that go."""
+    lines = ItemLogLine.objects.filter(item=item, at__gte=since, at__lte=until).order_by("-id")
     told: set[Hashable] = set()
     again = []
     for pk, at, *what in list(lines.values_list("id", "at", "level", "source", "entry", "line", "text")[:_LINES])[::-1]:
-        if at in runs and tuple(what) in told:
+        if goes(at) and tuple(what) in told:
             again.append(pk)
         told.add(tuple(what))
     ItemLogLine.objects.filter(pk__in=again).delete()

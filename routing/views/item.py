@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterator, Sequence
 from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
@@ -10,9 +11,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
+from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import describe
-from routing.models import HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
+from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operator_actions import last_undoable
 from routing.record import UNDONE
 from routing.sight import Sight
@@ -87,7 +89,10 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "delivered_before": item.history.filter(to_state=QueueState.DELIVERED).exists(),
         "received": bool(history) and not history[0].from_state,
         "test_image": bool(history) and history[0].event == "test image",
-        "attempts": [(attempt, describe(attempt.status)) for attempt in attempts_told.steps],
+        "attempts": [
+            (attempt, describe(attempt.status), times)
+            for attempt, times in zip(attempts_told.steps, _told_together(attempts_told.steps, history), strict=True)
+        ],
         "attempts_told": attempts_told,
         "status_words": describe(item.last_status) if item.last_status is not None else "",
         "report": report,
@@ -95,6 +100,18 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
         "log_lines": lines[:LOG_LINES][::-1],
         "log_cut": len(lines) > LOG_LINES,
     }
+
+
+def _told_together(attempts: Sequence[Attempt], history: Sequence[HistoryEntry]) -> Iterator[int]:
+    """For each attempt how many followed it of which only a line of the history tells."""
+    lines = [line for line in history if (line.event, line.from_state) == (REPEATED, QueueState.PREPARED)]
+    folded = deque((line.at, Repeated.told_by(line.event, line.note, line.at).times) for line in lines)
+    for place in range(1, len(attempts) + 1):
+        following = attempts[place].ended_at if place < len(attempts) else None
+        times = 0
+        while folded and (following is None or folded[0][0] < following):
+            times += folded.popleft()[1]
+        yield times
 
 
 def _led_here(history: Sequence[HistoryEntry]) -> HistoryEntry | None:

@@ -29,6 +29,7 @@ FILES = [
             "directory",
             "expiry",
             "facts",
+            "folded_deliveries",
             "folding",
             "housekeeping",
             "lease_watch",

@@ -172,9 +172,9 @@ def _of_nobody(identifier: int, size: int) -> ReceivedInstance:
 
 
 def discard(row: QuarantinedInstance, spool: Spool) -> None:
-    """Remove the file and its row."""
-    quarantined(spool, row.id).unlink(missing_ok=True)
+    """Remove the row and, as soon as that is committed, the file: what does not come about takes nothing away."""
     QuarantinedInstance.objects.filter(pk=row.pk).delete()
+    transaction.on_commit(lambda: quarantined(spool, row.id).unlink(missing_ok=True))
 
 
 def keep_order(spool: Spool, kept: timedelta, most_bytes: int, remove: Removal | None = None) -> int:
@@ -186,9 +186,11 @@ def keep_order(spool: Spool, kept: timedelta, most_bytes: int, remove: Removal |
     """
     remove = remove or Removal()
     _adopt(spool, remove)
-    rows = QuarantinedInstance.objects.order_by("-id")
-    beyond = rows.values_list("id", flat=True)[MOST_ROWS : MOST_ROWS + 1]
-    over = Q(received_at__lt=timezone.now() - kept) | Q(id__lte=beyond[0] if beyond else -1)
+    # Not by number: a torn file has that of its reception, and is set aside perhaps a day later.
+    rows = QuarantinedInstance.objects.order_by("-received_at", "-id")
+    over = Q(received_at__lt=timezone.now() - kept)
+    for at, identifier in rows.values_list("received_at", "id")[MOST_ROWS : MOST_ROWS + 1]:
+        over |= Q(received_at__lt=at) | Q(received_at=at, id__lte=identifier)
     old = list(rows.filter(over, size__gt=0).values_list("id", flat=True))
     left = [identifier for identifier in old if not remove(quarantined(spool, identifier))]
     removed = len(old) - len(left)

@@ -33,7 +33,7 @@ SEE = "routing.view_queueitem"
 @permission_required(SEE, raise_exception=True)
 def quarantine(request: HttpRequest) -> HttpResponse:
     visitor = cast(HtmxHttpRequest, request)
-    rows = QuarantinedInstance.objects.all()
+    rows = QuarantinedInstance.objects.order_by("-received_at", "-id")
     sender = visitor.GET.get("sender", "").strip()[:16]
     if sender:
         rows = rows.filter(source_ae_title=sender)

@@ -108,9 +108,18 @@ def test_an_operator_queues_one_all_the_same(spool):
     assert (record.actor, record.detail["reason"]) == ("the operator", "the data set is cut off")
 
 
-def test_an_operator_removes_one_with_its_file(spool):
+def test_what_cannot_be_committed_takes_no_file_away(spool, django_capture_on_commit_callbacks):
     row = refused(spool)
-    visitor("operator").post(f"/quarantine/{row.pk}/delete/")
+    with django_capture_on_commit_callbacks() as callbacks:
+        visitor("operator").post(f"/quarantine/{row.pk}/delete/")
+        assert quarantined(spool, row.pk).exists()
+    assert len(callbacks) == 1
+
+
+def test_an_operator_removes_one_with_its_file(spool, django_capture_on_commit_callbacks):
+    row = refused(spool)
+    with django_capture_on_commit_callbacks(execute=True):
+        visitor("operator").post(f"/quarantine/{row.pk}/delete/")
     assert not QuarantinedInstance.objects.exists()
     assert not quarantined(spool, row.pk).exists()
     assert AuditRecord.objects.get().action == "delete from quarantine"

@@ -13,11 +13,12 @@ from django.utils import timezone
 from routing.core.identifiers import first_at
 from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.engine.directory import Directory
-from routing.engine.quarantine import QuarantineWriter, keep_order, note, take
+from routing.engine.quarantine import QuarantineWriter, keep_order, note, set_aside_torn, take
 from routing.engine.receive import instance_in
 from routing.engine.retention import expire
 from routing.models import HistoryEntry, QuarantinedInstance, QueueItem
 from routing.quarantine_files import quarantined, quarantined_ids
+from routing.seal import Seal
 from routing.spool import Spool
 from tests.builders import node, received
 
@@ -80,14 +81,16 @@ def received_nothing() -> Any:
     return Nothing()
 
 
-def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_history(spool: Spool) -> None:
+def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_history(
+    spool: Spool, django_capture_on_commit_callbacks: Any
+) -> None:
     node("PACS")
     one = refused(spool)
     note([one])
     content = quarantined(spool, one.instance.id).read_bytes()
-    assert (
-        take(QuarantinedInstance.objects.get(), spool, Directory("CAPACITOR", "DCP_", age=0), "anna") == one.instance.id
-    )
+    row, directory = QuarantinedInstance.objects.get(), Directory("CAPACITOR", "DCP_", age=0)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert take(row, spool, directory, "anna") == one.instance.id
     item = QueueItem.objects.get()
     assert (item.id, item.state, item.destination_ae_title) == (one.instance.id, "New", "PACS")
     assert spool.path(item.id).read_bytes() == content
@@ -160,6 +163,20 @@ def test_of_a_sender_that_is_wrong_for_ever_the_newest_rows_stay(spool: Spool, m
     assert keep_order(spool, DAY, 1 << 30) == 2
     newest = {one.instance.id for one in made[2:]}
     assert set(QuarantinedInstance.objects.values_list("id", flat=True)) == newest == set(quarantined_ids(spool))
+
+
+def test_a_torn_file_of_yesterday_is_none_of_the_oldest_that_go(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("routing.engine.quarantine.MOST_ROWS", 2)
+    torn = received(spool, identifier=first_at(timezone.now() - DAY))
+    rows = [refused(spool) for _ in range(2)]
+    QuarantinedInstance.objects.all().delete()
+    note(rows)
+    QuarantinedInstance.objects.update(received_at=timezone.now() - DAY / 2)
+    set_aside_torn(spool, torn.id, Seal(torn.size, 1), Seal(torn.size, 2))
+    assert keep_order(spool, DAY, 1 << 30) == 1
+    assert QuarantinedInstance.objects.filter(pk=torn.id).exists()
+    keep_order(spool, DAY, torn.size)
+    assert quarantined_ids(spool) == [torn.id]
 
 
 def test_a_file_whose_row_was_lost_by_a_kill_gets_one(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,6 +31,11 @@ def waiting_file() -> Path:
     return Path(settings.DATA_DIR) / "audit-waiting.jsonl"
 
 
+def unreadable_file() -> Path:
+    """What stood among them and is none."""
+    return waiting_file().with_name("audit-unreadable.jsonl")
+
+
 def keep(rows: Sequence[Row]) -> None:
     """
     Record these; the rows have all the same columns.  AuditUnavailable when they can be written nowhere.
@@ -113,7 +118,7 @@ def catch_up() -> int:
             for row in rows:
                 insert(AuditRecord, [row])
         if unreadable:
-            aside = waiting_file().with_name("audit-unreadable.jsonl")
+            aside = unreadable_file()
             with aside.open("ab") as kept:
                 kept.writelines(line + b"\n" for line in unreadable)
             aside.chmod(0o600)

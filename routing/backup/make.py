@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from typing import Any
 from django.conf import settings
 from django.utils import timezone
 
+from routing.audit_store import unreadable_file, waiting_file
 from routing.backup import database
 from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, differing, sum_of, write_private, write_sums
 from routing.configuration.export import export_directory
@@ -56,6 +58,10 @@ def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) ->
     sums: dict[str, str] = {}
     say("copying the files of the spool")
     _copy_spool(spool, folder, sums)
+    # Before the database: what housekeeping brings into it meanwhile is there twice, and not nowhere.
+    for path in (waiting_file(), unreadable_file()):
+        with contextlib.suppress(FileNotFoundError):
+            sums[path.name] = copy(path, folder / path.name)
     say("copying the database")
     name = database.dump_name()
     counts, moment = QueueItem.objects.counts(), timezone.now()

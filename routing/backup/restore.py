@@ -12,6 +12,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 
+from routing.audit_store import unreadable_file, waiting_file
 from routing.backup import database
 from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, differing, read_sums, sum_of
 from routing.backup.make import FORMAT, MANIFEST
@@ -76,7 +77,8 @@ def restore(folder: Path, *, pause: bool = False, say: Say = lambda text: None) 
         raise BackupProblem(f"nothing was restored: {'; '.join(problems[:5])} ({len(problems)} in all)")
     os.umask(0o077)
     say("copying the files")
-    restored = [name for name in backup.sums if name.startswith("spool/")]
+    waiting = {waiting_file().name, unreadable_file().name}
+    restored = [name for name in backup.sums if name.startswith("spool/") or name in waiting]
     for name in restored:
         copy(folder / name, Path(settings.DATA_DIR) / name)
     restore_key(backup)

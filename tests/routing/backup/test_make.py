@@ -98,3 +98,14 @@ def test_a_backup_of_a_spool_that_went_away_is_none(house: House, tmp_path: Path
     with pytest.raises(BackupProblem, match="the spool went away meanwhile"):
         house.backup(before=unmounted)
     assert not (tmp_path / "backup/MANIFEST.json").exists()
+
+
+def test_audit_records_that_wait_for_the_database_are_in_the_backup_whatever_becomes_of_them_meanwhile(
+    house: House, settings: Any
+) -> None:
+    waiting = Path(settings.DATA_DIR) / "audit-waiting.jsonl"
+    waiting.write_text('{"actor": "olga"}\n')
+    house.backup(after=lambda: waiting.write_text(""))
+    saved = waiting.parent.parent / "backup" / waiting.name
+    assert saved.read_text() == '{"actor": "olga"}\n'
+    assert waiting.name in (saved.parent / "SHA256SUMS").read_text()

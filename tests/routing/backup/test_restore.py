@@ -19,6 +19,7 @@ def backup(tmp_path: Path) -> Path:
     """One image of 3 MiB and a database of 1 MiB."""
     folder = tmp_path / "backup"
     files = {"spool/20261130/07/1.dcm": b"i" * (3 << 20), "capacitor.sqlite3": b"d" * (1 << 20)}
+    files["audit-waiting.jsonl"] = b"records"
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content)
@@ -42,6 +43,7 @@ def test_a_disk_too_small_for_the_backup_is_told_before_anything_is_written(
     if fits:
         restoring.restore(backup)
         assert loaded and (settings.DATA_DIR / "spool/20261130/07/1.dcm").exists()
+        assert (settings.DATA_DIR / "audit-waiting.jsonl").read_bytes() == b"records"
         return
     with pytest.raises(BackupProblem, match=r"nothing was restored: .* has 3 MiB free; the backup needs 5 MiB"):
         restoring.restore(backup)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 from django.db import transaction
 from django.utils import timezone
@@ -21,8 +20,6 @@ from scripts_app.core.script_content import fingerprint
 MOST_IMAGES = 5000
 HOW_MANY = (100, 500, 2000)
 """Of the newest images, as the pages offer them."""
-_KEPT = timedelta(days=30)
-"""How long a rehearsal is remembered after its end; its images go earlier when their items do."""
 
 
 class Unbegun(Exception):
@@ -66,7 +63,6 @@ def begin_shadow(content: Collection, actor: str) -> Rehearsal:
 
 
 def _made(kind: str, content: Collection, scope: str, actor: str, **columns: object) -> Rehearsal:
-    Rehearsal.objects.filter(ended_at__lt=timezone.now() - _KEPT).delete()
     made = Rehearsal.objects.create(
         kind=kind, content=content, fingerprint=fingerprint(content), scope=scope[:200], created_by=actor, **columns
     )

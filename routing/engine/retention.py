@@ -17,7 +17,15 @@ from routing.core.identifiers import LAST, first_at
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
 from routing.engine.removal import Removal
 from routing.engine.state_book import IDLE
-from routing.models import ApplicationLogLine, HistoryEntry, OperatorAction, QueueItem, ScopedState, ServiceProcess
+from routing.models import (
+    ApplicationLogLine,
+    HistoryEntry,
+    OperatorAction,
+    QueueItem,
+    Rehearsal,
+    ScopedState,
+    ServiceProcess,
+)
 from routing.prepared_files import PreparedFiles
 from routing.record import Moved, record_for
 from routing.spool import Spool, SpoolGone
@@ -33,6 +41,8 @@ Newest lines of the application log that are kept, however young the others are:
 Whoever reaches the DICOM port can have lines written, by no more than connecting.
 """
 _LINES_AT_ONCE = 50_000
+_REHEARSALS = timedelta(days=30)
+"""How long a rehearsal is remembered after its end; its images go earlier when their items do."""
 _LATE = timedelta(seconds=10)
 """How much later than the page says Undo may still be pressed, and more."""
 _CLOCKS = timedelta(days=1)
@@ -142,12 +152,13 @@ def forget_history(spool: Spool, kept: timedelta, *, remove: Removal | None = No
 
 
 def forget_idle(log_kept: timedelta) -> None:
-    """Remove scoped state without use, old log lines and steps of people, and processes that have long been silent."""
+    """Remove scoped state without use, old log lines, steps of people and rehearsals, and processes long silent."""
     now = timezone.now()
     ScopedState.objects.filter(used_at__lt=now - IDLE).delete()
     ApplicationLogLine.objects.filter(at__lt=now - log_kept).delete()
     _shorten_log()
     OperatorAction.objects.filter(at__lt=now - log_kept).delete()
+    Rehearsal.objects.filter(ended_at__lt=now - _REHEARSALS).delete()
     ServiceProcess.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
     # Anybody who reaches the log-in can make rows of these.
     Session.objects.filter(expire_date__lt=now).delete()

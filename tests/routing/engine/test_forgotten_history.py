@@ -7,8 +7,8 @@ from django.utils import timezone
 
 from routing.engine import retention
 from routing.engine.removal import Removal
-from routing.engine.retention import forget_history
-from routing.models import HistoryEntry, QueueItem
+from routing.engine.retention import forget_history, forget_idle
+from routing.models import HistoryEntry, QueueItem, Rehearsal
 from routing.spool import SpoolGone
 from tests.routing.engine import kept as keeping
 from tests.routing.engine.kept import DAY, Kept
@@ -71,3 +71,12 @@ def test_no_history_is_forgotten_while_the_spool_is_away(kept: Kept, tmp_path: P
     with pytest.raises(SpoolGone):
         forget_history(kept.spool, 90 * DAY)
     assert QueueItem.objects.get().id == back.id
+
+
+def test_a_rehearsal_is_forgotten_thirty_days_after_its_end_also_where_nobody_begins_another() -> None:
+    usual = {"kind": "past", "content": {}, "created_by": "anna"}
+    for scope, days in (("old", 31), ("young", 29)):
+        Rehearsal.objects.create(scope=scope, state="done", ended_at=timezone.now() - days * DAY, **usual)
+    Rehearsal.objects.create(scope="open", state="running", **usual)
+    forget_idle(30 * DAY)
+    assert set(Rehearsal.objects.values_list("scope", flat=True)) == {"young", "open"}

@@ -66,5 +66,12 @@ def readdress(node: Node, *, actor: str) -> None:
 
 def readdress_late(now: datetime) -> None:
     """The same for what another process queued by the old title, which it knew for a moment longer."""
-    for node in Node.objects.filter(role=Node.Role.STORAGE, updated_at__gt=now - _LATE):
-        readdress(node, actor="housekeeping")
+    changed = Node.objects.filter(role=Node.Role.STORAGE, updated_at__gt=now - _LATE)
+    if not changed:
+        return
+    # One look at the queue for all of them: after an import they may be thousands.
+    stale = QueueItem.objects.queued().filter(node__in=changed).exclude(destination_ae_title=F("node__ae_title"))
+    meant = set(stale.order_by().values_list("node_id", flat=True))
+    for node in changed:
+        if node.pk in meant:
+            readdress(node, actor="housekeeping")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.conf import settings
+from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 
 from routing.core.states import QueueState
@@ -25,7 +26,9 @@ def end_impossible_waits() -> int:
     service = settings.CAPACITOR
     longest = now + timedelta(seconds=service.prepare_retry) + _MARGIN
     ended = QueueItem.objects.filter(state=QueueState.NEW, not_before__gt=longest).update(not_before=now)
-    for node in Node.objects.all():
+    # Of thousands of nodes hardly one: to look costs a step of an index for each, to write a transaction.
+    waits = QueueItem.objects.filter(state=QueueState.PREPARED, node=OuterRef("pk"), not_before__gt=now + _MARGIN)
+    for node in Node.objects.filter(Exists(waits) | Q(status__not_before__gt=now + _MARGIN)):
         if node.too_large():
             continue
         back_off = timedelta(seconds=node.retry_limit * (1 + node.retry_jitter / 100))

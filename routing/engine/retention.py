@@ -137,6 +137,8 @@ def forget_history(spool: Spool, kept: timedelta, *, remove: Removal | None = No
     remove = remove or Removal()
     over = timezone.now() - kept
     old = QueueItem.objects.filter(purged_at__isnull=False, updated_at__lt=over)
+    # As above: else each look would read all that has ever been delivered, which is most of the database.
+    old = old.filter(id__lt=first_at(over + _CLOCKS))
     siblings = QueueItem.objects.filter(received_id=OuterRef("received_id"), purged_at=None)
     oldest = old.exclude(Exists(siblings)).order_by("id").values_list("id", "received_id")
     oldest = oldest[: _CHUNK + len(remove.passed_over)]

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from routing.core.identifiers import first_at
 from routing.engine.retention import purge_files
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
@@ -25,7 +26,7 @@ class Kept:
 
     def item(self, state: str, *, ended: timedelta = 2 * DAY, **columns: Any) -> QueueItem:
         at = timezone.now() - ended
-        identifier = received(self.spool).id
+        identifier = received(self.spool, identifier=first_at(at)).id
         times = {"finished_at": at if state in ("Delivered", "Dropped") else None, "updated_at": at}
         return queue_item(state, id=identifier, **(times | columns))
 

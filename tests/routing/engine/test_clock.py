@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -42,3 +43,17 @@ def test_a_back_off_a_process_delay_and_a_script_s_retry_are_left_alone() -> Non
     ]
     assert end_impossible_waits() == 0
     assert all(waits(item) for item in items)
+
+
+def test_a_round_asks_no_more_of_the_database_however_many_nodes_there_are(
+    django_assert_max_num_queries: Any,
+) -> None:
+    now = timezone.now()
+    for number in range(50):
+        one = node(f"NODE_{number}")
+        NodeStatus.objects.create(node=one, failures_in_a_row=1, not_before=now + timedelta(seconds=10))
+        queue_item("Prepared", node=one, not_before=now + timedelta(seconds=10))
+    late = queue_item("Prepared", node=node("LATE"), not_before=now + HOUR)
+    with django_assert_max_num_queries(6):
+        assert end_impossible_waits() == 1
+    assert not waits(late)

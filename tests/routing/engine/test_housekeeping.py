@@ -230,9 +230,9 @@ def test_what_operators_want_of_abandoned_items_is_carried_out(tmp_path: Path) -
 @pytest.mark.usefixtures("configure")
 def test_files_and_rows_go_when_their_time_has_come(tmp_path: Path) -> None:
     spool = Spool(tmp_path / "spool", "none")
-    done, forgotten = received(spool).id, received(spool).id
-    for identifier, days in ((done, 2), (forgotten, 100)):
-        at = timezone.now() - timedelta(days=days)
+    ends = [timezone.now() - timedelta(days=days) for days in (2, 100)]
+    done, forgotten = (received(spool, identifier=first_at(at)).id for at in ends)
+    for identifier, at in zip((done, forgotten), ends, strict=True):
         queue_item("Delivered", id=identifier, finished_at=at, updated_at=at)
     Housekeeper("host:1:me").step()
     assert not spool.path(done).exists()

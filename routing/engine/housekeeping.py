@@ -46,7 +46,9 @@ _ROUND = 5.0
 _SWEEP_EVERY = 120
 """Rounds between two looks for leftovers and at all files; the other rounds look at new files only."""
 _PURGE_EVERY = 12
-"""Rounds between two looks for what has outlived its time: each goes through all finished items."""
+"""Rounds between two looks for what has outlived its time."""
+_LATER = timedelta(days=1)
+"""What stayed longer than it may wait, and be kept, by more than this is left to the look at all that is finished."""
 _OVERLAP = timedelta(minutes=1)
 """How far a look for files without rows goes back beyond the last one that came through."""
 _SETTLED = timedelta(seconds=5)
@@ -127,7 +129,10 @@ class Housekeeper:
         if sweeping:
             self._remove.try_again()
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
-            purged = _repeat(lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove))
+            since = None if sweeping or self._purging else now - age - kept - _LATER
+            purged = _repeat(
+                lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove, since=since)
+            )
             history = timedelta(seconds=service.keep_history)
             forgotten = _repeat(lambda: forget_history(self._spool, history, remove=self._remove))
             self._purging = purged or forgotten

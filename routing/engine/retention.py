@@ -71,7 +71,13 @@ def expire(age: timedelta) -> Moved:
 
 
 def purge_files(
-    spool: Spool, files: PreparedFiles, kept: timedelta, *, scarce: bool = False, remove: Removal | None = None
+    spool: Spool,
+    files: PreparedFiles,
+    kept: timedelta,
+    *,
+    scarce: bool = False,
+    remove: Removal | None = None,
+    since: datetime | None = None,
 ) -> int:
     """
     Remove the files of items that left the queue longer ago than ``kept``; returns how many received files.
@@ -92,6 +98,8 @@ def purge_files(
     gone = finished | Q(state=QueueState.EXPIRED, updated_at__lt=now - kept)
     in_use = QueueItem.objects.filter(received_id=OuterRef("received_id")).exclude(gone)
     originals = QueueItem.objects.filter(gone, purged_at=None).exclude(Exists(in_use))
+    if since is not None:
+        originals = originals.filter(id__gte=first_at(since))
     # To look through a long queue takes long; nobody has to wait for that.
     oldest = originals.order_by("id").values_list("received_id", flat=True)[: _CHUNK + len(remove.passed_over)]
     found = [identifier for identifier in oldest if spool.path(identifier) not in remove.passed_over][:_CHUNK]

@@ -43,6 +43,13 @@ def test_the_file_of_what_left_the_queue_goes_after_its_time(kept: Kept, state: 
     assert kept.purge() == 0
 
 
+def test_a_look_at_what_was_received_lately_leaves_the_rest_to_the_look_at_everything(kept: Kept) -> None:
+    old, late = kept.item("Delivered", ended=30 * DAY), kept.item("Delivered")
+    assert purge_files(kept.spool, kept.files, DAY, since=timezone.now() - 9 * DAY) == 1
+    assert (kept.has(old), kept.has(late)) == (True, False)
+    assert kept.purge() == 1
+
+
 @pytest.mark.parametrize("state", ["New", "Prepared", "Failed", "Rejected"])
 def test_what_may_still_be_sent_keeps_its_file_for_ever(kept: Kept, state: str) -> None:
     item = kept.item(state, ended=1000 * DAY, created_at=timezone.now() - 1000 * DAY)

@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Exists, Max, Min, OuterRef, Q
 from django.utils import timezone
 
-from routing.core.identifiers import LAST, first_at
+from routing.core.identifiers import EPOCH, LAST, first_at
 from routing.core.states import FINAL_STATES, QueueEvent, QueueState, sources
 from routing.engine.removal import Removal
 from routing.engine.state_book import IDLE
@@ -58,7 +58,8 @@ def expire(age: timedelta) -> Moved:
     oldest = timezone.now() - age
     old = QueueItem.objects.filter(state__in=sources(QueueEvent.OUTLIVED), created_at__lt=oldest, lease_owner="")
     # Identifiers grow with time: what is younger need not be looked at, however long the queue is.
-    old = old.filter(id__lt=first_at(oldest + _CLOCKS))
+    # Before there were identifiers: a machine without a clock of its own got it before it was told the time.
+    old = old.filter(id__lt=first_at(oldest + _CLOCKS), created_at__gte=EPOCH + _CLOCKS)
     again = (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED)
     revived = HistoryEntry.objects.filter(item=OuterRef("id"), event__in=again, at__gte=oldest)
     old = old.exclude(Exists(revived))

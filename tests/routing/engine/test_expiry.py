@@ -1,10 +1,11 @@
 """What waits longer than the expiry age is Expired, and what somebody put to work again gets as long once more."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.utils import timezone
 
+from routing.core.identifiers import Identifiers
 from routing.core.states import QueueEvent
 from routing.engine.retention import expire
 from routing.models import HistoryEntry, QueueItem
@@ -51,3 +52,14 @@ def test_what_somebody_put_to_work_again_gets_as_long_once_more(event: QueueEven
     assert expire(7 * DAY).moved == 1
     item.refresh_from_db()
     assert item.state == "Expired"
+
+
+@pytest.mark.parametrize("year", [1970, 2000, 2024])
+def test_what_came_before_the_machine_was_told_the_time_does_not_expire_as_soon_as_it_is(year: int) -> None:
+    """A machine without a clock of its own begins years ago: what it was sent first was Expired, and never tried."""
+    begun = datetime(year, 1, 1, 7, tzinfo=UTC)
+    identifier = Identifiers(7, lambda: int(begun.timestamp() * 1_000_000))()
+    item = queue_item("New", id=identifier, created_at=begun)
+    assert expire(7 * DAY).moved == 0
+    item.refresh_from_db()
+    assert item.state == "New"

@@ -12,6 +12,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import transaction
 from django.utils import timezone
 
 from routing.dicom.contexts import Context
@@ -24,6 +25,8 @@ log = logging.getLogger("capacitor.echo")
 
 _PATIENCE = 5.0
 """Seconds until a silent node counts as not answering, in the background."""
+_AT_ONCE = 64
+"""Nodes that are called at the same time: each has an open connection, and a process may have 1024 files open."""
 
 
 def ask(node: Node, patience: float, further: Sequence[Context] = ()) -> EchoResult:
@@ -72,18 +75,33 @@ class Echoes:
         self._every = every
         self._due = 0.0
         self._asked: set[int] = set()
+        """Whose answer, or turn, is still to come."""
+        self._waiting: queue.SimpleQueue[Node] = queue.SimpleQueue()
+        self._threads: list[threading.Thread] = []
         self._answers: queue.SimpleQueue[tuple[Node, EchoResult]] = queue.SimpleQueue()
 
     def step(self) -> None:
         """Write down what has been answered, and ask again when it is time."""
+        answered = []
         with contextlib.suppress(queue.Empty):
             while True:
-                node, result = self._answers.get_nowait()
-                self._asked.discard(node.pk)
-                _note(node, result)
-        if not self._every or time.monotonic() < self._due:
-            return
-        self._due = time.monotonic() + self._every
+                answered.append(self._answers.get_nowait())
+        if answered:
+            self._asked.difference_update(node.pk for node, _ in answered)
+            with transaction.atomic():
+                for node, result in answered:
+                    _note(node, result)
+        if self._every and time.monotonic() >= self._due:
+            self._due = time.monotonic() + self._every
+            self._ask_again()
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        for _ in range(min(self._waiting.qsize(), _AT_ONCE - len(self._threads))):
+            # A daemon: a node that swallows packets must not keep the process from ending.
+            thread = threading.Thread(target=self._ask_all, name="echo", daemon=True)
+            self._threads.append(thread)
+            thread.start()
+
+    def _ask_again(self) -> None:
         nodes = Node.objects.filter(role=Node.Role.STORAGE, enabled=True)
         # Taking images says more; and where a node takes one association at a time, a call would keep them from it.
         lately = timezone.now() - timedelta(seconds=self._every)
@@ -91,8 +109,12 @@ class Echoes:
             # A node that has not answered yet is not asked twice at once.
             if node.pk not in self._asked:
                 self._asked.add(node.pk)
-                # A daemon: a node that swallows packets must not keep the process from ending.
-                threading.Thread(target=self._ask, args=[node], name=f"echo {node.ae_title}", daemon=True).start()
+                self._waiting.put(node)
+
+    def _ask_all(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._ask(self._waiting.get_nowait())
 
     def _ask(self, node: Node) -> None:
         result = EchoResult(ok=False, latency_ms=0, message="C-ECHO ended by an unexpected error")

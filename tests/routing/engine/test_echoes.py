@@ -1,11 +1,13 @@
 """Nodes are called in the background; what they answer is known before an image fails."""
 
+import threading
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
 from routing.dicom.associate import Refusal
+from routing.dicom.verification import EchoResult
 from routing.engine import echoes
 from routing.engine.echoes import Echoes
 from routing.models import NodeStatus
@@ -91,6 +93,30 @@ def test_zero_seconds_call_nobody():
     calling = Echoes(0)
     calling.step()
     assert not calling._asked
+
+
+def test_of_thousands_of_silent_nodes_few_are_called_at_once_and_all_in_the_end(monkeypatch):
+    """Each has a connection open: beyond the limit of files the answer was that there were too many of them."""
+    under_way, most, lock = [0], [0], threading.Lock()
+
+    def silent(*_):
+        with lock:
+            under_way[0] += 1
+            most[0] = max(most[0], *under_way)
+        enough.wait(5)
+        with lock:
+            under_way[0] -= 1
+        return EchoResult(ok=False, latency_ms=0, message="no answer")
+
+    enough = threading.Event()
+    monkeypatch.setattr(echoes, "ask", silent)
+    monkeypatch.setattr(echoes, "_AT_ONCE", 3)
+    calling, nodes = Echoes(3600), [node(f"NODE_{number}") for number in range(12)]
+    calling.step()
+    until(lambda: under_way[0] == 3, 5)
+    enough.set()
+    until_answered(calling, *nodes)
+    assert most == [3]
 
 
 def test_an_error_of_our_own_is_an_answer_too(monkeypatch, caplog):

@@ -26,8 +26,8 @@ class Answered:
     """No answer, because a limit of time was reached."""
     transcoded_from: str = ""
     """Transfer syntax it had before, when it was transcoded for this attempt."""
-    sent_twice: bool = False
-    """It went over an association that the node meant to end, was not answered, and then went at once over another."""
+    unanswered: SendResult | None = None
+    """It went over an association that the node meant to end, got this, and then went at once over another."""
 
 
 @dataclass(frozen=True, slots=True)

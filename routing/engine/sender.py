@@ -6,7 +6,7 @@ import logging
 import traceback
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -142,14 +142,13 @@ class Sender:
         result = self._exchange(target, item, source, seconds)
         # A node may end an association that it found idle for too long, or used for long enough: nobody's failure.
         its_right = rested or (result.released and self._kept.answered)
-        sent_twice = bool(result.status is None and its_right and not result.timed_out)
-        if sent_twice:
-            try:
+        unanswered = None
+        if result.status is None and its_right and not result.timed_out:
+            # Where no other is to be had this is the attempt; the next image tells of the node.
+            with suppress(AssociationFailed):
                 self._associate(target, source, waiting)
-                result = self._exchange(target, item, source, seconds)
-            except AssociationFailed:
-                # It may have taken the image all the same: this has to be on record.  The next one tells of the node.
-                sent_twice = False
+                # It may have taken the image all the same: this has to be on record.
+                unanswered, result = result, self._exchange(target, item, source, seconds)
         first = self._kept.answered == (0 if result.status is None else 1)
         if result.status is not None and meaning_of(result) in (Answer.DELIVERED, Answer.WARNING):
             self._note(item, result.status)
@@ -167,7 +166,7 @@ class Sender:
                 first=first,
                 timed_out=result.timed_out,
                 transcoded_from=before if syntax != before and item is not as_taken else "",
-                sent_twice=sent_twice,
+                unanswered=unanswered,
             )
         )
         return goes_on

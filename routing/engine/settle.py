@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from routing.claims import Deliverable
+from routing.core.instance import SendResult
 from routing.core.states import QueueEvent, QueueState
 from routing.core.syntax_choice import name
 from routing.dicom.requestor import FailureKind
@@ -63,7 +64,7 @@ class _Settling:
         target, item, result = report.target, report.item, report.result
         news = self._news(target)
         again = result.status == DUPLICATE_SOP_INSTANCE and (
-            report.sent_twice or self._unanswered_before(item.id, target.node_id)
+            report.unanswered is not None or self._unanswered_before(item.id, target.node_id)
         )
         answer = meaning_of(result, maybe_sent_before=again)
         error = ""
@@ -73,18 +74,11 @@ class _Settling:
         if report.transcoded_from:
             text = f"transcoded from {name(report.transcoded_from)} to {name(report.transfer_syntax_uid)}"
             self._log(item, "info", text)
-        self._attempt(
-            target,
-            item,
-            answer,
-            error,
-            started_at=result.started_at,
-            ended_at=result.ended_at,
-            status=result.status,
-            comment=result.comment,
-            bytes_sent=result.bytes_sent,
-            transfer_syntax_uid=report.transfer_syntax_uid,
-        )
+        if report.unanswered is not None:
+            # Nobody's failure, and not counted; but the node may have the image from it.
+            first = report.unanswered
+            self._attempt_of(target, item, Answer.DEFERRED, first.error, first, report.transfer_syntax_uid)
+        self._attempt_of(target, item, answer, error, result, report.transfer_syntax_uid)
         news.timed_out += report.timed_out
         if result.status is not None or result.refused_context:
             news.ordeal.append(None)
@@ -172,6 +166,22 @@ class _Settling:
 
     def _move(self, item: Deliverable, event: QueueEvent, note: str, columns: dict[str, Any]) -> None:
         self.done.moves.append(Move(item.id, QueueState.PREPARED, event, note, columns))
+
+    def _attempt_of(
+        self, target: Target, item: Deliverable, answer: Answer, error: str, result: SendResult, syntax: str
+    ) -> None:
+        self._attempt(
+            target,
+            item,
+            answer,
+            error,
+            started_at=result.started_at,
+            ended_at=result.ended_at,
+            status=result.status,
+            comment=result.comment,
+            bytes_sent=result.bytes_sent,
+            transfer_syntax_uid=syntax,
+        )
 
     def _attempt(
         self,

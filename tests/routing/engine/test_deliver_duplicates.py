@@ -51,6 +51,49 @@ def test_duplicate_sop_instance_means_delivered_also_where_both_are_one_attempt(
     assert len(pacs.arrived) == 3
 
 
+def gone_with_the_first_after_a_pause(*then):
+    """How a node answers that takes one image, goes away with the next without a word, and then answers like this."""
+
+    def answer(event, number):
+        if number == 2:
+            event.assoc.abort()
+        return (0x0000, 0x0000, *then)[number - 1]
+
+    return answer
+
+
+def test_what_went_twice_within_one_attempt_is_told_so_since_it_may_have_arrived_twice(tmp_path):
+    answer = gone_with_the_first_after_a_pause(0x0000)
+    with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        running.image(pacs_node)
+        running.rest()
+        item = running.image(pacs_node)
+        running.rest()
+    assert [arrival.sop_instance_uid for arrival in pacs.arrived[1:]] == [item.sop_instance_uid] * 2
+    first, second = item.attempts.all()
+    assert (first.answer, first.status, second.answer, second.status) == ("deferred", None, "delivered", 0)
+    assert "association aborted" in first.error
+    item.refresh_from_db()
+    # The node's right, and nobody's failure: one try of those that a node may have.
+    assert (item.state, item.attempt_count, item.last_error) == ("Delivered", 1, "")
+
+
+def test_duplicate_sop_instance_means_delivered_also_where_the_node_was_short_of_something_in_between(tmp_path):
+    """It stored the image and went away, had no room when it came again at once, and then finds that it has it."""
+    answer = gone_with_the_first_after_a_pause(0xA700, 0x0111)
+    with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
+        pacs_node = node(pacs.port, max_associations=1)
+        running.image(pacs_node)
+        running.rest()
+        item = running.image(pacs_node, prepared_at=timezone.now())
+        running.rest()
+        assert states(item) == ["Prepared"]
+        back_off_is_over(pacs_node)
+        running.rest()
+    assert states(item) == ["Delivered"]
+
+
 def test_duplicate_sop_instance_means_delivered_also_where_no_second_association_could_be_had(
     tmp_path,
 ):

@@ -10,7 +10,7 @@ from pathlib import Path
 from axes.models import AccessAttempt, AccessLog
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Exists, Max, Min, OuterRef, Q
+from django.db.models import Exists, Max, Min, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from routing.core.identifiers import EPOCH, LAST, first_at
@@ -21,6 +21,7 @@ from routing.models import (
     ApplicationLogLine,
     HistoryEntry,
     OperatorAction,
+    OperatorStep,
     QueueItem,
     Rehearsal,
     ScopedState,
@@ -123,14 +124,17 @@ def purge_files(
     return len(purged)
 
 
-def _undoable_since(now: datetime) -> datetime | None:
-    """When the first deed of a person began that can still be taken back, or goes on."""
+def _undoable(now: datetime) -> QuerySet[OperatorAction]:
+    """The deeds of people that can still be taken back, or go on."""
     offered = Q(undo_until__gt=now - _LATE)
     silent = now - OperatorAction.SILENT
     goes_on = Q(undo_until=None) & (Q(at__gt=silent) | Q(beat_at__gt=silent))
-    began: datetime | None = (
-        OperatorAction.objects.filter(offered | goes_on, undone_at=None).order_by("at").values_list("at", flat=True)
-    ).first()
+    return OperatorAction.objects.filter(offered | goes_on, undone_at=None)
+
+
+def _undoable_since(now: datetime) -> datetime | None:
+    """When the first of them began."""
+    began: datetime | None = _undoable(now).order_by("at").values_list("at", flat=True).first()
     return began
 
 
@@ -194,7 +198,8 @@ def sweep(spool: Spool, files: PreparedFiles) -> int:
     Remove what killed writers left: unfinished files, and prepared files that no row names.
 
     Not those of an item in somebody's hands: its row comes to name one when
-    the image is through, which takes hours over a slow line.
+    the image is through, which takes hours over a slow line.  Nor those that a
+    row names again when a person takes back what was just done to it.
     """
     day = timedelta(days=1)
     swept = spool.sweep_parts(timedelta(hours=1)) + files.sweep_parts(3600)
@@ -202,11 +207,16 @@ def sweep(spool: Spool, files: PreparedFiles) -> int:
     for at in range(0, len(names), _CHUNK):
         part = names[at : at + _CHUNK]
         # First: who puts its item down meanwhile has named it before the next look.
-        held = _held(part)
+        held = _held(part) | _given_back_by_undo(part)
         named = set(QueueItem.objects.filter(prepared_file__in=part).values_list("prepared_file", flat=True))
         swept += files.discard_unnamed(part, named | held)
     spool.prune_folders(timezone.now() - day)
     return swept
+
+
+def _given_back_by_undo(names: Sequence[str]) -> set[str]:
+    steps = OperatorStep.objects.filter(action__in=_undoable(timezone.now()), before__prepared_file__in=names)
+    return set(steps.values_list("before__prepared_file", flat=True))
 
 
 def _held(names: Sequence[str]) -> set[str]:

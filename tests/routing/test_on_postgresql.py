@@ -42,6 +42,7 @@ FILES = [
             "retention",
             "settling",
             "shadow",
+            "sweep",
             "traffic",
         )
     ),

@@ -240,38 +240,6 @@ def test_what_nobody_uses_any_more_is_forgotten() -> None:
     assert ServiceProcess.objects.get().owner == "h:2:b"
 
 
-def test_leftovers_of_killed_writers_are_swept_and_named_files_stay(kept: Kept) -> None:
-    item = kept.item("Prepared")
-    named, lost, young = (kept.prepared_file(item) for _ in range(3))
-    item.prepared_file = named
-    item.save()
-    part = kept.spool.path(item.id).with_suffix(".dcm.part")
-    part.write_bytes(b"half")
-    draft = kept.files.folder / "1-aaaa.part"
-    draft.write_bytes(b"half")
-    for path in (part, draft, kept.files.path(named), kept.files.path(lost)):
-        os.utime(path, (1, 1))
-    assert sweep(kept.spool, kept.files) == 3
-    assert {path.name for path in kept.files.folder.iterdir()} == {named, young}
-    assert kept.has(item)
-    assert not part.exists()
-
-
-def test_a_file_that_was_made_for_an_image_in_transfer_is_not_swept(kept: Kept) -> None:
-    """Its row names it when the image is through: over a slow line that takes longer than a leftover may lie there."""
-    item = kept.item("Prepared", lease_owner="host:1:test")
-    made = kept.files.path(kept.prepared_file(item))
-    foreign = kept.files.folder / f"{10**30}-0-0.dcm"
-    foreign.touch()
-    for path in (made, foreign):
-        os.utime(path, (1, 1))
-    assert sweep(kept.spool, kept.files) == 1
-    assert made.exists()
-    QueueItem.objects.update(lease_owner="")
-    assert sweep(kept.spool, kept.files) == 1
-    assert not made.exists()
-
-
 @pytest.mark.fault(85, "files are to be purged while the spool is unmounted")
 def test_files_of_a_spool_that_is_away_are_not_taken_for_removed(tmp_path: Path) -> None:
     """Back again they would have no row that knows of them, be adopted, and be sent once more."""

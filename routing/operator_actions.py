@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import partial
@@ -16,6 +15,7 @@ from django.utils import timezone
 from routing.audit import audit
 from routing.core.states import WISHES, QueueEvent, QueueState
 from routing.counts import forget_all
+from routing.deadlock import despite_deadlocks
 from routing.engine.node_status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.querysets import QueueItemQuerySet, delivered_since
@@ -86,7 +86,7 @@ def perform(
     asked_at: datetime | None = None,
     row: OperatorAction | None = None,
     go_on: Callable[[], bool] | None = None,
-    insist: Callable[[Callable[[], None]], object] = lambda step: step(),
+    insist: Callable[[Callable[[], None]], object] = despite_deadlocks,
 ) -> OperatorAction:
     """
     Do it to the items, and keep what they were; ``node`` is where REDIRECT leads.
@@ -101,8 +101,8 @@ def perform(
     began, at = time.monotonic(), timezone.now()
     detail = {"filter": scope, "reason": note, "node": node.ae_title if node else ""}
     told = {name: value for name, value in detail.items() if value}
-    # What fits into one transaction happens together with its record, or not at all.
-    with transaction.atomic() if len(ids) <= _CHUNK else nullcontext():
+
+    def do() -> OperatorAction:
         done = row or OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
         if len(ids) > _CHUNK:
             insist(lambda: audit(actor, f"begin {action}", subject or f"{len(ids)} items", **told))
@@ -114,6 +114,10 @@ def perform(
                 items = items.exclude(delivered_since(asked_at))
             insist(partial(_chunk, done, action, items, node))
         insist(lambda: _end(done, subject, told))
+        return done
+
+    # What fits into one transaction happens together with its record, or not at all.
+    done = despite_deadlocks(transaction.atomic(do)) if len(ids) <= _CHUNK else do()
     forget_all()
     return done
 
@@ -129,7 +133,7 @@ def _end(done: OperatorAction, subject: str, told: dict[str, str]) -> None:
 @transaction.atomic
 def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node: Node | None) -> None:
     columns = ("pk", "recipe", *_MOMENTS, *_PLAIN)
-    before = {row["pk"]: row for row in items.order_by().select_for_update().values(*columns)}
+    before = {row["pk"]: row for row in items.order_by("pk").select_for_update().values(*columns)}
     if action is Action.REPLAY:
         moved, made = replay_for(items, actor=done.actor, note=done.note)
         OperatorStep.objects.bulk_create(
@@ -137,10 +141,6 @@ def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node:
         )
     else:
         moved = _move(items, action, done, node)
-    done.moved += moved.moved
-    done.pending += moved.pending
-    done.untouched += moved.untouched
-    done.save(update_fields=["moved", "pending", "untouched"])
     if moved.moved and action in _SENDING:
         end_back_off(items.order_by().values_list("node_id", flat=True).distinct(), timezone.now())
     after = items.order_by().values_list("pk", "state", "updated_at", "pending_state")
@@ -156,6 +156,11 @@ def _chunk(done: OperatorAction, action: Action, items: QueueItemQuerySet, node:
         for pk, state, updated_at, wish in after
         if (updated_at, wish) != (before[pk]["updated_at"], before[pk]["pending_state"]) or wish == _WISHED.get(action)
     )
+    # Last: what is done again must not be counted twice.
+    done.moved += moved.moved
+    done.pending += moved.pending
+    done.untouched += moved.untouched
+    done.save(update_fields=["moved", "pending", "untouched"])
 
 
 def _unmade(done: OperatorAction, row: dict[str, Any]) -> OperatorStep:
@@ -207,21 +212,26 @@ def undo(done: OperatorAction) -> int:
 
     An item that a worker still holds loses the wish instead.
     """
-    now = timezone.now()
-    # Claimed first, so that two presses do not both try.
-    open_still = OperatorAction.objects.filter(pk=done.pk, undone_at=None, undo_until__gt=now - _GRACE)
-    if not open_still.update(undone_at=now):
-        raise TooLate
     nodes = set(Node.objects.values_list("pk", flat=True))
     steps = list(OperatorStep.objects.filter(action=done).values_list("pk", flat=True))
-    for start in range(0, len(steps), _CHUNK):
-        with transaction.atomic():
-            chunk = OperatorStep.objects.filter(pk__in=steps[start : start + _CHUNK])
-            done.put_back += _undo(done, list(chunk), nodes)
-            OperatorAction.objects.filter(pk=done.pk).update(put_back=done.put_back)
+    for start in range(0, len(steps) or 1, _CHUNK):
+        chunk = steps[start : start + _CHUNK]
+        done.put_back += despite_deadlocks(partial(_undo_chunk, done, chunk, nodes, claim=not start))
     audit(done.actor, f"undo {done.action}", f"{done.put_back} of {len(steps)} items", filter=done.scope)
     forget_all()
     return done.put_back
+
+
+@transaction.atomic
+def _undo_chunk(done: OperatorAction, steps: Sequence[int], nodes: set[int], *, claim: bool) -> int:
+    now = timezone.now()
+    # Claimed first, so that two presses do not both try; not for good before something has been put back.
+    open_still = OperatorAction.objects.filter(pk=done.pk, undone_at=None, undo_until__gt=now - _GRACE)
+    if claim and not open_still.update(undone_at=now):
+        raise TooLate
+    back = _undo(done, list(OperatorStep.objects.filter(pk__in=steps)), nodes)
+    OperatorAction.objects.filter(pk=done.pk).update(put_back=done.put_back + back)
+    return back
 
 
 def _undo(done: OperatorAction, steps: Sequence[OperatorStep], nodes: set[int]) -> int:

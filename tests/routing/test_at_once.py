@@ -10,18 +10,22 @@ from typing import Any
 import pytest
 from django.db import connection, connections, transaction
 from django.test import Client
+from django.utils import timezone
 
 from capacitor_web.backends import limit_waits
 from routing.configuration.agreement import PlanMoved
 from routing.configuration.apply import import_directory
-from routing.models import KnownSender, Node
+from routing.core.states import QueueEvent, QueueState
+from routing.models import KnownSender, Node, OperatorAction, QueueItem
+from routing.operator_actions import Action, perform, undo
+from routing.record import Move, record
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection
 from scripts_app.draft import activate_draft, change, working
 from scripts_app.models import LuaEntry, ScriptDraft, ScriptRevision
 from scripts_app.renamed import rename_destination
 from scripts_app.revision import hold
-from tests.builders import lua_entry, node
+from tests.builders import lua_entry, node, queue_item
 from tests.pages.filled_form import filled_form
 from tests.routing import administrators
 
@@ -172,3 +176,56 @@ def test_a_limit_of_the_role_itself_stays() -> None:
     limit_waits(connection)
     assert lock_timeout() == "5s"
     connection.close()
+
+
+@pytest.fixture
+def two_items() -> tuple[QueueItem, QueueItem]:
+    """Of a node, both in the hands of a worker."""
+    pacs = node("PACS")
+    one, two = (
+        queue_item("Prepared", node=pacs, prepared_at=timezone.now(), lease_owner="host:1:test") for _ in range(2)
+    )
+    return one, two
+
+
+def gives_way_after(time: str) -> None:
+    """Who has waited for so long is the one that is ended, if there is a deadlock by then."""
+    with connection.cursor() as cursor:
+        # Of this transaction alone where there is one: the connection of the tests is used by others, too.
+        cursor.execute(f"SET {'LOCAL' if connection.in_atomic_block else 'SESSION'} deadlock_timeout = '{time}'")
+
+
+def recorded(item: QueueItem) -> None:
+    """As its worker does it when the node has taken the image."""
+    gives_way_after("1min")
+    assert record([Move(item.pk, QueueState.PREPARED, QueueEvent.DELIVERED)], actor="delivery", owner="host:1:test")
+
+
+def test_who_presses_a_button_is_not_the_one_to_give_way_to_a_worker(two_items: tuple[QueueItem, QueueItem]) -> None:
+    """The worker has recorded the second item and comes to the first, which the person's transaction has locked."""
+    one, two = two_items
+    done: list[OperatorAction] = []
+
+    def press() -> None:
+        gives_way_after("3s")
+        done.append(perform(Action.SEND_AGAIN, [one.pk, two.pk], actor="olga", scope="2 items"))
+
+    at_once(lambda: recorded(two), press, lambda: recorded(one))
+    assert (done[0].moved, done[0].untouched, OperatorAction.objects.count()) == (2, 0, 1)
+    assert set(QueueItem.objects.values_list("state", flat=True)) == {"Prepared"}
+
+
+def test_undo_comes_through_where_a_worker_records_the_same_items(two_items: tuple[QueueItem, QueueItem]) -> None:
+    """It was over at once, with nothing put back, and pressed again it came too late."""
+    one, two = two_items
+    done = perform(Action.FAIL, [one.pk, two.pk], actor="olga", scope="2 items")
+    assert done.pending == 2
+
+    def press() -> None:
+        gives_way_after("3s")
+        undo(done)
+
+    at_once(lambda: recorded(two), press, lambda: recorded(one))
+    done.refresh_from_db()
+    assert done.undone_at is not None
+    assert set(QueueItem.objects.values_list("pending_state", flat=True)) == {""}

@@ -18,7 +18,7 @@ from django.utils import timezone
 from routing.application_log import first_line
 from routing.audit import audit
 from routing.models import OperatorAction
-from routing.operator_actions import Action, perform
+from routing.operator_actions import Action, beat, perform
 
 log = logging.getLogger("capacitor.web")
 BEHIND = 2_000
@@ -59,7 +59,7 @@ def perform_behind(action: Action, ids: Sequence[int], **about: Any) -> Operator
     def work() -> None:
         try:
             insist = partial(_insist, row)
-            perform(action, ids, **about, row=row, go_on=lambda: insist(lambda: _beat(row)), insist=insist)
+            perform(action, ids, **about, row=row, go_on=lambda: insist(lambda: beat(row)), insist=insist)
         except DatabaseError as error:
             log.error("what %s began with %d items has broken off: %s", row.actor, len(ids), first_line(error))
         except Exception:
@@ -95,11 +95,6 @@ def _insist(row: OperatorAction, step: Callable[[], Any]) -> Any:
             vars(row).update(before)
             log.warning("what %s began waits for the database: %s", row.actor, first_line(error))
             pause(_PAUSE)
-
-
-def _beat(row: OperatorAction) -> bool:
-    """Give a sign of life; False when somebody wants it to stop."""
-    return bool(OperatorAction.objects.filter(pk=row.pk, stopped_at=None).update(beat_at=timezone.now()))
 
 
 def under_way() -> QuerySet[OperatorAction]:

@@ -103,11 +103,15 @@ def perform(
     told = {name: value for name, value in detail.items() if value}
 
     def do() -> OperatorAction:
-        done = row or OperatorAction.objects.create(at=at, actor=actor, action=action, scope=scope, note=note[:200])
-        if len(ids) > _CHUNK:
+        # In parts it may break off between two of them, which the row tells then.
+        parts = {"wanted": len(ids), "beat_at": at} if len(ids) > _CHUNK else {}
+        done = row or OperatorAction.objects.create(
+            at=at, actor=actor, action=action, scope=scope, note=note[:200], **parts
+        )
+        if parts:
             insist(lambda: audit(actor, f"begin {action}", subject or f"{len(ids)} items", **told))
         for start in range(0, len(ids), _CHUNK):
-            if start and not (go_on() if go_on else time.monotonic() - began <= _LONGEST):
+            if start and not (go_on() if go_on else time.monotonic() - began <= _LONGEST and beat(done)):
                 break
             items = QueueItem.objects.filter(pk__in=ids[start : start + _CHUNK])
             if asked_at is not None:
@@ -120,6 +124,11 @@ def perform(
     done = despite_deadlocks(transaction.atomic(do)) if len(ids) <= _CHUNK else do()
     forget_all()
     return done
+
+
+def beat(row: OperatorAction) -> bool:
+    """Give a sign of life; False when somebody wants it to stop."""
+    return bool(OperatorAction.objects.filter(pk=row.pk, stopped_at=None).update(beat_at=timezone.now()))
 
 
 @transaction.atomic

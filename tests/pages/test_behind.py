@@ -123,11 +123,45 @@ def test_what_a_dead_web_process_began_is_shown_as_broken_off_with_what_it_had_d
     assert "has broken off" not in words(operator.get("/queue/"))
     OperatorAction.objects.update(beat_at=timezone.now() - timedelta(minutes=2))
     page = operator.get("/queue/")
-    assert "has broken off with its web process: 2 of 5 items were done" in words(page)
+    assert "has broken off: 2 of 5 items were done" in words(page)
     assert "Stop</button>" not in page.content.decode()
     assert "has broken off" not in words(visitor("viewer").get("/queue/"))
     OperatorAction.objects.update(at=timezone.now() - timedelta(days=2))
     assert "has broken off" not in words(operator.get("/queue/"))
+
+
+def test_what_breaks_off_while_somebody_waits_for_it_is_shown_as_well(monkeypatch):
+    monkeypatch.setattr(operator_actions, "_CHUNK", 2)
+    failed(5)
+    operator = visitor("operator")
+    chunk, done = operator_actions._chunk, []
+
+    def away(*arguments):
+        if done:
+            raise OperationalError("database is locked")
+        done.append(chunk(*arguments))
+
+    monkeypatch.setattr(operator_actions, "_chunk", away)
+    with pytest.raises(OperationalError):
+        operator.post("/queue/act/?state=Failed", ALL)
+    assert waiting() == 2
+    assert "retry, 2 of 5 items" in words(operator.get("/queue/"))
+    OperatorAction.objects.update(beat_at=timezone.now() - timedelta(minutes=2))
+    assert "has broken off: 2 of 5 items were done" in words(operator.get("/queue/"))
+
+
+def test_also_what_somebody_waits_for_can_be_stopped_by_a_colleague(monkeypatch):
+    monkeypatch.setattr(operator_actions, "_CHUNK", 2)
+    failed(5)
+    chunk = operator_actions._chunk
+
+    def stopped_meanwhile(*arguments):
+        chunk(*arguments)
+        visitor("script author").post(f"/queue/stop/{OperatorAction.objects.get().pk}/")
+
+    monkeypatch.setattr(operator_actions, "_chunk", stopped_meanwhile)
+    visitor("operator").post("/queue/act/?state=Failed", ALL)
+    assert waiting() == 2
 
 
 def test_housekeeping_notes_once_what_broke_off_and_nothing_that_may_go_on(begun, monkeypatch):

@@ -30,4 +30,6 @@ def is_marked(root: Path) -> bool:
 
 def is_gone(root: Path) -> bool:
     """Whether there has been a spool here, and now there is none, or another folder."""
-    return not is_marked(root) and (root in _seen or (root.parent / _NOTE).exists())
+    # In this order, the reverse of that in which they are made: another process may be marking it right now.
+    known = root in _seen or (root.parent / _NOTE).exists()
+    return known and not is_marked(root)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from routing import spool_mark
 from routing.core.identifiers import Identifiers, first_at
 from routing.spool import Spool, SpoolGone
 from tests.routing.spooled import EIGHT, files, stored
@@ -130,6 +131,22 @@ def test_identifiers_of_two_makers_share_one_tree(tmp_path: Path) -> None:
     spool = Spool(tmp_path)
     made = [stored(spool, Identifiers(tag)()) for tag in (1, 2)]
     assert list(spool.ids()) == sorted(made)
+
+
+def test_a_new_spool_is_not_gone_while_another_process_marks_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several processes begin at once, at the very first start."""
+    spool, is_marked = Spool(tmp_path / "spool"), spool_mark.is_marked
+
+    def and_then_it_is(root: Path) -> bool:
+        marked = is_marked(root)
+        spool_mark.mark(root)
+        spool_mark._seen.clear()
+        return marked
+
+    monkeypatch.setattr(spool_mark, "is_marked", and_then_it_is)
+    assert not spool.gone
 
 
 @pytest.mark.parametrize("what", ["spool", "folder with everything"])

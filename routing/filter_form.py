@@ -2,12 +2,44 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.http import HttpResponseBadRequest
 
+from routing.sight import Sight
+
+
+def search_field(label: str = "Search") -> forms.CharField:
+    widget = forms.TextInput(attrs={"type": "search"})
+    return forms.CharField(required=False, max_length=200, label=label, widget=widget)
+
+
+def moment_field(label: str) -> forms.DateTimeField:
+    """A moment in the server's zone, to the minute."""
+    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    return forms.DateTimeField(required=False, label=label, widget=widget)
+
 
 class FilterForm(forms.Form):
-    """Every field narrows; an empty one does not, and neither does a wrong one, which the page tells."""
+    """
+    Every field narrows; an empty one does not, and neither does a wrong one, which the page tells.
+
+    A subclass that has put its fields right calls ``full_clean``.
+    """
+
+    def __init__(self, data: Any, *, sight: Sight) -> None:
+        super().__init__(data)
+        self.sight = sight
+
+    def value(self, name: str) -> str:
+        """What was asked for; an unknown choice or an overlong text asks for nothing."""
+        return str(self.cleaned_data.get(name) or "").strip()
+
+    @property
+    def narrows(self) -> bool:
+        """Whether anything is asked for."""
+        return any(self.value(name) for name in self.fields)
 
     @property
     def left_out(self) -> list[str]:

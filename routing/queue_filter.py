@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce
 from routing.core.failure_text import mark
 from routing.core.identifiers import first_at, identifier_in
 from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
-from routing.filter_form import FilterForm
+from routing.filter_form import FilterForm, moment_field, search_field
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet, named
 from routing.sight import Sight
@@ -53,11 +53,6 @@ def _text(most: int, label: str | None = None) -> forms.CharField:
     return forms.CharField(required=False, max_length=most, label=label, widget=_TEXT)
 
 
-def _moment(label: str) -> forms.DateTimeField:
-    widget = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
-    return forms.DateTimeField(required=False, label=label, widget=widget)
-
-
 class QueueFilter(FilterForm):
     """
     The tabs, the fields and the search of the queue.
@@ -69,9 +64,7 @@ class QueueFilter(FilterForm):
     state = forms.ChoiceField(
         choices=[("", "")] + [(s.value, s.value) for s in QueueState], required=False, widget=forms.HiddenInput
     )
-    q = forms.CharField(
-        required=False, max_length=200, label="Search", widget=forms.TextInput(attrs={"type": "search"})
-    )
+    q = search_field()
     destination = _text(16)
     source = _text(16)
     modality = _text(16)
@@ -79,14 +72,13 @@ class QueueFilter(FilterForm):
     series = _text(128, "Series UID")
     patient = _text(64, "Patient ID")
     accession = _text(16, "Accession number")
-    since = _moment("Received from")
-    until = _moment("Received before")
+    since = moment_field("Received from")
+    until = moment_field("Received before")
     version = _text(64, "Script version")
     error = _text(12, "Cause of failure")
 
     def __init__(self, data: Any, *, sight: Sight) -> None:
-        super().__init__(data)
-        self.sight = sight
+        super().__init__(data, sight=sight)
         self._whole: tuple[str, Q | None] | None = None
         looked_in = "patient, accession, UID, item, error" if sight.full else "UID, item, AE title"
         self.fields["q"].widget.attrs["placeholder"] = looked_in
@@ -94,10 +86,6 @@ class QueueFilter(FilterForm):
             for name in _PATIENTS:
                 self.fields[name].validators.append(_hidden)
         self.full_clean()
-
-    def value(self, name: str) -> str:
-        """What was asked for; an unknown state or an overlong text asks for nothing."""
-        return str(self.cleaned_data.get(name) or "").strip()
 
     @property
     def narrows(self) -> bool:

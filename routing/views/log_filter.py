@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from django import forms
 from django.db.models import Q, QuerySet
 
-from routing.filter_form import FilterForm
+from routing.filter_form import FilterForm, moment_field, search_field
 from routing.models import ApplicationLogLine, AuditRecord, Node
 from routing.sight import Sight
 
@@ -17,21 +16,19 @@ WINDOW = 200_000
 """Rows among which a page looks for what no index answers; the page says so, and goes on from there when asked."""
 BY_SCRIPT = "[lua] "
 """How a line begins that a script wrote: it may quote any element."""
-_MOMENT = forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
 
 
 class LogFilter(FilterForm):
-    """``level`` is the least level that is shown; moments are in the server's zone."""
+    """``level`` is the least level that is shown."""
 
     level = forms.ChoiceField(choices=[("", "all levels")] + [(level, level) for level in LEVELS], required=False)
-    since = forms.DateTimeField(required=False, label="From", widget=_MOMENT)
-    until = forms.DateTimeField(required=False, label="To", widget=_MOMENT)
+    since = moment_field("From")
+    until = moment_field("To")
     node = forms.ChoiceField(required=False)
-    q = forms.CharField(required=False, max_length=200, label="Text", widget=forms.TextInput(attrs={"type": "search"}))
+    q = search_field("Text")
 
     def __init__(self, data: Any, *, sight: Sight) -> None:
-        super().__init__(data)
-        self.sight = sight
+        super().__init__(data, sight=sight)
         names = list(Node.objects.order_by("ae_title").values_list("ae_title", flat=True).distinct())
         asked = data.get("node", "")
         if asked and asked not in names:
@@ -39,13 +36,6 @@ class LogFilter(FilterForm):
             names.append(asked[:16])
         self.fields["node"].choices = [("", "all nodes"), *((name, name) for name in names)]  # type: ignore[attr-defined]
         self.full_clean()
-
-    def value(self, name: str) -> str:
-        return str(self.cleaned_data.get(name) or "").strip()
-
-    @property
-    def narrows(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in self.fields)
 
     @property
     def searches(self) -> bool:
@@ -89,11 +79,7 @@ class LogFilter(FilterForm):
         return found if self.sight.full else found & ~Q(message__startswith=BY_SCRIPT)
 
     def _in_time(self, rows: QuerySet[Any]) -> QuerySet[Any]:
-        since, until = self._moment("since"), self._moment("until")
+        since, until = self.cleaned_data.get("since"), self.cleaned_data.get("until")
         if since:
             rows = rows.filter(at__gte=since)
         return rows.filter(at__lt=until) if until else rows
-
-    def _moment(self, name: str) -> datetime | None:
-        moment: datetime | None = self.cleaned_data.get(name)
-        return moment

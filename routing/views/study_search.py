@@ -11,7 +11,7 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from routing.core.identifiers import EPOCH, first_at
-from routing.filter_form import FilterForm
+from routing.filter_form import FilterForm, search_field
 from routing.models import QueueItem
 from routing.querysets import QueueItemQuerySet, named
 from routing.sight import Sight
@@ -33,26 +33,19 @@ _DATE = {"type": "date"}
 class StudySearch(FilterForm):
     """Patient data is looked in only for those who may see it."""
 
-    q = forms.CharField(
-        required=False, max_length=200, label="Search", widget=forms.TextInput(attrs={"type": "search"})
-    )
+    q = search_field()
     since = forms.DateField(required=False, label="Received from", widget=forms.DateInput(attrs=_DATE))
     until = forms.DateField(required=False, label="to", widget=forms.DateInput(attrs=_DATE))
 
     def __init__(self, data: Any, *, sight: Sight) -> None:
-        super().__init__(data)
-        self.sight = sight
+        super().__init__(data, sight=sight)
         looked_in = "study UID, patient, accession number" if sight.full else "study UID"
         self.fields["q"].widget.attrs |= {"placeholder": looked_in, "autocomplete": "off", "spellcheck": "false"}
         self.full_clean()
 
     @property
-    def narrows(self) -> bool:
-        return any(self.cleaned_data.get(name) for name in self.fields)
-
-    @property
     def text(self) -> str:
-        return str(self.cleaned_data.get("q") or "").strip()
+        return self.value("q")
 
     @property
     def by_name(self) -> bool:

@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast
 
-from channels.db import database_sync_to_async
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET
 
-from routing.audit import audit
 from routing.core.identifiers import identifier_in
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.sight import Sight
 from routing.templatetags.queue_tags import detail_of
 from routing.views.keyset import KeysetPage, keyset_page, page_or_head
 from routing.views.log_filter import BY_SCRIPT, WINDOW, LogFilter
-from routing.views.queue_export import harmless
 from routing.views.request import HtmxHttpRequest, draw
+from routing.views.row_file import CSV, Format, Row, csv_text, row_file
 
 PAGE = 100
-CHUNK = 1000
-"""Rows of a file that are in memory at once."""
 
-Row = dict[str, Any]
+
+def _json_lines(rows: Sequence[Row], first: bool) -> str:
+    return "".join(f"{json.dumps(row)}\n" for row in rows)
+
+
+FORMATS = {
+    "csv": Format("csv", CSV, lambda rows, first: csv_text(rows, rows[0] if first and rows else ())),
+    "jsonl": Format("jsonl", "application/x-ndjson", _json_lines),
+}
+"""Who finds nothing gets a file of no bytes."""
 
 
 @require_GET
@@ -61,7 +63,7 @@ def application_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
         told = {"at": line.at.isoformat(), "level": line.level, "process": line.process, "logger": line.logger}
         return {**told, "message": told_message(line, sight)}
 
-    return _file(request, "application log", kind, chosen, chosen.lines(), row)
+    return row_file(request, "application log", FORMATS[kind], chosen, chosen.lines(), row)
 
 
 @require_GET
@@ -74,7 +76,7 @@ def audit_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
         told |= {"action": record.action, "outcome": record.outcome, "object": record.object}
         return {**told, "detail": "; ".join(f"{name} {value}" for name, value in detail_of(record.detail, sight))}
 
-    return _file(request, "audit log", kind, chosen, chosen.records(), row)
+    return row_file(request, "audit log", FORMATS[kind], chosen, chosen.records(), row)
 
 
 def told_message(line: ApplicationLogLine, sight: Sight) -> str:
@@ -98,40 +100,3 @@ def _asked(request: HttpRequest) -> tuple[HtmxHttpRequest, Sight, LogFilter]:
     visitor = cast(HtmxHttpRequest, request)
     sight = Sight.of(visitor.user)
     return visitor, sight, LogFilter(visitor.GET, sight=sight)
-
-
-def _file(
-    request: HttpRequest, name: str, kind: str, chosen: LogFilter, rows: QuerySet[Any], told: Callable[[Any], Row]
-) -> HttpResponseBase:
-    """The rows, newest first, as CSV or as one JSON object a line; whoever takes one is noted."""
-    if chosen.errors:
-        return chosen.no_file()
-    audit(request.user.get_username(), f"export {kind}", name, filter=request.GET.urlencode())
-
-    def chunk(last: int | None) -> tuple[list[Row], int | None]:
-        found = list((rows if last is None else rows.filter(pk__lt=last)).order_by("-pk")[:CHUNK])
-        return [told(row) for row in found], found[-1].pk if len(found) == CHUNK else None
-
-    async def pieces() -> AsyncIterator[str]:
-        # Page by page: no statement stays open while a slow reader takes its time.
-        last: int | None = None
-        first = True
-        while first or last is not None:
-            part, last = await database_sync_to_async(chunk)(last)
-            yield _csv(part, heading=first) if kind == "csv" else "".join(f"{json.dumps(row)}\n" for row in part)
-            first = False
-
-    file_name = f"{name.replace(' ', '-')}-{timezone.localtime():%Y%m%d-%H%M%S}.{kind}"
-    content_type = "text/csv; charset=utf-8" if kind == "csv" else "application/x-ndjson"
-    return StreamingHttpResponse(
-        pieces(), content_type=content_type, headers={"Content-Disposition": f'attachment; filename="{file_name}"'}
-    )
-
-
-def _csv(rows: Sequence[Row], *, heading: bool) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text)
-    if heading and rows:
-        writer.writerow(rows[0])
-    writer.writerows([harmless(value) for value in row.values()] for row in rows)
-    return text.getvalue()

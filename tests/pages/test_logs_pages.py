@@ -10,7 +10,7 @@ from asgiref.sync import async_to_sync
 from django.utils import timezone
 
 from routing.models import ApplicationLogLine, AuditRecord
-from routing.views import log_filter, logs
+from routing.views import log_filter, logs, row_file
 from tests.builders import node
 from tests.pages.people import HTMX, visitor, words
 
@@ -173,7 +173,7 @@ def test_what_a_script_wrote_is_masked_and_not_found_by_those_who_may_not_see_pa
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
 def test_a_log_is_a_file_filtered_and_masked_as_the_page_and_taking_it_is_noted(kind, monkeypatch):
-    monkeypatch.setattr(logs, "CHUNK", 2)
+    monkeypatch.setattr(row_file, "CHUNK", 2)
     for number in range(5):
         line("ERROR", f"=trouble {number}")
     line("INFO", "news")

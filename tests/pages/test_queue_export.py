@@ -10,7 +10,7 @@ from django.test import AsyncClient
 from django.utils import timezone
 
 from routing.models import AuditRecord
-from routing.views import queue_export
+from routing.views import row_file
 from tests.builders import queue_item
 from tests.pages.people import person, visitor
 
@@ -35,7 +35,7 @@ def table(text):
 
 
 def test_the_files_hold_what_the_filter_finds_newest_first(monkeypatch):
-    monkeypatch.setattr(queue_export, "CHUNK", 2)
+    monkeypatch.setattr(row_file, "CHUNK", 2)
     for number in range(1, 6):
         queue_item("Failed" if number != 3 else "Delivered", id=number, patient_name="MÜLLER^EVA")
     answer, text = fetch("csv", "state=Failed")
@@ -98,8 +98,8 @@ def test_no_part_of_a_value_is_a_formula_where_semicolons_part_the_columns(apart
 
 
 def test_numbers_stay_numbers():
-    assert queue_export.harmless(-5) == -5
-    assert queue_export.harmless("") == ""
+    assert row_file.harmless(-5) == -5
+    assert row_file.harmless("") == ""
 
 
 def test_somebody_without_a_role_gets_no_file():

@@ -12,10 +12,11 @@ from django.conf import settings
 from django.db import connection, connections
 
 from routing.configuration.nodes_yml import WrittenNode
-from routing.configuration.reading import read_configuration, title_book
+from routing.configuration.reading import book_after, read_configuration
 from routing.core.ae_title import Meaning, TitleBook, checked
 from routing.core.given import NOTHING_GIVEN, Given
 from routing.models import Node
+from routing.titles import title_book
 from routing.trial_facts import TrialFacts
 from scripts_app import loader
 from scripts_app.configuration.directory import ScriptFiles
@@ -50,13 +51,13 @@ class Setting:
 
 def active() -> Setting:
     """The active entries, nodes and queue of the database."""
-    return Setting(loader.active(), title_book(None, *_own()), _database_facts, _deidentified(None))
+    return Setting(loader.active(), title_book(), _database_facts, _deidentified(None))
 
 
 def of_scripts(scripts: ScriptSet, *, with_queue: bool) -> Setting:
     """Scripts that are not active, among the nodes of the database and, if wanted, its queue."""
     queue = _database_facts if with_queue else lambda _: None
-    return Setting(scripts, title_book(None, *_own()), queue, _deidentified(None))
+    return Setting(scripts, title_book(), queue, _deidentified(None))
 
 
 def of_directory(root: Path) -> Setting:
@@ -72,7 +73,7 @@ def of_directory(root: Path) -> Setting:
         if desired.entries is None
         else ScriptFiles(desired.entries, desired.libraries or {}, (), ()).script_set()
     )
-    return Setting(scripts, title_book(desired.nodes, *_own()), lambda _: None, _deidentified(desired.nodes))
+    return Setting(scripts, book_after(desired.nodes, settings.CAPACITOR), lambda _: None, _deidentified(desired.nodes))
 
 
 def try_file(
@@ -150,10 +151,6 @@ def _deidentified(nodes: Iterable[WrittenNode] | None) -> frozenset[str]:
     return frozenset(node.values["ae_title"] for node in nodes if node.for_storage and node.values["deidentified"])
 
 
-def _own() -> tuple[str, str]:
-    return settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix
-
-
 def _database_facts(without: int | None) -> QueueDatabaseFacts:
     # These bring the network, which takes a while to load and is not needed with a directory.
     from routing.engine.directory import Directory
@@ -163,7 +160,9 @@ def _database_facts(without: int | None) -> QueueDatabaseFacts:
     with connection.cursor() as cursor:
         read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
         cursor.execute(read_only[connection.vendor])
-    return QueueDatabaseFacts(Directory(*_own()), StateBook(), lambda: None, without)
+    service = settings.CAPACITOR
+    directory = Directory(service.ae_title, service.ae_title_prefix)
+    return QueueDatabaseFacts(directory, StateBook(), lambda: None, without)
 
 
 def _destination(titles: TitleBook, ae_title: str) -> tuple[str, bool]:

@@ -10,13 +10,12 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 
-from routing.core.ae_title import KnownTitle, TitleBook
 from routing.core.gates import network, window
 from routing.core.node_checks import LARGEST_NUMBER, check_alias, check_delays, check_host, check_sop_class
-from routing.core.title_conflicts import Conflict, conflicts
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.merging_form import MergingForm
 from routing.models import KnownSender, Node
+from routing.titles import title_book
 
 
 def _alias(line: str) -> str:
@@ -184,23 +183,6 @@ class NodeForm(MergingForm):
                     self.add_error(field, f"{title} already leads to {others[title]}")
         if "ae_title" in cleaned and prefixed != cleaned["ae_title"] and prefixed in others:
             self.add_error("ae_title", f"{prefixed}, which would mean this node, already leads to {others[prefixed]}")
-
-
-def _known_titles(exclude: int | None = None) -> list[KnownTitle]:
-    nodes = Node.objects.filter(role=Node.Role.STORAGE)
-    if exclude is not None:
-        nodes = nodes.exclude(pk=exclude)
-    return [KnownTitle(node.pk, node.ae_title, tuple(node.aliases), node.enabled) for node in nodes]
-
-
-def title_book(exclude: int | None = None) -> TitleBook:
-    """What every called AE title means right now (D1)."""
-    return TitleBook(_known_titles(exclude), settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
-
-
-def title_conflicts() -> list[Conflict]:
-    """Called AE titles that more than one node should get; imported configurations may have them."""
-    return conflicts(_known_titles(), settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
 
 
 class KnownSenderForm(MergingForm):

@@ -44,14 +44,14 @@ def ae_titles() -> Sequence[str]:
 
 
 def destinations() -> Sequence[str]:
-    from routing.forms import title_book
+    from routing.titles import title_book
 
     return sorted(title_book().titles())
 
 
 def called_titles() -> dict[str, str]:
     from routing.core.ae_title import Meaning
-    from routing.forms import title_book
+    from routing.titles import title_book
 
     book, own = title_book(), settings.CAPACITOR.ae_title
     meant = {title: book.resolve(title) for title in sorted(book.titles())}

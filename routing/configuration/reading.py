@@ -17,7 +17,7 @@ from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.route_targets import unknown_targets
 from routing.configuration.senders_yml import WrittenSender
 from routing.core.ae_title import KnownTitle, TitleBook
-from routing.models import Node
+from routing.titles import title_book
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.directory import read_directory
 from scripts_app.configuration.files import read_text
@@ -72,7 +72,7 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
         entries = tuple(
             replace(entry, ae_titles=tuple(short.get(title, title) for title in entry.ae_titles)) for entry in entries
         )
-    book = title_book(nodes, own_ae_title, settings.ae_title_prefix)
+    book = book_after(nodes, settings)
     destinations = {*book.titles().values(), own_ae_title}
     for entry in entries or ():
         unknown = _unknown_titles(entry, destinations)
@@ -101,15 +101,13 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
     return Desired(nodes, senders, entries, None if entries is None else scripts.libraries, tuple(notes))
 
 
-def title_book(nodes: Iterable[WrittenNode] | None, own_ae_title: str, prefix: str) -> TitleBook:
+def book_after(nodes: Iterable[WrittenNode] | None, settings: Any) -> TitleBook:
     """What every AE title will mean after the import."""
     if nodes is None:
-        rows = Node.objects.filter(role=Node.Role.STORAGE)
-        known = [KnownTitle(row.pk, row.ae_title, tuple(row.aliases), row.enabled) for row in rows]
-    else:
-        values = [node.values for node in nodes if node.for_storage]
-        known = [KnownTitle(0, one["ae_title"], tuple(one["aliases"]), one["enabled"]) for one in values]
-    return TitleBook(known, own_ae_title, prefix)
+        return title_book()
+    values = [node.values for node in nodes if node.for_storage]
+    known = [KnownTitle(0, one["ae_title"], tuple(one["aliases"]), one["enabled"]) for one in values]
+    return TitleBook(known, settings.ae_title, settings.ae_title_prefix)
 
 
 def _unknown_titles(entry: WrittenEntry, titles: set[str]) -> list[Problem]:

@@ -15,11 +15,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from routing.audit import audit
 from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
-from routing.forms import title_book
 from routing.models import AuditRecord, Node, NodeStatus
 from routing.node_uses import uses_of
 from routing.probe_image import send_probe_image
 from routing.sight import Sight
+from routing.titles import title_book
 from routing.views.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 

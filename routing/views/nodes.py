@@ -12,10 +12,11 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from routing.audit import audit
 from routing.engine.node_status import end_back_off
-from routing.forms import NodeForm, title_book, title_conflicts
+from routing.forms import NodeForm
 from routing.models import Node, NodeStatus
 from routing.renamed import follow
 from routing.sight import Sight
+from routing.titles import title_book, title_conflicts
 from routing.views.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
 from scripts_app.revision import hold

@@ -21,6 +21,10 @@ class TlsFailed(Exception):
     """The handshake failed; the text says why in words for an operator."""
 
 
+class WrongTlsFiles(Exception):
+    """The TLS files of a node, or of the listener, can't be used; the text names whose they are, and the file."""
+
+
 class NeedsPassPhrase(ssl.SSLError):
     """The key of a certificate is of no use without one."""
 

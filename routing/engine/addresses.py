@@ -10,14 +10,10 @@ from functools import lru_cache
 from django.conf import settings
 
 from routing.dicom.requestor import NodeAddress
-from routing.dicom.tls import as_of, load_own
+from routing.dicom.tls import WrongTlsFiles, as_of, load_own
 from routing.models import Node
 
 log = logging.getLogger("capacitor.deliver")
-
-
-class WrongTlsFiles(Exception):
-    """The TLS files of a node can't be used; the text names the node and the file."""
 
 
 def address_of(node: Node, calling_ae_title: str) -> NodeAddress:

@@ -16,8 +16,9 @@ from django.db import transaction
 from django.utils import timezone
 
 from routing.dicom.contexts import Context
+from routing.dicom.tls import WrongTlsFiles
 from routing.dicom.verification import EchoResult, echo
-from routing.engine.addresses import WrongTlsFiles, address_of
+from routing.engine.addresses import address_of
 from routing.engine.node_status import end_back_off
 from routing.models import Node, NodeStatus
 

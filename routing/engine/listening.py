@@ -19,7 +19,7 @@ from routing.application_log import first_line
 from routing.core.identifiers import FILE_TAGS
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import TURN, ScpConfig, StorageScp
-from routing.dicom.tls import as_of, load_own
+from routing.dicom.tls import WrongTlsFiles, as_of, load_own
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
 from routing.engine.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.engine.process import HEARTBEAT, EngineProcess, enter_role, new_identifiers, open_spool, run_folder
@@ -43,10 +43,6 @@ _LOOK_AT_DISK = 1.0
 _GONE = "is gone (is its file system mounted?)"
 _LAST_ROWS = 30.0
 """Seconds that the last rows may take when the listener ends."""
-
-
-class WrongTlsFiles(Exception):
-    """The listener's TLS files can't be used; the text names setting and file."""
 
 
 class Room:

@@ -12,7 +12,8 @@ from routing.core.gates import Address, why_closed
 from routing.core.retry import RetryPolicy
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
 from routing.dicom.requestor import AssociationFailed, FailureKind, NodeAddress
-from routing.engine.addresses import WrongTlsFiles, address_of
+from routing.dicom.tls import WrongTlsFiles
+from routing.engine.addresses import address_of
 from routing.models import Node
 
 LARGEST_BATCH = 256

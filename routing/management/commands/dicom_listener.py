@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from routing import database_file
 from routing.dicom.storage_scp import CannotListen
+from routing.dicom.tls import WrongTlsFiles
 from routing.engine import listening
 
 
@@ -27,5 +28,5 @@ class Command(BaseCommand):
             except database_file.Outdated as outdated:
                 self.stderr.write(f"{outdated}. Until then received images wait in the spool.")
             listening.run(port, share_port=options["share_port"], drain_seconds=options["drain"])
-        except (CannotListen, listening.WrongTlsFiles, database_file.DatabaseInDanger) as error:
+        except (CannotListen, WrongTlsFiles, database_file.DatabaseInDanger) as error:
             raise CommandError(str(error)) from error

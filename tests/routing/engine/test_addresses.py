@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from routing.dicom.tls import WrongTlsFiles
 from routing.dicom.verification import echo
-from routing.engine.addresses import WrongTlsFiles, address_of
+from routing.engine.addresses import address_of
 from routing.models import Node
 from tests.routing.dicom.peers import running_scp
 from tests.routing.dicom.test_tls import acceptor, certificate

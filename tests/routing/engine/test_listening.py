@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from routing.dicom.storage_scp import ScpConfig, StorageScp
+from routing.dicom.tls import WrongTlsFiles
 from routing.dicom.verification import echo
-from routing.engine.listening import Room, TlsFiles, WrongTlsFiles
+from routing.engine.listening import Room, TlsFiles
 from routing.spool import Spool
 from tests.acceptance.router import dcmtk, until
 from tests.files_below import files_below

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import signal
@@ -12,10 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from routing.sd_notify import STARTED_AGAIN, Ear
+from scripts_app.child_process import die_with_parent
 
 log = logging.getLogger("capacitor.supervisor")
 
-_PR_SET_PDEATHSIG = 1
 _LOOK = 0.5
 """Seconds between two looks; a child that dies is noticed at once, by its signal."""
 _PAUSED = 10.0
@@ -111,9 +110,7 @@ class Supervisor:
         def prepare_child() -> None:
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             # Without its supervisor nobody would stop or restart it: it then ends in good order.
-            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-            if os.getppid() != supervisor:
-                os._exit(1)
+            die_with_parent(supervisor, signal.SIGTERM)
 
         # A session of its own, so that Ctrl-C reaches the supervisor alone, which knows the order.
         asked = self._ear.environment(service.alive_within) if service.alive_within else {}

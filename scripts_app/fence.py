@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import math
 import os
 import resource
 import select
-import signal
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from scripts_app.child_process import die_with_parent, end_group, lower_limits
 
 Tell = Callable[[dict[str, Any], float], None]
 """Send a message to the parent, and say within how many seconds it hears the next one, or the end."""
@@ -24,7 +23,6 @@ _MOST_FILES = 256
 _MOST_OUTPUT = 64 << 20
 _OUT_OF_MEMORY = 77
 """Exit code."""
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ def fenced(
         return _listen(child, reading, seconds, stop_when_readable)
     finally:
         os.close(reading)
-        _end(child)
+        end_group(child)
 
 
 def _run(work: Callable[[Tell], None], pipe: int, parent: int, memory_bytes: int) -> None:
@@ -69,7 +67,7 @@ def _run(work: Callable[[Tell], None], pipe: int, parent: int, memory_bytes: int
     code = 1
     try:
         os.setsid()
-        _die_with(parent)
+        die_with_parent(parent)
         nowhere = os.open(os.devnull, os.O_RDWR)
         for stream in range(3):
             os.dup2(nowhere, stream)
@@ -89,20 +87,12 @@ def _run(work: Callable[[Tell], None], pipe: int, parent: int, memory_bytes: int
         os._exit(code)
 
 
-def _die_with(parent: int) -> None:
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
-
-
 def _limit(memory_bytes: int) -> None:
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     # A core dump would hold patient data.
-    wanted = {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _MOST_FILES, resource.RLIMIT_AS: used + memory_bytes}
-    for which, most in wanted.items():
-        _, hard = resource.getrlimit(which)
-        least = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(which, (least, least))
+    lower_limits(
+        {resource.RLIMIT_CORE: 0, resource.RLIMIT_NOFILE: _MOST_FILES, resource.RLIMIT_AS: used + memory_bytes}
+    )
 
 
 def _listen(child: int, pipe: int, seconds: float, stop: int | None) -> Ended:
@@ -133,14 +123,6 @@ def _listen(child: int, pipe: int, seconds: float, stop: int | None) -> Ended:
         for line in lines:
             deadline, message = json.loads(line)
             messages.append(message)
-
-
-def _end(child: int) -> None:
-    """Kill the child and the processes it has started, whatever is left of them."""
-    for kill in (os.killpg, os.kill):
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
 
 
 def _in_words(ended: os.waitid_result | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
@@ -49,7 +48,6 @@ HEARTBEAT = 5.0
 """Seconds between two signs of life in the database."""
 IDLE = 1.0
 """Seconds between two looks at the queue when nobody nudges: deferred items become due without a nudge."""
-_PR_SET_PDEATHSIG = 1
 
 
 def run_folder() -> Path:
@@ -88,13 +86,6 @@ def new_identifiers(tags: range) -> Identifiers:
     Each process takes a tag at random; what collides all the same is refused by the file's name or the row's key.
     """
     return Identifiers(secrets.choice(tags))
-
-
-def die_with_parent(parent: int) -> None:
-    """End this process when its parent does, even by kill -9: nobody else would ever stop it."""
-    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)
 
 
 def enter_role(role: str) -> None:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from routing import capabilities
-from routing.engine.process import die_with_parent
 from routing.engine.script_messages import (
     LONGEST,
     AskedFacts,
@@ -28,6 +27,7 @@ from routing.engine.script_messages import (
     said_of,
     told,
 )
+from scripts_app.child_process import die_with_parent, end_group, lower_limits
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.lua.log import OnLine, told_line
 from scripts_app.core.outcome import EntryReport, LogLine, Outcome
@@ -91,7 +91,8 @@ def run_apart(
     except _Gone:
         raise ScriptProcessEnded(_how_it_ended(child)) from None
     finally:
-        _end(child)
+        # What has left its group falls to the caller's sweep of strays.
+        end_group(child)
 
 
 class _Gone(Exception):
@@ -150,15 +151,6 @@ def _how_it_ended(child: int) -> str:
     return "the script closed the connection of the process that ran it"
 
 
-def _end(child: int) -> None:
-    """All of its group, then itself; what has left the group falls to the caller's sweep of strays."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child, signal.SIGKILL)
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
-
-
 def _live(work: Callable[[], None], pipe: int, parent: int, user: ScriptUser | None) -> None:
     """The child's life; it never returns, for nothing of the parent may be run to its end here."""
     code = 1
@@ -171,7 +163,6 @@ def _live(work: Callable[[], None], pipe: int, parent: int, user: ScriptUser | N
         if user is not None:
             capabilities.become(user.uid, user.gid)
             os.environ["HOME"] = user.home
-        # After the change of user, which takes this back (prctl 2).
         die_with_parent(parent)
         os.chdir("/")
         work()
@@ -200,10 +191,7 @@ def _limit(*, alone: bool) -> None:
         limits[resource.RLIMIT_NPROC] = _MOST_PROCESSES
     # A file that gets too large is an error of the write, not the end of the process.
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    for what, most in limits.items():
-        hard = resource.getrlimit(what)[1]
-        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
-        resource.setrlimit(what, (most, most))
+    lower_limits(limits)
 
 
 def _work(scripts: ScriptSet, image: Image, pipe: socket.socket, limits: Limits) -> None:

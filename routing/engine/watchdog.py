@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from django.db import connections
 
 from routing import capabilities
-from routing.engine.process import die_with_parent
 from routing.engine.strays import end_strays, take_in_orphans
 from routing.engine.watch import Casualty, Watch
 from routing.sd_notify import Notifier
+from scripts_app.child_process import die_with_parent
 from scripts_app.core.dataset.opening import OPENING
 
 log = logging.getLogger("capacitor.watchdog")

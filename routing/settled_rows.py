@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.db import models, transaction
-from django.db.models import Max
+from django.db.models import F, Max
 
 
 class SettledRows(ABC):
@@ -48,3 +49,11 @@ class SettledRows(ABC):
     def look(self) -> None:
         """What is there now may be counted by the next round."""
         self._settled = self.table._default_manager.aggregate(newest=Max("id"))["newest"] or 0
+
+
+def add_to(table: type[models.Model], counted: Mapping[str, int], **key: Any) -> None:
+    """Add to the columns of the row that has this key, which is made where there is none."""
+    rows = table._default_manager
+    row, made = rows.get_or_create(**key, defaults=counted)
+    if not made:
+        rows.filter(pk=row.pk).update(**{name: F(name) + more for name, more in counted.items()})

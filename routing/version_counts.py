@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import F
-
 from routing.core.failure_rate import Rate, has_risen, measures
 from routing.counts import ShortLived
 from routing.models import PrepareReport, VersionMark, VersionTally
-from routing.settled_rows import SettledRows
+from routing.settled_rows import SettledRows, add_to
 from scripts_app.models import Activation
 
 _CHUNK = 5000
@@ -50,7 +48,7 @@ class VersionCounter(SettledRows):
     def count(self, after: int, until: int) -> int:
         rows = _reports(after, until)
         for (version, activation), rate in _rates_of(rows).items():
-            _add(version, activation, rate)
+            add_to(VersionTally, asdict(rate), version_id=version, activation=activation)
         return int(rows[-1][0]) if len(rows) == _CHUNK else until
 
 
@@ -75,13 +73,6 @@ def _rates_of(rows: Iterable[tuple[Any, ...]]) -> dict[Key, Rate]:
         place = bisect_right(times, at)
         found.setdefault((version, ids[place - 1] if place else 0), Rate()).note(verdict, errors)
     return found
-
-
-def _add(version: int, activation: int, rate: Rate) -> None:
-    counted = asdict(rate)
-    row, made = VersionTally.objects.get_or_create(version_id=version, activation=activation, defaults=counted)
-    if not made:
-        VersionTally.objects.filter(pk=row.pk).update(**{name: F(name) + counted[name] for name in counted})
 
 
 def find_standings() -> list[Standing]:

@@ -9,14 +9,13 @@ from typing import Any
 from django.db.models import BigIntegerField, Count, F, Func, Sum
 from django.utils import timezone
 
-from routing.core.traffic import Happening, Tally, minute_of, tallies
+from routing.core.traffic import Happening, minute_of, tallies
 from routing.models import HistoryEntry, NodeOutage, TrafficMark, TrafficMinute
-from routing.settled_rows import SettledRows
+from routing.settled_rows import SettledRows, add_to
 
 KEPT = timedelta(days=8)
 """A day more than the longest chart shows."""
 _CHUNK = 5000
-_COLUMNS = tuple(asdict(Tally()))
 
 
 class TrafficCounter(SettledRows):
@@ -35,7 +34,7 @@ class TrafficCounter(SettledRows):
         # PostgreSQL adds up to a decimal number.
         happenings = (Happening(**{**row, "size": int(row["size"])}) for row in rows)
         for (minute, ae_title), tally in tallies(happenings, minute_of(timezone.now() - KEPT)).items():
-            _add(minute, ae_title, tally)
+            add_to(TrafficMinute, asdict(tally), minute=minute, ae_title=ae_title)
         return until
 
 
@@ -51,13 +50,6 @@ class _Minute(Func):
 
     def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
         return self.as_sql(compiler, connection, template="FLOOR(EXTRACT(EPOCH FROM %(expressions)s) / 60)::bigint")
-
-
-def _add(minute: int, ae_title: str, tally: Tally) -> None:
-    counted = asdict(tally)
-    row, made = TrafficMinute.objects.get_or_create(minute=minute, ae_title=ae_title, defaults=counted)
-    if not made:
-        TrafficMinute.objects.filter(pk=row.pk).update(**{name: F(name) + counted[name] for name in _COLUMNS})
 
 
 def forget_traffic(now: datetime) -> None:

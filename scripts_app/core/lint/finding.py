@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from scripts_app.core.dataset.dictionary import keyword_of, written
+from scripts_app.core.dataset.edits import text_at
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.overlay import Dataset
 from scripts_app.core.dataset.vr import vr_here
@@ -59,6 +60,19 @@ class Element:
 
     def found(self, severity: Severity, rule: str, message: str, detail: str = "") -> Finding:
         return Finding(severity, rule, self.path, self.keyword, message, detail)
+
+
+def found_at(severity: Severity, rule: str, tag: int, message: str) -> Finding:
+    """About an element of the data set itself, which may not be there."""
+    return Finding(severity, rule, written(tag), keyword_of(tag), message)
+
+
+def text_of(dataset: Dataset, tag: int) -> str:
+    """The value without its padding; empty also where it cannot be read."""
+    try:
+        return (text_at(dataset, tag) or "").strip(" \0")
+    except DatasetError:
+        return ""
 
 
 def elements_of(dataset: Dataset) -> Iterator[Element]:

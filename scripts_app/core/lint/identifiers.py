@@ -6,11 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from scripts_app.core.dataset.character_sets import codecs_of, decoded
-from scripts_app.core.dataset.dictionary import tag_of, written
-from scripts_app.core.dataset.edits import text_at
-from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.dictionary import tag_of
 from scripts_app.core.dataset.overlay import Dataset
-from scripts_app.core.lint.finding import Element, Finding, Severity, elements_of
+from scripts_app.core.lint.finding import Element, Finding, Severity, elements_of, found_at, text_of
 
 _SHORTEST = 4
 """Parts of the patient's values that are shorter are not looked for in other text: they stand in half of all words."""
@@ -40,7 +38,8 @@ VerifyingOrganization
 """
 _IDENTIFYING = frozenset(_TABLE.split())
 """Table E.1-1 of PS3.15: those of its attributes with text, dates and numbers that images really have."""
-_UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")
+_UIDS = tuple(map(tag_of, ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")))
+_REMOVED, _BURNED_IN, _PIXELS = map(tag_of, ("PatientIdentityRemoved", "BurnedInAnnotation", "PixelData"))
 _STRINGS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT UN UI".split())
 _REPEATING = (0x5000, 0x6000)
 
@@ -59,9 +58,9 @@ class Known:
 
 def known_of(received: Dataset) -> Known:
     found: list[tuple[str, str]] = []
-    whole = frozenset(_text(received, keyword).casefold() for keyword in _PATIENT)
+    whole = frozenset(text_of(received, tag_of(keyword)).casefold() for keyword in _PATIENT)
     for keyword in _PATIENT:
-        text = _text(received, keyword).casefold()
+        text = text_of(received, tag_of(keyword)).casefold()
         parts = {text, *text.replace("^", " ").replace("=", " ").replace("\\", " ").split()}
         found += [(keyword, part) for part in parts if len(part) >= _SHORTEST]
     told = ((each.keyword, each.value()) for each in elements_of(received) if each.keyword in _IDENTIFYING)
@@ -108,23 +107,13 @@ def private_findings(elements: Iterable[Element]) -> Iterator[Finding]:
 
 def whole_findings(received: Dataset, sent: Dataset) -> Iterator[Finding]:
     """What concerns the copy as a whole."""
-    for keyword in _UIDS:
-        uid = _text(sent, keyword)
-        if uid and uid == _text(received, keyword):
-            yield _found(Severity.ERROR, keyword, "is still the received one, which leads back to the patient")
-    if _text(sent, "PatientIdentityRemoved") != "YES":
-        yield _found(Severity.WARNING, "PatientIdentityRemoved", "does not say YES")
-    if tag_of("PixelData") in sent and _text(sent, "BurnedInAnnotation") != "NO":
+    for tag in _UIDS:
+        uid = text_of(sent, tag)
+        if uid and uid == text_of(received, tag):
+            message = "is still the received one, which leads back to the patient"
+            yield found_at(Severity.ERROR, "identifier", tag, message)
+    if text_of(sent, _REMOVED) != "YES":
+        yield found_at(Severity.WARNING, "identifier", _REMOVED, "does not say YES")
+    if _PIXELS in sent and text_of(sent, _BURNED_IN) != "NO":
         message = "does not say NO: nobody has looked whether names stand in the pixels"
-        yield _found(Severity.WARNING, "BurnedInAnnotation", message)
-
-
-def _found(severity: Severity, keyword: str, message: str) -> Finding:
-    return Finding(severity, "identifier", written(tag_of(keyword)), keyword, message)
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    try:
-        return (text_at(dataset, tag_of(keyword)) or "").strip(" \0")
-    except DatasetError:
-        return ""
+        yield found_at(Severity.WARNING, "identifier", _BURNED_IN, message)

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from scripts_app.core.dataset.dictionary import tag_of, written
-from scripts_app.core.dataset.edits import text_at
-from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.dictionary import tag_of
 from scripts_app.core.dataset.overlay import Dataset
-from scripts_app.core.lint.finding import Finding, Severity
+from scripts_app.core.lint.finding import Finding, Severity, found_at, text_of
 
 _COMPOSITE = "SOPClassUID SOPInstanceUID StudyInstanceUID SeriesInstanceUID Modality"
 """C.12.1, C.7.2.1, C.7.3.1: every composite instance."""
@@ -35,26 +33,14 @@ _BY_CLASS = {
 
 def required_findings(sent: Dataset) -> Iterator[Finding]:
     """What is missing now; whether it was received so is the caller's to compare."""
-    wanted = _COMPOSITE.split() + _BY_CLASS.get(_text(sent, "SOPClassUID"), "").split()
+    wanted = _COMPOSITE.split() + _BY_CLASS.get(text_of(sent, tag_of("SOPClassUID")), "").split()
     if tag_of("PixelData") in sent:
         wanted += _PIXELS.split()
-    for keyword in wanted:
-        tag = tag_of(keyword)
+    for tag in map(tag_of, wanted):
         if tag not in sent:
-            yield _missing(Severity.ERROR, keyword, "is missing, and must be there with a value (type 1)")
+            yield found_at(Severity.ERROR, "required", tag, "is missing, and must be there with a value (type 1)")
         elif not sent.length(tag):
-            yield _missing(Severity.ERROR, keyword, "is empty, and must have a value (type 1)")
-    for keyword in _COMPOSITE_2.split():
-        if tag_of(keyword) not in sent:
-            yield _missing(Severity.WARNING, keyword, "is missing, and must be there, if only empty (type 2)")
-
-
-def _missing(severity: Severity, keyword: str, message: str) -> Finding:
-    return Finding(severity, "required", written(tag_of(keyword)), keyword, message)
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    try:
-        return (text_at(dataset, tag_of(keyword)) or "").strip(" \0")
-    except DatasetError:
-        return ""
+            yield found_at(Severity.ERROR, "required", tag, "is empty, and must have a value (type 1)")
+    for tag in map(tag_of, _COMPOSITE_2.split()):
+        if tag not in sent:
+            yield found_at(Severity.WARNING, "required", tag, "is missing, and must be there, if only empty (type 2)")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from scripts_app.core.dataset.dictionary import named, tag_of, written
-from scripts_app.core.dataset.edits import text_at
-from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.dictionary import named, tag_of
 from scripts_app.core.dataset.overlay import Dataset
-from scripts_app.core.lint.finding import Element, Finding, Severity
+from scripts_app.core.lint.finding import Element, Finding, Severity, found_at, text_of
 
 _STUDY, _SERIES, _INSTANCE = (tag_of(f"{name}InstanceUID") for name in ("Study", "Series", "SOP"))
 _CLASS, _FRAME = tag_of("SOPClassUID"), tag_of("FrameOfReferenceUID")
@@ -20,37 +18,37 @@ def replaced_uids(received: Dataset, sent: Dataset) -> dict[str, int]:
     """UIDs that the image no longer has, and the element that had each."""
     found = {}
     for tag in _OWN:
-        before = _text(received, tag)
-        if before and before != _text(sent, tag):
+        before = text_of(received, tag)
+        if before and before != text_of(sent, tag):
             found[before] = tag
     return found
 
 
 def uid_findings(received: Dataset, sent: Dataset, kept: frozenset[str]) -> Iterator[Finding]:
     """``kept``: every value that the scripts keep in the tables of study and series, which other images share."""
-    changed = {tag: _text(received, tag) != _text(sent, tag) for tag in (*_OWN, _CLASS, _PATIENT)}
+    changed = {tag: text_of(received, tag) != text_of(sent, tag) for tag in (*_OWN, _CLASS, _PATIENT)}
     if changed[_STUDY] and not changed[_SERIES]:
-        yield _found(
+        yield found_at(
             Severity.ERROR, "uid", _SERIES, "is that of the received series, which would belong to two studies"
         )
     if changed[_SERIES] and not changed[_INSTANCE]:
-        yield _found(
+        yield found_at(
             Severity.ERROR, "uid", _INSTANCE, "is that of the received image, which would belong to two series"
         )
     if changed[_CLASS]:
-        yield _found(Severity.WARNING, "uid", _CLASS, "is another one: receivers read the image as another kind")
+        yield found_at(Severity.WARNING, "uid", _CLASS, "is another one: receivers read the image as another kind")
     if changed[_PATIENT] and not changed[_STUDY]:
         message = "changes and the study does not: one study of two patients, unless all its images change alike"
-        yield _found(Severity.WARNING, "patient", _PATIENT, message)
+        yield found_at(Severity.WARNING, "patient", _PATIENT, message)
     for tag, where in ((_STUDY, "study"), (_SERIES, "series")):
-        new = _text(sent, tag)
+        new = text_of(sent, tag)
         if changed[tag] and new and new not in kept:
             message = (
                 f"is a new one: unless the script makes the same of each image, the {where} falls apart"
                 f" (keep it in the table {where!r})"
             )
-            yield _found(Severity.WARNING, "uid", tag, message)
-    present = [_text(sent, tag) for tag in (_STUDY, _SERIES, _INSTANCE) if _text(sent, tag)]
+            yield found_at(Severity.WARNING, "uid", tag, message)
+    present = [text_of(sent, tag) for tag in (_STUDY, _SERIES, _INSTANCE) if text_of(sent, tag)]
     if len(set(present)) < len(present):
         yield Finding(Severity.ERROR, "uid", "", "", "study, series and instance must have UIDs of their own")
 
@@ -63,14 +61,3 @@ def reference_findings(element: Element, replaced: Mapping[str, int]) -> Iterato
         tag = replaced.get(value.strip("\0 "))
         if tag is not None and not (tag == element.tag and "[" not in element.path):
             yield element.found(Severity.ERROR, "uid", f"still names the received {named(tag)}")
-
-
-def _found(severity: Severity, rule: str, tag: int, message: str) -> Finding:
-    return Finding(severity, rule, written(tag), named(tag).split(" ", 1)[-1], message)
-
-
-def _text(dataset: Dataset, tag: int) -> str:
-    try:
-        return (text_at(dataset, tag) or "").strip(" \0")
-    except DatasetError:
-        return ""

@@ -13,7 +13,7 @@ from scripts_app.core.collection import Collection
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.script_content import condition_from_content, condition_to_content
 from scripts_app.models import Activation, EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
-from scripts_app.revision import hold, revision
+from scripts_app.revision import as_of_one_moment, hold
 
 MOST_REASON = 500
 """Characters that are kept of why scripts became active."""
@@ -21,11 +21,7 @@ MOST_REASON = 500
 
 def stored_collection() -> Collection:
     """The active entries, disabled ones too, and libraries, all as of one moment."""
-    while True:
-        before = revision()
-        found = _load()
-        if revision() == before:
-            return found
+    return as_of_one_moment(_load)
 
 
 def _load() -> Collection:

@@ -10,7 +10,7 @@ from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.ports import Entry, ScriptSet
 from scripts_app.core.script_content import fingerprint, from_content, inline_chunk, to_content
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary, ScriptVersion
-from scripts_app.revision import revision
+from scripts_app.revision import as_of_one_moment, revision
 
 
 def current() -> ScriptSet:
@@ -20,12 +20,7 @@ def current() -> ScriptSet:
 
 def active() -> ScriptSet:
     """The enabled entries in order and all libraries; nothing is written."""
-    while True:
-        before = revision()
-        scripts = _load()
-        # A change between the queries would mix two states of the scripts; each change counts, so it shows here.
-        if revision() == before:
-            return scripts
+    return as_of_one_moment(_load)
 
 
 def from_directory(path: Path) -> ScriptSet:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.db import connection, models, transaction
 from django.db.models.signals import post_delete, post_save
+
+Read = TypeVar("Read")
 
 
 class ScriptRevision(models.Model):
@@ -27,6 +30,16 @@ def revision() -> int:
         cursor.execute(f"SELECT number FROM {ScriptRevision._meta.db_table} WHERE id = 1")  # noqa: S608
         row = cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+def as_of_one_moment(read: Callable[[], Read]) -> Read:
+    """What ``read`` finds; it reads again when a change between its queries would mix two states of the scripts."""
+    while True:
+        before = revision()
+        found = read()
+        # Each change counts, so it shows here.
+        if revision() == before:
+            return found
 
 
 def hold() -> None:

@@ -55,7 +55,7 @@ class MergingForm(ModelForm):  # type: ignore[type-arg]  # not generic at run ti
     def _told(self, name: str, mine: Any) -> str:
         field = self.fields[name]
         seen = field.to_python(self.data[self.add_initial_prefix(name)])
-        return MEANWHILE.format(*(_words(field, value) for value in (seen, self.initial[name], mine)))
+        return MEANWHILE.format(*(_of_field(field, value) for value in (seen, self.initial[name], mine)))
 
     def _begin_anew(self) -> None:
         data: Any = self.data
@@ -70,12 +70,16 @@ class MergingForm(ModelForm):  # type: ignore[type-arg]  # not generic at run ti
         self.data = data
 
 
-def _words(field: forms.Field, value: Any) -> str:
+def in_words(value: Any) -> str:
+    """A setting as people read it."""
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "nothing"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if value in (None, ""):
-        return "nothing"
-    labels = {str(key): label for key, label in getattr(field, "choices", ())}
-    return str(labels.get(str(value), value))
+    return "nothing" if value in (None, "") else str(value)
+
+
+def _of_field(field: forms.Field, value: Any) -> str:
+    told = in_words(value)
+    labels = {str(key): str(label) for key, label in getattr(field, "choices", ())}
+    return labels.get(told, told)

@@ -4,6 +4,8 @@ from typing import Any
 
 from django import template
 
+from routing.merging_form import in_words
+
 register = template.Library()
 
 
@@ -15,16 +17,10 @@ def node_changes(detail: dict[str, Any]) -> list[tuple[str, str]]:
     inner = told.pop("changes", None)
     told |= inner if isinstance(inner, dict) else {}
     return [
-        (name.replace("_", " "), " → ".join(map(_words, value)) if _is_change(value) else _words(value))
+        (name.replace("_", " "), " → ".join(map(in_words, value)) if _is_change(value) else in_words(value))
         for name, value in told.items()
     ]
 
 
 def _is_change(value: Any) -> bool:
     return isinstance(value, list) and len(value) == 2
-
-
-def _words(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "nothing"
-    return {True: "yes", False: "no", None: "nothing", "": "nothing"}.get(value, str(value))

@@ -185,6 +185,13 @@ def test_the_history_of_a_node_tells_old_and_new_values_under_any_name():
     assert "1 → 2" not in told
 
 
+def test_the_history_of_a_node_tells_the_numbers_0_and_1_as_numbers():
+    pacs = node("PACS")
+    audit("olga", "change node", pacs, batch_size=[0, 1], impersonate=[False, True], retry_limit=["", 0])
+    told = words(visitor().get(f"/nodes/{pacs.pk}/status/"))
+    assert "batch size 0 → 1 impersonate no → yes retry limit nothing → 0" in told
+
+
 def test_the_history_of_a_node_is_found_without_reading_the_whole_audit_log():
     found = AuditRecord.objects.filter(node_id=7).exclude(action="echo node").order_by("-id")[:30]
     assert "audit_node" in found.explain()

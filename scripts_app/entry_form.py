@@ -11,7 +11,7 @@ from django.http import QueryDict
 
 from scripts_app.collection_check import Fault, entry_faults
 from scripts_app.core.conditions.advice import reading, traps
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import read_pattern
 from scripts_app.core.conditions.tag import read_tag
 from scripts_app.models import unix_lines
@@ -42,7 +42,7 @@ class Row:
             tag = read_tag(self.tag)
             if self.private_tag_creator and tag.group % 2 == 0:
                 found.append(f"a creator needs an odd group; {tag.group:04X} is a standard one")
-        except ConfigurationError as error:
+        except WrongCondition as error:
             found.append(str(error))
         if self.names_a_sequence:
             if self.match_expression or self.search:
@@ -50,14 +50,14 @@ class Row:
             return found
         try:
             read_pattern(self.match_expression)
-        except ConfigurationError as error:
+        except WrongCondition as error:
             found.append(str(error))
         return found
 
     def notes(self) -> list[str]:
         """How tag and pattern are read."""
         found = []
-        with contextlib.suppress(ConfigurationError):
+        with contextlib.suppress(WrongCondition):
             found.append(str(read_tag(self.tag)) if self.tag else "")
         found.append("" if self.names_a_sequence else reading(self.match_expression))
         return [note for note in found if note]

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import read_pattern
 from scripts_app.core.conditions.quoted import quoted
 from scripts_app.core.dataset.errors import DatasetError
@@ -44,7 +44,7 @@ class Check:
             parsed(self.path)
             if self.kind == "matches":
                 read_pattern(self.value)
-        except (DatasetError, ConfigurationError) as error:
+        except (DatasetError, WrongCondition) as error:
             return f"{KINDS[self.kind]}: {error}"
         return ""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.match import first_failure
 from scripts_app.core.dataset.document import DatasetError
 from scripts_app.core.lua.errors import FailRequested, LimitExceeded, RetryRequested, ScriptError, ScriptFailed
@@ -149,7 +149,7 @@ class _Run:
         self.on_entry(entry, self.reports)
         try:
             reason = self._why_not(entry)
-        except (ConfigurationError, DatasetError) as error:
+        except (WrongCondition, DatasetError) as error:
             self._failed(entry, ScriptFailed(f"condition: {error}"))
             return
         if reason is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import read_pattern
 from scripts_app.core.conditions.tag import read_tag
 
@@ -34,7 +34,7 @@ def contradictions(conditions: Sequence[Mapping[str, Any]]) -> list[str]:
             continue
         try:
             tag, pattern = str(read_tag(condition["tag"])), read_pattern(condition["match_expression"])
-        except ConfigurationError:
+        except WrongCondition:
             continue
         if pattern.kind not in ("literal", "digits"):
             continue

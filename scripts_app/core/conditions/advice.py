@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import read_pattern
 
 _UID = re.compile(r"[0-9.*?]+")
@@ -20,7 +20,7 @@ def reading(expression: str) -> str:
     """In words which kind of pattern it is; empty when it is none."""
     try:
         return _KINDS[read_pattern(expression).kind]
-    except ConfigurationError:
+    except WrongCondition:
         return ""
 
 
@@ -28,7 +28,7 @@ def traps(expression: str) -> list[str]:
     """What is allowed but rarely meant (Conditions page, order of the kinds)."""
     try:
         kind = read_pattern(expression).kind
-    except ConfigurationError:
+    except WrongCondition:
         return []
     found = []
     if kind in ("literal", "wildcard") and expression.endswith("$"):

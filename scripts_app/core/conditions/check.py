@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from scripts_app.core.conditions.condition import Condition
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import read_pattern
 from scripts_app.core.conditions.tag import read_tag
 
@@ -17,7 +17,7 @@ def check_condition(condition: Condition) -> list[str]:
         name = str(tag)
         if condition.private_tag_creator and tag.group % 2 == 0:
             problems.append(f"{name}: PrivateTagCreator needs an odd group, {tag.group:04X} is a standard one")
-    except ConfigurationError as error:
+    except WrongCondition as error:
         problems.append(str(error))
     if condition.sequence_items:
         if condition.search:
@@ -29,6 +29,6 @@ def check_condition(condition: Condition) -> list[str]:
         return problems
     try:
         read_pattern(condition.match_expression)
-    except ConfigurationError as error:
+    except WrongCondition as error:
         problems.append(f"{name}: {error}")
     return problems

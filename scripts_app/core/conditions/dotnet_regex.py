@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.quoted import quoted
 
 _GROUP_NAME = re.compile(r"\(\?(?:<([A-Za-z_]\w*)>|'([A-Za-z_]\w*)')")
@@ -26,7 +26,7 @@ _ANCHORS = {r"\z": r"\Z", r"\Z": r"(?=\n?\Z)", r"\e": r"\x1b"}
 
 
 def translate(pattern: str) -> str:
-    """Return the pattern in Python's dialect; ConfigurationError for what has no counterpart."""
+    """Return the pattern in Python's dialect; WrongCondition for what has no counterpart."""
     return _Translation(pattern).run()
 
 
@@ -44,7 +44,7 @@ class _Translation:
         while self.at < len(self.source):
             self._step()
         if len(self.open_flags) > 1:
-            raise ConfigurationError(f"regular expression {quoted(self.source)}: a parenthesis is not closed")
+            raise WrongCondition(f"regular expression {quoted(self.source)}: a parenthesis is not closed")
         if self.named and self.unnamed and self.by_number:
             # .NET counts named groups last, Python from left to right.
             raise self._unsupported("the number of a group beside named ones (\\k<name> can)")
@@ -65,7 +65,7 @@ class _Translation:
             self._group()
         elif character == ")":
             if len(self.open_flags) == 1:
-                raise ConfigurationError(f"regular expression {quoted(self.source)}: ')' without '('")
+                raise WrongCondition(f"regular expression {quoted(self.source)}: ')' without '('")
             self.out.append(")" * (len(self.open_flags.pop()) + 1))
             self.at += 1
         elif character == "|":
@@ -86,7 +86,7 @@ class _Translation:
         if rest.startswith("(?#"):
             end = self.source.find(")", self.at)
             if end < 0:
-                raise ConfigurationError(f"regular expression {quoted(self.source)}: a comment is not closed")
+                raise WrongCondition(f"regular expression {quoted(self.source)}: a comment is not closed")
             self.at = end + 1
             return
         if name := _GROUP_NAME.match(self.source, self.at):
@@ -175,7 +175,7 @@ class _Translation:
                 # "[" and doubled set operators are reserved by Python, plain in .NET.
                 body += "\\" + character if character in "[&~|" else character
                 self.at += 1
-        raise ConfigurationError(f"regular expression {quoted(self.source)}: [ at position {start + 1} is not closed")
+        raise WrongCondition(f"regular expression {quoted(self.source)}: [ at position {start + 1} is not closed")
 
     def _class_escape(self) -> str:
         if category := _CATEGORY.match(self.source, self.at):
@@ -188,5 +188,5 @@ class _Translation:
         self.at += 2
         return r"\x1b" if two == r"\e" else two
 
-    def _unsupported(self, what: str) -> ConfigurationError:
-        return ConfigurationError(f"regular expression {quoted(self.source)}: {what} cannot be used here")
+    def _unsupported(self, what: str) -> WrongCondition:
+        return WrongCondition(f"regular expression {quoted(self.source)}: {what} cannot be used here")

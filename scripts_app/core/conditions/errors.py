@@ -1,5 +1,5 @@
 """A condition that cannot be read."""
 
 
-class ConfigurationError(ValueError):
-    """The configuration is wrong; the message names the field, its value and the nearest valid one."""
+class WrongCondition(ValueError):
+    """A tag or an expression cannot be read; the message names the field, its value and the nearest valid one."""

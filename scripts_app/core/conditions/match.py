@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from scripts_app.core.conditions.condition import Condition
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import Pattern, read_pattern
 from scripts_app.core.conditions.quoted import quoted
 from scripts_app.core.conditions.tag import Tag, read_tag
@@ -95,7 +95,7 @@ def _path(condition: Condition, tag: Tag, dataset: Readable) -> str | None:
     if not condition.private_tag_creator:
         return tag.path
     if tag.group % 2 == 0:
-        raise ConfigurationError(f"{tag}: PrivateTagCreator needs an odd group")
+        raise WrongCondition(f"{tag}: PrivateTagCreator needs an odd group")
     wanted = condition.private_tag_creator.strip()
     first: str | None = None
     # PS3.5 7.8.1: (gggg,0010-00FF) reserve the blocks (gggg,1000-10FF) to (gggg,FF00-FFFF).

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from scripts_app.core.conditions.dotnet_regex import translate
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.quoted import quoted
 
 _REGEX_MARKS = frozenset("[](){}|+\\")
@@ -41,9 +41,9 @@ class Pattern:
 
 @lru_cache(maxsize=1024)
 def read_pattern(expression: str) -> Pattern:
-    """Read a MatchExpression; ConfigurationError when it is empty or no valid regular expression."""
+    """Read a MatchExpression; WrongCondition when it is empty or no valid regular expression."""
     if not expression:
-        raise ConfigurationError("MatchExpression is missing; ^.+$ matches every value")
+        raise WrongCondition("MatchExpression is missing; ^.+$ matches every value")
     if _DIGITS_AND_DOTS.fullmatch(expression):
         return Pattern(expression, "digits", None)
     if expression.startswith("^") or not _REGEX_MARKS.isdisjoint(expression):
@@ -59,6 +59,6 @@ def _compiled(expression: str) -> re.Pattern[str]:
     try:
         return re.compile(translate(expression))
     except (re.error, OverflowError, RecursionError) as error:
-        raise ConfigurationError(
+        raise WrongCondition(
             f"MatchExpression {quoted(expression)} is not a valid regular expression: {error}"
         ) from error

@@ -9,7 +9,7 @@ from functools import cache, lru_cache
 
 from pydicom.datadict import dictionary_keyword, tag_for_keyword
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.quoted import quoted
 
 _NUMERIC = re.compile(r"\(?\s*([0-9A-Fa-f]{1,4})\s*,\s*([0-9A-Fa-f]{1,4})\s*\)?")
@@ -40,7 +40,7 @@ class Tag:
 
 @lru_cache(maxsize=1024)
 def read_tag(text: str) -> Tag:
-    """Read a condition's tag; ConfigurationError names the nearest keyword."""
+    """Read a condition's tag; WrongCondition names the nearest keyword."""
     wanted = text.strip()
     if numeric := _NUMERIC.fullmatch(wanted):
         return Tag(int(numeric[1], 16), int(numeric[2], 16))
@@ -50,8 +50,8 @@ def read_tag(text: str) -> Tag:
     if number is not None:
         return Tag(number >> 16, number & 0xFFFF)
     if not wanted:
-        raise ConfigurationError("Tag is missing; write a keyword or gggg,eeee")
-    raise ConfigurationError(f"Tag {quoted(text)} is neither gggg,eeee nor a known keyword{_suggestion(wanted)}")
+        raise WrongCondition("Tag is missing; write a keyword or gggg,eeee")
+    raise WrongCondition(f"Tag {quoted(text)} is neither gggg,eeee nor a known keyword{_suggestion(wanted)}")
 
 
 def _suggestion(wanted: str) -> str:

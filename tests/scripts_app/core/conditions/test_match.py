@@ -8,7 +8,7 @@ import pytest
 
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.conditions.condition import Condition
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.match import first_failure
 from scripts_app.core.conditions.tag import read_tag
 from tests.scripts_app.core.dataset.builders import document, element, item, sequence
@@ -70,7 +70,7 @@ def test_tags_are_read_in_all_their_forms(tag: str, path: str) -> None:
      ("8", "neither gggg,eeee nor a known keyword"), ("00080060,", "neither"), ("12345,60", "neither")],
 )  # fmt: skip
 def test_a_tag_that_cannot_be_read_names_the_nearest_keyword(tag: str, words: str) -> None:
-    with pytest.raises(ConfigurationError, match="Tag") as refused:
+    with pytest.raises(WrongCondition, match="Tag") as refused:
         read_tag(tag)
     assert words in str(refused.value)
 

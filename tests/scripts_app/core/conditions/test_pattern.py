@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from scripts_app.core.conditions.errors import ConfigurationError
+from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.pattern import read_pattern
 
 
@@ -104,7 +104,7 @@ def test_the_net_dialect_is_understood(expression: str, matching: list[str], oth
     ],
 )
 def test_what_cannot_be_read_is_refused_with_its_reason(expression: str, words: str) -> None:
-    with pytest.raises(ConfigurationError) as refused:
+    with pytest.raises(WrongCondition) as refused:
         read_pattern(expression)
     assert words in str(refused.value)
     assert expression in str(refused.value)

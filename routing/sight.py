@@ -10,6 +10,7 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from routing.core.states import QueueState
 from routing.models import HistoryEntry, QueueItem
+from scripts_app.outside import PHI
 
 MASK = "•••"
 _COMMENT = re.compile(r"(0x[0-9A-F]{4}\b(?: \([^)]*\))?: ).+", re.DOTALL)
@@ -40,7 +41,7 @@ class Sight:
 
     @classmethod
     def of(cls, user: User | AnonymousUser) -> Sight:
-        return cls(user.has_perm("routing.view_phi"))
+        return cls(user.has_perm(PHI))
 
     def value(self, text: Any) -> str:
         """A patient's name, number or any other element value."""

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+PHI = "routing.view_phi"
+"""The right to see patient data."""
+
 
 @dataclass(frozen=True, slots=True)
 class QueueSample:

@@ -86,7 +86,7 @@ def upload(name: str, chunks: Iterable[bytes]) -> Sample:
 
 
 def telling(sample: Sample) -> bool:
-    """Whether it may tell of a patient what only ``routing.view_phi`` shows; an own upload is one's own."""
+    """Whether it may tell of a patient what only those with PHI may see; an own upload is one's own."""
     if sample.kind == "kept":
         return ScriptSample.objects.filter(pk=int(sample.id), deidentified=False).exists()
     return sample.kind == "item"

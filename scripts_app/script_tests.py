@@ -15,7 +15,7 @@ from scripts_app.core.collection import Collection
 from scripts_app.core.expectation import expected_of, mismatches
 from scripts_app.dry_run_process import Unanswered, ask
 from scripts_app.models import ScriptTest
-from scripts_app.outside import NoSample
+from scripts_app.outside import PHI, NoSample
 from scripts_app.samples import Sample, as_file, file_of, harmless
 
 MOST_BYTES = 16 << 20
@@ -80,7 +80,7 @@ def run_all(content: Collection) -> list[Run]:
 
 def visible(test: ScriptTest, user: User) -> bool:
     """Whether this person may see what is expected of it, and what became of it: a patient's values, perhaps."""
-    return _harmless(test) or user.has_perm("routing.view_phi")
+    return _harmless(test) or user.has_perm(PHI)
 
 
 def _harmless(test: ScriptTest) -> bool:

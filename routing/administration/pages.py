@@ -13,6 +13,7 @@ from django.utils.functional import cached_property
 
 from routing.audit import audit
 from routing.core.identifiers import identifier_in
+from scripts_app.outside import PHI
 
 _ITEM_NUMBERS = ("id__exact", "item__id__exact", "item_id__exact")
 """As search fields name the number of an item."""
@@ -62,11 +63,11 @@ class Unchangeable:
 
 
 class WithPatientData:
-    """Pages whose columns may hold patient data, which only ``routing.view_phi`` opens."""
+    """Pages whose columns may hold patient data, which only PHI opens."""
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_view_permission(request, obj)  # type: ignore[misc]
-        return bool(allowed and request.user.has_perm("routing.view_phi"))
+        return bool(allowed and request.user.has_perm(PHI))
 
 
 class Kept(Unchangeable, admin.ModelAdmin):  # type: ignore[type-arg]

@@ -27,13 +27,14 @@ from routing.views.element_tree import tree_of
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import spool_folder
 from routing.views.viewed import note_view
+from scripts_app.outside import PHI
 
 MOST_ROWS = 1500
 """Rows of an element list; a search finds what is beyond."""
 EDGE, LARGE_EDGE = 512, 2048
 """Pixels of a picture beside the story, and of one that is opened by itself."""
 SEE = "routing.view_queueitem"
-SEE_PATIENTS = (SEE, "routing.view_phi")
+SEE_PATIENTS = (SEE, PHI)
 
 
 @require_GET

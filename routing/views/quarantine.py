@@ -23,6 +23,7 @@ from routing.spool import Durability, Spool
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import spool_folder
 from scripts_app.core.dataset.file_meta import NotPart10
+from scripts_app.outside import PHI
 
 MOST_ROWS = 200
 OPERATE = "routing.operate_queue"
@@ -49,7 +50,7 @@ def quarantine(request: HttpRequest) -> HttpResponse:
 
 
 @require_GET
-@permission_required((SEE, "routing.view_phi"), raise_exception=True)
+@permission_required((SEE, PHI), raise_exception=True)
 def quarantine_download(request: HttpRequest, instance_id: int) -> HttpResponse | FileResponse:
     """The file as it came; who took it is in the audit log."""
     row = _row(instance_id)

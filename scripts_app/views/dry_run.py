@@ -19,13 +19,11 @@ from scripts_app.draft import working
 from scripts_app.dry_run_process import Superseded, Unanswered, ask
 from scripts_app.entry_form import EntryForm
 from scripts_app.models import unix_lines
-from scripts_app.outside import NoPicture, NoSample, outside
+from scripts_app.outside import PHI, NoPicture, NoSample, outside
 from scripts_app.samples import Sample, file_of, of_session, telling
 from scripts_app.trial_form import WrongSetting, given_of
 from scripts_app.trial_result import shown_result
 from scripts_app.views.request import actor, draw, editors_only, user_of
-
-PHI = "routing.view_phi"
 
 
 @require_POST

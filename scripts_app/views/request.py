@@ -16,7 +16,7 @@ from scripts_app.core.lua.api import OBJECTS
 from scripts_app.core.lua.calls_queue import STATES
 from scripts_app.draft import Working, working
 from scripts_app.kept_samples import visible_samples
-from scripts_app.outside import outside
+from scripts_app.outside import PHI, outside
 from scripts_app.samples import MOST_BYTES, of_session
 from scripts_app.trial_form import NODE_ROWS, QUEUE_ROWS
 
@@ -81,7 +81,7 @@ def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[s
 def sample_context(request: HttpRequest) -> dict[str, Any]:
     """The chosen image, and what else there is to choose from."""
     user = user_of(request)
-    sees_all = user.has_perm("routing.view_phi")
+    sees_all = user.has_perm(PHI)
     return {
         "sample": of_session(request.session),
         "bundled": outside.bundled(),

@@ -13,7 +13,6 @@ from capacitor_web.environment import Environment
 BASE_DIR = Path(__file__).resolve().parent.parent
 CAPACITOR = Environment.read(BASE_DIR)
 
-DATA_DIR = CAPACITOR.data_dir
 SECRET_KEY = signing_key(CAPACITOR)
 DEBUG = CAPACITOR.debug
 ALLOWED_HOSTS = list(CAPACITOR.allowed_hosts)

@@ -15,6 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 
+from routing.folders import data_folder
 from routing.models import AuditRecord
 from routing.rows import insert
 
@@ -28,7 +29,7 @@ class AuditUnavailable(Exception):
 
 def waiting_file() -> Path:
     """Records that the database did not take, one JSON object a line."""
-    return Path(settings.DATA_DIR) / "audit-waiting.jsonl"
+    return data_folder() / "audit-waiting.jsonl"
 
 
 def unreadable_file() -> Path:

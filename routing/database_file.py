@@ -13,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from routing.folders import spool_folder
 from routing.models import Node, QueueItem
 
 _NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
@@ -112,7 +113,7 @@ def look() -> None:
     what = damage(path) if path is not None and path.exists() else ""
     if what:
         raise DatabaseInDanger(f"the database {path and path.name} is damaged ({what.splitlines()[0]}). {RECOVERY}")
-    if is_empty() and spool_has_images(Path(settings.DATA_DIR) / "spool"):
+    if is_empty() and spool_has_images(spool_folder()):
         raise DatabaseInDanger(f"the database is empty, but the spool holds images: was it lost? {RECOVERY}")
     if ahead := _migrations_of_a_newer_version():
         raise DatabaseInDanger(

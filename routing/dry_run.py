@@ -15,6 +15,7 @@ from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.reading import book_after, read_configuration
 from routing.core.ae_title import Meaning, TitleBook, checked
 from routing.core.given import NOTHING_GIVEN, Given
+from routing.folders import spool_folder
 from routing.models import Node
 from routing.titles import title_book
 from routing.trial_facts import TrialFacts
@@ -139,7 +140,7 @@ def _trial(path: Path, source: str, destination: str, setting: Setting, given: G
 
 def _item_of(path: Path) -> int | None:
     """The item whose received file this is (spool/YYYYMMDD/HH/<id>.dcm); None for any other file."""
-    in_spool = list(path.parents[2:3]) == [Path(settings.CAPACITOR.data_dir) / "spool"]
+    in_spool = list(path.parents[2:3]) == [spool_folder()]
     return int(path.stem) if in_spool and path.stem.isdecimal() else None
 
 

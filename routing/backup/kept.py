@@ -6,11 +6,11 @@ import logging
 from datetime import UTC, datetime
 from pathlib import Path
 
-from django.conf import settings
 from django.db import Error as DatabaseProblem
 
 from routing.configuration import nodes_yml
 from routing.configuration.export import export_directory
+from routing.folders import data_folder
 from routing.models import Node
 from scripts_app.configuration.problem import ConfigurationError
 
@@ -21,7 +21,7 @@ FOLDER = "configuration"
 
 
 def kept_folder() -> Path:
-    return Path(settings.DATA_DIR) / FOLDER
+    return data_folder() / FOLDER
 
 
 def is_kept() -> bool:

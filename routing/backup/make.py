@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.utils import timezone
 
 from routing.audit_store import unreadable_file, waiting_file
@@ -20,6 +19,7 @@ from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, diffe
 from routing.configuration.export import export_directory
 from routing.database_file import sqlite_file
 from routing.engine.process import open_spool
+from routing.folders import data_folder, spool_folder
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.quarantine_files import quarantined, quarantined_ids
@@ -77,7 +77,7 @@ def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) ->
     for path in sorted((folder / "configuration").rglob("*")):
         if path.is_file():
             sums[str(path.relative_to(folder))] = sum_of(path)
-    key = Path(settings.DATA_DIR) / "secret_key"
+    key = data_folder() / "secret_key"
     if key.exists():
         sums["secret_key"] = copy(key, folder / "secret_key")
     write_sums(folder, sums)
@@ -104,7 +104,7 @@ def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) ->
 
 
 def _usable(folder: Path) -> None:
-    inside = Path(settings.DATA_DIR) / "spool"
+    inside = spool_folder()
     if folder.resolve().is_relative_to(inside.resolve()):
         raise BackupProblem(f"{folder} is inside the spool that is to be saved; name a folder elsewhere")
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -166,7 +166,7 @@ def _drop_what_nobody_needs(spool: Spool, folder: Path, sums: dict[str, str], mo
 
 
 def _note(folder: Path) -> None:
-    path = Path(settings.DATA_DIR) / NEWEST
+    path = data_folder() / NEWEST
     draft = path.with_name(f".{NEWEST}")
     draft.write_text(f"{folder.resolve()}\n", encoding="utf-8")
     draft.rename(path)

@@ -23,6 +23,7 @@ from routing.engine.directory import Directory
 from routing.engine.process import open_spool
 from routing.engine.receive import instance_in
 from routing.engine.reconcile import fail_missing
+from routing.folders import data_folder, spool_folder
 from routing.models import KnownSender, Node, QueueItem
 from routing.spool import SpoolGone
 from routing.spool_mark import is_gone
@@ -78,7 +79,7 @@ def recover(
     an unmounted one would be taken for empty, and what waits for failed.
     """
     nobody_may_run()
-    root = Path(settings.DATA_DIR) / "spool"
+    root = spool_folder()
     if not spool_is_lost and is_gone(root):
         raise _gone(SpoolGone(root))
     path = sqlite_file()
@@ -155,7 +156,7 @@ def _items() -> int:
 
 def _found() -> Path | None:
     """The newest backup that is still there, or the kept export."""
-    data = Path(settings.DATA_DIR)
+    data = data_folder()
     note = data / NEWEST
     if note.exists():
         backup = Path(note.read_text(encoding="utf-8").strip())

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
 
 from routing.audit_store import unreadable_file, waiting_file
@@ -19,6 +18,7 @@ from routing.backup.make import FORMAT, MANIFEST
 from routing.claims import free_all
 from routing.database_file import is_new, spool_has_images
 from routing.engine.process import run_folder
+from routing.folders import data_folder, spool_folder
 from routing.presence import living
 
 Say = Callable[[str], None]
@@ -62,7 +62,7 @@ def restore(folder: Path, *, pause: bool = False, say: Say = lambda text: None) 
     """
     nobody_may_run()
     backup = read_backup(folder)
-    spool = Path(settings.DATA_DIR) / "spool"
+    spool = spool_folder()
     if spool_has_images(spool):
         raise BackupProblem(
             f"{spool} holds images, and nothing is overwritten: move it away (a restore that was broken off leaves a"
@@ -80,13 +80,13 @@ def restore(folder: Path, *, pause: bool = False, say: Say = lambda text: None) 
     waiting = {waiting_file().name, unreadable_file().name}
     restored = [name for name in backup.sums if name.startswith("spool/") or name in waiting]
     for name in restored:
-        copy(folder / name, Path(settings.DATA_DIR) / name)
+        copy(folder / name, data_folder() / name)
     restore_key(backup)
     say("loading the database")
     restore_database(backup, pause=pause)
     os.sync()
     say("reading it back")
-    for problem in differing(Path(settings.DATA_DIR), {name: backup.sums[name] for name in restored}):
+    for problem in differing(data_folder(), {name: backup.sums[name] for name in restored}):
         raise BackupProblem(f"the restored files differ from the backup: {problem}")
     return backup
 
@@ -97,7 +97,7 @@ def _has_room(backup: Backup) -> None:
     here = [name for name in backup.sums if name.startswith("spool/") or name == database.SQLITE]
     files = [backup.folder / name for name in here]
     needed = sum(path.stat().st_size for path in files if path.exists())
-    ask_for_room(Path(settings.DATA_DIR), needed, "nothing was restored: ")
+    ask_for_room(data_folder(), needed, "nothing was restored: ")
 
 
 def restore_database(backup: Backup, *, pause: bool) -> None:
@@ -113,7 +113,7 @@ def restore_database(backup: Backup, *, pause: bool) -> None:
 def restore_key(backup: Backup) -> None:
     """The key that signs sessions, over the one that this very command has made for the empty folder."""
     if "secret_key" in backup.sums:
-        key = Path(settings.DATA_DIR) / "secret_key"
+        key = data_folder() / "secret_key"
         key.unlink(missing_ok=True)
         copy(backup.folder / "secret_key", key)
 

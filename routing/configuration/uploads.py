@@ -9,7 +9,7 @@ import secrets
 import time
 from pathlib import Path
 
-from django.conf import settings
+from routing.folders import data_folder
 
 KEPT_MINUTES = 15
 _TOKEN = re.compile(r"[0-9a-f]{32}")
@@ -57,7 +57,7 @@ def sweep() -> None:
 
 
 def _folder() -> Path:
-    return Path(settings.CAPACITOR.data_dir) / "imports"
+    return data_folder() / "imports"
 
 
 def _path(owner: str, token: str) -> Path:

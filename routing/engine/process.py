@@ -31,6 +31,7 @@ from routing.engine import sqlite_hot_path, story
 from routing.engine.doubts import note_doubts
 from routing.engine.said import lines_of
 from routing.engine.watch import Casualty
+from routing.folders import data_folder, spool_folder
 from routing.models import ItemLogLine, PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.presence import Departed, Presence, departed, owners
 from routing.record import Move, record, record_for
@@ -52,7 +53,7 @@ IDLE = 1.0
 
 def run_folder() -> Path:
     """Presence files and wake-up sockets of this machine's processes."""
-    return Path(settings.CAPACITOR.data_dir) / "run"
+    return data_folder() / "run"
 
 
 def open_spool(*, lost: bool = False) -> Spool:
@@ -61,7 +62,7 @@ def open_spool(*, lost: bool = False) -> Spool:
 
     With ``lost`` somebody knows that it is empty because its files are lost.
     """
-    spool = Spool(Path(settings.CAPACITOR.data_dir) / "spool", cast(Durability, settings.CAPACITOR.durable))
+    spool = Spool(spool_folder(), cast(Durability, settings.CAPACITOR.durable))
     if spool.gone and not lost:
         raise SpoolGone(spool.root)
     if not spool.marked:

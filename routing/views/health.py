@@ -9,8 +9,9 @@ from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
+from routing.folders import spool_folder
 from routing.spool_mark import is_gone
-from routing.views.service import ALIVE, WORKER, seen_lately, spool_folder
+from routing.views.service import ALIVE, WORKER, seen_lately
 
 
 def _database() -> str:

@@ -19,13 +19,13 @@ from routing.audit import audit
 from routing.engine.file_reader import CannotRead, ask
 from routing.engine.item_file import Form, ItemFile, NoSuchFile, item_file
 from routing.engine.outgoing import FileDamaged, FileMissing
+from routing.folders import spool_folder
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.sight import Sight
 from routing.spool import Spool
 from routing.views.element_tree import tree_of
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.service import spool_folder
 from routing.views.viewed import note_view
 from scripts_app.outside import PHI
 

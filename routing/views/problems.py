@@ -16,6 +16,7 @@ from routing.audit_store import are_waiting
 from routing.core.identifiers import first_at
 from routing.core.states import STUCK_STATES, QueueState
 from routing.counts import ShortLived
+from routing.folders import spool_folder
 from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
 from routing.queue_filter import WINDOW
 from routing.sight import Sight
@@ -24,7 +25,7 @@ from routing.start_report import StartReport
 from routing.version_counts import alarm
 from routing.views import failures
 from routing.views.destinations import Condition, Destination
-from routing.views.service import WORK, Disk, seen_lately, spool_folder
+from routing.views.service import WORK, Disk, seen_lately
 
 MOST_GROUPS = 10
 """Causes of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""

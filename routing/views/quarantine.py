@@ -17,11 +17,11 @@ from routing.audit import audit
 from routing.dicom.status import describe
 from routing.engine.directory import Directory
 from routing.engine.quarantine import discard, take
+from routing.folders import spool_folder
 from routing.models import QuarantinedInstance
 from routing.quarantine_files import quarantined
 from routing.spool import Durability, Spool
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.service import spool_folder
 from scripts_app.core.dataset.file_meta import NotPart10
 from scripts_app.outside import PHI
 

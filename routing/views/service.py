@@ -13,16 +13,12 @@ from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from routing.counts import ShortLived
+from routing.folders import data_folder, spool_folder
 from routing.models import ServiceProcess
 
 ALIVE = ServiceProcess.ALIVE
 SHOWN = timedelta(hours=1)
 """A dead process disappears from the dashboard after this."""
-
-
-def spool_folder() -> Path:
-    """Where received files live."""
-    return Path(settings.DATA_DIR) / "spool"
 
 
 WORK = {
@@ -81,7 +77,7 @@ class Disk:
 
 def disk() -> Disk:
     folder = spool_folder()
-    answer = os.statvfs(folder if folder.is_dir() else settings.DATA_DIR)
+    answer = os.statvfs(folder if folder.is_dir() else data_folder())
     return Disk(
         answer.f_bavail * answer.f_frsize, answer.f_blocks * answer.f_frsize, settings.CAPACITOR.min_free_mib * 1024**2
     )

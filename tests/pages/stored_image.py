@@ -1,13 +1,12 @@
 """An item whose file is in the spool, with pixels worth looking at, and with what its scripts set."""
 
 import io
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from django.conf import settings
 from django.utils import timezone
 
+from routing.folders import spool_folder
 from routing.models import QueueItem
 from routing.spool import Spool
 from scripts_app.core.dataset.document import Document
@@ -17,7 +16,7 @@ from tests.images import image, write
 
 
 def spool() -> Spool:
-    return Spool(Path(settings.DATA_DIR) / "spool", "none")
+    return Spool(spool_folder(), "none")
 
 
 def stored_image(

@@ -1,5 +1,6 @@
 """What load balancers and supervisors ask."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +21,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def spool(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
     (tmp_path / "spool").mkdir()
     return tmp_path / "spool"
 

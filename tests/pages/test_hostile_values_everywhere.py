@@ -48,10 +48,9 @@ class LookInAdministration(LookForMarkup):
 
 @pytest.fixture
 def spool(monkeypatch, tmp_path):
+    # Pages look for files there; others of these tests leave some in the folder that all share.
     Spool(tmp_path / "spool", "none").mark()
     monkeypatch.setattr(settings, "CAPACITOR", dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path))
-    # Pages look for files there; others of these tests leave some in the folder that all share.
-    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
 
 
 def address(name, route):

@@ -5,6 +5,7 @@ import io
 import os
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import pydicom
@@ -28,7 +29,7 @@ HIDDEN = ("MUSTER", "ERIKA", "P-4711", "ACME")
 
 @pytest.fixture
 def spool(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
     cache.clear()
     return Spool(tmp_path / "spool", "none")
 

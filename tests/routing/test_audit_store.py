@@ -1,6 +1,7 @@
 """The audit log cannot be written: nothing is forgotten, people see it, images go on."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture(autouse=True)
 def own_folder(settings, tmp_path):
-    settings.DATA_DIR = tmp_path
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
 
 
 @pytest.fixture

@@ -105,7 +105,6 @@ def test_the_kept_configuration_follows_the_nodes_and_outlives_their_loss(
 ) -> None:
     changed = dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path)
     monkeypatch.setattr(settings, "CAPACITOR", changed)
-    monkeypatch.setattr(settings, "DATA_DIR", tmp_path)
     kept = tmp_path / "configuration/nodes.yml"
     keep_configuration()
     assert not kept.exists()

@@ -17,6 +17,7 @@ from routing.backup.make import Made, make_backup
 from routing.core.states import QueueState
 from routing.engine.process import open_spool
 from routing.engine.retention import purge_files
+from routing.folders import data_folder
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.quarantine_files import quarantined, set_aside_committed
@@ -58,8 +59,7 @@ class House:
 
 @pytest.fixture
 def house(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    settings.DATA_DIR = tmp_path / "data"
-    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=settings.DATA_DIR)
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path / "data")
     return House(tmp_path, monkeypatch)
 
 
@@ -101,9 +101,9 @@ def test_a_backup_of_a_spool_that_went_away_is_none(house: House, tmp_path: Path
 
 
 def test_audit_records_that_wait_for_the_database_are_in_the_backup_whatever_becomes_of_them_meanwhile(
-    house: House, settings: Any
+    house: House,
 ) -> None:
-    waiting = Path(settings.DATA_DIR) / "audit-waiting.jsonl"
+    waiting = data_folder() / "audit-waiting.jsonl"
     waiting.write_text('{"actor": "olga"}\n')
     house.backup(after=lambda: waiting.write_text(""))
     saved = waiting.parent.parent / "backup" / waiting.name

@@ -1,6 +1,7 @@
 """What a restore looks at before it writes anything."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -34,17 +35,18 @@ def test_a_disk_too_small_for_the_backup_is_told_before_anything_is_written(
     backup: Path, tmp_path: Path, settings: Any, monkeypatch: pytest.MonkeyPatch, free_mib: int, fits: bool
 ) -> None:
     """It was found out half-way, and the next start took the part for a spool whose database was lost."""
-    settings.DATA_DIR = tmp_path / "data"
-    settings.DATA_DIR.mkdir()
+    data = tmp_path / "data"
+    data.mkdir()
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=data)
     loaded: list[Path] = []
     monkeypatch.setattr(restoring, "is_new", lambda: True)
     monkeypatch.setattr(restoring, "restore_database", lambda one, pause: loaded.append(one.database))
     monkeypatch.setattr("shutil.disk_usage", lambda path: SimpleNamespace(free=free_mib << 20))
     if fits:
         restoring.restore(backup)
-        assert loaded and (settings.DATA_DIR / "spool/20261130/07/1.dcm").exists()
-        assert (settings.DATA_DIR / "audit-waiting.jsonl").read_bytes() == b"records"
+        assert loaded and (data / "spool/20261130/07/1.dcm").exists()
+        assert (data / "audit-waiting.jsonl").read_bytes() == b"records"
         return
     with pytest.raises(BackupProblem, match=r"nothing was restored: .* has 3 MiB free; the backup needs 5 MiB"):
         restoring.restore(backup)
-    assert not loaded and not (settings.DATA_DIR / "spool").exists()
+    assert not loaded and not (data / "spool").exists()

@@ -1,5 +1,6 @@
 """An export that breaks off leaves each file as it was: an empty nodes.yml would say that there is to be no node."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 
 def test_what_is_kept_for_a_recovery_outlives_a_full_disk(tmp_path: Path, settings, caplog) -> None:
-    settings.DATA_DIR = tmp_path
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
     pacs = node("PACS")
     keep_configuration()
     before = {path: path.read_bytes() for path in kept_folder().rglob("*")}

@@ -161,9 +161,7 @@ def _database_facts(without: int | None) -> QueueDatabaseFacts:
     with connection.cursor() as cursor:
         read_only = {"sqlite": "PRAGMA query_only = ON", "postgresql": "SET default_transaction_read_only = on"}
         cursor.execute(read_only[connection.vendor])
-    service = settings.CAPACITOR
-    directory = Directory(service.ae_title, service.ae_title_prefix)
-    return QueueDatabaseFacts(directory, StateBook(), lambda: None, without)
+    return QueueDatabaseFacts(Directory.of_service(), StateBook(), lambda: None, without)
 
 
 def _destination(titles: TitleBook, ae_title: str) -> tuple[str, bool]:

@@ -68,7 +68,7 @@ def send_probe_image(node: Node, actor: str) -> int:
         # Durable before the row is: a file whose transaction fails is adopted like any other, as a new item.
         part.commit()
         instance = replace(instance, checksum=part.checksum)
-        row = row_for(instance, spool, Directory(service.ae_title, service.ae_title_prefix), at)
+        row = row_for(instance, spool, Directory.of_service(), at)
         now = timezone.now()
         sent = {"state": QueueState.PREPARED, "prepared_at": now, "last_error": ""}
         insert(QueueItem, [{**row, **sent, "node_id": node.pk, "destination_ae_title": node.ae_title}])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 
@@ -47,13 +46,13 @@ def replay_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "")
     the destination of the item that it repeats.  That item stays as it is, and
     both histories name the other.
     """
-    now, service = timezone.now(), settings.CAPACITOR
+    now = timezone.now()
     total = items.order_by().count()
     able = items.order_by("pk").filter(possible(QueueEvent.REPLAYED), state__in=sources(QueueEvent.REPLAYED))
     # Locked, so that retention does not remove the file meanwhile.
     columns = ("pk", "state", "received_id", "node_id", *_AS_RECEIVED)
     found = list(able.select_for_update().values(*columns, title=TITLE_NOW))
-    new_id, directory = new_identifiers(ROW_TAGS), Directory(service.ae_title, service.ae_title_prefix)
+    new_id, directory = new_identifiers(ROW_TAGS), Directory.of_service()
     rows: list[dict[str, Any]] = []
     history: list[dict[str, Any]] = []
     for item in found:

@@ -216,12 +216,11 @@ def _gone(gone: SpoolGone) -> BackupProblem:
 
 
 def _adopt(done: Recovery, *, lost: bool, placeholders: bool, say: Callable[[str], None]) -> None:
-    service = settings.CAPACITOR
     try:
         spool = open_spool(lost=lost)
     except SpoolGone as gone:
         raise _gone(gone) from gone
-    directory = Directory(service.ae_title, service.ae_title_prefix, age=0)
+    directory = Directory.of_service(age=0)
     if placeholders:
         titles = set()
         for identifier in spool.ids():

@@ -8,8 +8,9 @@ import threading
 import time
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import cast
+from typing import Self, cast
 
+from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import close_old_connections, connection, transaction
 from django.db.models import F
@@ -94,6 +95,11 @@ class Directory:
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0
+
+    @classmethod
+    def of_service(cls, *, age: float = 1.0) -> Self:
+        """With the AE title and the prefix of the settings."""
+        return cls(settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix, age=age)
 
     def current(self) -> Snapshot:
         """django.db.Error only when there has never been a snapshot."""

@@ -74,7 +74,7 @@ class Housekeeper:
         self._start = start or ServiceStart()
         self._spool = open_spool()
         self._files = PreparedFiles(self._spool.root)
-        self._directory = Directory(service.ae_title, service.ae_title_prefix)
+        self._directory = Directory.of_service()
         self._looked_until: datetime | None = None
         self._look_at = 0.0
         self._unreadable: set[int] = set()

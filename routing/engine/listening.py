@@ -119,7 +119,7 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
     rows = RowProcess.start(_write_rows)
     with EngineProcess("listener") as process:
         spool = open_spool()
-        directory = Directory(service.ae_title, service.ae_title_prefix)
+        directory = Directory.of_service()
         quarantine = QuarantineWriter()
         configs, notifier = _configs(port, share_port), Notifier()
         # Not this thread's turns: it waits for the database, and images are taken without one.
@@ -170,7 +170,7 @@ def _write_rows(inbox: Inbox) -> None:
     writer = RowWriter(
         inbox,
         open_spool(),
-        Directory(service.ae_title, service.ae_title_prefix),
+        Directory.of_service(),
         actor="listener",
         process_delay=timedelta(milliseconds=service.process_delay),
         received=Waker(run_folder(), "prepare").wake,

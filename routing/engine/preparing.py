@@ -49,7 +49,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
         preparer = Preparer(
             process.owner,
             open_spool(),
-            Directory(service.ae_title, service.ae_title_prefix),
+            Directory.of_service(),
             prepare_settings(),
             watch=watch,
             new_id=new_identifiers(ROW_TAGS),

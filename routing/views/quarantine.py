@@ -67,11 +67,10 @@ def quarantine_download(request: HttpRequest, instance_id: int) -> HttpResponse 
 def quarantine_take(request: HttpRequest, instance_id: int) -> HttpResponse:
     """Queue it all the same, as if it had been acknowledged."""
     row = _row(instance_id)
-    service = settings.CAPACITOR
     try:
         with transaction.atomic():
             audit(_name(request), "take from quarantine", f"item {row.pk}", reason=row.reason)
-            take(row, _spool(), Directory(service.ae_title, service.ae_title_prefix), _name(request))
+            take(row, _spool(), Directory.of_service(), _name(request))
     except (FileNotFoundError, NotPart10):
         messages.error(request, f"The file of {row.pk} is gone; nothing was queued.")
         return redirect("quarantine")

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from routing.core.repeated import REPEATED, Repeated
-from routing.core.states import QueueEvent, QueueState
+from routing.core.states import QueueState
 from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operator_actions import last_undoable
@@ -20,6 +20,7 @@ from routing.record import UNDONE
 from routing.sight import Sight
 from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
+from routing.views.led_by import BY_PEOPLE
 from routing.views.long_story import story_of
 from routing.views.neighbours import neighbours
 from routing.views.offers import offers
@@ -29,12 +30,6 @@ from routing.views.viewed import note_view
 RELATED = 20
 """Items of the same study that are listed; the rest is one click away in the queue."""
 LOG_LINES = 500
-BY_PEOPLE: dict[str, str] = {
-    QueueEvent.FAILED_BY_OPERATOR: "said that it has failed",
-    QueueEvent.REJECTED_BY_OPERATOR: "rejected it",
-    QueueEvent.DELETED_BY_OPERATOR: "deleted it: nothing is sent",
-}
-"""What a person decided, where that is why an item stands where it stands."""
 
 
 @require_GET

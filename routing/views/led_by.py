@@ -8,8 +8,12 @@ from routing.core.states import QueueEvent
 from routing.models import HistoryEntry
 from routing.record import UNDONE
 
-BY_PEOPLE = (QueueEvent.FAILED_BY_OPERATOR, QueueEvent.REJECTED_BY_OPERATOR, QueueEvent.DELETED_BY_OPERATOR)
-"""What a person decided."""
+BY_PEOPLE: dict[str, str] = {
+    QueueEvent.FAILED_BY_OPERATOR: "said that it has failed",
+    QueueEvent.REJECTED_BY_OPERATOR: "rejected it",
+    QueueEvent.DELETED_BY_OPERATOR: "deleted it: nothing is sent",
+}
+"""What a person decided, and how it is told of them."""
 
 
 def led_by() -> Subquery:

@@ -1,7 +1,7 @@
 """Rows with dull values; a test writes only what matters to it."""
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.utils import timezone
@@ -12,10 +12,11 @@ from pydicom.filewriter import write_dataset
 
 from routing.core.identifiers import Identifiers
 from routing.core.instance import ReceivedInstance
-from routing.models import Node, QueueItem
+from routing.models import Node, QueueItem, ServiceProcess
 from routing.spool import Spool
+from scripts_app.activation import activate, stored_collection
 from scripts_app.core.dataset.file_meta import encode_file_meta
-from scripts_app.models import LuaEntry
+from scripts_app.models import Activation, LuaEntry
 
 EXPLICIT = "1.2.840.10008.1.2.1"
 CT_IMAGE = "1.2.840.10008.5.1.4.1.1.2"
@@ -26,6 +27,11 @@ new_id = Identifiers(tag=7)
 
 def node(ae_title: str = "PACS", **columns: Any) -> Node:
     return Node.objects.create(ae_title=ae_title, **columns)
+
+
+def fresh(item: QueueItem) -> QueueItem:
+    """As it stands in the database now."""
+    return QueueItem.objects.get(id=item.id)
 
 
 def queue_item(state: str = "Prepared", **columns: Any) -> QueueItem:
@@ -128,3 +134,19 @@ def received(
 
 def lua_entry(script: str, **columns: Any) -> LuaEntry:
     return LuaEntry.objects.create(script=script, position=next(_ids), **columns)
+
+
+def alive(role: str, ago: float = 0) -> ServiceProcess:
+    """A process that gave its last sign of life so many seconds ago."""
+    now = timezone.now()
+    seen = now - timedelta(seconds=ago)
+    return ServiceProcess.objects.create(
+        owner=f"{role}:{ago}", role=role, host="h", pid=1, started_at=now, seen_at=seen
+    )
+
+
+def active(script: str) -> Activation:
+    """This script alone, made active."""
+    entry = {"key": "new", "description": "", "enabled": True, "script": script, "conditions": []}
+    entries = [{**entry, "ae_titles": [], "on_error": "skip"}]
+    return activate({**stored_collection(), "entries": entries}, "anna", "because")

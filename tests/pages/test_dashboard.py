@@ -22,7 +22,7 @@ from routing.models import (
 from routing.views import service
 from routing.views.problems import MOST_GROUPS
 from routing.views.service import WORK
-from tests.builders import node, queue_item
+from tests.builders import alive, node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor
@@ -34,13 +34,6 @@ pytestmark = pytest.mark.django_db
 def running_service():
     for role in WORK:
         alive(role)
-
-
-def alive(role, ago=0):
-    now = timezone.now()
-    ServiceProcess.objects.create(
-        owner=f"{role}:{ago}", role=role, host="h", pid=1, started_at=now, seen_at=now - timedelta(seconds=ago)
-    )
 
 
 def words(client=None):

@@ -1,19 +1,17 @@
 """What load balancers and supervisors ask."""
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 from django.db import OperationalError
-from django.utils import timezone
 
-from routing.models import ServiceProcess
 from routing.sight import Sight
 from routing.spool import Spool
 from routing.start_report import start_report
 from routing.views import health
 from routing.views.problems import problems
 from routing.views.service import Disk
+from tests.builders import alive
 
 ROLES = ("listener", "prepare", "deliver", "housekeep")
 pytestmark = pytest.mark.django_db
@@ -24,13 +22,6 @@ def spool(settings, tmp_path):
     settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
     (tmp_path / "spool").mkdir()
     return tmp_path / "spool"
-
-
-def alive(role, ago=0):
-    now = timezone.now()
-    ServiceProcess.objects.create(
-        owner=f"{role}:{ago}", role=role, host="h", pid=1, started_at=now, seen_at=now - timedelta(seconds=ago)
-    )
 
 
 def missing(client):

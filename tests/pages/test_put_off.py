@@ -9,9 +9,8 @@ from django.utils import timezone
 from routing.counts import forget_all
 from routing.models import NodeStatus
 from routing.views.service import WORK
-from tests.builders import node, queue_item
+from tests.builders import alive, node, queue_item
 from tests.pages.people import visitor, words
-from tests.pages.test_dashboard import alive
 
 pytestmark = pytest.mark.django_db
 

@@ -9,20 +9,13 @@ from django.utils import timezone
 
 from routing.counts import forget_all
 from routing.models import AuditRecord, PrepareReport
-from scripts_app.activation import activate, stored_collection
 from scripts_app.models import Activation
-from tests.builders import node, queue_item
+from tests.builders import active, node, queue_item
 from tests.pages.people import visitor, words
 
 pytestmark = pytest.mark.django_db
 ERROR = {"number": 1, "description": "", "status": "error", "reason": "no MEIER today", "file": "entry 1", "line": 7}
 WORKSHOP = ("scripts", "script_versions", "script_draft", "script_tests", "script_entry_new")
-
-
-def active(script):
-    entry = {"key": "new", "description": "", "enabled": True, "script": script, "conditions": []}
-    entries = [{**entry, "ae_titles": [], "on_error": "skip"}]
-    return activate({**stored_collection(), "entries": entries}, "anna", "because")
 
 
 def run(made, *errors, verdict="prepared"):

@@ -21,9 +21,5 @@ def due(state: str = "New", **columns: Any) -> QueueItem:
     return queue_item(state, **({"not_before": ago(seconds=1)} | columns))
 
 
-def fresh(item: QueueItem) -> QueueItem:
-    return QueueItem.objects.get(id=item.id)
-
-
 def claimed(owner: str = ME, limit: int = 100, *, lanes: bool = False) -> list[int]:
     return [item.id for item in claim_unprepared(owner, limit, lanes=lanes)]

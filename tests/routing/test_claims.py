@@ -20,8 +20,8 @@ from routing.claims import (
     renew,
 )
 from routing.models import HistoryEntry, Lane, QueueItem
-from tests.builders import node
-from tests.routing.claiming import ME, OTHER, ago, claimed, due, fresh
+from tests.builders import fresh, node
+from tests.routing.claiming import ME, OTHER, ago, claimed, due
 
 pytestmark = pytest.mark.django_db
 

@@ -9,7 +9,8 @@ from routing.claims import (
     give_back,
 )
 from routing.models import Lane, QueueItem
-from tests.routing.claiming import ME, OTHER, ago, claimed, due, fresh
+from tests.builders import fresh
+from tests.routing.claiming import ME, OTHER, ago, claimed, due
 
 pytestmark = pytest.mark.django_db
 

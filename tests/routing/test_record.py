@@ -10,7 +10,7 @@ from django.utils import timezone
 from routing.core.states import QueueEvent, QueueState
 from routing.models import HistoryEntry, ItemLogLine, QueueItem
 from routing.record import Move, carry_out_wishes, record, record_for, retry_for
-from tests.builders import queue_item
+from tests.builders import fresh, queue_item
 
 pytestmark = pytest.mark.django_db
 
@@ -19,10 +19,6 @@ ME, OTHER = "host:1:me", "host:2:other"
 
 def held(state: str = "Prepared", owner: str = ME, **columns: Any) -> QueueItem:
     return queue_item(state, lease_owner=owner, lease_until=timezone.now() + timedelta(minutes=1), **columns)
-
-
-def fresh(item: QueueItem) -> QueueItem:
-    return QueueItem.objects.get(id=item.id)
 
 
 def delivered(item: QueueItem, **columns: Any) -> Move:

@@ -8,8 +8,7 @@ from django.utils import timezone
 from routing.counts import forget_all
 from routing.models import PrepareReport, VersionTally
 from routing.version_counts import VersionCounter, accept, alarm, standing_of, standings
-from scripts_app.activation import activate, stored_collection
-from tests.builders import queue_item
+from tests.builders import active, queue_item
 
 pytestmark = pytest.mark.django_db
 
@@ -17,12 +16,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture(autouse=True)
 def nothing_is_known_yet():
     forget_all()
-
-
-def active(script):
-    entry = {"key": "new", "description": "", "enabled": True, "script": script, "conditions": []}
-    entries = [{**entry, "ae_titles": [], "on_error": "skip"}]
-    return activate({**stored_collection(), "entries": entries}, "anna", "because")
 
 
 def runs(made, count, errors=0, verdict="prepared", **columns):

@@ -13,6 +13,8 @@ from django.conf import settings
 
 from routing.engine import prepare
 from routing.engine import process as processes
+from routing.engine.transcode import Transcoder
+from routing.spool import Spool
 from tests.builders import node
 from tests.routing.engine.engine import Engine
 from tests.routing.engine.preparation import Preparation
@@ -29,6 +31,18 @@ def make_engine(tmp_path: Path) -> Iterator[Callable[..., Engine]]:
     yield make
     for engine in made:
         engine.end()
+
+
+@pytest.fixture
+def spool(tmp_path: Path) -> Spool:
+    return Spool(tmp_path / "spool", "none")
+
+
+@pytest.fixture(scope="module")
+def transcoder() -> Iterator[Transcoder]:
+    running = Transcoder(seconds=60, memory_mib=4096)
+    yield running
+    running.close()
 
 
 @pytest.fixture

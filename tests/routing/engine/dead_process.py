@@ -20,7 +20,3 @@ def died(journal: bytes = b"") -> None:
 
 def held(state: str = "New", owner: str = DEAD, **columns: Any) -> QueueItem:
     return queue_item(state, lease_owner=owner, lease_until=timezone.now() + timedelta(minutes=1), **columns)
-
-
-def fresh(item: QueueItem) -> QueueItem:
-    return QueueItem.objects.get(id=item.id)

@@ -24,11 +24,6 @@ from tests.builders import ct_image, node, queue_item, received
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", "none")
-
-
 def directory() -> Directory:
     return Directory("CAPACITOR", "DCP_", age=0)
 

@@ -1,6 +1,5 @@
 """Images that leave in another transfer syntax than they came in, because the node takes no other or demands it."""
 
-import io
 from pathlib import Path
 
 import numpy as np
@@ -15,11 +14,11 @@ from routing.engine.reconcile import fail_missing
 from routing.models import ItemLogLine, Node, QueueItem
 from routing.prepared_files import PreparedFiles
 from routing.record import record_for
-from scripts_app.core.dataset.file_meta import encode_file_meta, read_file_meta
+from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.builders import ct_image
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, IMPLICIT
 from tests.routing.engine.delivery import Delivery, back_off_is_over, delivery, node, states, storage_node
-from tests.routing.engine.transcoded import deflated
+from tests.routing.engine.transcoded import deflated, read
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
 
@@ -47,10 +46,6 @@ def waiting(running: Delivery, destination: Node, name: str) -> tuple[QueueItem,
         sop_instance_uid=meta.media_storage_sop_instance_uid,
     )
     return item, dcmread(path)
-
-
-def read(content: bytes, syntax: str) -> Dataset:
-    return dcmread(io.BytesIO(encode_file_meta("1.2", "1.2", syntax) + content))
 
 
 @pytest.mark.fault(100)

@@ -9,17 +9,11 @@ from django.utils import timezone
 from routing.engine.item_file import Form, NoSuchFile, item_file
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles
-from routing.spool import Spool
 from scripts_app.core.dataset.document import Document
 from tests.builders import CT_IMAGE, EXPLICIT, ct_image, queue_item, received
 from tests.images import image, write
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def spool(tmp_path):
-    return Spool(tmp_path / "spool", "none")
 
 
 def item_of(instance, **columns):

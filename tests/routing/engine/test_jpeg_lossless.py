@@ -1,7 +1,6 @@
 """JPEG Lossless: the decoder of dcmtk, which the transcoder does not compare with, gets the same pixels."""
 
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import EXPLICIT
 from routing.engine.jpeg_lossless import SYNTAXES
-from routing.engine.transcode import CannotTranscode, Transcoder
+from routing.engine.transcode import CannotTranscode
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from tests.routing.engine.transcoded import made_from, read, sample, written
 
@@ -19,13 +18,6 @@ pytestmark = pytest.mark.integration
 
 SAMPLES = ["CT_small.dcm", "SC_rgb_small_odd.dcm", "SC_rgb_rle_2frame.dcm", "ExplVR_BigEnd.dcm", "image_dfl.dcm"]
 """Signs, colours, frames, and frames of an odd number of bytes."""
-
-
-@pytest.fixture(scope="module")
-def transcoder() -> Iterator[Transcoder]:
-    running = Transcoder(seconds=60, memory_mib=4096)
-    yield running
-    running.close()
 
 
 def by_dcmtk(made: bytes, syntax: str, folder: Path) -> Dataset:

@@ -22,8 +22,8 @@ from routing.engine.watch import Casualty
 from routing.models import ServiceProcess
 from routing.presence import owners
 from routing.wakeup import Wakeup
-from tests.builders import queue_item
-from tests.routing.engine.dead_process import DEAD, fresh, held
+from tests.builders import fresh, queue_item
+from tests.routing.engine.dead_process import DEAD, held
 from tests.routing.engine.engine import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("process_folder")]

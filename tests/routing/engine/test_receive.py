@@ -16,11 +16,6 @@ from scripts_app.models import ScriptVersion
 from tests.builders import CT_IMAGE, ct_image, node, received
 
 
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", "none")
-
-
 def directory() -> Directory:
     return Directory("CAPACITOR", "DCP_", age=0)
 

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -50,11 +49,6 @@ class Writing:
     def run(self) -> None:
         self.close()
         self.writer.run()
-
-
-@pytest.fixture
-def spool(tmp_path: Path) -> Spool:
-    return Spool(tmp_path / "spool", "none")
 
 
 @pytest.fixture

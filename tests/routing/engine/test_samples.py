@@ -12,17 +12,11 @@ from routing.engine import samples
 from routing.engine.housekeeping import Housekeeper
 from routing.engine.samples import look_for_captures
 from routing.models import AuditRecord, QueueItem
-from routing.spool import Spool
 from scripts_app.kept_samples import MOST_BYTES
 from scripts_app.models import SampleCapture, ScriptSample
 from tests.builders import ct_image, queue_item, received
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]
-
-
-@pytest.fixture
-def spool(tmp_path):
-    return Spool(tmp_path / "spool", "none")
 
 
 def condition(tag, pattern):

@@ -13,8 +13,8 @@ from routing.engine.process import EngineProcess, run_folder, settle_departed
 from routing.engine.watch import Casualty
 from routing.models import HistoryEntry, ItemLogLine, Lane, PrepareReport, Rehearsal, ServiceProcess
 from routing.presence import owners
-from tests.builders import lua_entry, node, queue_item
-from tests.routing.engine.dead_process import DEAD, died, fresh, held
+from tests.builders import fresh, lua_entry, node, queue_item
+from tests.routing.engine.dead_process import DEAD, died, held
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("process_folder")]
 

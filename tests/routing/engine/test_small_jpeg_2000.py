@@ -1,27 +1,18 @@
 """JPEG 2000 of images that are too small for six resolution levels: another decoder gets the same pixels."""
 
-from collections.abc import Iterator
-
 import gdcm
 import numpy as np
 import pytest
 from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import EXPLICIT
-from routing.engine.transcode import CannotTranscode, Transcoder
+from routing.engine.transcode import CannotTranscode
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from tests.routing.engine.transcoded import made_from, noise, read, written
 
 pytestmark = pytest.mark.integration
 
 JPEG_2000 = "1.2.840.10008.1.2.4.90"
-
-
-@pytest.fixture(scope="module")
-def transcoder() -> Iterator[Transcoder]:
-    running = Transcoder(seconds=60, memory_mib=4096)
-    yield running
-    running.close()
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(16, 16), (1, 1), (1, 40), (40, 5), (31, 31), (32, 32)])

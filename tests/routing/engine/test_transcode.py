@@ -1,7 +1,6 @@
 """Transcoding in a process of its own: the same pixels, the same identity, within limits."""
 
 import random
-from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -10,7 +9,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.pixels import pixel_array
 
 from routing.core.syntax_choice import COMPRESSING, DEFLATED, EXPLICIT, IMPLICIT
-from routing.engine.transcode import CannotTranscode, Transcoder
+from routing.engine.transcode import CannotTranscode
 from tests.routing.engine.transcoded import BIG_ENDIAN, deflated, made_from, noise, read, sample, written
 from tests.scripts_app.core.dataset.builders import element, item, sequence
 
@@ -34,13 +33,6 @@ SAMPLES = [
     "JPEG2000.dcm",
 ]
 """In every transfer syntax that can be read, with signs, colours, frames and odd lengths."""
-
-
-@pytest.fixture(scope="module")
-def transcoder() -> Iterator[Transcoder]:
-    running = Transcoder(seconds=60, memory_mib=4096)
-    yield running
-    running.close()
 
 
 def image_part(image: Dataset) -> Dataset:

@@ -60,11 +60,9 @@ def put_edited(content: Collection, request: HttpRequest) -> str:
 
 def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, Any]:
     try:
-        sample, question = question_of(request, content)
-        outside.audit_once(actor(request), "dry run", _told(sample))
-        with file_of(sample) as file:
-            # A person waits for a page's newest result alone; what is tried in another window goes on.
-            answer = ask({**question, "file": str(file)}, f"{request.session.session_key} {_page(request)}")
+        # A person waits for a page's newest result alone; what is tried in another window goes on.
+        whose = f"{request.session.session_key} {_page(request)}"
+        sample, question, answer = _asked(request, content, whose)
     except (NoSample, WrongSetting, Untriable) as error:
         return {"refused": str(error)}
     except Superseded:
@@ -74,6 +72,16 @@ def _tried(request: HttpRequest, content: Collection, here: str) -> dict[str, An
     if "refused" in answer:
         return answer
     return {**shown_result(answer["result"], content, here), "sample": sample, "asked": question}
+
+
+def _asked(
+    request: HttpRequest, content: Collection, whose: str = "", **more: str
+) -> tuple[Sample, dict[str, Any], dict[str, Any]]:
+    """The chosen image, what was asked about it, and the answer; whose earlier question ends: see ``ask``."""
+    sample, question = question_of(request, content)
+    outside.audit_once(actor(request), "dry run", _told(sample))
+    with file_of(sample) as file:
+        return sample, question, ask({**question, "file": str(file), **more}, whose)
 
 
 def _told(sample: Sample) -> str:
@@ -134,10 +142,7 @@ def script_output(request: HttpRequest, number: int) -> HttpResponse:
     put_edited(content, request)
     with tempfile.TemporaryDirectory(prefix="outputs-") as folder:
         try:
-            sample, question = question_of(request, content)
-            outside.audit_once(actor(request), "dry run", _told(sample))
-            with file_of(sample) as file:
-                answer = ask({**question, "file": str(file), "output": folder})
+            sample, _, answer = _asked(request, content, output=folder)
             if "refused" in answer:
                 raise Untriable(answer["refused"])
             outputs = answer["result"]["outputs"]

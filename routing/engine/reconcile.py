@@ -12,6 +12,7 @@ from routing.claims import by_index
 from routing.core.states import QueueEvent, QueueState
 from routing.models import QueueItem
 from routing.prepared_files import PreparedFiles, is_transcoded
+from routing.querysets import QueueItemQuerySet
 from routing.record import record_for
 from routing.spool import Spool, SpoolGone
 
@@ -36,8 +37,7 @@ def fail_missing(spool: Spool, *, actor: str) -> int:
         if spool.gone:
             raise SpoolGone(spool.root)
         for why, ids in ((why, ids) for why, ids in lost.items() if ids):
-            items = QueueItem.objects.filter(id__in=ids, lease_owner="")
-            failed += record_for(items, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
+            failed += _give_up(QueueItem.objects.filter(id__in=ids), why, actor)
     return failed
 
 
@@ -68,10 +68,15 @@ def fail_for_nobody(*, actor: str) -> int:
             lost.setdefault(ae_title, []).append(item)
     failed = 0
     for ae_title, ids in sorted(lost.items()):
-        why = f"node {ae_title} has been deleted"
-        items = QueueItem.objects.filter(id__in=ids, node=None, lease_owner="")
-        failed += record_for(items, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
+        items = QueueItem.objects.filter(id__in=ids, node=None)
+        failed += _give_up(items, f"node {ae_title} has been deleted", actor)
     return failed
+
+
+def _give_up(items: QueueItemQuerySet, why: str, actor: str) -> int:
+    """Those that nobody holds by now; how many."""
+    free = items.filter(lease_owner="")
+    return record_for(free, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved
 
 
 def _waiting() -> Iterator[Sequence[Mapping[str, Any]]]:

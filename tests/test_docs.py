@@ -37,6 +37,13 @@ def test_every_check_id_in_the_code_is_explained_and_no_other():
     assert in_code
 
 
+def test_every_module_of_the_router_and_its_engine_has_its_room_in_the_architecture():
+    tables = (ROOT / "docs/architecture.md").read_text(encoding="utf-8").partition("## The tree")[2]
+    told = " ".join(re.findall(r"`([^`]+)`", tables))
+    modules = {path.stem for folder in ("routing", "routing/engine") for path in (ROOT / folder).glob("*.py")}
+    assert modules - set(re.findall(r"\w+", told)) == {"__init__", "apps"}
+
+
 def test_every_command_says_what_it_does():
     rows = re.findall(r"^\| (`\w+`) \| (.*) \|$", (ROOT / "docs/commands.md").read_text(), re.MULTILINE)
     assert len(rows) >= 2

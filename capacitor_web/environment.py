@@ -29,10 +29,10 @@ from capacitor_web.setting_kinds import (
     ZONE,
     Kind,
     choice,
-    nearest,
     number,
     url,
 )
+from scripts_app.core.nearest import nearest
 
 DAY = 86400
 

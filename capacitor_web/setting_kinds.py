@@ -1,6 +1,5 @@
 """The kinds of values that a setting can have: how each is read from text, and what is wrong with a bad one."""
 
-import difflib
 import ipaddress
 import re
 import zoneinfo
@@ -10,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from routing.core.ae_title import checked
+from scripts_app.core.nearest import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +29,6 @@ def as_text(value: Any) -> str:
     return ",".join(value) if isinstance(value, tuple) else str(value)
 
 
-def nearest(word: str, known: list[str]) -> str:
-    """The known word most like this one; case counts least, for it is the commonest slip."""
-    same = [other for other in known if other.casefold() == word.casefold()]
-    return (same or difflib.get_close_matches(word, known, n=1, cutoff=0.5) or [""])[0]
-
-
 def number(low: int, high: int, unit: str) -> Kind:
     def read(text: str) -> int:
         try:
@@ -51,7 +45,7 @@ def number(low: int, high: int, unit: str) -> Kind:
 def choice(*allowed: str) -> Kind:
     def read(text: str) -> str:
         if text not in allowed:
-            close = nearest(text, list(allowed))
+            close = nearest(text, allowed)
             raise ValueError(f"must be {' or '.join(allowed)}" + (f"; did you mean {close}?" if close else ""))
         return text
 

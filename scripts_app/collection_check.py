@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from scripts_app.configuration.problem import nearest
 from scripts_app.core.collection import Collection, title_of
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.core.lua.source import check_script
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.core.script_content import condition_from_content
 from scripts_app.models import EntryCondition
 
@@ -45,7 +45,7 @@ def entry_faults(entry: Mapping[str, Any], libraries: Mapping[str, str], known: 
     title = title_of(entry)
     if "library" in entry:
         if entry["library"] not in libraries:
-            yield Fault(title, None, f"no library file {entry['library']!r}{nearest(entry['library'], libraries)}")
+            yield Fault(title, None, f"no library file {entry['library']!r}{did_you_mean(entry['library'], libraries)}")
     elif not entry["script"].strip():
         yield Fault(title, None, "the script is empty")
     else:
@@ -56,4 +56,4 @@ def entry_faults(entry: Mapping[str, Any], libraries: Mapping[str, str], known: 
             yield Fault(title, None, message)
     for ae_title in entry["ae_titles"]:
         if ae_title not in known:
-            yield Fault(title, None, f"{ae_title!r} is no Storage node{nearest(ae_title, known)}")
+            yield Fault(title, None, f"{ae_title!r} is no Storage node{did_you_mean(ae_title, known)}")

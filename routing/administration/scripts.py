@@ -18,10 +18,10 @@ from routing.forms import LinesField
 from routing.merging_form import MergingForm
 from routing.models import Node
 from scripts_app.activation import note_activation
-from scripts_app.configuration.problem import nearest
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.lua.source import check_script
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.models import (
     Activation,
     EntryCondition,
@@ -49,7 +49,7 @@ def _lua(source: str, name: str) -> str:
 def _storage_title(title: str) -> str:
     known = {settings.CAPACITOR.ae_title, *Node.objects.filter(role="Storage").values_list("ae_title", flat=True)}
     if title not in known:
-        raise ValidationError(f"{title!r} is no Storage node{nearest(title, known)}")
+        raise ValidationError(f"{title!r} is no Storage node{did_you_mean(title, known)}")
     return title
 
 

@@ -8,8 +8,8 @@ from typing import Any
 from ruamel.yaml.nodes import Node, ScalarNode
 
 from routing.configuration.nodes_yml import unwritable
-from scripts_app.configuration.problem import nearest
 from scripts_app.configuration.yaml_file import YamlFile, line_of
+from scripts_app.core.nearest import did_you_mean
 
 FILE = "config.yml"
 
@@ -187,7 +187,7 @@ def _lua_is_on(node: Node | None, file: YamlFile, notes: list[str]) -> bool:
     names = [name.strip() for name in file.text(node, "filters").split(",") if name.strip()]
     for name in names:
         if name not in FILTERS and node is not None:
-            file.report(node, f"filters names {name!r}, which is no filter{nearest(name, FILTERS)}")
+            file.report(node, f"filters names {name!r}, which is no filter{did_you_mean(name, FILTERS)}")
     others = [name for name in names if name in FILTERS and name != "lua"]
     if others and node is not None:
         notes.append(f"{FILE}:{line_of(node)}: filters: {', '.join(others)} are not handled; only lua runs here")

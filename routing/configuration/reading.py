@@ -22,9 +22,10 @@ from scripts_app.configuration import lua_yml
 from scripts_app.configuration.directory import read_directory
 from scripts_app.configuration.files import read_text
 from scripts_app.configuration.lua_yml import WrittenEntry
-from scripts_app.configuration.problem import ConfigurationError, Problem, nearest
+from scripts_app.configuration.problem import ConfigurationError, Problem
 from scripts_app.configuration.yaml_file import YamlFile
 from scripts_app.core.conditions.condition import Condition
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.models import EntryCondition, LuaEntry, LuaLibrary
 
 NOT_HANDLED = ("routings.yml", "mutations.yml", "sortings.yml", "worklist.yml", "nodes.xml")
@@ -112,7 +113,7 @@ def book_after(nodes: Iterable[WrittenNode] | None, settings: Any) -> TitleBook:
 
 def _unknown_titles(entry: WrittenEntry, titles: set[str]) -> list[Problem]:
     return [
-        Problem(lua_yml.FILE, line, f"AeTitles names {title!r}, which is no Storage node{nearest(title, titles)}")
+        Problem(lua_yml.FILE, line, f"AeTitles names {title!r}, which is no Storage node{did_you_mean(title, titles)}")
         for title, line in zip(entry.ae_titles, entry.ae_title_lines, strict=True)
         if title not in titles
     ]

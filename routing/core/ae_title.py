@@ -1,9 +1,10 @@
 """AE titles: their legal form, and which node a called AE title means (decision D1)."""
 
-import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+
+from scripts_app.core.nearest import nearest
 
 
 class IllegalAETitle(ValueError):
@@ -80,15 +81,9 @@ class TitleBook:
             return Resolution(Meaning.UNADDRESSED, self._own)
         return Resolution(Meaning.UNKNOWN, trimmed)
 
-    def nearest(self, ae_title: str) -> str | None:
-        """The known, enabled title most like ``ae_title``, for an error message."""
-        names = [title for title, node in self._by_title.items() if node.enabled]
-        # Case alone is the commonest slip and the one that difflib rates worst.
-        for name in names:
-            if name.casefold() == ae_title.strip(" ").casefold():
-                return name
-        close = difflib.get_close_matches(ae_title, names, n=1, cutoff=0.5)
-        return close[0] if close else None
+    def nearest(self, ae_title: str) -> str:
+        """The known, enabled title most like ``ae_title``, or the empty string."""
+        return nearest(ae_title, (title for title, node in self._by_title.items() if node.enabled))
 
     def titles(self) -> Mapping[str, str]:
         """Every called AE title that leads to a node, with that node's AE title."""

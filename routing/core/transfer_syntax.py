@@ -1,8 +1,8 @@
 """Transfer syntaxes by the names that people write into settings and nodes.yml."""
 
-import difflib
-
 from pydicom.uid import AllTransferSyntaxes
+
+from scripts_app.core.nearest import nearest
 
 PRODUCT_NAMES = {
     "JPEGProcess1": "1.2.840.10008.1.2.4.50",
@@ -34,6 +34,6 @@ def uid_of(name: str) -> str:
         return known[name]
     if name in known.values():
         return name
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
-    hint = f"; did you mean {close[0]}?" if close else "; one is ExplicitVRLittleEndian"
+    meant = nearest(name, known)
+    hint = f"; did you mean {meant}?" if meant else "; one is ExplicitVRLittleEndian"
     raise UnknownTransferSyntax(f"{name!r} is not a transfer syntax" + hint)

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 from ruamel.yaml.nodes import Node
 
-from scripts_app.configuration.problem import nearest
 from scripts_app.configuration.yaml_file import YamlFile, first_line_of_text, line_of
 from scripts_app.core.conditions.check import check_condition
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.library_path import IllegalPath, checked_path
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.models import EntryCondition, LuaEntry, overlong
 
 FILE = "lua.yml"
@@ -94,7 +94,7 @@ def _script(node: Node | None, entry: Node, libraries: Mapping[str, str], file: 
         file.report(node, f"Script {error}")
         return "", ""
     if path not in libraries:
-        file.report(node, f"Script {path!r} is not in the configuration directory{nearest(path, libraries)}")
+        file.report(node, f"Script {path!r} is not in the configuration directory{did_you_mean(path, libraries)}")
         return "", ""
     return "", path
 

@@ -1,6 +1,5 @@
 """What is wrong in configuration files: every mistake with file, line and the nearest valid value."""
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -28,15 +27,6 @@ class ConfigurationError(Exception):
         super().__init__("\n".join(map(str, self.problems)))
 
 
-def nearest(wrong: str, known: Iterable[str]) -> str:
-    """A clause such as ``; did you mean 'AeTitle'?`` with the known value most like the wrong one, or nothing."""
-    known = list(known)
-    # Case alone is the commonest slip and the one that difflib rates worst.
-    same = [value for value in known if value.casefold() == wrong.strip().casefold()]
-    found = same or difflib.get_close_matches(wrong, known, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
 def sentence(text: str) -> str:
-    """The text as a sentence of its own; one that asks what was meant (``nearest``) ends already."""
+    """The text as a sentence of its own; one that asks what was meant (``did_you_mean``) ends already."""
     return text if text.endswith("?") else f"{text}."

@@ -10,7 +10,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from scripts_app.configuration.files import is_unicode
-from scripts_app.configuration.problem import Problem, nearest
+from scripts_app.configuration.problem import Problem
+from scripts_app.core.nearest import did_you_mean
 
 MOST_NODES = 200_000
 """Aliases can blow a small file up without end; no real configuration comes near."""
@@ -71,7 +72,7 @@ class YamlFile:
         for key, value in node.value:
             if not isinstance(key, ScalarNode) or key.value not in known:
                 name = key.value if isinstance(key, ScalarNode) else "(not a text)"
-                self.report(key, f"{what} has no key {name!r}{nearest(str(name), known)}")
+                self.report(key, f"{what} has no key {name!r}{did_you_mean(str(name), known)}")
             elif key.value in found:
                 first = line_of(found[key.value])
                 self.report(key, f"{key.value} is given twice in {what}; the first is on line {first}")
@@ -130,7 +131,7 @@ class YamlFile:
         for value in allowed:
             if value.casefold() == text.casefold():
                 return value
-        self.report(node, f"{what} is {text!r}; it must be one of {', '.join(allowed)}{nearest(text, allowed)}")
+        self.report(node, f"{what} is {text!r}; it must be one of {', '.join(allowed)}{did_you_mean(text, allowed)}")
         return default
 
 

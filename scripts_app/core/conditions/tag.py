@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from difflib import get_close_matches
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from pydicom.datadict import dictionary_keyword, tag_for_keyword
+from pydicom.datadict import dictionary_keyword, keyword_dict, tag_for_keyword
 
 from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.quoted import quoted
+from scripts_app.core.nearest import SURELY, nearest
 
 _NUMERIC = re.compile(r"\(?\s*([0-9A-Fa-f]{1,4})\s*,\s*([0-9A-Fa-f]{1,4})\s*\)?")
 _PACKED = re.compile(r"[0-9A-Fa-f]{8}")
@@ -55,13 +55,5 @@ def read_tag(text: str) -> Tag:
 
 
 def _suggestion(wanted: str) -> str:
-    keywords = _lowered_keywords()
-    close = get_close_matches(wanted.lower(), keywords, n=1)
-    return f"; did you mean {keywords[close[0]]}?" if close else ""
-
-
-@cache
-def _lowered_keywords() -> dict[str, str]:
-    from pydicom.datadict import keyword_dict
-
-    return {keyword.lower(): keyword for keyword in keyword_dict if keyword}
+    meant = nearest(wanted, filter(None, keyword_dict), SURELY)
+    return f"; did you mean {meant}?" if meant else ""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 from functools import lru_cache
 
 from pydicom import datadict
 
 from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.nearest import SURELY, nearest
 
 _TAGS: dict[str, int] = {keyword: tag for keyword, tag in datadict.keyword_dict.items() if keyword}
 """Without the empty keyword that pydicom has for elements which have none."""
@@ -17,17 +17,15 @@ def tag_of(keyword: str) -> int:
     """The tag of a keyword; DatasetError with the nearest keyword when there is none."""
     tag = _TAGS.get(keyword)
     if tag is None:
-        nearest = nearest_keyword(keyword)
-        hint = f"; nearest is {nearest!r}" if nearest else ""
+        meant = nearest_keyword(keyword)
+        hint = f"; nearest is {meant!r}" if meant else ""
         raise DatasetError(f"{keyword!r} is no keyword of the DICOM data dictionary{hint}")
     return tag
 
 
 def nearest_keyword(word: str) -> str:
     """The known keyword most like this word, or the empty string."""
-    folded = {keyword.casefold(): keyword for keyword in _TAGS}
-    found = difflib.get_close_matches(word.casefold(), folded, n=1, cutoff=0.6)
-    return folded[found[0]] if found else ""
+    return nearest(word, _TAGS, SURELY)
 
 
 @lru_cache(maxsize=4096)

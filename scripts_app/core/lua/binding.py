@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from scripts_app.core.lua.errors import ApiMisuse, OverBudget
 from scripts_app.core.lua.host import Call, Host
 from scripts_app.core.lua.include import find_library
 from scripts_app.core.lua.source import SyntaxProblem, compiled
+from scripts_app.core.nearest import SURELY, nearest
 from scripts_app.core.ports import UnknownDestination
 from scripts_app.core.scoped_state import StateError, exact_key
 
@@ -119,9 +119,8 @@ class Binding:
         wanted = readable(name) if isinstance(name, bytes) else str(name)
         if wanted in names:
             return None
-        by_lower = {known.lower(): known for known in names}
-        close = get_close_matches(wanted.lower(), by_lower, n=1)
-        hint = f" (did you mean '{by_lower[close[0]]}'?)" if close else ""
+        meant = nearest(wanted, names, SURELY)
+        hint = f" (did you mean '{meant}'?)" if meant else ""
         return encoded(f"{owner.decode()} has no '{wanted}'{hint}")
 
     def _note(self, level: bytes, line: int | None, message: bytes) -> None:

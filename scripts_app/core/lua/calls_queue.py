@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields
-from difflib import get_close_matches
 from typing import Any
 
 from scripts_app.core.lua.bridge import text, to_lua
 from scripts_app.core.lua.errors import ApiMisuse
 from scripts_app.core.lua.host import Call, Host
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.core.ports import QueueItemFacts
 
 STATES = ("New", "Prepared", "Failed", "Rejected", "Expired")
@@ -22,9 +22,7 @@ def _state(value: Any, call: str, *, optional: bool = False) -> str | None:
     state = text(value, call, "the state")
     if state in STATES:
         return state
-    close = get_close_matches(state.capitalize(), STATES, n=1)
-    hint = f"; did you mean '{close[0]}'?" if close else ""
-    raise ApiMisuse(f"{call}: {state!r} is none of the states {', '.join(STATES)}{hint}")
+    raise ApiMisuse(f"{call}: {state!r} is none of the states {', '.join(STATES)}{did_you_mean(state, STATES)}")
 
 
 def _rows(host: Host, items: Sequence[QueueItemFacts]) -> Any:

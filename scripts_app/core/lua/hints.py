@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 
 from pydicom.datadict import keyword_dict
 
 from scripts_app.core.lua.api import OBJECTS
 from scripts_app.core.lua.source import Problem
+from scripts_app.core.nearest import SURELY, nearest
 
 _TOKEN = re.compile(
     r"""
@@ -200,9 +200,8 @@ def _error(text: str, line: int) -> Iterator[Problem]:
 
 
 def _like(wrong: str, known: Iterable[str]) -> str:
-    names = {name.casefold(): name for name in known}
-    close = get_close_matches(wrong.casefold(), names, n=1, cutoff=0.6)
-    return f"; did you mean {names[close[0]]}?" if close else ""
+    meant = nearest(wrong, known, SURELY)
+    return f"; did you mean {meant}?" if meant else ""
 
 
 @cache

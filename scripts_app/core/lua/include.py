@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from difflib import get_close_matches
 
 from scripts_app.core.library_path import IllegalPath, checked_path
 from scripts_app.core.lua.errors import ApiMisuse
+from scripts_app.core.nearest import did_you_mean
 
 
 def find_library(path: str, libraries: Mapping[str, str]) -> str:
@@ -22,5 +22,4 @@ def find_library(path: str, libraries: Mapping[str, str]) -> str:
         raise ApiMisuse(f"include: {error}") from None
     if name in libraries:
         return name
-    close = get_close_matches(name, libraries, n=1, cutoff=0.5)
-    raise ApiMisuse(f"include: there is no library {path!r}" + (f"; did you mean {close[0]!r}?" if close else ""))
+    raise ApiMisuse(f"include: there is no library {path!r}{did_you_mean(name, libraries)}")

@@ -1,0 +1,23 @@
+"""What somebody most likely meant by a word that is none of the known ones: errors name it."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+SURELY = 0.6
+"""Likeness (difflib) that is asked for among so many words that some other is always a little like it."""
+
+
+def nearest(wrong: str, known: Iterable[str], least: float = 0.5) -> str:
+    """The known word most like this one, or the empty string."""
+    folded: dict[str, str] = {}
+    for word in known:
+        # Case alone is the commonest slip and the one that difflib rates worst.
+        folded.setdefault(word.casefold(), word)
+    close = get_close_matches(wrong.strip().casefold(), folded, n=1, cutoff=least)
+    return folded[close[0]] if close else ""
+
+
+def did_you_mean(wrong: str, known: Iterable[str]) -> str:
+    """The same as a clause, such as ``; did you mean 'AeTitle'?``, or nothing."""
+    found = nearest(wrong, known)
+    return f"; did you mean {found!r}?" if found else ""

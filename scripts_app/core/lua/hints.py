@@ -70,7 +70,7 @@ def hints(source: str, destinations: Iterable[str], libraries: Iterable[str] = (
         known |= _defined(_words(text))
     titles = list(destinations)
     found = [*_members(words), *_undefined(words, known), *_literals(words, titles), *_shell_calls(words)]
-    return sorted(found, key=lambda problem: problem.line)
+    return sorted([*found, *_bare_asserts(words)], key=lambda problem: problem.line)
 
 
 def _words(source: str) -> list[_Word]:
@@ -178,6 +178,21 @@ def _unquoted(words: list[_Word], at: int) -> Iterator[_Word]:
         elif not quoted:
             yield word
         at += 1
+
+
+def _bare_asserts(words: list[_Word]) -> Iterator[Problem]:
+    """Asserts without a message of their own; a call's second value may be one."""
+    for before, word, bracket, at in zip([None, *words], words, words[1:], range(2, len(words)), strict=False):
+        if word.text != "assert" or bracket.text != "(" or (before is not None and before.text in (".", ":")):
+            continue
+        inside = list(_unquoted(words, at))[:-1]
+        depth, own_message = 0, not inside or inside[-1].text == ")"
+        for each in inside:
+            depth += (each.text in ("(", "{", "[")) - (each.text in (")", "}", "]"))
+            own_message = own_message or (each.text == "," and not depth)
+        if not own_message:
+            told = "assert without a message says 'assertion failed!', and the word fail fails the image; give it one"
+            yield Problem(word.line, told)
 
 
 def _is_value(word: _Word) -> bool:

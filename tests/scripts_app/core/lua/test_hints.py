@@ -28,6 +28,8 @@ def told(source, libraries=()):
         ("datset:Get('Modality')", 1, "datset is defined nowhere; did you mean dataset?"),
         ("error('this must not fail')", 1, "the word fail anywhere in an error fails the image"),
         ("local x = modality", 1, "modality is defined nowhere"),
+        ("assert(dataset:Get('Modality') == 'CT')", 1, "'assertion failed!', and the word fail fails the image"),
+        ("local t = {1}\nassert(t[1])", 2, "assert without a message"),
     ],
 )
 def test_a_suspicious_place_is_told_with_its_line(source, line, message):
@@ -46,6 +48,9 @@ def test_a_suspicious_place_is_told_with_its_line(source, line, message):
         "route:Add('AI', function(ds) ds:Set('PatientName', 'X') end)",
         "study.seen = (study.seen or 0) + 1 print(study.seen)",
         "error('retry: later')",
+        "assert(dataset:Get('Modality') == 'CT', 'no CT')",
+        "local f = assert(load('return 1')) print(f)",
+        "local t = {} t.assert = 1 print(t.assert)",
         "log:error('did not fail')",
         "-- prnt('x') datset\nprint([[prnt datset]])",
         "print(dataset:Get('00100010'), dataset:Get('(0010,0010)'))",

@@ -11,6 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited, Unchangeable
+from routing.deadlock import despite_deadlocks
 from routing.forms import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
 from routing.node_uses import uses_of
@@ -60,6 +61,10 @@ class NodeAdmin(Audited):
     def last_error(self, node: Node) -> str:
         status = getattr(node, "status", None)
         return _STRANGER.by_node(status.last_error)[:80] if status and status.failures_in_a_row else ""
+
+    def changeform_view(self, request: HttpRequest, *arguments: Any, **more: Any) -> Any:
+        """What is queued follows a node's title, and workers record some of that right now."""
+        return despite_deadlocks(lambda: super(NodeAdmin, self).changeform_view(request, *arguments, **more))
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():

@@ -1,5 +1,6 @@
 """Nodes: how each is doing, who leads there, and their settings."""
 
+from functools import partial
 from typing import cast
 
 from django.contrib import messages
@@ -11,6 +12,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit import audit
+from routing.deadlock import despite_deadlocks
 from routing.engine.node_status import end_back_off
 from routing.forms import NodeForm
 from routing.models import Node, NodeStatus
@@ -139,18 +141,21 @@ def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
 
 def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
     if request.method == "POST":
-        with transaction.atomic():
-            # Entries may follow its title; an import, too, locks the scripts before the nodes.
-            hold()
-            node = row_or_new(Node.objects.select_for_update(), node_id)
-            form = NodeForm(request.POST, instance=node)
-            if form.is_valid():
-                return _save(request, form, created=node is None)
-    else:
-        node = row_or_new(Node.objects.all(), node_id)
-        form = NodeForm(instance=node)
-    status = 422 if form.is_bound else 200
-    return render(request, "routing/node_form.html", {"form": form, "node": node}, status=status)
+        # What is queued follows its title, and workers record some of that right now.
+        return despite_deadlocks(partial(_submit, request, node_id))
+    node = row_or_new(Node.objects.all(), node_id)
+    return render(request, "routing/node_form.html", {"form": NodeForm(instance=node), "node": node})
+
+
+@transaction.atomic
+def _submit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
+    # Entries may follow its title; an import, too, locks the scripts before the nodes.
+    hold()
+    node = row_or_new(Node.objects.select_for_update(), node_id)
+    form = NodeForm(request.POST, instance=node)
+    if form.is_valid():
+        return _save(request, form, created=node is None)
+    return render(request, "routing/node_form.html", {"form": form, "node": node}, status=422)
 
 
 def _save(request: HtmxHttpRequest, form: NodeForm, *, created: bool) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -195,10 +196,13 @@ def gives_way_after(time: str) -> None:
         cursor.execute(f"SET {'LOCAL' if connection.in_atomic_block else 'SESSION'} deadlock_timeout = '{time}'")
 
 
-def recorded(item: QueueItem) -> None:
-    """As its worker does it when the node has taken the image."""
+def recorded(item: QueueItem, event: QueueEvent = QueueEvent.DELIVERED) -> None:
+    """As its worker does it, who in this test never gives way."""
     gives_way_after("1min")
-    assert record([Move(item.pk, QueueState.PREPARED, QueueEvent.DELIVERED)], actor="delivery", owner="host:1:test")
+    assert record([Move(item.pk, QueueState.PREPARED, event)], actor="delivery", owner="host:1:test")
+
+
+put_off = partial(recorded, event=QueueEvent.DEFERRED)
 
 
 def test_who_presses_a_button_is_not_the_one_to_give_way_to_a_worker(two_items: tuple[QueueItem, QueueItem]) -> None:
@@ -229,3 +233,22 @@ def test_undo_comes_through_where_a_worker_records_the_same_items(two_items: tup
     done.refresh_from_db()
     assert done.undone_at is not None
     assert set(QueueItem.objects.values_list("pending_state", flat=True)) == {""}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_a_node_is_renamed_while_a_worker_records_what_is_queued_for_it(
+    boss: Client, two_items: tuple[QueueItem, QueueItem], place: str
+) -> None:
+    """Two that stay queued: the worker puts them off, one after the other."""
+    one, two = two_items
+    address = place.format(one.node_id)
+    form = filled_form(boss.get(address)) | {"ae_title": "ARCHIVE"}
+    answers: list[int] = []
+
+    def rename() -> None:
+        gives_way_after("3s")
+        answers.append(boss.post(address, form).status_code)
+
+    at_once(lambda: put_off(two), rename, lambda: put_off(one))
+    assert answers == [302]
+    assert set(QueueItem.objects.values_list("destination_ae_title", flat=True)) == {"ARCHIVE"}

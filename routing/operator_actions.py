@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from routing.audit import audit
@@ -224,22 +225,25 @@ def undo(done: OperatorAction) -> int:
     nodes = set(Node.objects.values_list("pk", flat=True))
     steps = list(OperatorStep.objects.filter(action=done).values_list("pk", flat=True))
     for start in range(0, len(steps) or 1, _CHUNK):
-        chunk = steps[start : start + _CHUNK]
-        done.put_back += despite_deadlocks(partial(_undo_chunk, done, chunk, nodes, claim=not start))
+        chunk, last = steps[start : start + _CHUNK], start + _CHUNK >= len(steps)
+        done.put_back += despite_deadlocks(partial(_undo_chunk, done, chunk, nodes, first=not start, last=last))
     audit(done.actor, f"undo {done.action}", f"{done.put_back} of {len(steps)} items", filter=done.scope)
     forget_all()
     return done.put_back
 
 
 @transaction.atomic
-def _undo_chunk(done: OperatorAction, steps: Sequence[int], nodes: set[int], *, claim: bool) -> int:
+def _undo_chunk(done: OperatorAction, steps: Sequence[int], nodes: set[int], *, first: bool, last: bool) -> int:
     now = timezone.now()
-    # Claimed first, so that two presses do not both try; not for good before something has been put back.
-    open_still = OperatorAction.objects.filter(pk=done.pk, undone_at=None, undo_until__gt=now - _GRACE)
-    if claim and not open_still.update(undone_at=now):
+    row = OperatorAction.objects.filter(pk=done.pk)
+    open_still = row.filter(undone_at=None, undo_until__gt=now - _GRACE) if first else row
+    # Where it breaks off the rest can still be taken back; until then retention leaves its files alone.
+    changed = {"undone_at": now} if last else {"undo_until": now + timedelta(seconds=UNDO_SECONDS)}
+    # Before anything is put back, so that two presses do not both try.
+    if not open_still.update(**changed):
         raise TooLate
     back = _undo(done, list(OperatorStep.objects.filter(pk__in=steps)), nodes)
-    OperatorAction.objects.filter(pk=done.pk).update(put_back=done.put_back + back)
+    row.update(put_back=F("put_back") + back)
     return back
 
 

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.db import OperationalError
 from django.utils import timezone
 
 from routing import operator_actions
@@ -190,6 +191,33 @@ def test_what_has_moved_on_stays_when_the_rest_goes_back():
     ended = [columns(item)[item.pk]["state"] for item in (stays, again, taken, back)]
     assert ended == ["Delivered", "Prepared", "Prepared", "Failed"]
     assert OperatorAction.objects.get().put_back == 1
+
+
+def test_an_undo_that_broke_off_is_pressed_again_for_the_rest(monkeypatch):
+    """The web process was killed, or the database went away, when a part had been put back."""
+    monkeypatch.setattr(operator_actions, "_CHUNK", 2)
+    items = [queue_item("Failed", prepared_at=timezone.now()) for _ in range(5)]
+    done = do(Action.DELETE, *items)
+    one_by_one, parts = operator_actions._undo, []
+
+    def away(*arguments):
+        if len(parts) == 1:
+            raise OperationalError("database is locked")
+        parts.append(one_by_one(*arguments))
+        return parts[-1]
+
+    monkeypatch.setattr(operator_actions, "_undo", away)
+    with pytest.raises(OperationalError):
+        undo(done)
+    assert QueueItem.objects.filter(state="Failed").count() == 2
+    monkeypatch.setattr(operator_actions, "_undo", one_by_one)
+    again = last_undoable("olga")
+    assert again == done
+    assert undo(again) == 5
+    assert QueueItem.objects.filter(state="Failed").count() == 5
+    assert AuditRecord.objects.get(action="undo delete").object == "5 of 5 items"
+    with pytest.raises(TooLate):
+        undo(again)
 
 
 def test_undo_is_possible_once_and_only_for_a_while():

@@ -13,13 +13,15 @@ from routing.counts import ShortLived
 from routing.models import QueueItem
 from routing.sight import Sight
 from routing.start_report import start_report
-from routing.views.destinations import Condition, counts_by_state, destinations
+from routing.views.destinations import Condition, Destination, counts_by_state, destinations
 from routing.views.problems import problems
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.service import database_bytes, disk, processes
 from routing.views.traffic import charts, sparks
 
 MOST_SENDERS = 20
+MOST_PROBLEMS = MOST_CARDS = 100
+"""The worst first; of thousands of nodes the page would be megabytes, drawn anew each second."""
 NEWEST = 6
 """Items at the foot of the page that show what arrives and what becomes of it."""
 
@@ -37,15 +39,22 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 
 def _situation(sight: Sight) -> dict[str, Any]:
     found, room, start = destinations(), disk(), start_report()
+    told = problems(found, room, start, sight)
+    many = len(found) > MOST_CARDS
+
+    def place(each: Destination) -> tuple[bool, bool]:
+        """By name, but for those that fail and, where not all are shown, those that have something to do."""
+        return each.condition is not Condition.FAILING, many and not (each.waiting or each.stuck)
+
+    shown = sorted(found, key=place)[:MOST_CARDS]
     return {
         "sight": sight,
-        "problems": problems(found, room, start, sight),
+        "problems": told[:MOST_PROBLEMS],
+        "more_problems": max(len(told) - MOST_PROBLEMS, 0),
         "counts": counts_by_state(),
         "in_flight": sum(destination.in_flight for destination in found),
-        "destinations": [
-            (each, sparks().get(each.ae_title))
-            for each in sorted(found, key=lambda destination: destination.condition is not Condition.FAILING)
-        ],
+        "destinations": [(each, sparks().get(each.ae_title)) for each in shown],
+        "more_destinations": len(found) - len(shown),
         "disk": room,
         "database_bytes": database_bytes(),
         "processes": processes(),

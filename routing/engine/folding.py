@@ -10,6 +10,7 @@ or attempts go, and of what the item log says for them what stands there already
 from __future__ import annotations
 
 import json
+import time
 from collections import deque
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ _WINDOW = 200
 """Newest steps of an item that one look reads."""
 _LINES = 2000
 """The same of its log."""
+_CHUNK = 10
+"""Items of one transaction."""
+_LONGEST = 10.0
+"""Seconds that a look may take for what scripts put off, and for what nodes do: all else of housekeeping waits."""
 _REPORT = ("id", "at", "verdict", "message", "script_version_id", "entries", "routes", "outputs")
 
 _Detail = PrepareReport | Attempt
@@ -68,8 +73,8 @@ def fold_deferrals() -> int:
         told = not isinstance(step.detail, PrepareReport) or step.detail.pk <= reports
         return told and (step.entry.from_state == QueueState.NEW or step.entry.pk <= steps)
 
-    kinds = (put_off, None), (not_sent, timezone.now() - RECENT)
-    return sum(_fold(item, until, counted) for items, until in kinds for item in _often(items))
+    recent = timezone.now() - RECENT
+    return _fold_all(_often(put_off), None, counted) + _fold_all(_often(not_sent), recent, counted)
 
 
 def _often(steps: QuerySet[HistoryEntry]) -> list[int]:
@@ -77,10 +82,21 @@ def _often(steps: QuerySet[HistoryEntry]) -> list[int]:
     return list(often.values_list("item", flat=True))
 
 
-@transaction.atomic
+def _fold_all(items: Sequence[int], until: datetime | None, counted: Callable[[_Step], bool]) -> int:
+    gone, ends = 0, time.monotonic() + _LONGEST
+    for at in range(0, len(items), _CHUNK):
+        with transaction.atomic():
+            gone += sum(_fold(item, until, counted) for item in items[at : at + _CHUNK])
+        if time.monotonic() > ends:
+            # What is folded is not worth a look any more, so the next one goes on with the others.
+            break
+    return gone
+
+
 def _fold(item: int, until: datetime | None, counted: Callable[[_Step], bool]) -> int:
     # Of two housekeepers, as when a clock was set, one would count again what the other has just folded.
-    if not list(QueueItem.objects.filter(id=item).select_for_update().values_list("id")):
+    # Not waited for: who records other items of this transaction may wait for one that it has.
+    if not list(QueueItem.objects.filter(id=item).select_for_update(skip_locked=True).values_list("id")):
         return 0
     gone = 0
     for run in _runs(item, until):

@@ -24,7 +24,7 @@ from routing.dicom.associate import (
 )
 from routing.dicom.contexts import judge
 from routing.dicom.incoming import IncomingStore, Reply, StorePorts
-from routing.dicom.messages import Aborted, Messages, ReleaseRequested
+from routing.dicom.messages import Aborted, Messages, ReleaseRequested, TooLarge
 from routing.dicom.wire import (
     PDU_ASSOCIATE_RQ,
     UNEXPECTED_PDU,
@@ -230,6 +230,11 @@ class AcceptedAssociation:
             for piece in self._messages.dataset(context_id, 2 * self._limits.max_object_bytes):
                 incoming.add(piece)
             reply = incoming.finish()
+        except TooLarge as error:
+            self._refused_count += 1
+            log.warning("association %s is aborted: %s", self._id, error)
+            incoming.note_abort()
+            raise
         finally:
             self._inbound.before_reuse = do_nothing
             incoming.discard()

@@ -169,6 +169,11 @@ class IncomingStore:
             return status.OUT_OF_RESOURCES, "could not be queued"
         return status.SUCCESS, ""
 
+    def note_abort(self) -> None:
+        """Hand on that the sender went so far beyond the limit that it gets no answer; people hear of it."""
+        why = f"larger than twice {self._ports.max_object_bytes >> 20} MiB: its association was aborted"
+        self._note(self._ports.new_id(), None, (status.OUT_OF_RESOURCES, why), kept=False)
+
     def discard(self) -> None:
         """Leave nothing behind, unless ``finish`` made the file durable."""
         self._pieces = []

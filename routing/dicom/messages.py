@@ -34,6 +34,10 @@ class ReleaseRequested(Exception):
     """The peer sent A-RELEASE-RQ between two messages and waits for the answer."""
 
 
+class TooLarge(WireError):
+    """A data set goes on behind the last byte that would be read of it."""
+
+
 class Messages:
     """Read messages of one association, in order."""
 
@@ -73,7 +77,7 @@ class Messages:
         Read the data set that follows a command, in pieces as they come.
 
         A piece stays valid until the inbound side's ``before_reuse`` is
-        called.  WireError when the data set is longer than ``most`` bytes.
+        called.  TooLarge when the data set is longer than ``most`` bytes.
         """
         total, last = 0, False
         while not last:
@@ -84,7 +88,7 @@ class Messages:
                 raise WireError("a data set in another context than its command", INVALID_PARAMETER)
             total += length
             if total > most:
-                raise WireError(f"a data set of more than {most} bytes")
+                raise TooLarge(f"a data set of more than {most} bytes")
             last = bool(control & command.LAST_FRAGMENT)
             while length:
                 piece = self._inbound.some(length)

@@ -81,3 +81,19 @@ def test_what_is_larger_than_the_limit_is_refused_as_that_and_nothing_is_kept(tm
         peer.send(store_command(), pdata(pdv(dataset(), control=2)))
         assert peer.response().status == 0
     assert [(refused.status, refused.kept) for refused in scp.refused] == [(0xA700, False)]
+
+
+def test_of_what_is_larger_than_twice_the_limit_people_hear_though_its_sender_gets_no_answer(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with running_scp(tmp_path, max_object_bytes=1 << 20) as scp:
+        with RawPeer(scp.port) as peer:
+            peer.associate()
+            peer.send(store_command(), *(pdata(pdv(bytes(900_000))) for _ in range(3)))
+            assert peer.abort_reason() == 0
+        refused = scp.refused[0]
+        assert (refused.status, refused.kept) == (0xA700, False)
+        assert refused.reason == "larger than twice 1 MiB: its association was aborted"
+        assert refused.instance.calling_ae_title == "RAW"
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert [line.partition("is ")[2] for line in told] == ["aborted: a data set of more than 2097152 bytes"]

@@ -185,7 +185,9 @@ class Environment:
     log_level: str = setting(
         "CAPACITOR_LOG_LEVEL", choice("DEBUG", "INFO", "WARNING", "ERROR"), "INFO", "least level that is kept"
     )
-    time_zone: str = setting("CAPACITOR_TIME_ZONE", ZONE, "UTC", "zone of schedules and of `os.date` in scripts")
+    time_zone: str = setting(
+        "CAPACITOR_TIME_ZONE", ZONE, "UTC", "zone of schedules, of log files and of `os.date` in scripts"
+    )
 
     web_host: str = setting(
         "CAPACITOR_WEB_HOST", ADDRESS, "127.0.0.1", "where the web server listens", chapter="Web site"

@@ -34,6 +34,7 @@ INSTALLED_APPS = [
     "capacitor_web.apps.CapacitorWebConfig",
 ]
 MIDDLEWARE = [
+    "capacitor_web.middleware.by_any_name",
     "capacitor_web.sessions.real_address",
     "capacitor_web.sessions.Audited",
     "django.middleware.security.SecurityMiddleware",

@@ -38,6 +38,16 @@ def test_a_living_web_process_says_so_without_login(client):
     assert client.post("/healthz").status_code == 405
 
 
+@pytest.mark.parametrize("page", ["/healthz", "/readyz"])
+def test_a_monitor_may_ask_an_address_that_is_no_name_of_the_site(client, settings, caplog, page):
+    settings.ALLOWED_HOSTS = ["router.example"]
+    for role in ROLES:
+        alive(role)
+    assert client.get(page, headers={"Host": "192.0.2.7:8080"}).status_code == 200
+    assert not caplog.records
+    assert client.get("/login/", headers={"Host": "192.0.2.7:8080"}).status_code == 400
+
+
 def test_ready_is_database_spool_listener_and_worker(client):
     for role in ROLES:
         alive(role)

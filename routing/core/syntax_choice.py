@@ -16,6 +16,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from routing.core.transfer_syntax import name_of
+
 EXPLICIT = str(ExplicitVRLittleEndian)
 IMPLICIT = str(ImplicitVRLittleEndian)
 DEFLATED = str(DeflatedExplicitVRLittleEndian)
@@ -23,9 +25,7 @@ COMPRESSING = frozenset(map(str, (RLELossless, JPEGLosslessSV1, JPEGLossless, JP
 """Lossless syntaxes that there is an encoder for."""
 UNCOMPRESSED = frozenset((EXPLICIT, IMPLICIT, DEFLATED))
 WRITABLE = UNCOMPRESSED | COMPRESSING
-NO_ENCODER = (
-    f"there is no lossless encoder for it, only for {', '.join(sorted(UID(uid).keyword for uid in COMPRESSING))}"
-)
+NO_ENCODER = f"there is no lossless encoder for it, only for {', '.join(sorted(map(name_of, COMPRESSING)))}"
 READABLE = WRITABLE | frozenset(
     (
         str(ExplicitVRBigEndian),

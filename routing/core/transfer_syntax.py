@@ -17,6 +17,7 @@ PRODUCT_NAMES = {
 """Names that nodes.yml of the product uses where PS3.6 has another keyword."""
 
 _KEYWORDS = {uid.keyword: str(uid) for uid in AllTransferSyntaxes}
+_WRITTEN = {uid: keyword for keyword, uid in _KEYWORDS.items()} | {uid: name for name, uid in PRODUCT_NAMES.items()}
 
 
 class UnknownTransferSyntax(ValueError):
@@ -37,3 +38,8 @@ def uid_of(name: str) -> str:
     meant = nearest(name, known)
     hint = f"; did you mean {meant}?" if meant else "; one is ExplicitVRLittleEndian"
     raise UnknownTransferSyntax(f"{name!r} is not a transfer syntax" + hint)
+
+
+def name_of(uid: str) -> str:
+    """A name that ``uid_of`` leads back to this UID, as not every keyword of PS3.6 does."""
+    return _WRITTEN[uid]

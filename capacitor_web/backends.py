@@ -36,26 +36,32 @@ def database(environment: Environment) -> dict[str, Any]:
 
     ImproperlyConfigured when the URL cannot be taken apart; it shows nothing of it.
     """
-    if environment.database_url:
-        try:
-            server = environ.Env.db_url_config(environment.database_url)
-        except ValueError:
-            # Without its words: what it takes for a port can be the half of a password.
-            raise ImproperlyConfigured(
-                "settings (docs/settings.md): DATABASE_URL: must be postgres://user:password@host:port/name with a port"
-                " from 1 to 65535; in user and password write %2F for /, %3F for ?, %40 for @"
-            ) from None
-        if not server["NAME"] and "service" not in server.get("OPTIONS", {}):
-            raise ImproperlyConfigured(
-                "settings (docs/settings.md): DATABASE_URL: names no database; it must end in /name, such as"
-                " postgres://user:password@host:5432/capacitor"
-            )
-        return {
-            **server,
-            "OPTIONS": {**_HOST_GONE, **server.get("OPTIONS", {})},
-            "CONN_MAX_AGE": 60,
-            "CONN_HEALTH_CHECKS": True,
-        }
+    return _server(environment.database_url) if environment.database_url else _file(environment)
+
+
+def _server(url: str) -> dict[str, Any]:
+    try:
+        server = environ.Env.db_url_config(url)
+    except ValueError:
+        # Without its words: what it takes for a port can be the half of a password.
+        raise ImproperlyConfigured(
+            "settings (docs/settings.md): DATABASE_URL: must be postgres://user:password@host:port/name with a port"
+            " from 1 to 65535; in user and password write %2F for /, %3F for ?, %40 for @"
+        ) from None
+    if not server["NAME"] and "service" not in server.get("OPTIONS", {}):
+        raise ImproperlyConfigured(
+            "settings (docs/settings.md): DATABASE_URL: names no database; it must end in /name, such as"
+            " postgres://user:password@host:5432/capacitor"
+        )
+    return {
+        **server,
+        "OPTIONS": {**_HOST_GONE, **server.get("OPTIONS", {})},
+        "CONN_MAX_AGE": 60,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def _file(environment: Environment) -> dict[str, Any]:
     path = environment.data_dir / "capacitor.sqlite3"
     # SQLite would let everybody read it, and its journal, which gets the mode of the file; both hold patient data.
     with contextlib.suppress(OSError):

@@ -53,11 +53,10 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
     """
     scripts = read_directory(root)
     problems, notes = list(scripts.problems), list(scripts.notes)
-    own_ae_title: str = settings.ae_title
 
     nodes = None
     if (text := read_text(root, nodes_yml.FILE, problems)) is not None:
-        nodes = nodes_yml.read_nodes(text, YamlFile(nodes_yml.FILE, problems), notes, own_ae_title)
+        nodes = nodes_yml.read_nodes(text, YamlFile(nodes_yml.FILE, problems), notes, settings.ae_title)
     senders = None
     if (text := read_text(root, senders_yml.FILE, problems)) is not None:
         senders = senders_yml.read_senders(text, YamlFile(senders_yml.FILE, problems))
@@ -69,18 +68,15 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
 
     entries = scripts.entries
     if entries is not None and nodes is not None:
-        short = {node.long_title: node.values["ae_title"] for node in nodes if node.long_title}
-        entries = tuple(
-            replace(entry, ae_titles=tuple(short.get(title, title) for title in entry.ae_titles)) for entry in entries
-        )
+        entries = _by_short_titles(entries, nodes)
     book = book_after(nodes, settings)
-    destinations = {*book.titles().values(), own_ae_title}
+    destinations = {*book.titles().values(), settings.ae_title}
+    unknown = [problem for entry in entries or () for problem in _unknown_titles(entry, destinations)]
+    if as_it_was:
+        notes += map(str, unknown)
+    else:
+        problems += unknown
     for entry in entries or ():
-        unknown = _unknown_titles(entry, destinations)
-        if as_it_was:
-            notes += map(str, unknown)
-        else:
-            problems += unknown
         problems += _too_long(entry)
     notes += map(str, unknown_targets(entries or (), scripts.libraries, book))
     notes += map(str, missing_includes(entries or (), scripts.libraries))
@@ -100,6 +96,14 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
     if entries is not None and not lua_is_on:
         entries = tuple(replace(entry, enabled=False) for entry in entries)
     return Desired(nodes, senders, entries, None if entries is None else scripts.libraries, tuple(notes))
+
+
+def _by_short_titles(entries: Iterable[WrittenEntry], nodes: Iterable[WrittenNode]) -> tuple[WrittenEntry, ...]:
+    """The entries with the AE titles that nodes with too long ones have from now on."""
+    short = {node.long_title: node.values["ae_title"] for node in nodes if node.long_title}
+    return tuple(
+        replace(entry, ae_titles=tuple(short.get(title, title) for title in entry.ae_titles)) for entry in entries
+    )
 
 
 def book_after(nodes: Iterable[WrittenNode] | None, settings: Any) -> TitleBook:

@@ -62,39 +62,18 @@ class Command(BaseCommand):
     def _services(self) -> list[Service]:
         service = settings.CAPACITOR
         share = ["--share-port"] if service.listeners > 1 else []
-        web = [
-            sys.executable,
-            "-m",
-            "daphne",
-            "--bind",
-            service.web_host,
-            "--port",
-            str(service.web_port),
-            "--verbosity",
-            "0",
-            SERVED,
-        ]
+        listener, worker = self._command("dicom_listener", *share), self._command("queue_worker")
+        where = ["--bind", service.web_host, "--port", str(service.web_port)]
         return [
             *(
-                Service(
-                    f"listener {number}",
-                    self._command("dicom_listener", *share),
-                    stop_after=1,
-                    alive_within=ALIVE_WITHIN,
-                )
+                Service(f"listener {number}", listener, stop_after=1, alive_within=ALIVE_WITHIN)
                 for number in range(1, service.listeners + 1)
             ),
             *(
-                Service(
-                    f"worker {number}",
-                    self._command("queue_worker"),
-                    stop_after=2,
-                    environment=KEPT_CHUNKS,
-                    alive_within=ALIVE_WITHIN,
-                )
+                Service(f"worker {number}", worker, stop_after=2, environment=KEPT_CHUNKS, alive_within=ALIVE_WITHIN)
                 for number in range(1, service.workers + 1)
             ),
-            Service("web site", web, stop_after=4),
+            Service("web site", [sys.executable, "-m", "daphne", *where, "--verbosity", "0", SERVED], stop_after=4),
         ]
 
     def _command(self, name: str, *arguments: str) -> list[str]:

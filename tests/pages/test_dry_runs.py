@@ -38,7 +38,7 @@ def test_dry_runs_of_one_page_replace_each_other_and_those_of_another_window_or_
 def test_taking_the_file_that_a_dry_run_made_is_on_record(monkeypatch):
     node("PACS")
 
-    def ask(question):
+    def ask(question, who):
         made = Path(question["output"]) / "1-PACS.dcm"
         made.write_bytes(b"what would leave")
         return {"result": {"outputs": [{"destination": "PACS", "file": str(made)}]}}

@@ -17,6 +17,8 @@ from typing import Any, cast
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements.lock"
 VENDOR = ROOT / "static/vendor/manifest.json"
+_PATIENCE = 8.0
+"""Seconds for the service of advisories to answer."""
 ADVISORIES = "https://api.osv.dev/v1/querybatch"
 _PIN = re.compile(r"(?P<name>[\w.-]+)(?:\[[\w,-]+\])?==(?P<version>[\w.!+-]+)")
 _HASH = re.compile(r"--hash=sha256:(?P<digest>[0-9a-f]{64})")
@@ -112,7 +114,7 @@ class NotReachable(Exception):
     """Nobody could be asked; the text says why."""
 
 
-def advisories(found: Sequence[Component], url: str = ADVISORIES, seconds: float = 8.0) -> dict[str, list[str]]:
+def advisories(found: Sequence[Component], url: str = ADVISORIES) -> dict[str, list[str]]:
     """Ids of known advisories by package URL; NotReachable when the service does not answer."""
     queries = [
         {"package": {"name": component.name, "ecosystem": _KIND[component.place]}, "version": component.version}
@@ -121,7 +123,7 @@ def advisories(found: Sequence[Component], url: str = ADVISORIES, seconds: float
     body = json.dumps({"queries": queries}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})  # noqa: S310  a URL of our own
     try:
-        with urllib.request.urlopen(request, timeout=seconds) as answer:  # noqa: S310
+        with urllib.request.urlopen(request, timeout=_PATIENCE) as answer:  # noqa: S310
             results = json.load(answer)["results"]
     except (urllib.error.URLError, TimeoutError, OSError) as error:
         raise NotReachable(str(getattr(error, "reason", error))) from error

@@ -31,18 +31,18 @@ def newest(count: int) -> list[int]:
     return list(QueueItem.objects.filter(met_scripts()).order_by("-pk").values_list("pk", flat=True)[:count])
 
 
-def received_of(items: QueueItemQuerySet, most: int = MOST_IMAGES) -> list[int]:
-    """The received images that these items are, or were made from; newest first."""
+def received_of(items: QueueItemQuerySet) -> list[int]:
+    """The received images that these items are, or were made from; newest first, at most MOST_IMAGES."""
     found: dict[int, None] = {}
     rows = items.order_by("-pk").only("pk", "received_id", "replay_of", "copied_from")
-    for item in rows[: 4 * most]:
+    for item in rows[: 4 * MOST_IMAGES]:
         found.setdefault(item.decided_in)
     done = QueueItem.objects.filter(met_scripts())
     there: set[int] = set()
     ids = list(found)
     for at in range(0, len(ids), 500):
         there.update(done.filter(pk__in=ids[at : at + 500]).values_list("pk", flat=True))
-    return [item_id for item_id in ids if item_id in there][:most]
+    return [item_id for item_id in ids if item_id in there][:MOST_IMAGES]
 
 
 @transaction.atomic

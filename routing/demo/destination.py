@@ -48,7 +48,7 @@ SAMPLES = (
 class SampleDestination:
     """One Storage SCP; ``start`` answers its port."""
 
-    def __init__(self, behaviour: Behaviour, folder: Path, *, host: str = "127.0.0.1", port: int = 0, keep: int = 20):
+    def __init__(self, behaviour: Behaviour, folder: Path, *, port: int = 0, keep: int = 20):
         self.behaviour = behaviour
         self.stored: list[ReceivedInstance] = []
         """Images taken, the newest last; only the last ``keep`` have files."""
@@ -61,7 +61,7 @@ class SampleDestination:
         self._lock = threading.Lock()
         self._scp = StorageScp(
             ScpConfig(
-                host=host,
+                host="127.0.0.1",
                 port=port,
                 ae_title=behaviour.ae_title,
                 rejected_sop_classes=behaviour.rejected_sop_classes,

@@ -69,14 +69,14 @@ def _inflate(file: BinaryIO, target: Path, meta: FileMeta, limit: int) -> None:
             )
         )
         written = 0
-        for chunk in _inflated(file, limit):
+        for chunk in _inflated(file):
             written += len(chunk)
             if written > limit:
                 raise DatasetError(f"the deflated data set grows beyond the {limit} bytes allowed")
             out.write(chunk)
 
 
-def _inflated(file: BinaryIO, limit: int) -> Iterator[bytes]:
+def _inflated(file: BinaryIO) -> Iterator[bytes]:
     """Pieces of at most 1 MiB, so that a small file cannot ask for gigabytes at once."""
     inflater = zlib.decompressobj(-zlib.MAX_WBITS)
     try:

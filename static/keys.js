@@ -51,6 +51,13 @@
     if (KEYS[event.key]?.() === true) event.preventDefault();
   });
 
+  document.addEventListener("keydown", ({key}) => {
+    const menu = key === "Escape" && !find("dialog[open]") && find("details.menu[open]");
+    if (!menu) return;
+    menu.removeAttribute("open");
+    menu.querySelector("summary").focus();
+  });
+
   // A dialog gives the focus back to what had it, unless that was drawn anew behind it: then to what has its place.
   let left = () => null;
   document.addEventListener("focusin", ({target}) => {

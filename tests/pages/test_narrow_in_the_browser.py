@@ -1,11 +1,14 @@
 """Pages with little room: long words, a phone, and the same widths by a zoom of 200 %."""
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.pages.browser import SIZES, assert_readable
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
+ZOOMED = {"width": 640, "height": 400}
+"""The room of a screen of 1280 by 800 at 200 %."""
 UNBROKEN = ("/senders/", "/scripts/rehearsals/1/", "/scripts/rehearsals/1/item/200/")
 TOO_WIDE = """[...document.querySelectorAll('main h1, main table:not(.beside)')].filter(
     (part) => part.getBoundingClientRect().right > part.parentElement.getBoundingClientRect().right + 1
@@ -26,3 +29,43 @@ def test_what_has_no_blank_to_break_at_is_broken(site, visit, size):
         opened.goto(site.url + address)
         assert_readable(opened, address)
         assert opened.evaluate(TOO_WIDE) == [], address
+
+
+def test_the_list_of_keys_names_them_also_where_a_page_is_enlarged(visit):
+    opened = visit("viewer", "/queue/")
+    opened.set_viewport_size(ZOOMED)
+    opened.keyboard.press("?")
+    for key in opened.locator("#keys kbd").all():
+        expect(key).to_be_visible()
+
+
+def test_the_keys_of_the_editor_are_named_where_a_page_is_enlarged(visit):
+    opened = visit("administrator", "/scripts/entries/1/")
+    opened.set_viewport_size(ZOOMED)
+    expect(opened.locator("#editor-keys kbd").first).to_be_visible()
+
+
+def test_escape_closes_the_menu_and_gives_the_focus_back(visit):
+    opened = visit("viewer", "/")
+    summary = opened.locator(".menu summary")
+    summary.press("Enter")
+    opened.keyboard.press("Tab")
+    expect(opened.get_by_role("link", name="Change password")).to_be_focused()
+    opened.keyboard.press("Escape")
+    expect(opened.get_by_role("link", name="Change password")).to_be_hidden()
+    expect(summary).to_be_focused()
+
+
+def test_without_javascript_nothing_is_offered_that_needs_it(site, visit):
+    opened = visit("administrator", "/queue/", script=False)
+    expect(opened.get_by_label("Page")).to_be_hidden()
+    expect(opened.get_by_label("All 20 that match")).to_be_visible()
+    for address, needs in {
+        "/": "Keys",
+        "/queue/200/": "copy",
+        "/logs/": "Pause",
+        "/scripts/entries/1/": "Remove",
+    }.items():
+        opened.goto(site.url + address)
+        expect(opened.locator("#live")).to_be_hidden()
+        expect(opened.locator(f"button:has-text('{needs}')").first, address).to_be_hidden()

@@ -19,11 +19,17 @@ const placeOf = (() => {
     return [...found, home.parentElement?.closest("[id]")?.id].filter(Boolean);
   }
 
+  // A row can have the focus once that is said of it, and is drawn anew without.
+  function reachable(found, like) {
+    if (found && (!like || like.tabIndex < 0)) found.tabIndex = -1;
+    return found;
+  }
+
   return (element) => {
     const {id, tagName} = element;
     const part = element.closest(".live-part");
     const home = element.parentElement?.closest("[id]");
-    if (id || !part || !home) return () => document.getElementById(id);
+    if (id || !part || !home) return () => reachable(document.getElementById(id), element);
     const equal = (inside, by, value) => [...inside.querySelectorAll(tagName)].filter((other) => by(other) === value);
     const marks = [leads, called].map((by) => [by, by(element), equal(home, by, by(element)).indexOf(element)]);
     const rows = [...rowsFrom(home), part.id];
@@ -33,10 +39,8 @@ const placeOf = (() => {
         const same = equal(again, by, value);
         if (same.length) return same[index] || same[0];
       }
-      const row = rows.map((each) => document.getElementById(each)).find(Boolean);
       // A row takes no press: whoever keeps Enter down does not do the next thing, too.
-      row?.setAttribute("tabindex", "-1");
-      return row;
+      return reachable(rows.map((each) => document.getElementById(each)).find(Boolean));
     };
   };
 })();

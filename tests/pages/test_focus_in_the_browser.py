@@ -60,6 +60,8 @@ def test_a_button_that_its_own_press_took_away_leaves_the_focus_on_its_row(visit
     button.press("Enter")
     expect(opened.locator("#node-1")).to_contain_text("paused")
     assert opened.evaluate(FOCUSED) == "node-1", "Enter would do the next thing, or nothing has the focus"
+    draw_anew(opened)
+    assert opened.evaluate(FOCUSED) == "node-1"
     opened.keyboard.press("Tab")
     expect(opened.locator("#to-node-1")).to_be_focused()
     opened.locator("#node-1").get_by_role("button", name="Resume PACS").click()

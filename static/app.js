@@ -52,7 +52,8 @@
     const words = {
       live: "live",
       slow: "not connected, looking every 30 s",
-      stale: `stale, updated ${span((Date.now() - updated) / 1000)} ago`,
+      // No age: what changes each second would be read out each second.
+      stale: `stale, updated at ${WORDS.moment(0, new Date(updated))}`,
     }[state];
     if (live.dataset.live !== state) live.dataset.live = state;
     const place = live.querySelector("[data-live-words]");

@@ -132,12 +132,15 @@ def patient(value: Any, sight: Sight) -> str:
     return legible(sight.value(value))
 
 
-register.filter("legible", legible, is_safe=False)
+@register.filter("legible")
+def shown(text: Any) -> Any:
+    """A text whose control characters can be read; what a script has kept may be a number, too."""
+    return legible(text) if isinstance(text, str) else text
 
 
 @register.filter
-def by_script(text: str, sight: Sight) -> str:
-    return legible(sight.by_script(text))
+def by_script(text: Any, sight: Sight) -> Any:
+    return shown(sight.by_script(text))
 
 
 @register.filter

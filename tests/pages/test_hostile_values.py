@@ -4,6 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
+from django.template import Context, Template
 from django.utils import timezone
 
 from routing.models import (
@@ -16,6 +17,7 @@ from routing.models import (
     PrepareReport,
     QueueItem,
 )
+from routing.sight import Sight
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor
 from tests.pages.rehearsed import rehearsed
@@ -153,3 +155,12 @@ def test_no_error_turns_around_what_stands_behind_it(place):
     page = visitor("administrator", phi=True).get(place).content.decode()
     assert "\u202e" not in page and "\x1b" not in page
     assert "no room for &lt;U+202E&gt;" in page
+
+
+def test_a_number_that_a_script_has_kept_is_shown_as_one():
+    assert (
+        Template("{% load queue_tags %}{{ kept|legible }} {{ kept|by_script:sight }}").render(
+            Context({"kept": 7, "sight": Sight(full=True)})
+        )
+        == "7 7"
+    )

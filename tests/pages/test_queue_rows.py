@@ -5,11 +5,13 @@ import re
 import pytest
 from django.middleware.csrf import get_token
 from django.test import RequestFactory
+from django.utils import timezone
 
+from routing.counts import forget_all
 from routing.models import QueueItem
 from routing.templatetags import row_tags
 from tests.builders import queue_item
-from tests.pages.people import HTMX, visitor
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +84,11 @@ def test_what_is_kept_is_bounded(drawn, monkeypatch):
     for item in [queue_item("Failed") for _ in range(5)]:
         refresh(client, item)
         assert 0 < len(drawn) <= 2
+
+
+def test_where_the_last_failed_item_has_gone_on_nothing_is_left_to_retry():
+    item, client = queue_item("Failed", prepared_at=timezone.now()), visitor("operator")
+    assert "Retry it" in words(client.get("/queue/?state=Failed"))
+    QueueItem.objects.filter(pk=item.pk).update(state="Prepared")
+    forget_all()
+    assert "Retry it" not in words(client.get(f"/queue/?state=Failed&rows={item.pk}", headers=HTMX))

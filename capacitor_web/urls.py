@@ -2,7 +2,6 @@
 
 from django.contrib import admin
 from django.urls import include, path
-from django.views.generic import RedirectView
 
 admin.autodiscover()
 
@@ -11,8 +10,6 @@ handler500 = "capacitor_web.errors.server_error"
 
 urlpatterns = [
     path("admin/configuration/", include("routing.administration.configuration")),
-    # One page for it, which counts wrong passwords.
-    path("admin/password_change/", RedirectView.as_view(pattern_name="password_change")),
     path("admin/", admin.site.urls),
     path("scripts/", include("scripts_app.urls")),
     path("", include("routing.urls")),

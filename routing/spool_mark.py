@@ -32,4 +32,5 @@ def is_gone(root: Path) -> bool:
     """Whether there has been a spool here, and now there is none, or another folder."""
     # In this order, the reverse of that in which they are made: another process may be marking it right now.
     known = root in _seen or (root.parent / _NOTE).exists()
-    return known and not is_marked(root)
+    # Asked in any case: what is marked now is remembered.
+    return not is_marked(root) and known

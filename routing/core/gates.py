@@ -2,9 +2,9 @@
 
 import ipaddress
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -73,8 +73,19 @@ def in_schedule(schedule: Sequence[str], local: datetime) -> bool:
 
 def opens_at(schedule: Sequence[str], local: datetime) -> datetime | None:
     """The next moment at which a window begins, in the zone of ``local``; None without windows."""
-    begins = [datetime.combine(local.date(), window(text).first, local.tzinfo) for text in schedule]
-    return min((at if at > local else at + timedelta(days=1) for at in begins), default=None)
+    days = [local.date() + timedelta(days=days) for days in range(3)]
+    begins = [at for text in schedule for day in days for at in _begins(window(text), day, local.tzinfo)]
+    # Of one zone, moments are compared by what its clock shows, which goes back once a year.
+    return min((at for at in begins if at.timestamp() > local.timestamp()), key=datetime.timestamp, default=None)
+
+
+def _begins(one: Window, day: date, zone: tzinfo | None) -> Iterator[datetime]:
+    """When a window begins on a day: twice in an hour that comes twice, in one that is left out only if it lasts."""
+    for fold in (0, 1):
+        begin = datetime.combine(day, one.first, zone).replace(fold=fold)
+        shown = datetime.fromtimestamp(begin.timestamp(), zone)
+        if shown.replace(tzinfo=None) == begin.replace(tzinfo=None) or (not fold and one.contains(shown.time())):
+            yield shown
 
 
 def on_network(networks: Sequence[str], addresses: Iterable[Address]) -> bool:

@@ -2,6 +2,7 @@
 
 import ipaddress
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -100,6 +101,25 @@ def test_a_closed_gate_says_why_and_one_that_cannot_be_read_is_closed(change, wo
 )
 def test_the_next_window_begins_today_or_tomorrow(schedule: list[str], clock: str, opens: str) -> None:
     assert opens_at(schedule, at(clock)) == datetime.fromisoformat(opens)
+
+
+@pytest.mark.parametrize(
+    ("window", "clock", "opens"),
+    [
+        # At three the clock goes back to two.
+        ("02:30 - 02:40", "2026-10-25T02:10+02:00", "2026-10-25T02:30+02:00"),
+        ("02:30 - 02:40", "2026-10-25T02:50+02:00", "2026-10-25T02:30+01:00"),
+        ("02:30 - 02:40", "2026-10-25T02:50+01:00", "2026-10-26T02:30+01:00"),
+        # At two it goes on to three.
+        ("02:15 - 02:45", "2026-03-29T01:00+01:00", "2026-03-30T02:15+02:00"),
+        ("02:15 - 06:00", "2026-03-29T01:00+01:00", "2026-03-29T03:15+02:00"),
+    ],
+)
+def test_on_nights_when_the_clock_is_set_a_window_opens_when_it_does(window: str, clock: str, opens: str) -> None:
+    local = datetime.fromisoformat(clock).astimezone(ZoneInfo("Europe/Berlin"))
+    found = opens_at([window], local)
+    assert found is not None
+    assert found.isoformat(timespec="minutes") == opens
 
 
 def test_without_windows_nothing_opens() -> None:

@@ -47,7 +47,7 @@ const placeOf = (() => {
 
 (() => {
   let place = null;
-  let pressed = null;
+  let pressed = {};
   const lost = () => document.activeElement === document.body;
 
   document.addEventListener("htmx:beforeSwap", ({detail: {target}}) => {
@@ -58,13 +58,14 @@ const placeOf = (() => {
     if (place && lost()) place()?.focus({preventScroll: true});
     place = null;
   });
-  // A button that is out of use while it is answered has lost the focus, too.
+  // A button that is out of use while it is answered has lost the focus, too.  A refresh around it is no answer to it.
   document.addEventListener("htmx:beforeRequest", ({detail: {elt}}) => {
-    if (elt.contains(document.activeElement)) pressed = document.activeElement;
+    const button = document.activeElement;
+    if (elt.contains(button) && !elt.matches(".live-part")) pressed = {elt, button};
   });
   document.addEventListener("htmx:afterRequest", ({detail: {elt}}) => {
-    if (!pressed || !elt.contains(pressed)) return;
-    if (lost()) pressed.focus({preventScroll: true});
-    pressed = null;
+    if (pressed.elt !== elt) return;
+    if (lost()) pressed.button.focus({preventScroll: true});
+    pressed = {};
   });
 })();

@@ -85,6 +85,24 @@ def test_a_button_that_is_out_of_use_while_it_is_answered_has_the_focus_afterwar
     expect(button).to_be_focused()
 
 
+def test_a_refresh_that_ends_before_the_answer_to_the_press_does_not_cost_the_focus(visit):
+    opened = visit("operator", "/nodes/")
+    held = []
+    opened.route("**/echo/", lambda route: held.append(route))
+    with opened.expect_response("**/nodes/"), opened.expect_request("**/echo/"):
+        # At once: a moment later the button, out of use, is not what has the focus any more.
+        opened.evaluate("""() => {
+            const button = document.querySelector("#node-2 form[action$='/echo/'] button");
+            button.focus();
+            button.click();
+            document.getElementById("nodes").dispatchEvent(new CustomEvent("ask-again"));
+        }""")
+    held.pop().continue_()
+    button = opened.locator("#node-2").get_by_role("button", name="C-ECHO")
+    expect(button).to_be_enabled()
+    expect(button).to_be_focused()
+
+
 def test_a_question_that_is_closed_gives_the_focus_back_to_what_was_drawn_anew_behind_it(visit):
     opened = visit("operator", "/nodes/")
     opened.locator("#node-2").get_by_role("button", name="Pause").focus()

@@ -62,6 +62,19 @@ def gone_with_the_first_after_a_pause(*then):
     return answer
 
 
+def tried_again_after_a_pause(running, port):
+    """An image that met the end of an association which had rested, stayed Prepared, and was tried once more."""
+    pacs = node(port, max_associations=1)
+    running.image(pacs)
+    running.rest()
+    item = running.image(pacs, prepared_at=timezone.now())
+    running.rest()
+    assert states(item) == ["Prepared"]
+    back_off_is_over(pacs)
+    running.rest()
+    return item
+
+
 def test_what_went_twice_within_one_attempt_is_told_so_since_it_may_have_arrived_twice(tmp_path):
     answer = gone_with_the_first_after_a_pause(0x0000)
     with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
@@ -83,14 +96,7 @@ def test_duplicate_sop_instance_means_delivered_also_where_the_node_was_short_of
     """It stored the image and went away, had no room when it came again at once, and then finds that it has it."""
     answer = gone_with_the_first_after_a_pause(0xA700, 0x0111)
     with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
-        pacs_node = node(pacs.port, max_associations=1)
-        running.image(pacs_node)
-        running.rest()
-        item = running.image(pacs_node, prepared_at=timezone.now())
-        running.rest()
-        assert states(item) == ["Prepared"]
-        back_off_is_over(pacs_node)
-        running.rest()
+        item = tried_again_after_a_pause(running, pacs.port)
     assert states(item) == ["Delivered"]
 
 
@@ -115,14 +121,7 @@ def test_duplicate_sop_instance_means_delivered_also_where_no_second_association
         peer.answer_release()
 
     with scripted_node(script) as port, delivery(tmp_path, idle_association=PATIENCE) as running:
-        pacs = node(port, max_associations=1)
-        running.image(pacs)
-        running.rest()
-        item = running.image(pacs, prepared_at=timezone.now())
-        running.rest()
-        assert states(item) == ["Prepared"]
-        back_off_is_over(pacs)
-        running.rest()
+        item = tried_again_after_a_pause(running, port)
     item.refresh_from_db()
     assert (item.state, item.last_status) == ("Delivered", 0x0111)
 

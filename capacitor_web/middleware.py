@@ -8,6 +8,7 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
 
+from routing.application_log import PROBES
 from routing.counts import forget_all
 
 POLICY = (
@@ -21,15 +22,15 @@ MOST = 2**63 - 1
 """The largest number that a database takes for a row's."""
 
 
-FOR_MACHINES = ("/healthz", "/readyz")
-"""What monitors ask; the answers depend on no name and tell of nobody."""
-
-
 def by_any_name(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer monitors by whatever name they ask: most ask an address, which is no name that browsers use."""
+    """
+    Answer monitors by whatever name they ask: most ask an address, which is no name that browsers use.
+
+    The answers depend on no name and tell of nobody.
+    """
 
     def answer(request: HttpRequest) -> HttpResponse:
-        if request.path in FOR_MACHINES:
+        if request.path[1:] in PROBES:
             request.get_host = lambda: "localhost"  # type: ignore[method-assign]
         return get_response(request)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from capacitor_web.backends import channel_layer, database, signing_key
 from capacitor_web.environment import Environment
+from routing.application_log import PROBES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CAPACITOR = Environment.read(BASE_DIR)
@@ -105,7 +106,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000
 SESSION_COOKIE_AGE = 12 * 3600
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = CAPACITOR.https
 SECURE_SSL_REDIRECT = CAPACITOR.https
-SECURE_REDIRECT_EXEMPT = ["^(healthz|readyz)$"]
+SECURE_REDIRECT_EXEMPT = [f"^({'|'.join(PROBES)})$"]
 SECURE_HSTS_SECONDS = 365 * 86400 if CAPACITOR.https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = CAPACITOR.https
 # To be in the lists of the browsers themselves is for the owner of the domain to ask for.

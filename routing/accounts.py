@@ -52,7 +52,7 @@ def _logged_out(request: HttpRequest, user: User | None, **_: Any) -> None:
         audit(user.get_username(), "log out", user, **({"because": ended} if ended else {}))
 
 
-def _login_failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
+def _login_failed(credentials: dict[str, Any], **_: Any) -> None:
     here = origin()
     if here is None:
         return
@@ -63,8 +63,7 @@ def _login_failed(credentials: dict[str, Any], request: HttpRequest | None = Non
     name = str(credentials.get("username", ""))
     # People type their password into the wrong field: a name that nobody has is not written down.
     known = User.objects.filter(username=name).exists()
-    within = request is not None and getattr(request, "user", None) is not None and request.user.is_authenticated
-    deed = "change password" if within else "log in"
+    deed = "change password" if here.who() else "log in"
     audit(name if known else "", deed, name if known else "a name that nobody has", outcome=FAILED)
 
 

@@ -31,7 +31,7 @@ _FILES_KEPT = 5
 _MOST_WAITING = 10_000
 BY_VISITORS = ("django.request", "django.security.csrf", "django.security.DisallowedHost")
 """Loggers of what anybody can cause who reaches the site."""
-_PROBES = ("healthz", "readyz")
+PROBES = ("healthz", "readyz")
 """Names of the addresses that load balancers and supervisors ask."""
 
 
@@ -105,7 +105,7 @@ class WithoutProbes(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         match = getattr(getattr(record, "request", None), "resolver_match", None)
-        return match is None or match.url_name not in _PROBES or record.exc_info is not None
+        return match is None or match.url_name not in PROBES or record.exc_info is not None
 
 
 class Seldom(logging.Filter):

@@ -44,7 +44,7 @@ class HistoryEntryAdmin(WithPatientData, Kept):
 @admin.register(Attempt)
 class AttemptAdmin(WithPatientData, Kept):
     list_display = ("id", "started_at", "item_id", "node", "answer", "status", "comment", "error", "bytes_sent")
-    list_filter = (one_of("answer", [answer.name.lower() for answer in Answer]), "node")
+    list_filter = (one_of("answer", [answer.word for answer in Answer]), "node")
     list_select_related = ("node",)
     search_fields = ("item__id__exact",)
     ordering = ("-id",)

@@ -30,6 +30,11 @@ class Answer(Enum):
     DEFERRED = "tried again later"
     REFUSED = "not tried again"
 
+    @property
+    def word(self) -> str:
+        """As rows keep it."""
+        return self.name.lower()
+
 
 def meaning(status: int | None, *, refused_context: bool = False, maybe_sent_before: bool = False) -> Answer:
     """

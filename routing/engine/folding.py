@@ -149,7 +149,7 @@ def _why(step: _Step) -> Hashable:
         case None:
             return said
         case Attempt() as attempt:
-            if (attempt.answer, attempt.error) != (Answer.DEFERRED.name.lower(), entry.note):
+            if (attempt.answer, attempt.error) != (Answer.DEFERRED.word, entry.note):
                 return None
             return said, attempt.node_id, attempt.status, attempt.comment, attempt.transfer_syntax_uid
         case PrepareReport() as report:

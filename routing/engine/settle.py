@@ -203,7 +203,7 @@ class _Settling:
                 "node_id": target.node_id,
                 "started_at": started_at,
                 "ended_at": ended_at,
-                "answer": answer.name.lower(),
+                "answer": answer.word,
                 "status": status,
                 "comment": comment,
                 "error": error,

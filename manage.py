@@ -6,7 +6,7 @@ import sys
 
 
 def main() -> None:
-    from routing.initial_environment import blank_secrets
+    from routing.processes.initial_environment import blank_secrets
 
     # First of all: until then others may read them.
     blank_secrets()
@@ -15,7 +15,7 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db import DatabaseError, OperationalError
 
-    from routing.origin import at_command_line
+    from routing.audit.origin import at_command_line
 
     at_command_line()
     try:
@@ -26,7 +26,7 @@ def main() -> None:
         # Away, or without its tables; the place in Django where that was noticed helps nobody.
         sys.exit(f"The database cannot be used: {error} (./run install brings it up to date)")
     except DatabaseError as error:
-        from routing.database_file import DatabaseInDanger, look
+        from routing.database.database_file import DatabaseInDanger, look
 
         try:
             look()

@@ -12,7 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from capacitor_web.environment import Environment
 
 _LOCK_WAIT = "20s"
-"""Several times shorter than a lease lasts (routing/claims.py), and longer than any transaction of the router."""
+"""Several times shorter than a lease lasts (routing/queue/claims.py), and longer than any transaction of the router."""
 
 _HOST_GONE = {
     "connect_timeout": 10,

@@ -16,12 +16,13 @@ from django.db import connection
 
 from capacitor_web.environment import Environment, given_variables, unknown_variables
 from capacitor_web.exposure import LOCAL, exposed_site
-from routing import capabilities, database_file
-from routing.application_log import first_line
 from routing.core.ae_title import IllegalAETitle, checked
 from routing.core.syntax_choice import NO_ENCODER, WRITABLE
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
+from routing.database import database_file
 from routing.dicom.tls import load_own
+from routing.processes import capabilities
+from routing.processes.application_log import first_line
 
 TLS_FILES = (
     ("CAPACITOR_TLS_CERTIFICATE", "tls_certificate"),

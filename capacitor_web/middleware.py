@@ -8,8 +8,8 @@ from django.core.exceptions import BadRequest
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.template.loader import render_to_string
 
-from routing.application_log import PROBES
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
+from routing.processes.application_log import PROBES
 
 POLICY = (
     "default-src 'self'; script-src 'self' 'nonce-{nonce}'; style-src 'self' 'nonce-{nonce}'; img-src 'self' data:; "

@@ -8,8 +8,8 @@ from django.core.checks import ERROR
 from capacitor_web.asgi import application
 from capacitor_web.checks import sentence
 from capacitor_web.exposure import exposed_site
-from routing import application_log
-from routing.initial_environment import blank_secrets
+from routing.processes import application_log
+from routing.processes.initial_environment import blank_secrets
 
 # Every command asks all checks; daphne is none, and a unit of systemd starts it by itself.  Only those of what
 # others can reach: where a certificate or a folder of the listener is wrong, people need the site to see that.

@@ -19,10 +19,10 @@ from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from routing.audit import REFUSED, audit
-from routing.audit_store import AuditUnavailable
-from routing.origin import Origin, reset_origin, set_origin
-from routing.session_age import is_over, renew
+from routing.audit.log import REFUSED, audit
+from routing.audit.origin import Origin, reset_origin, set_origin
+from routing.audit.store import AuditUnavailable
+from routing.people.session_age import is_over, renew
 
 Handler = Callable[[HttpRequest], HttpResponse]
 _NOTED_AGAIN_AFTER = 60

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from capacitor_web.backends import channel_layer, database, signing_key
 from capacitor_web.environment import Environment
-from routing.application_log import PROBES
+from routing.processes.application_log import PROBES
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 CAPACITOR = Environment.read(BASE_DIR)
@@ -126,4 +126,4 @@ WHITENOISE_USE_FINDERS = True
 """Serves straight from static/, so that nothing has to be collected before the first start."""
 
 LOGGING_CONFIG = None
-"""Each process sets up its own logging (routing/application_log.py)."""
+"""Each process sets up its own logging (routing/processes/application_log.py)."""

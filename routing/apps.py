@@ -8,7 +8,9 @@ class RoutingConfig(AppConfig):
     verbose_name = "Routing"
 
     def ready(self) -> None:
-        from routing import accounts, audit_guard, workshop
+        from routing.audit import guard as audit_guard
+        from routing.people import accounts
+        from routing.trials import workshop
 
         workshop.connect()
         accounts.connect()

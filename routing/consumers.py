@@ -15,7 +15,7 @@ from django.contrib.auth.models import AnonymousUser, User
 from django.db import DatabaseError
 
 from routing.live import GROUP, watcher
-from routing.session_age import is_over
+from routing.people.session_age import is_over
 
 NOT_LOGGED_IN = 4401
 """Close code of our own (RFC 6455 7.4.2), after the HTTP status."""

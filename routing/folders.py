@@ -1,4 +1,4 @@
-"""The data folder, and the spool in it (CAPACITOR_DATA_DIR)."""
+"""The data folder (CAPACITOR_DATA_DIR), and what lies in it."""
 
 from pathlib import Path
 
@@ -14,3 +14,8 @@ def data_folder() -> Path:
 def spool_folder() -> Path:
     """Where received files live."""
     return data_folder() / "spool"
+
+
+def run_folder() -> Path:
+    """Presence files and wake-up sockets of this machine's processes."""
+    return data_folder() / "run"

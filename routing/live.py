@@ -24,7 +24,7 @@ TOLD_AGAIN_AFTER = (1.2, 5.0)
 """
 Seconds after the last change at which a page is told of it again.
 
-Answers that pages share live for a moment (routing/counts.py): what a page got
+Answers that pages share live for a moment (routing/database/short_lived.py): what a page got
 for the first tick may have been found out just before the change.
 """
 LOOK_EVERY = {"sqlite": 0.1, "other": 1.0}

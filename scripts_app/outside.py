@@ -59,7 +59,7 @@ class Outside:
     called_titles: Callable[[], Mapping[str, str]] = dict
     """Every AE title that a sender may call, with that of the node it leads to; the router's own leads to itself."""
     audit: Callable[..., object] = lambda actor, action, object, **detail: None
-    """Note a deed, in its transaction (routing/audit.py)."""
+    """Note a deed, in its transaction (routing/audit/log.py)."""
     audit_once: Callable[..., object] = lambda actor, action, object, **detail: None
     """The same for what people do again and again, such as dry runs while they type."""
     queue_sample: Callable[[int], QueueSample] | None = None

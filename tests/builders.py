@@ -13,7 +13,7 @@ from pydicom.filewriter import write_dataset
 from routing.core.identifiers import Identifiers
 from routing.core.instance import ReceivedInstance
 from routing.models import Node, QueueItem, ServiceProcess
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from scripts_app.models import Activation, LuaEntry

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models.signals import post_migrate
 from pytest_django.plugin import blocking_manager_key
 
-from routing.audit_guard import UID
+from routing.audit.guard import UID
 from tests.faults.recording import (
     effort,
     pytest_addoption,

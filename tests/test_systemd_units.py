@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from capacitor_web.environment import Environment
-from routing import capabilities
 from routing.management.commands.up import ALIVE_WITHIN, KEPT_CHUNKS, SERVED
+from routing.processes import capabilities
 from tests.clean_environment import without_settings
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -16,7 +16,7 @@ from django.shortcuts import redirect, render
 from django.urls import path
 from django.views.decorators.http import require_GET, require_POST
 
-from routing.audit import audit
+from routing.audit.log import audit
 from routing.configuration.agreement import PlanMoved
 from routing.configuration.apply import import_directory
 from routing.configuration.archive import MOST_PACKED, MOST_UNPACKED, pack, unpack

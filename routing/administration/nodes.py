@@ -11,12 +11,12 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited, Unchangeable
-from routing.deadlock import despite_deadlocks
-from routing.forms import NodeForm
+from routing.configuration.node_uses import uses_of
+from routing.database.deadlock import despite_deadlocks
+from routing.forms.nodes import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
-from routing.node_uses import uses_of
-from routing.renamed import follow
-from routing.sight import Sight
+from routing.nodes.renamed import follow
+from routing.people.sight import Sight
 from scripts_app.revision import hold
 
 _STRANGER = Sight(full=False)

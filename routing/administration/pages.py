@@ -11,7 +11,7 @@ from django.db import models, transaction
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
-from routing.audit import audit
+from routing.audit.log import audit
 from routing.core.identifiers import identifier_in
 from scripts_app.outside import PHI
 

@@ -13,8 +13,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from routing.accounts import administrators
 from routing.administration.meanwhile import SeenForm
+from routing.people.accounts import administrators
 
 
 class NobodyLeft(Exception):

@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 from routing.administration.pages import Kept, Unchangeable, WithPatientData
 from routing.models import Attempt, HistoryEntry, ItemLogLine, Node, PrepareReport, QueueItem
-from routing.operator_actions import MOST_AT_ONCE, Action, perform
+from routing.operating.operator_actions import MOST_AT_ONCE, Action, perform
 from routing.views.bulk import DONE, EFFECTS, LABELS
 from routing.views.queue_bulk import TYPED_FROM
 

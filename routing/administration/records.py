@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.contrib import admin
 
 from routing.administration.pages import Kept, WithPatientData, one_of
-from routing.audit import DONE, FAILED, REFUSED
+from routing.audit.log import DONE, FAILED, REFUSED
 from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import Answer
 from routing.models import (

@@ -14,8 +14,8 @@ from django.http import HttpRequest, HttpResponse
 
 from routing.administration.meanwhile import SeenForm
 from routing.administration.pages import Audited, Kept, WithPatientData
-from routing.forms import LinesField
-from routing.merging_form import MergingForm
+from routing.forms.merging import MergingForm
+from routing.forms.nodes import LinesField
 from routing.models import Node
 from scripts_app.activation import note_activation
 from scripts_app.core.conditions.check import check_condition

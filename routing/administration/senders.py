@@ -8,9 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited
-from routing.allowing import allow
-from routing.forms import KnownSenderForm
+from routing.forms.nodes import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
+from routing.operating.allowing import allow
 
 
 @admin.register(KnownSender)

@@ -14,10 +14,10 @@ from typing import IO, cast
 
 from django.db import connection
 
-from routing.application_log import first_line
 from routing.backup.copies import BackupProblem
-from routing.database_file import damage, is_new, sqlite_file
-from routing.write_out import sync_file
+from routing.database.database_file import damage, is_new, sqlite_file
+from routing.processes.application_log import first_line
+from routing.spool.write_out import sync_file
 
 SQLITE, POSTGRESQL = "capacitor.sqlite3", "database.pgdump"
 _DUMP_SECONDS = 24 * 3600

@@ -13,17 +13,17 @@ from typing import Any
 
 from django.utils import timezone
 
-from routing.audit_store import unreadable_file, waiting_file
+from routing.audit.store import unreadable_file, waiting_file
 from routing.backup import database
 from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, differing, sum_of, write_private, write_sums
 from routing.configuration.export import export_directory
-from routing.database_file import sqlite_file
-from routing.engine.process import open_spool
+from routing.database.database_file import sqlite_file
 from routing.folders import data_folder, spool_folder
 from routing.models import QueueItem
-from routing.prepared_files import PreparedFiles
-from routing.quarantine_files import quarantined, quarantined_ids
-from routing.spool import Spool
+from routing.queue.spool import open_spool
+from routing.spool.prepared import PreparedFiles
+from routing.spool.quarantined import quarantined, quarantined_ids
+from routing.spool.spool import Spool
 
 MANIFEST = "MANIFEST.json"
 NEWEST = "newest_backup"

@@ -17,16 +17,16 @@ from routing.backup.make import MANIFEST, NEWEST
 from routing.backup.restore import Backup, nobody_may_run, read_backup, restore_database
 from routing.configuration.apply import import_directory
 from routing.core.ae_title import Meaning
-from routing.database_file import NoRoom, damage, is_new, sqlite_file
-from routing.engine.adopt import adopt
+from routing.database.database_file import NoRoom, damage, is_new, sqlite_file
 from routing.engine.directory import Directory
-from routing.engine.process import open_spool
-from routing.engine.receive import instance_in
+from routing.engine.housekeeping.adopt import adopt
+from routing.engine.receiving.receive import instance_in
 from routing.engine.reconcile import fail_missing
 from routing.folders import data_folder, spool_folder
 from routing.models import KnownSender, Node, QueueItem
-from routing.spool import SpoolGone
-from routing.spool_mark import is_gone
+from routing.queue.spool import open_spool
+from routing.spool.mark import is_gone
+from routing.spool.spool import SpoolGone
 from scripts_app.configuration.problem import ConfigurationError
 from scripts_app.core.dataset.file_meta import NotPart10
 from scripts_app.models import LuaEntry

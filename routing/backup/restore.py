@@ -11,15 +11,14 @@ from typing import Any
 
 from django.core.management import call_command
 
-from routing.audit_store import unreadable_file, waiting_file
+from routing.audit.store import unreadable_file, waiting_file
 from routing.backup import database
 from routing.backup.copies import SUMS, BackupProblem, ask_for_room, copy, differing, read_sums, sum_of
 from routing.backup.make import FORMAT, MANIFEST
-from routing.claims import free_all
-from routing.database_file import is_new, spool_has_images
-from routing.engine.process import run_folder
-from routing.folders import data_folder, spool_folder
-from routing.presence import living
+from routing.database.database_file import is_new, spool_has_images
+from routing.folders import data_folder, run_folder, spool_folder
+from routing.processes.presence import living
+from routing.queue.claims import free_all
 
 Say = Callable[[str], None]
 

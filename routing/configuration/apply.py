@@ -7,7 +7,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from routing.audit import audit
+from routing.audit.log import audit
 from routing.configuration.agreement import PlanMoved, mark_of
 from routing.configuration.plan import Plan, make_plan
 from routing.configuration.reading import read_configuration

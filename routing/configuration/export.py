@@ -12,7 +12,7 @@ from routing.configuration import config_yml, nodes_yml, senders_yml
 from routing.configuration.node_keys import KEYS, values_of
 from routing.configuration.plan import stored_entries, written_entry
 from routing.models import KnownSender, Node
-from routing.write_out import sync_file
+from routing.spool.write_out import sync_file
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.files import leaves, read_libraries
 from scripts_app.configuration.lua_yml import WrittenEntry

@@ -17,7 +17,7 @@ from routing.configuration.nodes_yml import WrittenNode
 from routing.configuration.route_targets import unknown_targets
 from routing.configuration.senders_yml import WrittenSender
 from routing.core.ae_title import KnownTitle, TitleBook
-from routing.titles import title_book
+from routing.nodes.titles import title_book
 from scripts_app.configuration import lua_yml
 from scripts_app.configuration.directory import read_directory
 from scripts_app.configuration.files import read_text

@@ -1,5 +1,6 @@
 """Time-ordered numbers that name an item, its row and its file alike."""
 
+import secrets
 import threading
 import time
 from collections.abc import Callable
@@ -52,6 +53,15 @@ class Identifiers:
         with self._lock:
             self._last = max(now, self._last + 1)
             return self._last << TAG_BITS | self._tag
+
+
+def new_identifiers(tags: range) -> Identifiers:
+    """
+    For FILE_TAGS or ROW_TAGS.
+
+    Each process takes a tag at random; what collides all the same is refused by the file's name or the row's key.
+    """
+    return Identifiers(secrets.choice(tags))
 
 
 def created_at(identifier: int) -> datetime:

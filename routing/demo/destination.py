@@ -16,8 +16,8 @@ from routing.core.identifiers import Identifiers
 from routing.core.instance import ReceivedInstance
 from routing.dicom.associate import AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
-from routing.spool import Spool
-from routing.stop_flag import StopFlag
+from routing.processes.stop_flag import StopFlag
+from routing.spool.spool import Spool
 
 log = logging.getLogger("capacitor.demo")
 

@@ -18,7 +18,7 @@ from routing.dicom import contexts
 from routing.dicom.requestor import AssociationFailed, NodeAddress
 from routing.dicom.status import describe
 from routing.dicom.storage_scu import StorageAssociation
-from routing.stop_flag import StopFlag
+from routing.processes.stop_flag import StopFlag
 
 log = logging.getLogger("capacitor.demo")
 

@@ -2,7 +2,7 @@
 
 import signal
 
-from routing.stop_flag import StopFlag
+from routing.processes.stop_flag import StopFlag
 
 
 def stop_on_signal() -> StopFlag:

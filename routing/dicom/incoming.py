@@ -11,9 +11,9 @@ from routing.dicom import status
 from routing.dicom.associate import AssociationRequest, is_uid
 from routing.dicom.command import Command
 from routing.dicom.soundness import fault_in, is_sound_at_a_glance
-from routing.part import Part
-from routing.quarantine_files import set_aside
-from routing.spool import Spool
+from routing.spool.part import Part
+from routing.spool.quarantined import set_aside
+from routing.spool.spool import Spool
 from scripts_app.core.dataset.encoding import DEFLATED
 from scripts_app.core.dataset.file_meta import encode_file_meta
 

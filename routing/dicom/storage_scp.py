@@ -18,7 +18,7 @@ from routing.dicom.associate import AssociationRequest, Refusal, encode_reject
 from routing.dicom.incoming import StorePorts
 from routing.dicom.tls import TlsFailed, handshake
 from routing.dicom.wire import no_delay
-from routing.spool import Spool
+from routing.spool.spool import Spool
 
 log = logging.getLogger("capacitor.dicom")
 

@@ -16,11 +16,11 @@ from django.db import close_old_connections, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from routing.application_log import first_line
-from routing.audit_store import AuditUnavailable, keep
+from routing.audit.store import AuditUnavailable, keep
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
 from routing.core.node_checks import LARGEST_NUMBER
 from routing.models import KnownSender, Node, UnknownSender
+from routing.processes.application_log import first_line
 
 log = logging.getLogger("capacitor.directory")
 

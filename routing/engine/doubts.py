@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.db import connection
 from django.utils import timezone
 
+from routing.database.rows import insert
 from routing.models import ItemLogLine
-from routing.rows import insert
 
 _TO_BE_SENT = (
     "SELECT id FROM routing_queueitem"

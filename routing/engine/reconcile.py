@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db import connection
 
-from routing.claims import by_index
 from routing.core.states import QueueEvent, QueueState
 from routing.models import QueueItem
-from routing.prepared_files import PreparedFiles, is_transcoded
-from routing.querysets import QueueItemQuerySet
-from routing.record import record_for
-from routing.spool import Spool, SpoolGone
+from routing.models.querysets import QueueItemQuerySet
+from routing.queue.claims import by_index
+from routing.queue.record import record_for
+from routing.spool.prepared import PreparedFiles, is_transcoded
+from routing.spool.spool import Spool, SpoolGone
 
 MISSING = "the received file is missing from the spool"
 PREPARED_MISSING = "the prepared file is missing from the spool; what the modality sent is still there"

@@ -6,7 +6,7 @@ from django.db import models
 
 from routing.core.states import QueueState
 from routing.models.nodes import Node
-from routing.querysets import QueueItemQuerySet
+from routing.models.querysets import QueueItemQuerySet
 from scripts_app.models import ScriptVersion
 
 
@@ -17,7 +17,7 @@ class QueueItem(models.Model):
     ``id`` is made by routing.core.identifiers: it orders items by reception and
     names the received file.  A routed copy has its own id and shares the file
     of ``received_id``, and so does a replay.  ``state`` is changed by
-    routing.record alone.
+    routing.queue.record alone.
     """
 
     id = models.BigIntegerField(primary_key=True)

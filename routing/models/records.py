@@ -1,7 +1,7 @@
 """
 What happened: history, attempts, logs, reports of the scripts, audit.
 
-Rows are added, never changed, but for equal deferrals of an image: ``routing.engine.folding``.
+Rows are added, never changed, but for equal deferrals of an image: ``routing.engine.housekeeping.folding``.
 """
 
 from django.db import models

@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from routing.models import NodeStatus, QueueItem
-from routing.node_gates import held_back, opens_at
+from routing.nodes.gates import held_back, opens_at
 from routing.views.neighbours import filter_of
 
 register = template.Library()

@@ -13,7 +13,7 @@ from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from routing.models import OperatorAction
-from routing.operator_actions import Action
+from routing.operating.operator_actions import Action
 from routing.templatetags.queue_tags import here, thousands
 from routing.views.bulk import DONE, LABELS
 from routing.views.keyset import KeysetPage

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import template
 
-from routing.merging_form import in_words
+from routing.forms.merging import in_words
 
 register = template.Library()
 

@@ -8,10 +8,10 @@ from django import template
 from django.template.context import RequestContext
 from django.utils.http import urlencode
 
-from routing.fixing import of_session, waiting_for
+from routing.database.version_counts import Standing, alarm, standing_of, standings
 from routing.models import PrepareReport
-from routing.sight import Sight
-from routing.version_counts import Standing, alarm, standing_of, standings
+from routing.people.sight import Sight
+from routing.trials.fixing import of_session, waiting_for
 from scripts_app.models import Activation
 
 register = template.Library()

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from routing.core.states import STUCK_STATES, QueueEvent, QueueState, sources
 from routing.models import QueueItem
-from routing.node_gates import held_nodes
-from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action
-from routing.possible import why_not
-from routing.querysets import QueueItemQuerySet
+from routing.models.querysets import QueueItemQuerySet
+from routing.nodes.gates import held_nodes
+from routing.operating.operator_actions import EVENTS, MOST_AT_ONCE, Action
+from routing.queue.possible import why_not
 
 LABELS = {
     Action.RETRY: "Retry",

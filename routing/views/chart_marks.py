@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from routing.core.traffic import SPANS, Span
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
 from routing.models import NodeOutage
 from routing.views.chart import WIDTH
 from scripts_app.models import Activation

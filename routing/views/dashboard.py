@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from routing.allowing import strangers
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
 from routing.models import QueueItem
-from routing.sight import Sight
-from routing.start_report import start_report
+from routing.operating.allowing import strangers
+from routing.people.sight import Sight
+from routing.processes.start_report import start_report
 from routing.views.destinations import Condition, Destination, counts_by_state, destinations
 from routing.views.problems import problems
 from routing.views.request import HtmxHttpRequest, draw

@@ -12,10 +12,10 @@ from django.conf import settings
 from django.db.models import Count, Min, Q
 from django.utils import timezone
 
-from routing import node_gates
 from routing.core.states import QUEUE_STATES, STUCK_STATES, WAITING_STATES, QueueState
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
 from routing.models import Node, NodeStatus, QueueItem
+from routing.nodes import gates as node_gates
 
 
 class Condition(StrEnum):

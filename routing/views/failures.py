@@ -17,11 +17,11 @@ from django.views.decorators.http import require_GET
 
 from routing.core.failure_text import normalised
 from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
+from routing.forms.queue_filter import WINDOW, QueueFilter, cause_of
 from routing.models import NodeStatus, QueueItem
-from routing.operator_actions import Action
-from routing.queue_filter import WINDOW, QueueFilter, cause_of
-from routing.sight import Sight
+from routing.operating.operator_actions import Action
+from routing.people.sight import Sight
 from routing.views.led_by import BY_PEOPLE, led_by
 from routing.views.request import HtmxHttpRequest, draw
 

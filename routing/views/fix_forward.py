@@ -10,12 +10,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from routing.audit import audit
-from routing.fixing import Fixing, Place, excerpt, failure_of, forget, keep, of_session, place_of, reason_of
+from routing.audit.log import audit
 from routing.models import QueueItem
-from routing.sight import Sight
+from routing.people.sight import Sight
+from routing.trials.fixing import Fixing, Place, excerpt, failure_of, forget, keep, of_session, place_of, reason_of
+from routing.trials.workshop import queue_sample
 from routing.views.request import HtmxHttpRequest, authors_only
-from routing.workshop import queue_sample
 from scripts_app.core.collection import as_text, entry_of
 from scripts_app.draft import mark_of, working
 from scripts_app.entry_form import EntryForm

@@ -10,7 +10,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
 from routing.folders import spool_folder
-from routing.spool_mark import is_gone
+from routing.spool.mark import is_gone
 from routing.views.service import ALIVE, WORKER, seen_lately
 
 

@@ -15,9 +15,9 @@ from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueState
 from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
-from routing.operator_actions import last_undoable
-from routing.record import UNDONE
-from routing.sight import Sight
+from routing.operating.operator_actions import last_undoable
+from routing.people.sight import Sight
+from routing.queue.record import UNDONE
 from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
 from routing.views.led_by import BY_PEOPLE

@@ -15,15 +15,15 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
-from routing.audit import audit
-from routing.engine.file_reader import CannotRead, ask
-from routing.engine.item_file import Form, ItemFile, NoSuchFile, item_file
-from routing.engine.outgoing import FileDamaged, FileMissing
+from routing.audit.log import audit
+from routing.engine.delivering.item_file import Form, ItemFile, NoSuchFile, item_file
+from routing.engine.delivering.outgoing import FileDamaged, FileMissing
+from routing.engine.reading.file_reader import CannotRead, ask
 from routing.folders import spool_folder
 from routing.models import QueueItem
-from routing.prepared_files import PreparedFiles
-from routing.sight import Sight
-from routing.spool import Spool
+from routing.people.sight import Sight
+from routing.spool.prepared import PreparedFiles
+from routing.spool.spool import Spool
 from routing.views.element_tree import tree_of
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.viewed import note_view

@@ -7,9 +7,9 @@ from typing import Any
 from django import forms
 from django.db.models import Q, QuerySet
 
-from routing.filter_form import FilterForm, moment_field, search_field
+from routing.forms.filtering import FilterForm, moment_field, search_field
 from routing.models import ApplicationLogLine, AuditRecord, Node
-from routing.sight import Sight
+from routing.people.sight import Sight
 
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 WINDOW = 200_000

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
 from routing.models import ApplicationLogLine, AuditRecord
-from routing.sight import Sight
+from routing.people.sight import Sight
 from routing.templatetags.queue_tags import detail_of
 from routing.views.keyset import KeysetPage, keyset_page, page_or_head
 from routing.views.log_filter import BY_SCRIPT, WINDOW, LogFilter

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from django.http import QueryDict
 
+from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem
-from routing.queue_filter import QueueFilter
-from routing.sight import Sight
+from routing.people.sight import Sight
 
 _PAGE_MARKS = ("before", "after", "rows", "more", "back", "action", "ids", "upto", "asked_at", "scope")
 """Which page of a list is shown, not what is in it."""

@@ -9,10 +9,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
-from routing.audit import audit
+from routing.audit.log import audit
 from routing.dicom.contexts import common
-from routing.engine.echoes import ask, keep_echo
-from routing.engine.node_status import end_back_off
+from routing.engine.nodes.echoes import ask, keep_echo
+from routing.engine.nodes.status import end_back_off
 from routing.models import Node
 from routing.views.request import HtmxHttpRequest
 

@@ -13,13 +13,13 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from routing.audit import audit
+from routing.audit.log import audit
+from routing.configuration.node_uses import uses_of
 from routing.dicom.contexts import COMMON_CLASSES, COMMON_SYNTAXES
 from routing.models import AuditRecord, Node, NodeStatus
-from routing.node_uses import uses_of
-from routing.probe_image import send_probe_image
-from routing.sight import Sight
-from routing.titles import title_book
+from routing.nodes.titles import title_book
+from routing.operating.probe_image import send_probe_image
+from routing.people.sight import Sight
 from routing.views.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 

@@ -11,14 +11,14 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from routing.audit import audit
-from routing.deadlock import despite_deadlocks
-from routing.engine.node_status import end_back_off
-from routing.forms import NodeForm
+from routing.audit.log import audit
+from routing.database.deadlock import despite_deadlocks
+from routing.engine.nodes.status import end_back_off
+from routing.forms.nodes import NodeForm
 from routing.models import Node, NodeStatus
-from routing.renamed import follow
-from routing.sight import Sight
-from routing.titles import title_book, title_conflicts
+from routing.nodes.renamed import follow
+from routing.nodes.titles import title_book, title_conflicts
+from routing.people.sight import Sight
 from routing.views.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
 from scripts_app.revision import hold

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from routing.core.states import STUCK_STATES, TRANSITIONS, QueueEvent, QueueState
 from routing.models import QueueItem
-from routing.node_gates import held_back
-from routing.operator_actions import EVENTS
-from routing.possible import why_not
+from routing.nodes.gates import held_back
+from routing.operating.operator_actions import EVENTS
+from routing.queue.possible import why_not
 from routing.views import bulk
 
 URL_NAMES = {

@@ -12,17 +12,17 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
 
-from routing.audit_store import are_waiting
+from routing.audit.store import are_waiting
 from routing.core.identifiers import first_at
 from routing.core.states import STUCK_STATES, QueueState
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
+from routing.database.version_counts import alarm
 from routing.folders import spool_folder
+from routing.forms.queue_filter import WINDOW
 from routing.models import AuditRecord, NodeOutage, NodeStatus, QuarantinedInstance, QueueItem, ServiceProcess
-from routing.queue_filter import WINDOW
-from routing.sight import Sight
-from routing.spool_mark import is_gone
-from routing.start_report import StartReport
-from routing.version_counts import alarm
+from routing.people.sight import Sight
+from routing.processes.start_report import StartReport
+from routing.spool.mark import is_gone
 from routing.views import failures
 from routing.views.destinations import Condition, Destination
 from routing.views.service import WORK, Disk, seen_lately

@@ -13,14 +13,14 @@ from django.http.response import FileResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
-from routing.audit import audit
+from routing.audit.log import audit
 from routing.dicom.status import describe
 from routing.engine.directory import Directory
-from routing.engine.quarantine import discard, take
+from routing.engine.receiving.quarantine import discard, take
 from routing.folders import spool_folder
 from routing.models import QuarantinedInstance
-from routing.quarantine_files import quarantined
-from routing.spool import Durability, Spool
+from routing.spool.quarantined import quarantined
+from routing.spool.spool import Durability, Spool
 from routing.views.request import HtmxHttpRequest, draw
 from scripts_app.core.dataset.file_meta import NotPart10
 from scripts_app.outside import PHI

@@ -10,14 +10,14 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from routing.behind import broken_off, under_way
 from routing.core.identifiers import identifier_in
 from routing.core.states import STUCK_STATES, QueueState
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
+from routing.forms.queue_filter import CAP, WINDOW, QueueFilter
 from routing.models import Node, QueueItem
-from routing.operator_actions import last_undoable
-from routing.queue_filter import CAP, WINDOW, QueueFilter
-from routing.sight import Sight
+from routing.operating.behind import broken_off, under_way
+from routing.operating.operator_actions import last_undoable
+from routing.people.sight import Sight
 from routing.views.bulk import bulk_offers
 from routing.views.keyset import KeysetPage, keyset_page, page_or_head, sorted_page
 from routing.views.request import HtmxHttpRequest, draw

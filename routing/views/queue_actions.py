@@ -11,8 +11,8 @@ from django.views.decorators.http import require_POST
 
 from routing.core.states import QueueState, next_state
 from routing.models import OperatorAction, QueueItem
-from routing.operator_actions import EVENTS, Action, last_undoable, perform
-from routing.sight import Sight
+from routing.operating.operator_actions import EVENTS, Action, last_undoable, perform
+from routing.people.sight import Sight
 from routing.views.item import draw_item
 from routing.views.neighbours import filter_of
 from routing.views.offers import LABELS, offers

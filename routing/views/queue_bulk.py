@@ -11,12 +11,12 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
-from routing.behind import BEHIND, perform_behind, stop
 from routing.core.identifiers import identifier_in
 from routing.core.states import WISHES
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
-from routing.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
-from routing.sight import Sight
+from routing.operating.behind import BEHIND, perform_behind, stop
+from routing.operating.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
+from routing.people.sight import Sight
 from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospect, without_looking
 from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw

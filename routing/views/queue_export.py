@@ -11,9 +11,9 @@ from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_GET
 
+from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem
-from routing.queue_filter import QueueFilter
-from routing.sight import Sight
+from routing.people.sight import Sight
 from routing.views.request import HtmxHttpRequest
 from routing.views.row_file import CSV, Format, Row, csv_text, row_file
 

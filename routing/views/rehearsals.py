@@ -12,10 +12,10 @@ from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
 from routing.core.identifiers import identifier_in
+from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem, Rehearsal, RehearsedImage
-from routing.queue_filter import QueueFilter
-from routing.rehearsal import HOW_MANY, MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
-from routing.sight import Sight
+from routing.people.sight import Sight
+from routing.trials.rehearsal import HOW_MANY, MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
 from routing.views.request import HtmxHttpRequest, authors_only, draw
 from routing.views.service import seen_lately
 from routing.views.viewed import note_view

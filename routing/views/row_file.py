@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponseBase, StreamingHttpResponse
 from django.utils import timezone
 
-from routing.audit import audit
-from routing.filter_form import FilterForm
+from routing.audit.log import audit
+from routing.forms.filtering import FilterForm
 
 Row = dict[str, Any]
 

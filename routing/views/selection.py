@@ -12,10 +12,10 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 
 from routing.core.identifiers import identifier_in
+from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem
-from routing.querysets import QueueItemQuerySet, delivered_since
-from routing.queue_filter import QueueFilter
-from routing.sight import Sight
+from routing.models.querysets import QueueItemQuerySet, delivered_since
+from routing.people.sight import Sight
 
 SCOPES = ("ticked", "series", "study", "matching")
 MOST_TICKED = 50

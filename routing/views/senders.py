@@ -10,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from routing.allowing import allow, strangers
-from routing.audit import audit
-from routing.forms import KnownSenderForm
+from routing.audit.log import audit
+from routing.forms.nodes import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
+from routing.operating.allowing import allow, strangers
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
 from scripts_app.views.request import within
 

@@ -12,7 +12,7 @@ from django.db import connection
 from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
 from routing.folders import data_folder, spool_folder
 from routing.models import ServiceProcess
 

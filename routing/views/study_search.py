@@ -11,10 +11,10 @@ from django.db.models import Max, Q
 from django.utils import timezone
 
 from routing.core.identifiers import EPOCH, first_at
-from routing.filter_form import FilterForm, search_field
+from routing.forms.filtering import FilterForm, search_field
 from routing.models import QueueItem
-from routing.querysets import QueueItemQuerySet, named
-from routing.sight import Sight
+from routing.models.querysets import QueueItemQuerySet, named
+from routing.people.sight import Sight
 
 _FIRST_WINDOW = 8_000
 _WIDER = 5

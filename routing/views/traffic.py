@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from routing.core.traffic import SPANS, Span, Tally, bars, minute_of
-from routing.counts import ShortLived
+from routing.database.short_lived import ShortLived
 from routing.models import TrafficMark, TrafficMinute
 from routing.views.chart import chart, steps
 from routing.views.chart_marks import marks

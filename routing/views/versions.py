@@ -11,9 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
-from routing.audit import audit
-from routing.counts import forget_all
-from routing.version_counts import accept
+from routing.audit.log import audit
+from routing.database.short_lived import forget_all
+from routing.database.version_counts import accept
 from routing.views.request import HtmxHttpRequest
 from scripts_app.models import Activation
 

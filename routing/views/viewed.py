@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib.auth.models import User
 
-from routing.audit import audit_once
-from routing.sight import Sight
+from routing.audit.log import audit_once
+from routing.people.sight import Sight
 
 
 def note_view(user: User, kind: str, name: object, **detail: str) -> None:

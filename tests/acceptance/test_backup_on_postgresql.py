@@ -16,9 +16,9 @@ pytestmark = pytest.mark.integration
 
 RECEIVE = """
 from routing.core.identifiers import Identifiers
-from routing.engine.adopt import adopt
+from routing.engine.housekeeping.adopt import adopt
 from routing.engine.directory import Directory
-from routing.engine.process import open_spool
+from routing.queue.spool import open_spool
 from routing.models import Node
 from tests.builders import received
 Node.objects.create(ae_title="PACS")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.dry_run import of_directory, try_file
+from routing.trials.dry_run import of_directory, try_file
 from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.acceptance.peers import Receiver, Sample, bundled_samples, send
 from tests.acceptance.router import storage_node, until

@@ -19,14 +19,14 @@ STAMP = """
 """
 RECEIVE = """
 from routing.core.identifiers import Identifiers
-from routing.engine.process import open_spool
+from routing.queue.spool import open_spool
 from tests.builders import received
 spool, new_id = open_spool(), Identifiers(tag=4)
 for number in range(3):
     received(spool, identifier=new_id())
 """
 QUEUE = """
-from routing.engine.adopt import adopt
+from routing.engine.housekeeping.adopt import adopt
 from routing.engine.directory import Directory
 adopt(spool, Directory("CAPACITOR", "DCP_", age=0), since=None)
 """

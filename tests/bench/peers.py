@@ -19,7 +19,7 @@ from routing.dicom.contexts import Context
 from routing.dicom.requestor import NodeAddress
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.dicom.storage_scu import StorageAssociation
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from tests.images import ROOT, SOP_CLASSES
 
 CT_IMAGE = SOP_CLASSES["CT"]

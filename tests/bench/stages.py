@@ -72,16 +72,16 @@ class _Bench:
     def __init__(self, folder: Path, port: int, sender: Sender, options: argparse.Namespace) -> None:
         from django.conf import settings
 
-        from routing.engine.deliver import Deliverer
-        from routing.engine.delivering import delivery_settings
+        from routing.core.identifiers import new_identifiers
+        from routing.engine.delivering.deliver import Deliverer
+        from routing.engine.delivering.process import delivery_settings
         from routing.engine.directory import Directory
-        from routing.engine.prepare import Preparer
-        from routing.engine.preparing import prepare_settings
-        from routing.engine.process import new_identifiers
-        from routing.engine.watch import Watch
+        from routing.engine.preparing.prepare import Preparer
+        from routing.engine.preparing.process import prepare_settings
+        from routing.engine.watching.watch import Watch
         from routing.models import Node
-        from routing.presence import Presence
-        from routing.spool import Spool
+        from routing.processes.presence import Presence
+        from routing.spool.spool import Spool
         from scripts_app.models import LuaEntry
 
         self.options = options
@@ -118,7 +118,7 @@ class _Bench:
         print(f"{'all':8} {sum(min(figures) for figures in self.figures.values()):9.3f} {unit} for an image")
 
     def _round(self) -> None:
-        from routing.engine.receive import enqueue
+        from routing.engine.receiving.receive import enqueue
 
         instances: list[ReceivedInstance] = []
         scp = peers.scp(self.spool, self.new_id, instances.append)

@@ -14,7 +14,7 @@ from django.core.management import call_command
 
 from capacitor_web import checks
 from capacitor_web.environment import Environment
-from routing import capabilities
+from routing.processes import capabilities
 from tests.routing.dicom.test_tls import certificate
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,14 +18,14 @@ from typing import Any
 
 import pytest
 
-from routing import part as parts
-from routing.checksum import checksum_of
-from routing.database_file import damage
-from routing.engine.adopt import adopt
+from routing.database.database_file import damage
 from routing.engine.directory import Directory
+from routing.engine.housekeeping.adopt import adopt
 from routing.models import QuarantinedInstance, QueueItem
-from routing.seal import seal_of
-from routing.spool import Spool
+from routing.spool import part as parts
+from routing.spool.checksum import checksum_of
+from routing.spool.seal import seal_of
+from routing.spool.spool import Spool
 from tests.acceptance.router import Router, kill, until
 from tests.builders import received
 from tests.faults.load import all_arrived, configure, node, samples, sending
@@ -37,7 +37,7 @@ POISON = "its preparation began 5 times and never ended"
 PREPARE_AGAIN = """
 from routing.core.states import QueueEvent
 from routing.models import QueueItem
-from routing.record import record_for
+from routing.queue.record import record_for
 record_for(QueueItem.objects.filter(state="Failed"), QueueEvent.PREPARE_AGAIN, actor="operator")
 """
 IMAGES_A_CUT = 25

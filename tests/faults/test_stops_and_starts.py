@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from routing.core.identifiers import Identifiers
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from tests.acceptance.router import Router, kill, until
 from tests.builders import ct_image, received
 from tests.faults.load import all_arrived, configure, node, samples, sending
@@ -60,8 +60,9 @@ def test_a_start_with_a_long_queue_receives_at_once_and_delivers_in_order(
         for number in range(1, count + 1):
             uid = f"1.2.3.4.{number}"
             received(spool, ct_image(SOPInstanceUID=uid), identifier=new_id(), sop_instance_uid=uid)
-        adopt = "from routing.engine.process import open_spool; from routing.engine.directory import Directory;"
-        adopt += "from routing.engine.adopt import adopt; print(adopt(open_spool(), Directory('A', ''), since=None))"
+        adopt = "from routing.queue.spool import open_spool; from routing.engine.directory import Directory;"
+        adopt += "from routing.engine.housekeeping.adopt import adopt;"
+        adopt += "print(adopt(open_spool(), Directory('A', ''), since=None))"
         router.manage("shell", "-c", adopt)
         assert router.states() == {"New": count}
         began = time.monotonic()
@@ -115,10 +116,9 @@ def test_migrations_back_and_up_again_keep_every_item(
     spool, new_id = Spool(router.data / "spool", "none"), Identifiers(tag=5)
     for number in range(count):
         received(spool, identifier=new_id(), sop_instance_uid=f"1.2.3.4.{number}")
-    adopt = "from routing.engine.process import open_spool; from routing.engine.directory import Directory;"
-    adopt += (
-        "from routing.engine.adopt import adopt; from routing.models import Node; Node.objects.create(ae_title='PACS');"
-    )
+    adopt = "from routing.queue.spool import open_spool; from routing.engine.directory import Directory;"
+    adopt += "from routing.engine.housekeeping.adopt import adopt; from routing.models import Node;"
+    adopt += "Node.objects.create(ae_title='PACS');"
     router.manage("shell", "-c", adopt + "adopt(open_spool(), Directory('A', ''), since=None)")
     columns = [row[1] for row in router.rows("PRAGMA table_info(routing_queueitem)")]
     kept = "SELECT id, received_id, state, destination_ae_title, sop_instance_uid, size, dataset_offset, not_before"

@@ -21,24 +21,26 @@ from routing.core.instance import ReceivedInstance
 from routing.dicom.associate import AssociationRequest
 from routing.dicom.command import Command
 from routing.dicom.incoming import IncomingStore, StorePorts
-from routing.engine.adopt import adopt
-from routing.engine.deliver import Deliverer
+from routing.engine.delivering.deliver import Deliverer
 from routing.engine.directory import Directory
-from routing.engine.prepare import Preparer, PrepareSettings
-from routing.engine.process import open_spool, run_folder, settle_departed
+from routing.engine.housekeeping.adopt import adopt
+from routing.engine.housekeeping.retention import purge_files, sweep
+from routing.engine.nodes.target import DeliverySettings
+from routing.engine.preparing.prepare import Preparer, PrepareSettings
+from routing.engine.receiving.row_pipe import Inbox, line_of
+from routing.engine.receiving.row_writer import RowWriter
 from routing.engine.reconcile import fail_missing
-from routing.engine.retention import purge_files, sweep
-from routing.engine.row_pipe import Inbox, line_of
-from routing.engine.row_writer import RowWriter
-from routing.engine.target import DeliverySettings
-from routing.engine.watch import Watch
+from routing.engine.settling import settle_departed
+from routing.engine.watching.watch import Watch
+from routing.folders import run_folder
 from routing.models import Attempt, HistoryEntry, NodeStatus, QueueItem
-from routing.prepared_files import PreparedFiles
-from routing.presence import Presence
+from routing.processes.presence import Presence
+from routing.queue.spool import open_spool
+from routing.spool.prepared import PreparedFiles
 from scripts_app.core.lua.limits import Limits
 from tests.builders import CT_IMAGE, EXPLICIT, ct_image, lua_entry
 from tests.faults.nth import SURVIVED, Killed, Mode, Nth, nth_fails
-from tests.routing.engine.delivery import RunningNode, node, storage_node
+from tests.routing.engine.delivering.delivery import RunningNode, node, storage_node
 
 pytestmark = [pytest.mark.integration, pytest.mark.django_db(transaction=True)]
 

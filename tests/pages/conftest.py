@@ -3,7 +3,7 @@
 import pytest
 from django.core.cache import cache
 
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
 from tests.pages.browser import chromium, visit
 
 __all__ = ["chromium", "visit"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import Locator, Page, expect
 
-from routing.operator_actions import Action
+from routing.operating.operator_actions import Action
 from routing.views.bulk import DONE
 from tests.pages.deed import ADMINISTRATOR, AUTHOR, LADDER, OPERATOR, Deed, to
 

@@ -236,7 +236,7 @@ def main(folder: Path, items: int) -> None:
     for name, address in addresses.items():
         median, busy, queries = ask(address)
         print(f"| {name} | {median:.0f} | {busy:.0f} | {queries} |", flush=True)
-    from routing.queue_filter import cause_of
+    from routing.forms.queue_filter import cause_of
 
     print("\nMilliseconds of processor for each tab with each filter:\n")
     print(f"| Filter | {' | '.join(tab or 'All' for tab in TABS)} |\n| --- |{' ---: |' * len(TABS)}")

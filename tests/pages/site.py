@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from tests.fresh_database import put_fresh_database
 from tests.pages.elsewhere import Elsewhere
 from tests.ports import free_port

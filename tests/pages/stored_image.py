@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from routing.folders import spool_folder
 from routing.models import QueueItem
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from scripts_app.core.dataset.document import Document
 from scripts_app.core.dataset.file_meta import read_file_meta
 from tests.builders import queue_item, received

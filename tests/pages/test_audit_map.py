@@ -11,8 +11,8 @@ from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
+from routing.audit.origin import at_command_line, reset_origin, set_origin
 from routing.models import AuditRecord, Node
-from routing.origin import at_command_line, reset_origin, set_origin
 from scripts_app.models import ScriptDraft
 from tests.pages.busy_router import busy_router
 from tests.pages.people import person

@@ -7,8 +7,8 @@ import pytest
 from django.db import InterfaceError, OperationalError, transaction
 from django.utils import timezone
 
-from routing import behind, operator_actions
 from routing.models import AuditRecord, OperatorAction, QueueItem
+from routing.operating import behind, operator_actions
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words
 

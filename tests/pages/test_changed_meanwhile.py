@@ -6,7 +6,7 @@ from routing.models import AuditRecord, KnownSender, Node
 from tests.builders import node
 from tests.pages.filled_form import filled_form
 from tests.pages.people import visitor, words
-from tests.routing import administrators
+from tests.routing.administration import administrators
 
 pytestmark = pytest.mark.django_db
 PLACES = ["/nodes/{}/", "/admin/routing/node/{}/change/"]

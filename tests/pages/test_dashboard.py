@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing import counts
 from routing.core.traffic import minute_of
-from routing.counts import forget_all
+from routing.database import short_lived
+from routing.database.short_lived import forget_all
 from routing.models import (
     AuditRecord,
     KnownSender,
@@ -267,7 +267,7 @@ def test_a_received_file_that_can_be_in_no_queue_is_told(count, said):
 
 
 def test_many_who_look_at_once_cost_as_much_as_one(django_assert_num_queries, monkeypatch):
-    monkeypatch.setattr(counts.time, "monotonic", lambda: 100.0)
+    monkeypatch.setattr(short_lived.time, "monotonic", lambda: 100.0)
     busy_router()
     first, second = visitor("viewer"), visitor("operator")
     first.get("/")

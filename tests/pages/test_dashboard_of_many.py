@@ -2,7 +2,7 @@
 
 import pytest
 
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
 from routing.models import NodeStatus
 from tests.builders import node, queue_item
 from tests.pages.people import visitor, words

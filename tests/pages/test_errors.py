@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from routing import application_log
+from routing.processes import application_log
 from routing.views import item as item_views
 from scripts_app.models import ScriptDraft
 from tests.pages.busy_router import busy_router

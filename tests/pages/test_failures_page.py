@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing import queue_filter
+from routing.forms import queue_filter
 from routing.models import NodeStatus, QueueItem
-from routing.operator_actions import Action, perform, undo
+from routing.operating.operator_actions import Action, perform, undo
 from routing.views import failures
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words

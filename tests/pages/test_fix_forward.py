@@ -64,7 +64,7 @@ def test_its_image_becomes_the_sample_and_that_is_audited(author, tmp_path, sett
     begin(author, item)
     # The file of a builder's item is not in the spool, and the page says so.
     assert not AuditRecord.objects.filter(action="take image for dry runs").exists()
-    from routing.engine.process import open_spool
+    from routing.queue.spool import open_spool
 
     path = open_spool().path(item.received_id)
     path.parent.mkdir(parents=True, exist_ok=True)

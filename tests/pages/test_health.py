@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from django.db import OperationalError
 
-from routing.sight import Sight
-from routing.spool import Spool
-from routing.start_report import start_report
+from routing.people.sight import Sight
+from routing.processes.start_report import start_report
+from routing.spool.spool import Spool
 from routing.views import health
 from routing.views.problems import problems
 from routing.views.service import Disk

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
 from routing.models import AuditRecord, HistoryEntry, NodeStatus, ServiceProcess
 from tests.builders import node, queue_item
 from tests.pages.people import visitor, words

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
+from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem
-from routing.queue_filter import QueueFilter
 from routing.views.log_filter import LogFilter
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router

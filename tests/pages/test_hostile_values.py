@@ -17,7 +17,7 @@ from routing.models import (
     PrepareReport,
     QueueItem,
 )
-from routing.sight import Sight
+from routing.people.sight import Sight
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor
 from tests.pages.rehearsed import rehearsed

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.models import AuditRecord, KnownSender, Node, QueueItem
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from scripts_app.models import LuaEntry, LuaLibrary, SampleCapture, ScriptSample, ScriptTest
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router

@@ -8,7 +8,7 @@ from django.utils import timezone
 from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, NodeStatus
-from routing.sight import Sight
+from routing.people.sight import Sight
 from tests.builders import node, queue_item
 from tests.pages.people import person, visitor
 

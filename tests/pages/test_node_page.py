@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.utils import timezone
 
-from routing.audit import audit
+from routing.audit.log import audit
 from routing.dicom.associate import Refusal
 from routing.models import AuditRecord, Node, NodeOutage, NodeStatus, QueueItem
 from scripts_app.models import LuaLibrary

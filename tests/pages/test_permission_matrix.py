@@ -10,7 +10,7 @@ from django.db import transaction
 from django.test import Client
 
 from routing.models import KnownSender, Node, NodeStatus, UnknownSender
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from scripts_app.models import LuaEntry, LuaLibrary
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router

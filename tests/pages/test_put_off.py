@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
 from routing.models import NodeStatus
 from routing.views.service import WORK
 from tests.builders import alive, node, queue_item

@@ -7,8 +7,8 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.models import AuditRecord, QuarantinedInstance, QueueItem
-from routing.quarantine_files import quarantined
-from routing.spool import Spool
+from routing.spool.quarantined import quarantined
+from routing.spool.spool import Spool
 from routing.views import quarantine as page
 from routing.views.problems import reception
 from tests.builders import new_id, node, queue_item, received

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from routing import queue_filter
 from routing.core.identifiers import first_at
+from routing.forms import queue_filter
+from routing.forms.queue_filter import cause_of
 from routing.models import AuditRecord, QueueItem
-from routing.queue_filter import cause_of
 from routing.views import queue as queue_page
 from scripts_app.models import ScriptVersion
 from tests.builders import node, queue_item

@@ -7,7 +7,7 @@ from django.middleware.csrf import get_token
 from django.test import RequestFactory
 from django.utils import timezone
 
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
 from routing.models import QueueItem
 from routing.templatetags import row_tags
 from tests.builders import queue_item

@@ -16,8 +16,8 @@ RECEIVE = """
 from datetime import timedelta
 from tests.builders import *
 from routing.engine.directory import Directory
-from routing.engine.process import open_spool
-from routing.engine.receive import enqueue
+from routing.queue.spool import open_spool
+from routing.engine.receiving.receive import enqueue
 def arrive(*images):
     spool = open_spool()
     got = [received(spool, ct_image(Modality=each[0], PatientName=each[1])) for each in images]

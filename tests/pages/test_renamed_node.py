@@ -14,7 +14,7 @@ from scripts_app.script_tests import keep, run_all
 from tests.builders import lua_entry, node, queue_item
 from tests.pages.filled_form import filled_form
 from tests.pages.people import visitor, words
-from tests.routing import administrators
+from tests.routing.administration import administrators
 
 pytestmark = pytest.mark.django_db
 boss = administrators.boss

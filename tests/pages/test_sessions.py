@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
-from routing import session_age
 from routing.models import AuditRecord
+from routing.people import session_age
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor, words

@@ -7,7 +7,7 @@ import pytest
 from django.urls import reverse
 from django.utils import timezone
 
-from routing.counts import forget_all
+from routing.database.short_lived import forget_all
 from routing.models import AuditRecord, PrepareReport
 from scripts_app.models import Activation
 from tests.builders import active, node, queue_item

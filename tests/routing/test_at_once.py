@@ -18,8 +18,8 @@ from routing.configuration.agreement import PlanMoved
 from routing.configuration.apply import import_directory
 from routing.core.states import QueueEvent, QueueState
 from routing.models import KnownSender, Node, OperatorAction, QueueItem
-from routing.operator_actions import Action, perform, undo
-from routing.record import Move, record
+from routing.operating.operator_actions import Action, perform, undo
+from routing.queue.record import Move, record
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection
 from scripts_app.draft import activate_draft, change, working
@@ -28,7 +28,7 @@ from scripts_app.renamed import rename_destination
 from scripts_app.revision import hold
 from tests.builders import lua_entry, node, queue_item
 from tests.pages.filled_form import filled_form
-from tests.routing import administrators
+from tests.routing.administration import administrators
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),

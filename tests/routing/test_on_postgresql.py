@@ -11,47 +11,42 @@ import pytest
 from tests.postgresql import cluster
 
 ROOT = Path(__file__).resolve().parents[2]
-AREA = ROOT / "tests" / "routing"
 FILES = [
-    AREA / "test_at_once.py",
-    AREA / "test_rows.py",
-    AREA / "test_record.py",
-    AREA / "test_claims.py",
-    AREA / "test_giving_back.py",
-    AREA / "test_version_counts.py",
-    AREA / "test_replay.py",
-    AREA / "test_operator_actions.py",
-    *(
-        AREA / "engine" / f"test_{name}.py"
-        for name in (
-            "adopt",
-            "clock",
-            "directory",
-            "expiry",
-            "facts",
-            "folded_deliveries",
-            "folding",
-            "housekeeping",
-            "lease_watch",
-            "node_status",
-            "prepare",
-            "prepare_routes",
-            "process",
-            "receive",
-            "rehearse",
-            "retention",
-            "settling",
-            "shadow",
-            "sweep",
-            "traffic",
-        )
-    ),
-    *(
-        ROOT / "tests" / "pages" / f"test_{name}.py"
-        for name in ("dashboard", "queue_bulk", "renamed_node", "studies", "traffic")
-    ),
-    AREA / "engine" / "test_state_book.py",
-    AREA / "test_audit_chain.py",
+    "routing/test_at_once",
+    "routing/audit/test_chain",
+    "routing/database/test_rows",
+    "routing/database/test_version_counts",
+    "routing/queue/test_claims",
+    "routing/queue/test_giving_back",
+    "routing/queue/test_record",
+    "routing/operating/test_operator_actions",
+    "routing/operating/test_replay",
+    "routing/engine/test_process",
+    "routing/engine/test_settling",
+    "routing/engine/test_directory",
+    "routing/engine/nodes/test_status",
+    "routing/engine/receiving/test_receive",
+    "routing/engine/preparing/test_facts",
+    "routing/engine/preparing/test_prepare",
+    "routing/engine/preparing/test_prepare_routes",
+    "routing/engine/preparing/test_state_book",
+    "routing/engine/rehearsing/test_rehearse",
+    "routing/engine/rehearsing/test_shadow",
+    "routing/engine/housekeeping/test_adopt",
+    "routing/engine/housekeeping/test_clock",
+    "routing/engine/housekeeping/test_expiry",
+    "routing/engine/housekeeping/test_folded_deliveries",
+    "routing/engine/housekeeping/test_folding",
+    "routing/engine/housekeeping/test_housekeeping",
+    "routing/engine/housekeeping/test_lease_watch",
+    "routing/engine/housekeeping/test_retention",
+    "routing/engine/housekeeping/test_sweep",
+    "routing/engine/housekeeping/test_traffic",
+    "pages/test_dashboard",
+    "pages/test_queue_bulk",
+    "pages/test_renamed_node",
+    "pages/test_studies",
+    "pages/test_traffic",
 ]
 
 
@@ -64,9 +59,10 @@ def database_url() -> Iterator[str]:
 @pytest.mark.integration
 def test_rows_claims_and_states_are_the_same_on_postgresql(database_url: str, tmp_path: Path) -> None:
     pytest.importorskip("psycopg", reason="the optional dependency postgres is not installed")
+    paths = [f"tests/{name}.py" for name in FILES]
     # Reused: its database goes with the whole cluster.
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "--reuse-db", "-p", "no:cacheprovider", *map(str, FILES)],
+        [sys.executable, "-m", "pytest", "-q", "--reuse-db", "-p", "no:cacheprovider", *paths],
         cwd=ROOT,
         env={**os.environ, "DATABASE_URL": database_url, "CAPACITOR_DATA_DIR": str(tmp_path)},
         capture_output=True,

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.urls import reverse
 
-from routing.engine.process import open_spool
 from routing.models import AuditRecord
+from routing.queue.spool import open_spool
 from scripts_app import samples
 from scripts_app.samples import NoDicom, choose, file_of, of_session, upload
 from scripts_app.views import dry_run

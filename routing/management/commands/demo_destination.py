@@ -7,11 +7,11 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from routing import application_log
 from routing.demo.destination import run
 from routing.demo.places import first_destination_port
 from routing.demo.signals import stop_on_signal
 from routing.dicom.storage_scp import CannotListen
+from routing.processes import application_log
 
 
 class Command(BaseCommand):

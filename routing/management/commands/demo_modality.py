@@ -5,10 +5,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
-from routing import application_log
 from routing.demo.modality import Router, run
 from routing.demo.places import listener_address
 from routing.demo.signals import stop_on_signal
+from routing.processes import application_log
 
 
 class Command(BaseCommand):

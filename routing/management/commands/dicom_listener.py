@@ -6,10 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from routing import database_file
+from routing.database import database_file
 from routing.dicom.storage_scp import CannotListen
 from routing.dicom.tls import WrongTlsFiles
-from routing.engine import listening
+from routing.engine.receiving import process as listening
 
 
 class Command(BaseCommand):

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import Error as DatabaseProblem
 
-from routing.dry_run import UnknownTitle, active, of_directory, try_file
+from routing.trials.dry_run import UnknownTitle, active, of_directory, try_file
 from scripts_app.configuration.problem import ConfigurationError
 from scripts_app.dry_run import UnusableFile
 from scripts_app.dry_run_result import in_words

@@ -10,9 +10,9 @@ from typing import Any
 from django.core.management.base import BaseCommand
 from django.db import Error as DatabaseProblem
 
-from routing import capabilities
 from routing.core.given import Given
-from routing.dry_run import UnknownTitle, of_scripts, try_file, try_many
+from routing.processes import capabilities
+from routing.trials.dry_run import UnknownTitle, of_scripts, try_file, try_many
 from scripts_app.core.collection import script_set
 from scripts_app.core.ports import ScriptSet
 from scripts_app.dry_run import Stopped, UnusableFile
@@ -29,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         capabilities.give_up()
         # Loaded once here, and not by the child of every trial.
-        for module in ("directory", "facts", "state_book"):
+        for module in ("directory", "preparing.facts", "preparing.state_book"):
             import_module(f"routing.engine.{module}")
         # What a library prints must not look like an answer.
         answers, sys.stdout = sys.stdout, sys.stderr

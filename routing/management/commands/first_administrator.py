@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
-from routing.accounts import administrators
+from routing.people.accounts import administrators
 
 NAME = "admin"
 

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from routing.models import QueueItem
-from routing.start_report import start_report
+from routing.processes.start_report import start_report
 
 
 class Command(BaseCommand):

@@ -8,14 +8,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from routing import application_log, capabilities, database_file
 from routing.backup.kept import keep_configuration
-from routing.behind import note_broken_off
-from routing.engine import delivering, housekeeping, preparing, rehearsing
-from routing.engine.service_start import ServiceStart
-from routing.engine.watch import Casualty, Watch
-from routing.engine.watchdog import Role, Watchdog
-from routing.sd_notify import Notifier
+from routing.database import database_file
+from routing.engine.delivering import process as delivering
+from routing.engine.housekeeping import process as housekeeping
+from routing.engine.housekeeping.service_start import ServiceStart
+from routing.engine.preparing import process as preparing
+from routing.engine.rehearsing import process as rehearsing
+from routing.engine.watching.watch import Casualty, Watch
+from routing.engine.watching.watchdog import Role, Watchdog
+from routing.operating.behind import note_broken_off
+from routing.processes import application_log, capabilities
+from routing.processes.sd_notify import Notifier
 
 
 def _now_and_then() -> None:

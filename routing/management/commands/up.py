@@ -9,8 +9,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from routing import application_log, database_file
-from routing.supervisor import Service, Supervisor
+from routing.database import database_file
+from routing.processes import application_log
+from routing.processes.supervisor import Service, Supervisor
 
 KEPT_CHUNKS = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=4096:glibc.malloc.tcache_max=136"}
 """

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from routing.audit_chain import Verdict, verify
-from routing.audit_store import are_waiting, waiting_file
+from routing.audit.chain import Verdict, verify
+from routing.audit.store import are_waiting, waiting_file
 
 
 class Command(BaseCommand):

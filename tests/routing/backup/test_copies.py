@@ -17,7 +17,7 @@ from django.conf import settings
 from routing.backup import database
 from routing.backup.copies import BackupProblem, copy, differing, read_sums, sum_of, write_sums
 from routing.backup.kept import keep_configuration
-from routing.database_file import damage
+from routing.database.database_file import damage
 from routing.models import Node
 from tests.builders import node
 

@@ -15,13 +15,13 @@ from routing.backup import database
 from routing.backup.copies import BackupProblem
 from routing.backup.make import Made, make_backup
 from routing.core.states import QueueState
-from routing.engine.process import open_spool
-from routing.engine.retention import purge_files
+from routing.engine.housekeeping.retention import purge_files
 from routing.folders import data_folder
 from routing.models import QueueItem
-from routing.prepared_files import PreparedFiles
-from routing.quarantine_files import quarantined, set_aside_committed
-from routing.spool import Spool
+from routing.queue.spool import open_spool
+from routing.spool.prepared import PreparedFiles
+from routing.spool.quarantined import quarantined, set_aside_committed
+from routing.spool.spool import Spool
 from tests.builders import queue_item, received
 
 pytestmark = pytest.mark.django_db

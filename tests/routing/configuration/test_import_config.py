@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from routing.models import AuditRecord, Node
-from routing.titles import title_book
+from routing.nodes.titles import title_book
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.loader import ScriptCache, current
 from scripts_app.models import LuaEntry, LuaLibrary

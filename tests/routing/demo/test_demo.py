@@ -16,7 +16,7 @@ from routing.demo.install import NODES, SAMPLE, SENDERS, install
 from routing.demo.modality import Router, sample_request, send_study
 from routing.dicom.storage_scp import CannotListen
 from routing.models import KnownSender, Node
-from routing.stop_flag import StopFlag
+from routing.processes.stop_flag import StopFlag
 from scripts_app.loader import current, from_directory
 from scripts_app.models import LuaEntry
 

@@ -25,7 +25,7 @@ from routing.dicom.contexts import is_storage
 from routing.dicom.requestor import NodeAddress
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.dicom.wire import Inbound
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from scripts_app.core.dataset.file_meta import NotPart10, read_file_meta
 from tests.files_below import files_below
 

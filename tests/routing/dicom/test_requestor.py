@@ -6,7 +6,7 @@ import pytest
 
 from routing.dicom import command
 from routing.dicom.storage_scu import StorageAssociation
-from routing.sight import MASK, Sight
+from routing.people.sight import MASK, Sight
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, address, dataset, outgoing, running_scp
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as some
 
 from routing.dicom.header_walk import MOST_HEADERS
 from routing.dicom.soundness import fault_in, is_sound_at_a_glance
-from routing.quarantine_files import quarantined
+from routing.spool.quarantined import quarantined
 from tests.builders import ct_image
 from tests.faults.mutations import mutated
 from tests.files_below import files_below

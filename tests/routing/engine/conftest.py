@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from routing.engine import prepare
 from routing.engine import process as processes
-from routing.engine.transcode import Transcoder
-from routing.spool import Spool
+from routing.engine.preparing import prepare
+from routing.engine.transcoding.transcode import Transcoder
+from routing.spool.spool import Spool
 from tests.builders import node
 from tests.routing.engine.engine import Engine
-from tests.routing.engine.preparation import Preparation
+from tests.routing.engine.preparing.preparation import Preparation
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.utils import timezone
 
-from routing.engine.process import run_folder
+from routing.folders import run_folder
 from routing.models import QueueItem
 from tests.builders import queue_item
 

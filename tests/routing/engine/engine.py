@@ -16,7 +16,7 @@ from typing import Any
 
 from routing.core.identifiers import Identifiers
 from routing.core.instance import ReceivedInstance
-from routing.spool import Spool
+from routing.spool.spool import Spool
 from tests import builders
 from tests.acceptance.router import accepts, kill, until
 from tests.clean_environment import without_settings
@@ -32,9 +32,9 @@ for position, script in enumerate(sys.argv[1:]):
     LuaEntry.objects.create(script=script, position=position)
 """
 ADOPT = """
-from routing.engine.adopt import adopt
+from routing.engine.housekeeping.adopt import adopt
 from routing.engine.directory import Directory
-from routing.engine.process import open_spool
+from routing.queue.spool import open_spool
 adopt(open_spool(), Directory("CAPACITOR", "DCP_"), since=None)
 """
 

@@ -15,13 +15,16 @@ from typing import Any
 import pytest
 from django.db import InterfaceError, OperationalError
 
-from routing.core.identifiers import FILE_TAGS, ROW_TAGS
+from routing.core.identifiers import FILE_TAGS, ROW_TAGS, new_identifiers
 from routing.engine import process as processes
-from routing.engine.process import EngineProcess, new_identifiers, open_spool, run_folder
-from routing.engine.watch import Casualty
+from routing.engine.process import EngineProcess
+from routing.engine.settling import Settled
+from routing.engine.watching.watch import Casualty
+from routing.folders import run_folder
 from routing.models import ServiceProcess
-from routing.presence import owners
-from routing.wakeup import Wakeup
+from routing.processes.presence import owners
+from routing.processes.wakeup import Wakeup
+from routing.queue.spool import open_spool
 from tests.builders import fresh, queue_item
 from tests.routing.engine.dead_process import DEAD, held
 from tests.routing.engine.engine import ROOT
@@ -167,7 +170,7 @@ def test_work_settles_a_casualty_once_and_outlives_a_database_that_is_away(monke
     really = processes.settle_departed
     settled: list[Casualty | None] = []
 
-    def settle(casualty: Casualty | None) -> processes.Settled:
+    def settle(casualty: Casualty | None) -> Settled:
         settled.append(casualty)
         if len(settled) == 1:
             raise OperationalError("locked\nDETAIL:  (DOE^JANE)")

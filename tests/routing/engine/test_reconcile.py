@@ -11,9 +11,9 @@ from django.utils import timezone
 from routing.core.states import QueueEvent
 from routing.engine.reconcile import MISSING, PREPARED_MISSING, fail_for_nobody, fail_missing
 from routing.models import HistoryEntry, QueueItem
-from routing.prepared_files import PreparedFiles
-from routing.record import record_for
-from routing.spool import Spool, SpoolGone
+from routing.queue.record import record_for
+from routing.spool.prepared import PreparedFiles
+from routing.spool.spool import Spool, SpoolGone
 from tests.builders import node, queue_item, received
 
 pytestmark = pytest.mark.django_db

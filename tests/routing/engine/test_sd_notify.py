@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from routing.sd_notify import Ear, Notifier, Pulse
+from routing.processes.sd_notify import Ear, Notifier, Pulse
 from tests.acceptance.router import until
 from tests.routing.engine.engine import MakeEngine, stop
 
@@ -27,7 +27,7 @@ def said(ear: Ear) -> list[str]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[float]]:
     now = [1000.0]
-    monkeypatch.setattr("routing.sd_notify.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("routing.processes.sd_notify.time.monotonic", lambda: now[0])
     yield now
 
 
@@ -43,7 +43,7 @@ def test_what_is_said_arrives_with_the_process_that_said_it(ear: Ear) -> None:
 
 
 def test_another_process_is_told_apart_whatever_it_claims(ear: Ear) -> None:
-    code = "from routing.sd_notify import Notifier; Notifier().ready('MAINPID=1')"
+    code = "from routing.processes.sd_notify import Notifier; Notifier().ready('MAINPID=1')"
     root = Path(__file__).resolve().parents[3]
     environment = {**os.environ, **ear.environment(30), "PYTHONPATH": str(root)}
     process = subprocess.Popen([sys.executable, "-c", code], env=environment)

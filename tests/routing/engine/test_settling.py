@@ -8,11 +8,13 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
-from routing.engine import process as processes
-from routing.engine.process import EngineProcess, run_folder, settle_departed
-from routing.engine.watch import Casualty
+from routing.engine import settling
+from routing.engine.process import EngineProcess
+from routing.engine.settling import settle_departed
+from routing.engine.watching.watch import Casualty
+from routing.folders import run_folder
 from routing.models import HistoryEntry, ItemLogLine, Lane, PrepareReport, Rehearsal, ServiceProcess
-from routing.presence import owners
+from routing.processes.presence import owners
 from tests.builders import fresh, lua_entry, node, queue_item
 from tests.routing.engine.dead_process import DEAD, died, held
 
@@ -95,7 +97,7 @@ def test_settling_that_fails_is_tried_again_by_the_next(monkeypatch: Any) -> Non
         raise OperationalError("away")
 
     with monkeypatch.context() as patched:
-        patched.setattr(processes, "give_back", away)
+        patched.setattr(settling, "give_back", away)
         with pytest.raises(OperationalError):
             settle_departed()
     assert fresh(item).lease_owner == DEAD

@@ -1,0 +1,51 @@
+"""The delivering process: step after step, sleeping while nothing is due and nothing comes back."""
+
+from __future__ import annotations
+
+import contextlib
+
+from django.conf import settings
+
+from routing.engine.delivering.deliver import Deliverer
+from routing.engine.nodes.target import DeliverySettings
+from routing.engine.process import IDLE, EngineProcess
+from routing.engine.watching.watch import Casualty, Watch
+from routing.folders import run_folder
+from routing.processes.wakeup import Wakeup
+from routing.queue.spool import open_spool
+
+_DRAIN = 20.0
+"""Seconds for the images in flight at the end; the watchdog waits a little longer."""
+
+
+def delivery_settings() -> DeliverySettings:
+    """The environment's settings in the form that the deliverer takes."""
+    service = settings.CAPACITOR
+    return DeliverySettings(
+        own_ae_title=service.ae_title,
+        batch_size=service.batch_size,
+        connect_timeout=service.connect_timeout,
+        stall_threshold=service.stall_threshold,
+        storage_timeout=service.storage_timeout,
+        transfer_syntax=service.transfer_syntax,
+        time_zone=service.time_zone,
+    )
+
+
+def run(watch: Watch, casualty: Casualty | None) -> None:
+    """Deliver until told to stop."""
+    with EngineProcess("deliver") as process, contextlib.closing(Wakeup(run_folder(), "deliver")) as wakeup:
+        watch.owner = process.owner
+        presence = process.presence
+        deliverer = Deliverer(process.owner, open_spool(), delivery_settings(), presence.journal, presence.forget)
+        try:
+            process.work(
+                deliverer.step,
+                lambda: deliverer.idle(IDLE, wakeup.fileno()),
+                wakeup=wakeup,
+                casualty=casualty,
+                detail=deliverer.detail,
+                turned=watch.turned,
+            )
+        finally:
+            deliverer.stop(_DRAIN)

@@ -1,0 +1,67 @@
+"""Every column of a record and of a link is under the seal: none can be changed without being found."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.audit import chain as audit_chain
+from routing.audit.chain import seal, shorten, verify
+from routing.audit.log import audit
+from routing.models import AuditRecord, AuditSeal
+
+pytestmark = pytest.mark.django_db
+
+OTHER_RECORD: dict[str, Any] = {
+    "at": timezone.now() - timedelta(days=1),
+    "actor": "karl",
+    "address": "192.0.2.99",
+    "action": "look",
+    "outcome": "refused",
+    "object": "item 77",
+    "node": 77,
+    "detail": {"reason": "another"},
+}
+OTHER_LINK: dict[str, Any] = {
+    "at": timezone.now() - timedelta(days=1),
+    "first_record": 77,
+    "last_record": 77,
+    "records": [77],
+    "digests": b"x" * 32,
+    "removed_seal": 77,
+    "removed_record": 77,
+    "removed_hash": "77",
+}
+
+
+def columns(model: type[AuditRecord | AuditSeal]) -> set[str]:
+    return {field.name for field in model._meta.get_fields()}
+
+
+def test_each_column_is_tried_here():
+    assert columns(AuditRecord) - {"id"} == set(OTHER_RECORD)
+    # What a link says of the one before it and of itself has words of its own: test_audit_chain.
+    assert columns(AuditSeal) - {"id", "previous", "hash"} == set(OTHER_LINK)
+
+
+@pytest.mark.parametrize("column", OTHER_RECORD)
+def test_no_column_of_a_sealed_record_can_be_changed_unseen(column):
+    audit("olga", "retry", "item 1")
+    assert seal() == 1
+    assert verify().findings == ()
+    AuditRecord.objects.update(**{column: OTHER_RECORD[column]})
+    assert verify().findings == (f"record {AuditRecord.objects.get().pk} has been changed",)
+
+
+@pytest.mark.parametrize("column", OTHER_LINK)
+def test_no_column_of_a_link_that_announces_a_removal_can_be_changed_unseen(column, monkeypatch):
+    monkeypatch.setattr(audit_chain, "AT_ONCE", 1)
+    for name in ("item 1", "item 2"):
+        audit("olga", "retry", name)
+        assert seal() == 1
+    assert shorten(timedelta(0)) == 1
+    assert verify().findings == ()
+    newest = AuditSeal.objects.latest("pk")
+    AuditSeal.objects.filter(pk=newest.pk).update(**{column: OTHER_LINK[column]})
+    assert f"link {newest.pk} has been changed" in verify().findings

@@ -1,0 +1,65 @@
+"""How a node is doing, as the reports of its senders tell: what counts as a failure, and what ends the back-off."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from routing.engine.nodes.status import Failure, News, record_news
+from routing.engine.nodes.target import DeliverySettings, target_of
+from routing.models import Node, NodeOutage, NodeStatus
+from tests.builders import node
+
+pytestmark = pytest.mark.django_db
+
+NOW = timezone.now()
+SECOND = timedelta(seconds=1)
+
+
+def failed(at: datetime) -> Failure:
+    return Failure(at, "no connection")
+
+
+def told(pacs: Node, *ordeal: Failure | None, now: datetime = NOW, **news: Any) -> NodeStatus:
+    assert record_news([News(target_of(pacs, DeliverySettings()), ordeal=list(ordeal), **news)], now) == {pacs.pk}
+    return NodeStatus.objects.get(node=pacs)
+
+
+def test_what_all_senders_meet_when_a_node_goes_down_is_one_failure() -> None:
+    pacs = node(retry_initial=10, retry_jitter=0)
+    told(pacs, failed(NOW - 2 * SECOND), failed(NOW - SECOND))
+    later = told(pacs, failed(NOW - SECOND), now=NOW + 5 * SECOND)
+    assert (later.failures_in_a_row, later.not_before) == (1, NOW + 10 * SECOND)
+    again = told(pacs, failed(NOW + 10 * SECOND), now=NOW + 11 * SECOND)
+    assert (again.failures_in_a_row, again.not_before) == (2, NOW + 31 * SECOND)
+    assert NodeOutage.objects.get().began_at == NOW - 2 * SECOND
+
+
+def test_a_node_is_never_given_up_whatever_number_of_attempts_an_item_has() -> None:
+    pacs = node(retry_initial=10, retry_jitter=0, retry_attempts=1)
+    assert told(pacs, failed(NOW)).not_before == NOW + 10 * SECOND
+
+
+def test_an_answer_ends_the_back_off_and_the_outage() -> None:
+    pacs = node()
+    told(pacs, failed(NOW))
+    answers = told(pacs, None, now=NOW + SECOND, delivered=1)
+    assert (answers.failures_in_a_row, answers.not_before, answers.delivered) == (0, None, 1)
+    assert answers.last_success_at == NodeOutage.objects.get().ended_at == NOW + SECOND
+
+
+def test_an_answer_that_refuses_is_no_outage_and_no_success_either() -> None:
+    pacs = node()
+    refuses = told(pacs, None, last_error="PACS answered 0xA700")
+    assert (refuses.failures_in_a_row, refuses.last_failure_at, refuses.last_error) == (0, NOW, "PACS answered 0xA700")
+    assert not NodeOutage.objects.exists()
+    takes = told(pacs, None, now=NOW + SECOND, delivered=1)
+    assert (takes.last_failure_at, takes.last_success_at) == (NOW, NOW + SECOND)
+
+
+def test_the_moment_of_a_failure_stays_while_the_node_is_down() -> None:
+    pacs = node()
+    told(pacs, failed(NOW))
+    later = told(pacs, now=NOW + 5 * SECOND, last_error="the image ended its association")
+    assert (later.failures_in_a_row, later.last_failure_at) == (1, NOW)

@@ -1,0 +1,94 @@
+"""Preparing an image that scripts send elsewhere: copies, drops, and destinations that are no more."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from routing.core.plan import Plan, plan_for
+from routing.engine.preparing import prepare
+from routing.models import AuditRecord, HistoryEntry, Node
+from scripts_app.core.outcome import Outcome
+from tests.builders import lua_entry, node
+from tests.routing.engine.preparing.preparation import Preparation, copies_of, item
+
+pytestmark = pytest.mark.django_db
+
+
+def test_copies_are_items_of_their_own_that_share_the_file_and_meet_no_script(work: Preparation) -> None:
+    node("AI")
+    archive = node("ARCHIVE", process_delay=60_000)
+    lua_entry("route:Add('AI') route:Add('ARCHIVE', function(ds) ds:Set('PatientID', 'ANON') end)")
+    done = work.prepared()
+    copies = copies_of(done)
+    assert (done.state, done.patient_id, set(copies)) == ("Prepared", "T-1", {"AI", "ARCHIVE"})
+    anonymous = copies["ARCHIVE"]
+    assert (anonymous.state, anonymous.node, anonymous.patient_id) == ("Prepared", archive, "ANON")
+    assert (copies["AI"].patient_id, copies["AI"].recipe) == ("T-1", None)
+    assert anonymous.not_before > timezone.now() + timedelta(seconds=50)
+    for copy in copies.values():
+        assert (copy.received_id, copy.source_ae_title, copy.called_ae_title) == (done.id, "CT_1", "PACS")
+        assert (copy.peer_address, copy.association_id, copy.size) == (
+            done.peer_address,
+            done.association_id,
+            done.size,
+        )
+        assert (copy.dataset_offset, copy.transfer_syntax_uid) == (done.dataset_offset, done.transfer_syntax_uid)
+        history = HistoryEntry.objects.get(item=copy)
+        assert (history.event, history.from_state, history.to_state) == ("copied", "", "Prepared")
+        assert history.note == f"copy of item {done.id} for {copy.destination_ae_title}"
+    assert HistoryEntry.objects.get(item=done, event="prepared").note == "copies for AI, ARCHIVE"
+    assert work.step() == 0
+
+
+def test_a_drop_sends_nothing_and_stays_visible(work: Preparation) -> None:
+    lua_entry("dataset:Set('PatientID', 'X') route:Drop()")
+    done = work.prepared()
+    assert (done.state, done.prepared_at, copies_of(done)) == ("Dropped", None, {})
+    assert done.finished_at is not None
+    assert HistoryEntry.objects.get(item=done, event="dropped").note == "route:Drop() and no copy"
+    # What the scripts did to it is kept although nothing is sent.
+    assert [change["new"] for change in AuditRecord.objects.get().detail["changes"]] == ["X"]
+
+
+def test_a_reroute_drops_the_original_and_sends_the_copy(work: Preparation) -> None:
+    node("AI")
+    lua_entry("route:Add('AI') route:Drop()")
+    done = work.prepared()
+    assert (done.state, set(copies_of(done))) == ("Dropped", {"AI"})
+    assert HistoryEntry.objects.get(item=done, event="dropped").note == "the original is not sent; copies for AI"
+
+
+def test_a_copy_whose_node_is_deleted_while_the_script_runs_fails_with_its_name(
+    work: Preparation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node("AI")
+    lua_entry("route:Add('AI') route:Drop()")
+
+    def plan(outcome: Outcome) -> Plan:
+        Node.objects.filter(ae_title="AI").delete()
+        return plan_for(outcome)
+
+    monkeypatch.setattr(prepare, "plan_for", plan)
+    done = work.prepared()
+    (copy,) = copies_of(done).values()
+    assert (done.state, copy.state, copy.last_error) == ("Dropped", "Failed", "node AI has been deleted")
+    history = HistoryEntry.objects.get(item=copy)
+    assert (history.to_state, history.note) == ("Failed", f"copy of item {done.id} for AI; node AI has been deleted")
+
+
+def test_an_unaddressed_image_is_routed_or_fails_but_never_vanishes(work: Preparation) -> None:
+    node("AI")
+    lost = work.prepared(called_ae_title="CAPACITOR")
+    assert (lost.state, lost.last_error[:8]) == ("Failed", "no route")
+    lua_entry("if file.destinationAeTitle == 'CAPACITOR' then route:Add('AI') end")
+    routed = work.prepared(called_ae_title="CAPACITOR")
+    assert (routed.state, set(copies_of(routed))) == ("Dropped", {"AI"})
+
+
+def test_an_image_of_a_deleted_node_fails_with_its_name(work: Preparation) -> None:
+    gone = node("GONE")
+    identifier = work.image(called_ae_title="GONE")
+    gone.delete()
+    work.step()
+    assert (item(identifier).state, item(identifier).last_error) == ("Failed", "node GONE has been deleted")

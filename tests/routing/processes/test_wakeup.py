@@ -1,0 +1,103 @@
+"""Nudges between processes: they arrive, they do not pile up, and nobody is hurt when nobody listens."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from routing.processes.wakeup import Waker, Wakeup, wake
+
+
+@pytest.fixture
+def wakeup(tmp_path: Path) -> Iterator[Wakeup]:
+    made = Wakeup(tmp_path / "run", "prepare")
+    yield made
+    made.close()
+
+
+def test_a_nudge_ends_the_wait_and_is_used_up(wakeup: Wakeup, tmp_path: Path) -> None:
+    assert not wakeup.wait(0)
+    wake(tmp_path / "run", "prepare")
+    wake(tmp_path / "run", "prepare")
+    assert wakeup.wait(60)
+    assert not wakeup.wait(0)
+
+
+def test_a_nudge_is_for_one_role(wakeup: Wakeup, tmp_path: Path) -> None:
+    wake(tmp_path / "run", "deliver")
+    assert not wakeup.wait(0)
+
+
+def test_what_came_before_looking_for_work_can_be_forgotten(wakeup: Wakeup, tmp_path: Path) -> None:
+    wake(tmp_path / "run", "prepare")
+    wakeup.clear()
+    assert not wakeup.wait(0)
+
+
+def test_one_can_nudge_oneself(wakeup: Wakeup) -> None:
+    wakeup.nudge()
+    assert wakeup.wait(60)
+
+
+def test_a_full_mailbox_makes_nobody_wait(wakeup: Wakeup, tmp_path: Path) -> None:
+    waker = Waker(tmp_path / "run", "prepare")
+    for _ in range(2000):
+        waker.wake()
+    waker.close()
+    assert wakeup.wait(60)
+    assert not wakeup.wait(0)
+
+
+def test_a_waker_finds_who_came_after_it(tmp_path: Path) -> None:
+    waker = Waker(tmp_path, "prepare")
+    waker.wake()
+    late = Wakeup(tmp_path, "prepare")
+    waker.wake()
+    assert late.wait(60)
+    late.close()
+    waker.wake()
+    waker.close()
+
+
+def test_what_a_killed_process_left_is_passed_over_and_later_removed(wakeup: Wakeup, tmp_path: Path) -> None:
+    dead = tmp_path / "run" / "prepare-0.wake"
+    dead.touch()
+    wake(tmp_path / "run", "prepare")
+    assert wakeup.wait(60)
+    assert dead.exists()
+    os.utime(dead, (1, 1))
+    wake(tmp_path / "run", "prepare")
+    assert not dead.exists()
+
+
+def test_who_has_found_the_folder_once_nudges_also_when_its_volume_has_gone(tmp_path: Path) -> None:
+    folder, away = tmp_path / "run", tmp_path / "away"
+    folder.mkdir()
+    waker = Waker(folder, "prepare")
+    sleeper = Wakeup(folder, "prepare")
+    folder.rename(away)
+    try:
+        waker.wake()
+        assert sleeper.wait(0)
+    finally:
+        waker.close()
+        away.rename(folder)
+        sleeper.close()
+
+
+def test_a_folder_may_be_deeper_than_a_sockets_name_may_be_long(tmp_path: Path) -> None:
+    deep = tmp_path / ("d" * 100) / ("e" * 100)
+    wakeup = Wakeup(deep, "prepare")
+    wake(deep, "prepare")
+    assert wakeup.wait(60)
+    wakeup.close()
+    assert list(deep.iterdir()) == []
+
+
+def test_the_place_of_a_process_with_the_same_number_is_taken(tmp_path: Path) -> None:
+    (tmp_path / f"prepare-{os.getpid()}.wake").touch()
+    wakeup = Wakeup(tmp_path, "prepare")
+    wake(tmp_path, "prepare")
+    assert wakeup.wait(60)
+    wakeup.close()

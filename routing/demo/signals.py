@@ -10,4 +10,5 @@ def stop_on_signal() -> StopFlag:
     stopping = StopFlag()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    stopping.hear_signals()
     return stopping

@@ -71,7 +71,6 @@ class EngineProcess:
     def __init__(self, role: str) -> None:
         self.role = role
         self.stopping = StopFlag()
-        self._nudge: Callable[[], None] = lambda: None
         self._beaten_at = float("-inf")
         self._settled = Settled()
 
@@ -79,6 +78,7 @@ class EngineProcess:
         enter_role(self.role)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._stop)
+        self.stopping.hear_signals()
         self._excepthook, threading.excepthook = threading.excepthook, _end_with_thread
         self.presence = Presence(run_folder())
         self.owner = self.presence.owner
@@ -87,6 +87,7 @@ class EngineProcess:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         threading.excepthook = self._excepthook
+        self.stopping.hear_no_more()
         try:
             # After an unexpected error nobody knows which item it came from: all stay counted.
             give_back(self.owner, begun=() if kind is None else None)
@@ -96,13 +97,8 @@ class EngineProcess:
             # The presence file stays: its lock is gone with this process, so the next one settles it.
             log.warning("leases are left for the next process: %s", first_line(error))
 
-    def on_stop(self, nudge: Callable[[], None]) -> None:
-        """Call this from the signal handler, too, so that a loop that waits wakes up."""
-        self._nudge = nudge
-
     def _stop(self, number: int, frame: object) -> None:
         self.stopping.set()
-        self._nudge()
 
     def work(
         self,
@@ -117,14 +113,15 @@ class EngineProcess:
         """
         Take turn after turn until told to stop; after one that did nothing (False), ``wait``.
 
+        It waits for nudges of ``wakeup``, and for ``stopping``.
+
         What dead processes left, ``casualty`` among them, is settled before the first.
         A database that cannot be used (django.db.Error), or a spool that is gone, costs a
         rest and a line in the log, and then the turn is taken again.  ``detail`` goes with each sign of life in the
         database; ``turned`` is called before each turn.
         """
-        self.on_stop(wakeup.nudge)
         settled = False
-        while not self.stopping.is_set():
+        while not self.stopping.wait(0):
             # Before the look for work: a nudge that comes during the turn ends the wait after it.
             wakeup.clear()
             turned()

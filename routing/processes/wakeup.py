@@ -9,6 +9,8 @@ import socket
 import time
 from pathlib import Path
 
+from routing.processes.stop_flag import StopFlag
+
 _SUFFIX = ".wake"
 
 
@@ -38,16 +40,12 @@ class Wakeup:
             while True:
                 self._socket.recv(16)
 
-    def nudge(self) -> None:
-        """Nudge oneself, from a signal handler: select() goes on waiting after one."""
-        with contextlib.suppress(OSError):
-            self._socket.sendto(b"!", _address(self._directory, self._path.name))
-
-    def wait(self, timeout: float) -> bool:
-        """Wait until nudged, at most ``timeout`` seconds; say whether somebody did."""
-        ready, _, _ = select.select([self._socket], [], [], timeout)
+    def wait(self, timeout: float, stopping: StopFlag | None = None) -> bool:
+        """Wait until nudged, or told to stop, at most ``timeout`` seconds; say whether somebody nudged."""
+        descriptors = [self.fileno(), stopping.fileno()] if stopping else [self.fileno()]
+        ready, _, _ = select.select(descriptors, [], [], timeout)
         self.clear()
-        return bool(ready)
+        return self.fileno() in ready
 
     def close(self) -> None:
         self._socket.close()

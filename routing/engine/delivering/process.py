@@ -41,7 +41,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
         try:
             process.work(
                 deliverer.step,
-                lambda: deliverer.idle(IDLE, wakeup.fileno()),
+                lambda: deliverer.idle(IDLE, wakeup.fileno(), process.stopping.fileno()),
                 wakeup=wakeup,
                 casualty=casualty,
                 detail=deliverer.detail,

@@ -248,4 +248,4 @@ def run(
                 log.error("the spool cannot be used: %s", error)
             return False
 
-        process.work(turn, lambda: wakeup.wait(_ROUND), wakeup=wakeup, detail=keeper.detail)
+        process.work(turn, lambda: wakeup.wait(_ROUND, process.stopping), wakeup=wakeup, detail=keeper.detail)

@@ -70,4 +70,6 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                 time.sleep(pace.left)
             return claimed > 0
 
-        process.work(turn, lambda: wakeup.wait(IDLE), wakeup=wakeup, casualty=casualty, turned=watch.turned)
+        process.work(
+            turn, lambda: wakeup.wait(IDLE, process.stopping), wakeup=wakeup, casualty=casualty, turned=watch.turned
+        )

@@ -36,6 +36,6 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
 
         def wait() -> None:
             end_idle()
-            wakeup.wait(_IDLE)
+            wakeup.wait(_IDLE, process.stopping)
 
         process.work(turn, wait, wakeup=wakeup)

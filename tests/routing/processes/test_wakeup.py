@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from routing.processes.stop_flag import StopFlag
 from routing.processes.wakeup import Waker, Wakeup, wake
 
 
@@ -35,9 +36,10 @@ def test_what_came_before_looking_for_work_can_be_forgotten(wakeup: Wakeup, tmp_
     assert not wakeup.wait(0)
 
 
-def test_one_can_nudge_oneself(wakeup: Wakeup) -> None:
-    wakeup.nudge()
-    assert wakeup.wait(60)
+def test_a_flag_that_is_set_ends_the_wait_and_is_no_nudge(wakeup: Wakeup) -> None:
+    stopping = StopFlag()
+    stopping.set()
+    assert not wakeup.wait(60, stopping)
 
 
 def test_a_full_mailbox_makes_nobody_wait(wakeup: Wakeup, tmp_path: Path) -> None:

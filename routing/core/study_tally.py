@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from routing.core.counted import counted
 from routing.core.states import STUCK_STATES, WAITING_STATES, QueueState
 
 
@@ -114,7 +115,7 @@ def answer(tallies: Mapping[str, Tally]) -> str:
             return f"Yes: {arrived}{_but_deleted(tallies)}."
         case Progress.UNDER_WAY:
             first, *others = waiting.values()
-            begin = f"{first.waiting} of {_images(first.to_send)} {_are(first.waiting)} on the way"
+            begin = f"{first.waiting} of {counted(first.to_send, 'image')} {_are(first.waiting)} on the way"
             on_the_way = [begin, *(f"{tally.waiting} of {tally.to_send}" for tally in others)]
             return f"Not yet: {_each_to(on_the_way, waiting)}."
         case Progress.STUCK:
@@ -141,7 +142,7 @@ def _deleted(tallies: Mapping[str, Tally]) -> str:
     if not numbers:
         return ""
     first, *further = numbers.values()
-    told = [_images(first), *map(str, further)]
+    told = [counted(first, "image"), *map(str, further)]
     each = (f"{number} for {title}" for number, title in zip(told, numbers, strict=True))
     return f"{_listed(each)} {'was' if sum(numbers.values()) == 1 else 'were'} deleted"
 
@@ -151,7 +152,7 @@ def _arrived(delivered: Mapping[str, int]) -> str:
     if len(numbers) > 1:
         return f"all images arrived, {_listed(f'{number} at {title}' for title, number in delivered.items())}"
     (number,) = numbers
-    return f"{'all ' if number > 1 else ''}{_images(number)} arrived at {_listed(delivered)}"
+    return f"{'all ' if number > 1 else ''}{counted(number, 'image')} arrived at {_listed(delivered)}"
 
 
 def _each_to(numbers: Iterable[str], titles: Iterable[str]) -> str:
@@ -165,11 +166,7 @@ def _are(number: int) -> str:
 def _lacks(tally: Tally) -> str:
     parts = {"failed": tally.failed, "rejected": tally.rejected, "expired": tally.expired}
     why = ", ".join(f"{number} {word}" for word, number in parts.items() if number)
-    return f"{tally.stuck} of {_images(tally.to_send)} ({why})"
-
-
-def _images(number: int) -> str:
-    return f"{number} image{'' if number == 1 else 's'}"
+    return f"{tally.stuck} of {counted(tally.to_send, 'image')} ({why})"
 
 
 def _listed(titles: Iterable[str]) -> str:

@@ -12,9 +12,10 @@ from django.utils.html import format_html
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
+from routing.core.counted import counted, thousands
 from routing.models import OperatorAction
 from routing.operating.operator_actions import Action
-from routing.templatetags.queue_tags import here, thousands
+from routing.templatetags.queue_tags import here
 from routing.views.bulk import DONE, LABELS
 from routing.views.keyset import KeysetPage
 
@@ -32,13 +33,9 @@ def deed(done: OperatorAction) -> str:
     """What an action has done, in words; what it has only asked for is told apart."""
     action = Action(done.action)
     if not done.moved:
-        return f"{_items(done.pending)} in progress: “{LABELS[action]}” follows"
+        return f"{counted(done.pending, 'item')} in progress: “{LABELS[action]}” follows"
     follows = f", {thousands(done.pending)} in progress to follow" if done.pending else ""
-    return f"{_items(done.moved)} {DONE[action]}{follows}"
-
-
-def _items(number: int) -> str:
-    return f"{thousands(number)} item{'' if number == 1 else 's'}"
+    return f"{counted(done.moved, 'item')} {DONE[action]}{follows}"
 
 
 @register.filter

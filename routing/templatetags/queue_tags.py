@@ -14,6 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from pydicom.uid import UID
 
+from routing.core.counted import thousands
 from routing.core.legible import legible
 from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueState
@@ -114,10 +115,7 @@ def _time(moment: datetime, shown_as: str, words: str) -> SafeString:
     )
 
 
-@register.filter
-def thousands(number: int) -> str:
-    """1234567 as 1 234 567."""
-    return f"{number:,}".replace(",", "\N{NARROW NO-BREAK SPACE}")
+register.filter(thousands)
 
 
 @register.filter

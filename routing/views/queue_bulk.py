@@ -11,6 +11,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
 
+from routing.core.counted import counted
 from routing.core.identifiers import identifier_in
 from routing.core.states import WISHES
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
@@ -80,7 +81,7 @@ def queue_act(request: HttpRequest) -> HttpResponse:
         asked_at=meant.asked_at,
     )
     if done.undo_until is None:
-        messages.info(operator, f"Begun with {_items(len(told.ids))}: the queue shows how far it is.")
+        messages.info(operator, f"Begun with {counted(len(told.ids), 'item')}: the queue shows how far it is.")
     else:
         _tell(operator, done, told, meant.delivered_meanwhile())
     return _back(operator, meant.back)
@@ -112,8 +113,8 @@ def queue_undo(request: HttpRequest, action_id: int) -> HttpResponse:
         messages.warning(operator, "Too late to undo: the time is over, or it has been undone already.")
         return _back(operator, way)
     on = done.moved + done.pending - back
-    told = f"Undone: {_items(back)} put back as before."
-    messages.success(operator, told if not on else f"{told} {_items(on)} had moved on and stayed.")
+    told = f"Undone: {counted(back, 'item')} put back as before."
+    messages.success(operator, told if not on else f"{told} {counted(on, 'item')} had moved on and stayed.")
     return _back(operator, way)
 
 
@@ -166,15 +167,15 @@ def _back(operator: HtmxHttpRequest, back: str) -> HttpResponse:
 
 
 def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect, delivered: int) -> None:
-    told = [f"{_items(done.moved)} {DONE[Action(done.action)]}."]
+    told = [f"{counted(done.moved, 'item')} {DONE[Action(done.action)]}."]
     if done.pending:
-        told.append(f"{_items(done.pending)} in progress: it follows when their worker is done.")
+        told.append(f"{counted(done.pending, 'item')} in progress: it follows when their worker is done.")
     if done.untouched:
         refusals = meant.refusals or _why_not(done, meant)
         why = ": " + "; ".join(refusals) if refusals else ", in the state they are in"
-        told.append(f"{_items(done.untouched)} could not be{why}.")
+        told.append(f"{counted(done.untouched, 'item')} could not be{why}.")
     if delivered:
-        told.append(f"{_items(delivered)} had been delivered meanwhile and stayed so.")
+        told.append(f"{counted(delivered, 'item')} had been delivered meanwhile and stayed so.")
     if meant.more or done.moved + done.pending + done.untouched < meant.total:
         told.append("Those were the oldest; more match: do it again to go on.")
     messages.add_message(operator, messages.SUCCESS if done.moved or done.pending else messages.WARNING, " ".join(told))
@@ -187,12 +188,8 @@ def _why_not(done: OperatorAction, meant: Prospect) -> list[str]:
     return list(prospect(Action(done.action), left).refusals)
 
 
-def _items(number: int) -> str:
-    return f"{number} item{'' if number == 1 else 's'}"
-
-
 def _those(scope: str, total: int) -> str:
-    return _items(total) + {"study": " of whole studies", "series": " of whole series"}.get(scope, " ticked")
+    return counted(total, "item") + {"study": " of whole studies", "series": " of whole series"}.get(scope, " ticked")
 
 
 def _action(given: QueryDict) -> Action | None:

@@ -11,6 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from routing.core.counted import counted
 from routing.core.identifiers import identifier_in
 from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem, Rehearsal, RehearsedImage
@@ -99,7 +100,7 @@ def _chosen(author: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], st
         return received_of(chosen.meant(QueueItem.objects.all())), f"images of the queue (filter: {asked})"
     count = min(max(number, 1), MOST_IMAGES)
     ids = newest(count)
-    return ids, f"the last {len(ids)} image{'' if len(ids) == 1 else 's'}"
+    return ids, f"the last {counted(len(ids), 'image')}"
 
 
 @require_GET

@@ -10,7 +10,7 @@ from routing.models import AuditRecord, QuarantinedInstance, QueueItem
 from routing.spool.quarantined import quarantined
 from routing.spool.spool import Spool
 from routing.views import quarantine as page
-from routing.views.problems import reception
+from routing.views.service_problems import reception
 from tests.builders import new_id, node, queue_item, received
 from tests.pages.people import HTMX, visitor, words
 

@@ -1,0 +1,127 @@
+"""What is wrong with the service itself: its processes, its disk, its audit log, and what it could not take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Count, Max, Min
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+
+from routing.audit.store import are_waiting
+from routing.core.counted import counted
+from routing.core.identifiers import first_at
+from routing.database.short_lived import ShortLived
+from routing.folders import spool_folder
+from routing.models import AuditRecord, QuarantinedInstance, QueueItem, ServiceProcess
+from routing.processes.start_report import StartReport
+from routing.spool.mark import is_gone
+from routing.views.problem import Problem
+from routing.views.service import WORK, Disk, seen_lately
+
+
+def of_processes() -> Iterator[Problem]:
+    for role, consequence in WORK.items():
+        if not seen_lately(role):
+            last = ServiceProcess.objects.filter(role=role).aggregate(seen=Max("seen_at"))["seen"]
+            words = "has been running" if last else "is running"
+            yield Problem(
+                "critical", f"No {role} process", words, reverse("application_log"), since=last, effect=consequence
+            )
+
+
+def of_audit_log() -> Iterator[Problem]:
+    if are_waiting():
+        yield Problem(
+            "critical",
+            "The audit log",
+            "cannot be written",
+            reverse("application_log"),
+            effect="its records wait in a file; images go on",
+        )
+
+
+def of_unreadable(found: StartReport) -> Iterator[Problem]:
+    if count := found.unreadable:
+        one = count == 1
+        yield Problem(
+            "critical",
+            counted(count, "received file"),
+            "cannot be adopted",
+            f"{reverse('application_log')}?{urlencode({'q': 'cannot be adopted'})}",
+            cause=", ".join(found.unreadable_files) + (" and more" if count > len(found.unreadable_files) else ""),
+            effect=f"{'it is' if one else 'they are'} in no queue, and the log says why; put"
+            f" {'a whole copy' if one else 'whole copies'} in place, rename what has the number of another image,"
+            f" or remove {'it' if one else 'them'} from the spool",
+        )
+
+
+def of_disk(disk: Disk) -> Iterator[Problem]:
+    if is_gone(spool_folder()):
+        yield Problem(
+            "critical",
+            "The spool",
+            "is gone: is its file system mounted?",
+            reverse("application_log"),
+            effect="new images are refused (0xA700), and those that wait are neither prepared nor sent",
+        )
+    if disk.low:
+        yield Problem(
+            "critical",
+            "Disk space",
+            f"is low: {disk.free_words} free, {disk.least_words} must stay free",
+            reverse("dashboard"),
+            effect="new images are refused (0xA700)",
+        )
+
+
+def _reception() -> tuple[dict[str, Any], dict[str, Any], list[AuditRecord]]:
+    day_ago = timezone.now() - timedelta(days=1)
+    newest = {"n": Count("id"), "newest": Max("id"), "since": Min("received_at")}
+    refused = QuarantinedInstance.objects.order_by().filter(received_at__gte=day_ago).aggregate(**newest)
+    collisions = (
+        QueueItem.objects.order_by()
+        .filter(collides_with__isnull=False, id__gte=first_at(day_ago))
+        .aggregate(n=Count("id"), newest=Max("id"))
+    )
+    guessed = AuditRecord.objects.filter(at__gte=timezone.now() - timedelta(hours=1), action="AE titles guessed")
+    return refused, collisions, list(guessed.order_by("-id")[:3])
+
+
+reception = ShortLived(_reception)
+"""What came in within a day and was refused or collides, and who has been guessing AE titles within an hour."""
+
+
+def of_received() -> Iterator[Problem]:
+    refused, collisions, guessed = reception()
+    for record in guessed:
+        yield Problem(
+            "failure",
+            "AE titles",
+            f"are being guessed from {record.object}",
+            reverse("senders"),
+            since=record.at,
+            effect="that address is put off",
+        )
+    if refused["n"]:
+        count = refused["n"]
+        yield Problem(
+            "notice",
+            f"{counted(count, 'instance was', 'instances were')} refused",
+            "as not valid",
+            reverse("quarantine"),
+            since=refused["since"],
+            effect="their senders still have them",
+        )
+    if collisions["n"]:
+        count = collisions["n"]
+        yield Problem(
+            "notice",
+            counted(count, "UID collision"),
+            "within a day: the same SOP Instance UID, other bytes",
+            reverse("queue_item", args=[collisions["newest"]]),
+            effect="a destination may keep only one of each",
+        )

@@ -25,5 +25,10 @@ def despite_deadlocks(step: Callable[[], T]) -> T:
         try:
             return step()
         except OperationalError as error:
-            if not tries or getattr(error.__cause__, "sqlstate", None) != _DEADLOCK:
+            if not tries or not was_deadlock(error):
                 raise
+
+
+def was_deadlock(error: Exception) -> bool:
+    """Whether it says that its transaction was the one that was ended."""
+    return getattr(error.__cause__, "sqlstate", None) == _DEADLOCK

@@ -19,6 +19,7 @@ from django.db import Error as DatabaseProblem
 from django.db import close_old_connections
 from django.utils import timezone
 
+from routing.database.deadlock import was_deadlock
 from routing.engine import sqlite_hot_path
 from routing.engine.settling import Settled, settle_departed
 from routing.engine.watching.watch import Casualty
@@ -120,7 +121,7 @@ class EngineProcess:
         rest and a line in the log, and then the turn is taken again.  ``detail`` goes with each sign of life in the
         database; ``turned`` is called before each turn.
         """
-        settled = False
+        own_log, settled = logging.getLogger(f"capacitor.{self.role}"), False
         while not self.stopping.wait(0):
             # Before the look for work: a nudge that comes during the turn ends the wait after it.
             wakeup.clear()
@@ -134,11 +135,14 @@ class EngineProcess:
                 if turn():
                     continue
             except DatabaseProblem as error:
-                logging.getLogger(f"capacitor.{self.role}").error("the database cannot be used: %s", first_line(error))
+                if was_deadlock(error):
+                    own_log.warning("a transaction gave way to one that waited for the same rows; it is done again")
+                    continue
+                own_log.error("the database cannot be used: %s", first_line(error))
                 self.stopping.wait(IDLE)
             except SpoolGone as error:
                 # What is held is given back by the next turn, uncounted: no image is to blame.
-                logging.getLogger(f"capacitor.{self.role}").error("%s", error.strerror)
+                own_log.error("%s", error.strerror)
                 self.stopping.wait(IDLE)
             if not self.stopping.is_set():
                 wait()

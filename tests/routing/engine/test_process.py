@@ -190,6 +190,30 @@ def test_work_settles_a_casualty_once_and_outlives_a_database_that_is_away(monke
     assert "DOE" not in caplog.text
 
 
+class EndedForAnother(Exception):
+    """What the driver of PostgreSQL says."""
+
+    sqlstate = "40P01"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_turn_that_gave_way_in_a_deadlock_is_taken_again_at_once_and_is_no_error(caplog: Any) -> None:
+    turns: list[int] = []
+    with EngineProcess("prepare") as process, contextlib.closing(Wakeup(run_folder(), "prepare")) as wakeup:
+
+        def turn() -> bool:
+            turns.append(1)
+            if len(turns) == 1:
+                raise OperationalError("deadlock detected") from EndedForAnother
+            process.stopping.set()
+            return True
+
+        process.work(turn, lambda: pytest.fail("it waited"), wakeup=wakeup)
+    assert len(turns) == 2
+    told = [(record.levelname, record.message) for record in caplog.records if record.name == "capacitor.prepare"]
+    assert told == [("WARNING", "a transaction gave way to one that waited for the same rows; it is done again")]
+
+
 LOSES_A_THREAD = """
 import threading
 from routing.engine.process import EngineProcess

@@ -66,7 +66,7 @@ def settle_departed(casualty: Casualty | None = None) -> Settled:
 def _tell_of(item_id: int, outcome: Outcome, version: int | None) -> None:
     """A run that nobody was left to report; it ran what is active, unless that has just changed."""
     QueueItem.objects.filter(id=item_id).update(last_error=outcome.message)
-    story.to_application_log(outcome)
+    story.to_application_log(outcome.log)
     now = timezone.now()
     PrepareReport.objects.create(**story.report(item_id, outcome, version, 0, now))
     insert(ItemLogLine, story.log(item_id, outcome, now))

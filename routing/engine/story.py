@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
-from scripts_app.core.outcome import Change, EntryReport, Outcome, RouteCall, Verdict
+from scripts_app.core.outcome import Change, EntryReport, LogLine, Outcome, RouteCall, Verdict
 
 _log = logging.getLogger("capacitor.lua")
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -40,15 +41,18 @@ def report(item_id: int, outcome: Outcome, version: int | None, milliseconds: fl
 
 def log(item_id: int, outcome: Outcome, now: datetime) -> list[dict[str, Any]]:
     """Rows of ItemLogLine: what print() wrote, then the errors of entries."""
-    written = [
-        log_line(item_id, line.level, line.message, now, "script", line.entry, line.line) for line in outcome.item_log
-    ]
+    written = printed(item_id, outcome.item_log, now)
     for entry in outcome.entries:
         if entry.status == "error":
             where = f"{entry.file}:{entry.line}: " if entry.line else ""
             text = f"entry {entry.number}: {where}{entry.reason}"
             written.append(log_line(item_id, "warning", text, now, "router", entry.number))
     return written
+
+
+def printed(item_id: int, lines: Iterable[LogLine], now: datetime) -> list[dict[str, Any]]:
+    """Rows of ItemLogLine: what print() wrote."""
+    return [log_line(item_id, line.level, line.message, now, "script", line.entry, line.line) for line in lines]
 
 
 def log_line(
@@ -72,9 +76,9 @@ def log_line(
     }
 
 
-def to_application_log(outcome: Outcome) -> None:
+def to_application_log(lines: Iterable[LogLine]) -> None:
     """What log:info() and friends wrote."""
-    for line in outcome.log:
+    for line in lines:
         _log.log(_LEVELS[line.level], "[lua] %s", line.message)
 
 

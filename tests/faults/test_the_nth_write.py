@@ -26,7 +26,8 @@ from routing.engine.directory import Directory
 from routing.engine.housekeeping.adopt import adopt
 from routing.engine.housekeeping.retention import purge_files, sweep
 from routing.engine.nodes.target import DeliverySettings
-from routing.engine.preparing.prepare import Preparer, PrepareSettings
+from routing.engine.preparing.prepare import Preparer
+from routing.engine.preparing.settings import PrepareSettings
 from routing.engine.receiving.row_pipe import Inbox, line_of
 from routing.engine.receiving.row_writer import RowWriter
 from routing.engine.reconcile import fail_missing

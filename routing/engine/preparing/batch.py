@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -20,7 +20,7 @@ from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.processes.application_log import place_of
 from routing.queue.claims import Unprepared, holds_lanes, release_lanes
 from routing.queue.record import Move, record
-from scripts_app.core.outcome import Identity, Outcome, Output
+from scripts_app.core.outcome import Identity, LogLine, Outcome, Output
 
 
 class LeaseLost(Exception):
@@ -54,8 +54,9 @@ class Batch:
     def __bool__(self) -> bool:
         return bool(self._moves)
 
-    def give_up(self, item: Unprepared, message: str, traceback: str = "") -> None:
-        """The item failed outside its scripts' own decisions."""
+    def give_up(self, item: Unprepared, message: str, traceback: str = "", printed: Iterable[LogLine] = ()) -> None:
+        """The item failed outside its scripts' own decisions; what they had printed by then is kept."""
+        self._log_lines += story.printed(item.id, printed, timezone.now())
         self._moves.append(Move(item.id, QueueState.NEW, QueueEvent.GAVE_UP, message, {"last_error": message}))
         if traceback:
             self._log_lines.append(story.log_line(item.id, "error", traceback, timezone.now()))

@@ -6,7 +6,6 @@ import logging
 import time
 import traceback
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from django.db import InterfaceError, OperationalError
@@ -19,7 +18,8 @@ from routing.engine.pace import GATHER_MANY
 from routing.engine.preparing.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.preparing.facts import QueueDatabaseFacts
 from routing.engine.preparing.images import OpenImage, as_received, open_image
-from routing.engine.preparing.script_process import ScriptProcessEnded, ScriptUser, run_apart
+from routing.engine.preparing.script_process import ScriptProcessEnded, run_apart
+from routing.engine.preparing.settings import PrepareSettings
 from routing.engine.preparing.state_book import StateBook, StateConflict
 from routing.engine.reconcile import MISSING
 from routing.engine.watching.said import lines_of
@@ -29,7 +29,7 @@ from routing.queue.claims import LEASE, Unprepared, claim_unprepared, give_back,
 from routing.spool.prepared import PreparedFiles
 from routing.spool.spool import Spool, SpoolGone
 from scripts_app.core.dataset.opening import OPENING
-from scripts_app.core.lua.limits import Limits
+from scripts_app.core.lua.log import by_kind
 from scripts_app.core.outcome import EntryReport, Identity, Outcome, Output, Verdict
 from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Entry, ScriptSet
@@ -50,21 +50,6 @@ activates scripts is not told sooner that they are active.
 """
 _NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError, SpoolGone)
 """What happens to the batch, not to the item in hand."""
-
-
-@dataclass(frozen=True, slots=True)
-class PrepareSettings:
-    own_ae_title: str
-    batch_size: int
-    limits: Limits
-    retry_after: timedelta
-    tries: int
-    """A preparation that began so often without an end is given up."""
-    process_delay: timedelta
-    apart: bool = False
-    """Strict mode: a process for each image."""
-    script_user: ScriptUser | None = None
-    """Who those processes are; None: the router's own user."""
 
 
 class Preparer:
@@ -202,7 +187,9 @@ class Preparer:
                 return
             # One bad image must not stop the next; the traceback tells where our own code is wrong.
             log.error("item %d could not be prepared: %s", item.id, place_of(error))
-            self._batch.give_up(item, f"{type(error).__name__}: {error}", traceback.format_exc())
+            said = by_kind(lines_of(self._watch.said.read()))
+            story.to_application_log(said["application"])
+            self._batch.give_up(item, f"{type(error).__name__}: {error}", traceback.format_exc(), said["item"])
         finally:
             self._watch.end()
 
@@ -241,10 +228,10 @@ class Preparer:
             outcome = cut_short(scripts.entries, str(error), self._watch.place, said=lines_of(said.read()))
         finally:
             self._tidy()
-        story.to_application_log(outcome)
         plan = plan_for(outcome)
         files = opened.keep_outputs(plan)
         self._add(item, outcome, plan, scripts, started, files, received, lane)
+        story.to_application_log(outcome.log)
         uids = {"study": received.study_instance_uid, "series": received.series_instance_uid}
         for scope in outcome.state_changed:
             # Without a UID there is nobody to share the table with: it ends with the image.

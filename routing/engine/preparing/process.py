@@ -12,8 +12,9 @@ from routing.core.identifiers import ROW_TAGS, new_identifiers
 from routing.engine.directory import Directory
 from routing.engine.pace import Pace
 from routing.engine.preparing import secrets
-from routing.engine.preparing.prepare import Preparer, PrepareSettings
+from routing.engine.preparing.prepare import Preparer
 from routing.engine.preparing.script_process import script_user
+from routing.engine.preparing.settings import PrepareSettings
 from routing.engine.process import IDLE, EngineProcess
 from routing.engine.watching import strays
 from routing.engine.watching.watch import Casualty, Watch

@@ -10,7 +10,8 @@ from typing import Any
 
 from routing.core.identifiers import Identifiers
 from routing.engine.directory import Directory
-from routing.engine.preparing.prepare import Preparer, PrepareSettings
+from routing.engine.preparing.prepare import Preparer
+from routing.engine.preparing.settings import PrepareSettings
 from routing.engine.receiving.receive import enqueue, instance_in
 from routing.engine.watching.watch import Watch
 from routing.models import ItemLogLine, QueueItem, ScopedState

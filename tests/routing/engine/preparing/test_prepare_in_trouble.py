@@ -65,9 +65,11 @@ def test_an_error_of_our_own_fails_one_item_keeps_its_traceback_and_tells_the_lo
     assert study_table() == {"n": 1}
 
 
-def test_an_error_after_the_scripts_keeps_no_half_of_the_item(work: Preparation, monkeypatch: Any) -> None:
+def test_an_error_after_the_scripts_keeps_what_they_said_and_no_half_of_the_item(
+    work: Preparation, monkeypatch: Any, caplog: Any
+) -> None:
     node("AI")
-    lua_entry("study.n = (study.n or 0) + 1 route:Add('AI')")
+    lua_entry("study.n = (study.n or 0) + 1 print('n', study.n) log:warn('here') route:Add('AI')")
     first, second = work.image(), work.image()
     copy = batches.Batch._copy
     calls = iter([ZeroDivisionError])
@@ -83,6 +85,9 @@ def test_an_error_after_the_scripts_keeps_no_half_of_the_item(work: Preparation,
     assert copies_of(item(first)) == {}
     assert set(copies_of(item(second))) == {"AI"}
     assert study_table() == {"n": 1}
+    assert [line[:2] for line in log_lines(item(first))] == [("info", "script"), ("error", "router")]
+    assert log_lines(item(first))[0][2] == "n\t1"
+    assert [record.message for record in caplog.records if record.name == "capacitor.lua"] == ["[lua] here"] * 2
 
 
 def test_an_item_whose_preparation_never_ends_is_given_up(work: Preparation) -> None:

@@ -56,7 +56,7 @@ class Destination:
     @property
     def unaddressed(self) -> bool:
         """The router itself: scripts decide where its images go."""
-        return self.ae_title == settings.CAPACITOR.ae_title
+        return self.node is None and self.ae_title == settings.CAPACITOR.ae_title
 
     @property
     def waiting(self) -> int:

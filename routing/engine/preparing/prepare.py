@@ -197,7 +197,7 @@ class Preparer:
         lane = item.study_instance_uid if scripts.entries else ""
         if item.script_version_id is not None:
             item = as_received(self._spool, item)
-        unaddressed = item.destination_ae_title == self._settings.own_ae_title
+        unaddressed = item.node_id is None and item.destination_ae_title == self._settings.own_ae_title
         if item.node_id is None and not unaddressed:
             self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
         elif not unaddressed and (

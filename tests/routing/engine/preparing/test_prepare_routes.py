@@ -92,3 +92,11 @@ def test_an_image_of_a_deleted_node_fails_with_its_name(work: Preparation) -> No
     gone.delete()
     work.step()
     assert (item(identifier).state, item(identifier).last_error) == ("Failed", "node GONE has been deleted")
+
+
+def test_a_node_that_has_the_routers_own_title_gets_what_is_sent_to_it(work: Preparation) -> None:
+    # Its form refuses that; CAPACITOR_AE_TITLE may be given a title that a node has had for years.
+    own = node("CAPACITOR")
+    lua_entry("print(file.destinationAeTitle)")
+    done = work.prepared(called_ae_title="CAPACITOR")
+    assert (done.state, done.node, done.last_error) == ("Prepared", own, "")

@@ -15,6 +15,7 @@ from routing.core.shortage import SHORTAGES
 from routing.engine import story
 from routing.engine.directory import Directory
 from routing.engine.pace import GATHER_MANY
+from routing.engine.preparing.addressee import addressed, why_for_nobody
 from routing.engine.preparing.batch import Batch, CannotRecord, LeaseLost
 from routing.engine.preparing.facts import QueueDatabaseFacts
 from routing.engine.preparing.images import OpenImage, as_received, open_image
@@ -77,6 +78,7 @@ class Preparer:
         self._prepared, self._stopping, self._tidy = prepared, stopping, tidy
         self._scripts = ScriptCache()
         self._states = StateBook()
+        self._directory = directory
         self._facts = QueueDatabaseFacts(directory, self._states, self._settle)
         self._batch = Batch(owner, self._states, directory, new_id, settings.process_delay)
         self._lease = LEASE + timedelta(seconds=settings.limits.seconds)
@@ -199,7 +201,9 @@ class Preparer:
             item = as_received(self._spool, item)
         unaddressed = item.node_id is None and item.destination_ae_title == self._settings.own_ae_title
         if item.node_id is None and not unaddressed:
-            self._batch.give_up(item, f"node {item.destination_ae_title} has been deleted")
+            item = addressed(item, self._directory.current().titles)
+        if item.node_id is None and not unaddressed:
+            self._batch.give_up(item, why_for_nobody(item))
         elif not unaddressed and (
             (skipped := reports_without_image(scripts.entries, item.destination_ae_title)) is not None
         ):

@@ -116,11 +116,16 @@ def row_for(
         "prepared_at": prepared_at,
         "prepare_starts": 0,
         "attempt_count": 0,
-        "last_error": f"no node answers to called AE title {target.ae_title!r}" if lost else brief.error,
+        "last_error": no_node_answers(target.ae_title) if lost else brief.error,
         "warning": False,
         "created_at": instance.received_at,
         "updated_at": now,
     }
+
+
+def no_node_answers(called_ae_title: str) -> str:
+    """What is the matter with an image whose node lost its title while the association went on, or since a backup."""
+    return f"no node answers to called AE title {called_ae_title!r}"
 
 
 def enqueue(

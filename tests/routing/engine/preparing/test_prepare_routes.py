@@ -7,10 +7,11 @@ from django.utils import timezone
 
 from routing.core.plan import Plan, plan_for
 from routing.engine.preparing import prepare
-from routing.models import AuditRecord, HistoryEntry, Node
+from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
+from routing.queue.record import retry_for
 from scripts_app.core.outcome import Outcome
 from tests.builders import lua_entry, node
-from tests.routing.engine.preparing.preparation import Preparation, copies_of, item
+from tests.routing.engine.preparing.preparation import Preparation, copies_of, item, log_lines
 
 pytestmark = pytest.mark.django_db
 
@@ -100,3 +101,28 @@ def test_a_node_that_has_the_routers_own_title_gets_what_is_sent_to_it(work: Pre
     lua_entry("print(file.destinationAeTitle)")
     done = work.prepared(called_ae_title="CAPACITOR")
     assert (done.state, done.node, done.last_error) == ("Prepared", own, "")
+
+
+def test_what_no_node_answered_to_goes_to_the_one_that_has_the_title_when_it_is_retried(work: Preparation) -> None:
+    lost = work.image(called_ae_title="OLD")
+    assert (item(lost).state, item(lost).last_error) == ("Failed", "no node answers to called AE title 'OLD'")
+    retry_for(QueueItem.objects.filter(id=lost), actor="anna")
+    work.step()
+    # Nobody has deleted anything.
+    assert (item(lost).state, item(lost).last_error) == ("Failed", "no node answers to called AE title 'OLD'")
+    new = node("NEW", aliases=["OLD"])
+    lua_entry("print('to ' .. file.destinationAeTitle)")
+    retry_for(QueueItem.objects.filter(id=lost), actor="anna")
+    work.step()
+    found = item(lost)
+    assert (found.state, found.node, found.destination_ae_title, found.last_error) == ("Prepared", new, "NEW", "")
+    assert [text for *_, text in log_lines(found)] == ["no node answered to OLD, which is node NEW now", "to NEW"]
+
+
+def test_an_image_of_a_deleted_node_goes_to_the_one_that_was_made_in_its_place(work: Preparation) -> None:
+    gone = node("GONE")
+    identifier = work.image(called_ae_title="DCP_GONE")
+    gone.delete()
+    again = node("GONE")
+    work.step()
+    assert (item(identifier).state, item(identifier).node) == ("Prepared", again)

@@ -206,10 +206,11 @@ class Sender:
 
 
 def _by_calling_ae_title(target: Target, batch: Sequence[Deliverable]) -> Iterator[Deliverable]:
-    """The items in their order, those with the same calling AE title together."""
-    groups: dict[str, list[Deliverable]] = {}
+    """The items in their order, those of one urgency with the same calling AE title together."""
+    groups: dict[tuple[str, str], list[Deliverable]] = {}
     for item in batch:
-        groups.setdefault(target.calling_ae_title(item.source_ae_title), []).append(item)
+        urgency = item.sop_class_uid if item.sop_class_uid in target.sop_class_priorities else "default"
+        groups.setdefault((urgency, target.calling_ae_title(item.source_ae_title)), []).append(item)
     for group in groups.values():
         yield from group
 

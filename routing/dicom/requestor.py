@@ -13,6 +13,7 @@ from typing import NoReturn
 from routing.dicom import command
 from routing.dicom.associate import (
     LARGEST_ASSOCIATE_PDU,
+    OF_ANY_CALLER,
     RELEASE_RP,
     RELEASE_RQ,
     UNKNOWN_CALLER,
@@ -83,11 +84,14 @@ class FailureKind(StrEnum):
 class AssociationFailed(Exception):
     """No association; the text names node, host, port and reason."""
 
-    def __init__(self, kind: FailureKind, text: str, unknown_caller: bool = False) -> None:
-        """``unknown_caller``: the node answered that it does not know the calling AE title."""
+    def __init__(self, kind: FailureKind, text: str, refusal: Refusal | None = None) -> None:
         super().__init__(text)
         self.kind = kind
-        self.unknown_caller = unknown_caller
+        given = (refusal.source, refusal.reason) if refusal is not None else (0, 0)
+        self.unknown_caller = given == UNKNOWN_CALLER
+        """The node answered that it does not know the calling AE title."""
+        self.of_any_caller = kind is not FailureKind.REJECTED_PERMANENT or given in OF_ANY_CALLER
+        """Another calling AE title would have met the same."""
 
 
 class ExchangeFailed(Exception):
@@ -290,4 +294,4 @@ def _rejected(address: NodeAddress, refusal: Refusal) -> AssociationFailed:
     kind = FailureKind.REJECTED_TRANSIENT if refusal.transient else FailureKind.REJECTED_PERMANENT
     how = "for now" if refusal.transient else "for good"
     text = f"{address} rejected the association {how}: {refusal.why}"
-    return AssociationFailed(kind, text, unknown_caller=(refusal.source, refusal.reason) == UNKNOWN_CALLER)
+    return AssociationFailed(kind, text, refusal)

@@ -40,6 +40,8 @@ class Unreachable:
     text: str
     started_at: datetime
     ended_at: datetime
+    of_any_caller: bool = True
+    """That the node was called with the AE title of their sender has nothing to do with it."""
 
 
 @dataclass(frozen=True, slots=True)

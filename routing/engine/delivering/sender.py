@@ -102,11 +102,12 @@ class Sender:
                 return False
             calling = target.calling_ae_title(item.source_ae_title)
             alike = tuple(i for i in waiting if target.calling_ae_title(i.source_ae_title) == calling)
-            self._report(Unreachable(target, alike, error.kind, str(error), started_at, datetime.now(UTC)))
+            any_caller = error.of_any_caller or not target.impersonate
+            self._report(Unreachable(target, alike, error.kind, str(error), started_at, datetime.now(UTC), any_caller))
             for unreached in alike:
                 waiting.remove(unreached)
             # A refusal of one caller says nothing about the other titles this router calls with.
-            return target.impersonate and error.kind is FailureKind.REJECTED_PERMANENT
+            return not any_caller
         except (NoSyntax, CannotTranscode) as error:
             text = f"{target.ae_title}: {error}"
             self._report(Unwanted(target, item, text, started_at, datetime.now(UTC), item.transfer_syntax_uid))

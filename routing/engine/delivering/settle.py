@@ -114,11 +114,11 @@ class _Settling:
         news = self._news(target)
         news.timed_out += report.kind is FailureKind.TIMEOUT
         for_good = report.kind is FailureKind.REJECTED_PERMANENT
-        if for_good and target.impersonate:
+        if report.of_any_caller:
+            news.ordeal.append(Failure(report.started_at, text))
+        else:
             # It is one caller that was turned away; the others may be welcome.
             news.last_error = text
-        else:
-            news.ordeal.append(Failure(report.started_at, text))
         for item in report.items:
             answer = Answer.REFUSED if for_good else Answer.DEFERRED
             self._attempt(target, item, answer, text, started_at=report.started_at, ended_at=report.ended_at)

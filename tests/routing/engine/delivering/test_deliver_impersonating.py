@@ -61,3 +61,18 @@ def test_what_is_urgent_goes_first_whoever_sent_it(tmp_path):
         running.rest()
     assert pacs.instances == [items[place].sop_instance_uid for place in (1, 5, 4, 0, 3, 2)]
     assert pacs.requested == ["A", "B", "A", "B"]
+
+
+def test_a_node_that_does_not_know_its_own_title_has_failed_whoever_calls_it(tmp_path):
+    def script(peer: ScriptedNode) -> None:
+        peer.receive()
+        peer.send(bytes((3, 0, 0, 0, 0, 4, 0, 1, 1, 7)))
+
+    with scripted_node(script) as port, delivery(tmp_path) as running:
+        pacs = node(port, impersonate=True)
+        refused, other = running.image(pacs, source_ae_title="CT_1"), running.image(pacs, source_ae_title="MR_1")
+        running.rest()
+    # What another sender has waits for the back-off, as all would that the node rejected without impersonation.
+    assert states(refused, other) == ["Rejected", "Prepared"]
+    assert status(pacs).failures_in_a_row == 1
+    assert "called AE title not recognized" in status(pacs).last_error

@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from django.db import transaction
+from django.db.models import F
 from django.utils import timezone
 
 from routing.core.states import QueueEvent, QueueState
@@ -16,7 +17,7 @@ from routing.engine.doubts import note_doubts
 from routing.engine.watching.said import lines_of
 from routing.engine.watching.watch import Casualty
 from routing.folders import run_folder
-from routing.models import ItemLogLine, PrepareReport, QueueItem, Rehearsal, ServiceProcess
+from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.processes.presence import Departed, departed, owners
 from routing.queue.claims import give_back
 from routing.queue.record import Move, record, record_for
@@ -76,9 +77,11 @@ def _tell_of(item_id: int, outcome: Outcome, version: int | None) -> None:
 def _settle(found: Departed, casualty: Casualty | None) -> Settled:
     sent = record(
         [_delivered(item, found.statuses.get(item, SUCCESS)) for item in found.sent],
-        actor="recovery",
+        actor=HistoryEntry.RECOVERY,
         owner=found.owner,
     )
+    # Counted, though nobody knows more of it than the answer.
+    QueueItem.objects.filter(id__in=sent).update(attempt_count=F("attempt_count") + 1)
     note_doubts(found.owner, f"process {found.owner} ended with it in hand")
     freed = give_back(found.owner, begun=[casualty.item_id] if casualty else None)
     Rehearsal.objects.filter(owner=found.owner).update(owner="", until=None)

@@ -13,6 +13,9 @@ from scripts_app.models import ScriptVersion
 class HistoryEntry(models.Model):
     """One move of one item, written in the transaction that moved it."""
 
+    RECOVERY = "recovery"
+    """Actor of what was put right for a process that had ended; of a delivery no attempt is listed then."""
+
     item = models.ForeignKey(QueueItem, on_delete=models.CASCADE, related_name="history")
     at = models.DateTimeField()
     event = models.CharField(max_length=24)

@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
 from routing.core.repeated import REPEATED, Repeated
-from routing.core.states import QueueState
+from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operating.operator_actions import last_undoable
@@ -89,6 +89,7 @@ def story(item: QueueItem, request: HtmxHttpRequest) -> dict[str, Any]:
             for attempt, times in zip(attempts_told.steps, _told_together(attempts_told.steps, history), strict=True)
         ],
         "attempts_told": attempts_told,
+        "taken_unrecorded": item.history.filter(event=QueueEvent.DELIVERED, actor=HistoryEntry.RECOVERY).exists(),
         "status_words": describe(item.last_status) if item.last_status is not None else "",
         "report": report,
         "outputs": outputs,

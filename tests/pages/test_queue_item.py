@@ -232,6 +232,15 @@ def test_a_line_that_stands_for_many_deferrals_says_how_many_since_when_and_unti
     assert ("not complete yet" in told) == phi
 
 
+def test_what_a_process_sent_that_ended_before_it_listed_the_attempt_was_sent():
+    item = queue_item("Delivered", node=node("PACS"))
+    took = {"event": "delivered", "from_state": "Prepared", "to_state": "Delivered", "actor": "recovery"}
+    HistoryEntry.objects.create(item=item, at=timezone.now(), **took)
+    told = words(item.pk, visitor())
+    assert "Not sent yet" not in told
+    assert "A node took it from a process that ended before it could list the attempt" in told
+
+
 def test_a_long_story_is_told_whole():
     now = timezone.now()
     item = queue_item("New")

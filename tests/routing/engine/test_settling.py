@@ -38,6 +38,7 @@ def test_what_a_dead_process_held_is_freed_and_what_it_sent_is_recorded() -> Non
     ]
     entry = HistoryEntry.objects.get()
     assert (entry.item_id, entry.event, entry.actor) == (sent.id, "delivered", "recovery")
+    assert [fresh(item).attempt_count for item in (sent, waiting)] == [1, 0]
     # Nobody knows which of them ended the process.
     assert fresh(new).prepare_starts == 2
     assert not Lane.objects.exists()

@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.utils import timezone
 
-from routing.core.states import QueueEvent, QueueState
+from routing.core.states import QueueState
 from routing.database.version_counts import VersionCounter
 from routing.engine.directory import Directory
 from routing.engine.housekeeping.adopt import adopt
@@ -35,7 +35,7 @@ from routing.models import Lane, QueueItem
 from routing.nodes.renamed import readdress_late
 from routing.processes.wakeup import Waker, Wakeup
 from routing.queue.claims import LEASE, free_orphans
-from routing.queue.record import record_for
+from routing.queue.record import retry_for
 from routing.queue.spool import open_spool
 from routing.spool.prepared import PreparedFiles
 from routing.spool.removal import Removal
@@ -63,6 +63,8 @@ _LANE = "\\housekeeping"
 """No study can have this UID: the backslash separates values (PS3.5 6.2)."""
 _LOG_KEPT = timedelta(days=30)
 _KEEP_EVERY = 60.0
+_RETRIED_TOGETHER = 500
+"""Items of one transaction: nobody else writes meanwhile."""
 _NAMED = 5
 """Unreadable files that are told by name."""
 
@@ -175,11 +177,13 @@ class Housekeeper:
         return adopted
 
     def _retry_rejected(self) -> None:
-        if settings.CAPACITOR.retry_rejected_at_start:
-            rejected = QueueItem.objects.filter(state=QueueState.REJECTED)
-            record_for(
-                rejected, QueueEvent.SEND_AGAIN, actor="service start", note="rejected items are tried once more"
-            )
+        if not settings.CAPACITOR.retry_rejected_at_start:
+            return
+        # Named before any is tried: what is rejected again meanwhile had its turn.
+        rejected = list(QueueItem.objects.filter(state=QueueState.REJECTED).order_by("id").values_list("id", flat=True))
+        for at in range(0, len(rejected), _RETRIED_TOGETHER):
+            some = QueueItem.objects.filter(id__in=rejected[at : at + _RETRIED_TOGETHER], state=QueueState.REJECTED)
+            retry_for(some, actor="service start", note="rejected items are tried once more")
 
     def detail(self) -> dict[str, Any]:
         """What pages and commands tell: what the start found, and files that can be in no queue."""

@@ -33,6 +33,12 @@ def test_a_housekeeper_that_is_started_again_tries_no_rejected_item_again(reject
     assert state(rejected) == "Rejected"
 
 
+def test_what_was_rejected_before_it_was_prepared_meets_the_scripts_again(rejected: QueueItem) -> None:
+    by_somebody = queue_item("Rejected", prepared_at=None)
+    Housekeeper("host:1:me").step()
+    assert (state(rejected), state(by_somebody)) == ("Prepared", "New")
+
+
 def test_one_that_takes_over_long_after_its_start_tries_none(rejected: QueueItem) -> None:
     first, second = Housekeeper("host:1:first"), Housekeeper("host:2:second")
     first.step()

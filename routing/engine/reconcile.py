@@ -6,11 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
+from django.utils import timezone
 
+from routing.core.ae_title import TitleBook
 from routing.core.states import QueueEvent, QueueState
-from routing.models import QueueItem
+from routing.database.rows import insert
+from routing.models import ItemLogLine, Node, QueueItem
 from routing.models.querysets import QueueItemQuerySet
+from routing.nodes.titles import title_book
 from routing.queue.claims import by_index
 from routing.queue.record import record_for
 from routing.spool.prepared import PreparedFiles, is_transcoded
@@ -51,7 +55,9 @@ def _is_missing(path: Path) -> bool:
 
 def fail_for_nobody(*, actor: str) -> int:
     """
-    Fail a chunk of what is Prepared for a node that is gone: nobody would try it, or miss it.  Returns how many.
+    Fail a chunk of what is Prepared for a node that is gone: nobody would try it, or miss it.
+
+    Where a node has the AE title by now, it gets the items.  Returns how many were found.
 
     So it is with what is sent again after its node was deleted, with an undo
     after that, and on PostgreSQL with what comes in while a node is being deleted.
@@ -66,11 +72,37 @@ def fail_for_nobody(*, actor: str) -> int:
         lost: dict[str, list[int]] = {}
         for ae_title, item in cursor.fetchall():
             lost.setdefault(ae_title, []).append(item)
-    failed = 0
+    settled = 0
+    titles = title_book() if lost else None
     for ae_title, ids in sorted(lost.items()):
         items = QueueItem.objects.filter(id__in=ids, node=None)
-        failed += _give_up(items, f"node {ae_title} has been deleted", actor)
-    return failed
+        if titles is not None and address_anew(items.filter(lease_owner=""), ae_title, titles) is not None:
+            settled += len(ids)
+        else:
+            settled += _give_up(items, f"node {ae_title} has been deleted", actor)
+    return settled
+
+
+@transaction.atomic
+def address_anew(items: QueueItemQuerySet, ae_title: str, titles: TitleBook) -> Node | None:
+    """
+    Give items that are for no node to the one that their AE title means by now, None where there is none.
+
+    Somebody may have made the node again, or given one the title as an alias,
+    before the items were retried.
+    """
+    node_id = titles.resolve(ae_title).node_id
+    if node_id is None:
+        return None
+    # What the titles say may be a second old.
+    node = Node.objects.select_for_update().filter(pk=node_id).first()
+    if node is not None:
+        found = list(items.select_for_update().values_list("id", flat=True))
+        QueueItem.objects.filter(id__in=found).update(node=node, destination_ae_title=node.ae_title)
+        text, now = f"it was for no node; {ae_title} means node {node} now", timezone.now()
+        line = {"at": now, "level": "info", "source": "router", "entry": None, "line": None, "text": text}
+        insert(ItemLogLine, [{"item_id": item, **line} for item in found])
+    return node
 
 
 def _give_up(items: QueueItemQuerySet, why: str, actor: str) -> int:

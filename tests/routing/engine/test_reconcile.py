@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from routing.core.states import QueueEvent
 from routing.engine.reconcile import MISSING, PREPARED_MISSING, fail_for_nobody, fail_missing
-from routing.models import HistoryEntry, QueueItem
+from routing.models import HistoryEntry, ItemLogLine, QueueItem
 from routing.queue.record import record_for
 from routing.spool.prepared import PreparedFiles
 from routing.spool.spool import Spool, SpoolGone
@@ -106,3 +106,18 @@ def test_what_is_sent_again_after_its_node_was_deleted_fails_and_says_so() -> No
     assert (again.state, again.last_error) == ("Failed", "node PACS has been deleted")
     assert again.history.latest("pk").note == "node PACS has been deleted"
     assert (there.state, held.state) == ("Prepared", "Prepared")
+
+
+def test_what_is_sent_again_goes_to_the_node_that_was_made_in_place_of_its_own() -> None:
+    pacs = node("PACS")
+    again = queue_item("Delivered", node=pacs, prepared_at=timezone.now())
+    held = queue_item("Prepared", node=pacs, lease_owner="host:1:other")
+    pacs.delete()
+    new = node("VNA", aliases=["PACS"])
+    record_for(QueueItem.objects.filter(pk=again.pk), QueueEvent.SEND_AGAIN, actor="olga")
+    fail_for_nobody(actor="housekeeping")
+    for item in (again, held):
+        item.refresh_from_db()
+    assert (again.state, again.node, again.destination_ae_title) == ("Prepared", new, "VNA")
+    assert ItemLogLine.objects.get(item=again).text == "it was for no node; PACS means node VNA now"
+    assert (held.node, held.destination_ae_title) == (None, "PACS")

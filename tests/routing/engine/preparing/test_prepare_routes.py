@@ -116,7 +116,7 @@ def test_what_no_node_answered_to_goes_to_the_one_that_has_the_title_when_it_is_
     work.step()
     found = item(lost)
     assert (found.state, found.node, found.destination_ae_title, found.last_error) == ("Prepared", new, "NEW", "")
-    assert [text for *_, text in log_lines(found)] == ["no node answered to OLD, which is node NEW now", "to NEW"]
+    assert [text for *_, text in log_lines(found)] == ["it was for no node; OLD means node NEW now", "to NEW"]
 
 
 def test_an_image_of_a_deleted_node_goes_to_the_one_that_was_made_in_its_place(work: Preparation) -> None:

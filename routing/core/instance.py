@@ -74,6 +74,7 @@ class SendResult:
     started_at: datetime
     ended_at: datetime
     bytes_sent: int
+    """Of the data set; without an answer, what the connection took of it."""
     refused_context: bool = False
     timed_out: bool = False
     """No answer, because a limit of time ended it."""

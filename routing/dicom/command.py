@@ -118,7 +118,17 @@ def command_pdus(context_id: int, command_set: bytes, max_pdu: int) -> bytes:
     return b"".join(piece for piece in _pdus(context_id, [memoryview(command_set)], max_pdu, COMMAND_FRAGMENT))
 
 
-def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -> Iterator[memoryview]:
+@dataclass(slots=True)
+class Progress:
+    """How far the sending of a data set has come."""
+
+    sent: int = 0
+    """Bytes of it that were handed to the connection, two MiB more at the most than the peer can have."""
+
+
+def dataset_pdus(
+    context_id: int, dataset: Sequence[memoryview], max_pdu: int, progress: Progress | None = None
+) -> Iterator[memoryview]:
     """
     P-DATA PDUs of a data set, as pieces to send one after the other.
 
@@ -126,10 +136,12 @@ def dataset_pdus(context_id: int, dataset: Sequence[memoryview], max_pdu: int) -
     One of odd length, such as a deflated one from a file, gets a byte of padding
     at its end, for a fragment has an even length (PS3.8 9.3.5.1).
     """
-    return _pdus(context_id, dataset, max_pdu, 0)
+    return _pdus(context_id, dataset, max_pdu, 0, progress)
 
 
-def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int) -> Iterator[memoryview]:
+def _pdus(
+    context_id: int, content: Sequence[memoryview], max_pdu: int, kind: int, progress: Progress | None = None
+) -> Iterator[memoryview]:
     # Zero means no limit (PS3.8 D.1).
     limit = min(max_pdu or _LARGEST_SENT_PDU, _LARGEST_SENT_PDU)
     fragment = max(limit, _SMALLEST_SENT_PDU) - _OVERHEAD & ~1
@@ -148,6 +160,8 @@ def _pdus(context_id: int, content: Sequence[memoryview], max_pdu: int, kind: in
             yield part[at : at + taken]
             at += taken
             room -= taken
+            if progress is not None and part is not _PADDING:
+                progress.sent += taken
     if not any(map(len, content)):
         yield _data_header(context_id, 0, kind | LAST_FRAGMENT)
 

@@ -114,6 +114,8 @@ class Requestor:
         self.address = address
         self.broken = ""
         """Why nothing can be sent any more; empty: all is well."""
+        self.progress = command.Progress()
+        """Of the data set that was sent last, answered or not."""
         self._message_id = 0
         self._connection = _connect(address)
         try:
@@ -140,9 +142,9 @@ class Requestor:
         request: bytes,
         dataset: Sequence[memoryview] | None = None,
         deadline_seconds: float | None = None,
-    ) -> tuple[command.Command, int]:
+    ) -> command.Command:
         """
-        Send a request, wait for its response; response and bytes of data set sent.
+        Send a request, wait for its response.
 
         ExchangeFailed ends the association: what the peer did is unknown, and
         a late response must not be taken for that of the next request.
@@ -152,7 +154,8 @@ class Requestor:
         message_id = self._message_id
         field = command.C_ECHO_RQ if dataset is None else command.C_STORE_RQ
         command_pdus = command.command_pdus(context_id, request, self._peer_max_pdu)
-        pieces = command.dataset_pdus(context_id, dataset or [], self._peer_max_pdu)
+        self.progress = command.Progress()
+        pieces = command.dataset_pdus(context_id, dataset or [], self._peer_max_pdu, self.progress)
         try:
             self._send_request(command_pdus, None if dataset is None else pieces, until)
             seconds = self.address.response_timeout
@@ -178,7 +181,7 @@ class Requestor:
             self._break(f"answered in presentation context {answer_context_id} instead of {context_id}")
         if response.message_id != message_id:
             self._break(f"answered message {response.message_id} instead of {message_id}")
-        return response, sum(map(len, dataset or ()))
+        return response
 
     def _send_request(
         self, command_pdus: bytes, dataset_pdus: Iterable[memoryview] | None, until: float | None

@@ -1,6 +1,7 @@
 """Storage SCU: send instances over one association, one result each."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from routing.core.instance import OutgoingInstance, SendResult
@@ -60,9 +61,12 @@ class StorageAssociation:
         )
         try:
             with instance.open() as dataset:
-                response, sent = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
+                response = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
         except ExchangeFailed as error:
-            return _result(instance, started_at, error=str(error), timed_out=error.timed_out, released=error.released)
+            # Slow and dear lines are where it matters how much went over them for nothing.
+            failed = _result(instance, started_at, error=str(error), bytes_sent=self._requestor.progress.sent)
+            return replace(failed, timed_out=error.timed_out, released=error.released)
+        sent = self._requestor.progress.sent
         why = _what_is_wrong(response, instance)
         if why:
             self._requestor.abort()
@@ -97,8 +101,6 @@ def _result(
     error: str = "",
     bytes_sent: int = 0,
     refused_context: bool = False,
-    timed_out: bool = False,
-    released: bool = False,
 ) -> SendResult:
     return SendResult(
         item_id=instance.item_id,
@@ -109,6 +111,4 @@ def _result(
         ended_at=datetime.now(UTC),
         bytes_sent=bytes_sent,
         refused_context=refused_context,
-        timed_out=timed_out,
-        released=released,
     )

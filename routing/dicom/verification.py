@@ -49,7 +49,7 @@ def echo(address: NodeAddress, further: Sequence[Context] = ()) -> EchoResult:
         return result(False, f"{address} accepts the association but not C-ECHO")
     try:
         request = command.echo_request(requestor.next_message_id(), VERIFICATION)
-        response, _ = requestor.exchange(context_id, request)
+        response = requestor.exchange(context_id, request)
     except ExchangeFailed as error:
         return result(False, str(error))
     answered = result(response.status == SUCCESS, f"{address} answered {describe(response.status)}")

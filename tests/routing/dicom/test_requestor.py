@@ -39,3 +39,16 @@ def test_what_a_node_answered_before_it_closed_in_the_middle_of_an_image_is_told
     assert result.error.endswith(f"{told}not of ours")
     # The comment of a node may quote a patient's values.
     assert Sight(full=False).by_node(result.error).endswith(f"{told}{MASK}")
+
+
+def test_how_much_was_sent_for_nothing_is_told() -> None:
+    content = dataset(pixels=600_000)
+
+    def script(node: ScriptedNode) -> None:
+        node.accept()
+        node.receive_store()
+
+    with scripted_node(script) as port:
+        association = StorageAssociation.open(address(port), [(CT_IMAGE, (EXPLICIT,))])
+        result = association.send(outgoing(content))
+    assert (result.status, result.bytes_sent) == (None, len(content))

@@ -7,6 +7,8 @@ from typing import Any
 
 from scripts_app.core.dataset.recipe import Recipe
 
+NO_ROUTE = "no route: the image was sent to the router itself and no script routed it"
+
 
 class Verdict(StrEnum):
     """What the scripts decided for the image."""

@@ -14,7 +14,7 @@ from scripts_app.core.lua.host import Host
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.lua.log import OnLine, ScriptLog
 from scripts_app.core.lua.session import Session
-from scripts_app.core.outcome import EntryReport, EntryStatus, Identity, Outcome, Output, Verdict
+from scripts_app.core.outcome import NO_ROUTE, EntryReport, EntryStatus, Identity, Outcome, Output, Verdict
 from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.reports import error_report, named, skipped, wrong_destination
 from scripts_app.core.scoped_state import ScopedState
@@ -133,7 +133,7 @@ class _Run:
             return Verdict.PREPARED, ""
         if self.workspace.drop:
             return Verdict.DROPPED, ""
-        return Verdict.FAILED, "no route: the image was sent to the router itself and no script routed it"
+        return Verdict.FAILED, NO_ROUTE
 
     def _entries(self) -> None:
         entries = self.scripts.entries

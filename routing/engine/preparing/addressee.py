@@ -1,4 +1,4 @@
-"""For which node an image is whose AE title no node answered to, or whose node was deleted: what it means today."""
+"""For whom an image is that is for no node: what its AE title means by now."""
 
 from __future__ import annotations
 
@@ -10,12 +10,25 @@ from routing.engine.receiving.receive import no_node_answers
 from routing.engine.reconcile import address_anew
 from routing.models import HistoryEntry, QueueItem
 from routing.queue.claims import Unprepared
+from scripts_app.core.outcome import NO_ROUTE
 
 
-def addressed(item: Unprepared, titles: TitleBook) -> Unprepared:
-    """The item for the node that its AE title means by now, in its row as well; as it was where that is none."""
-    node = address_anew(QueueItem.objects.filter(id=item.id), item.destination_ae_title, titles)
-    return item if node is None else replace(item, node_id=node.pk, destination_ae_title=node.ae_title)
+def addressed(item: Unprepared, titles: TitleBook, own_ae_title: str) -> Unprepared:
+    """
+    The item for the node that its AE title means by now, in its row as well; as it was where that is none.
+
+    What was sent to the router itself still is when that has another AE title.
+    """
+    if item.destination_ae_title == own_ae_title:
+        return item
+    row = QueueItem.objects.filter(id=item.id)
+    node = address_anew(row, item.destination_ae_title, titles)
+    if node is not None:
+        return replace(item, node_id=node.pk, destination_ae_title=node.ae_title)
+    if not HistoryEntry.objects.filter(item=item.id, note=NO_ROUTE).exists():
+        return item
+    row.update(destination_ae_title=own_ae_title)
+    return replace(item, destination_ae_title=own_ae_title)
 
 
 def why_for_nobody(item: Unprepared) -> str:

@@ -199,9 +199,9 @@ class Preparer:
         lane = item.study_instance_uid if scripts.entries else ""
         if item.script_version_id is not None:
             item = as_received(self._spool, item)
+        if item.node_id is None:
+            item = addressed(item, self._directory.current().titles, self._settings.own_ae_title)
         unaddressed = item.node_id is None and item.destination_ae_title == self._settings.own_ae_title
-        if item.node_id is None and not unaddressed:
-            item = addressed(item, self._directory.current().titles)
         if item.node_id is None and not unaddressed:
             self._batch.give_up(item, why_for_nobody(item))
         elif not unaddressed and (

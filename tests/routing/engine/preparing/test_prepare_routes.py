@@ -1,5 +1,6 @@
 """Preparing an image that scripts send elsewhere: copies, drops, and destinations that are no more."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -126,3 +127,16 @@ def test_an_image_of_a_deleted_node_goes_to_the_one_that_was_made_in_its_place(w
     again = node("GONE")
     work.step()
     assert (item(identifier).state, item(identifier).node) == ("Prepared", again)
+
+
+def test_what_was_sent_to_the_router_itself_meets_the_scripts_also_under_its_new_title(work: Preparation) -> None:
+    node("AI")
+    lost = work.prepared(called_ae_title="CAPACITOR")
+    assert lost.last_error[:8] == "no route"
+    # As after a restart with another CAPACITOR_AE_TITLE.
+    work.preparer._settings = replace(work.preparer._settings, own_ae_title="HOSPITAL")
+    work.directory._own = "HOSPITAL"
+    lua_entry("if file.destinationAeTitle == 'HOSPITAL' then route:Add('AI') end")
+    retry_for(QueueItem.objects.filter(id=lost.id), actor="anna")
+    work.step()
+    assert (item(lost.id).state, set(copies_of(lost))) == ("Dropped", {"AI"})

@@ -145,7 +145,8 @@ class Dataset:
         while owner is not None:
             if not owner.number_of(item):
                 raise DatasetError(f"this item of {named(owner.tag)} has been removed")
-            if owner.parent.edits.get(owner.tag, owner) is not owner:
+            # One made here is in the edits only.
+            if owner.parent.edits.get(owner.tag, owner if owner.raw else None) is not owner:
                 raise DatasetError(f"this sequence {named(owner.tag)} has been removed or replaced")
             item, owner = owner.parent, owner.parent.owner
 

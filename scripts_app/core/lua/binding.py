@@ -67,6 +67,7 @@ class Binding:
             self._bind,
             self._members,
             self._unknown,
+            self._refused,
             host.runtime.table_from({encoded(name): function for name, function in state.items()}),
             self._note,
             self._new_uid,
@@ -121,7 +122,11 @@ class Binding:
             return None
         meant = nearest(wanted, names, SURELY)
         hint = f" (did you mean '{meant}'?)" if meant else ""
-        return encoded(f"{owner.decode()} has no '{wanted}'{hint}")
+        self.refusal = f"{owner.decode()} has no '{wanted}'{hint}"
+        return encoded(self.refusal)
+
+    def _refused(self, message: bytes) -> None:
+        self.refusal = readable(message)
 
     def _note(self, level: bytes, line: int | None, message: bytes) -> None:
         kind = "item" if level == b"print" else "application"

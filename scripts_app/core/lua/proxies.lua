@@ -3,7 +3,7 @@
 -- No Python object but functions held here as upvalues ever enters a script. Each of them answers
 -- ok, value, shape, extra; when not ok, value is the message, raised here at the author's line,
 -- because a Python exception would lose it.
-local bind, members, unknown, state, note, new_uid, library, facts_of_file, studied = ...
+local bind, members, unknown, refused, state, note, new_uid, library, facts_of_file, studied = ...
 
 local error, getmetatable, ipairs, pairs, rawset, select, setmetatable, tostring, type =
   error, getmetatable, ipairs, pairs, rawset, select, setmetatable, tostring, type
@@ -48,6 +48,12 @@ local function plain(value, seen, depth)
   return copy
 end
 
+-- An error at the author's line which quotes the author's names: Python is told, for no keyword in it counts.
+local function refuse(message)
+  refused(message)
+  error(message, 3)
+end
+
 local shapes, kinds = {}, {}
 
 local function method(owner, name)
@@ -72,7 +78,7 @@ local function method(owner, name)
 end
 
 local function read_only(owner)
-  return function(_, name) error(owner .. ' is read-only: ' .. tostring(name) .. ' cannot be assigned', 2) end
+  return function(_, name) refuse(owner .. ' is read-only: ' .. tostring(name) .. ' cannot be assigned') end
 end
 
 local function each(names, value_of)
@@ -215,7 +221,7 @@ local function state_table(handle, name, level, special)
         local ok, message = state_set(handle, key, value)
         problem = not ok and message
       end
-      if problem then error(name .. '.' .. tostring(key) .. ': ' .. problem, 2) end
+      if problem then refuse(name .. '.' .. tostring(key) .. ': ' .. problem) end
     end,
     __len = function() return state_count(handle) end,
     __pairs = function() return each(state_keys(handle), get)() end,

@@ -48,6 +48,29 @@ def test_the_keyword_counts_however_the_error_is_raised(script: str) -> None:
     assert run(script).verdict is Verdict.RETRY
 
 
+@pytest.mark.parametrize(
+    "script",
+    [
+        "study.retry_count = print",
+        "study.fail = {dataset}",
+        "study.list = {} study.list.retries_failed = print",
+        "file.retry = true",
+        "dataset:Retry()",
+        "print(file.failover)",
+        "print(study.queue:items().retry)",
+        "route:Add('FAILOVER_')",
+        "dataset:Set('RetryTag', 'x')",
+        "local ok, problem = pcall(function() study.retry_count = print end) error(problem, 0)",
+    ],
+)
+def test_the_authors_names_in_what_the_api_refuses_are_no_keywords(script: str) -> None:
+    assert run(script).verdict is Verdict.PREPARED
+
+
+def test_a_keyword_counts_also_after_something_was_refused() -> None:
+    assert run("pcall(function() study.retry_count = print end) error('retry')").verdict is Verdict.RETRY
+
+
 def test_the_name_of_the_script_is_no_keyword() -> None:
     outcome = run(entry("error('x')", chunk="scripts/retry-failed.lua"), entry("x()", chunk="scripts/fail.lua"))
     assert [report.status for report in outcome.entries] == [EntryStatus.ERROR, EntryStatus.ERROR]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from calendar import monthrange
 from collections.abc import Callable
@@ -95,7 +96,8 @@ def _ds(value: str, where: str) -> str:
     if not re.fullmatch(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", text, re.ASCII):
         raise refused("DS", value, "a decimal number such as 1.5 or -2E3", where)
     if len(text) > 16:
-        raise refused("DS", value, "at most 16 characters", where, decimal(float(text)))
+        number = float(text)
+        raise refused("DS", value, "at most 16 characters", where, decimal(number) if math.isfinite(number) else "")
     return text
 
 
@@ -122,8 +124,10 @@ def _ui(value: str, where: str) -> str:
 
 
 def _ur(value: str, where: str) -> str:
-    if not value.isascii() or " " in value.rstrip(" "):
-        raise refused("UR", value, "an address in ASCII without spaces", where, value.strip().replace(" ", "%20"))
+    readable = value.isascii() and value.isprintable()
+    if not readable or " " in value.rstrip(" "):
+        nearest = value.strip().replace(" ", "%20") if readable else ""
+        raise refused("UR", value, "an address in ASCII without spaces and control characters", where, nearest)
     return value.rstrip(" ")
 
 

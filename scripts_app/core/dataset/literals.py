@@ -26,6 +26,7 @@ _RANGES = {
     "f": "numbers that 32 bits can hold",
     "d": "numbers",
 }
+_WHOLE_NUMBERS = frozenset((*NUMBER_FORMATS, b"IS")) - {b"FL", b"FD"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _CONTROL_IN_TEXT = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
 """Tab, line feed, form feed and carriage return are text there (PS3.5 6.1.3)."""
@@ -99,10 +100,17 @@ def packed(vr: bytes, text: str, encoding: Encoding, where: str) -> bytes:
     try:
         if "_" in text or not text.isascii():
             raise ValueError("Python would read 1_0 as 10, and the digits of other scripts")
-        numbers = [float(part) if code in "fd" else int(part) for part in parts]
+        numbers = [_float(part) if code in "fd" else int(part) for part in parts]
         return struct.pack(f"{encoding.order}{len(numbers)}{code}", *numbers)
     except (struct.error, ValueError, OverflowError):
         raise DatasetError(f"{where}: {shown(text)} is not a value of {vr.decode()}, {_RANGES[code]}") from None
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if math.isinf(number) and "inf" not in text.lower():
+        raise OverflowError("Python would make it infinite")
+    return number
 
 
 def padded(vr: bytes, value: bytes, encoding: Encoding, where: str) -> bytes:
@@ -124,14 +132,16 @@ def _text(vr: bytes, value: Any, where: str) -> str:
         raise DatasetError(
             f"{where} takes a string or a number{hint}, not {'nil' if value is None else str(value).lower()}"
         )
+    if vr == b"AT" and isinstance(value, (int, float)):
+        # Its decimal digits would be taken for the hexadecimal ones of another tag.
+        raise DatasetError(f"{where} takes a tag such as '0018,1063' or a keyword, not the number {value}")
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
         if not math.isfinite(value) and vr not in (b"FL", b"FD"):
             raise DatasetError(f"{where}: {value} is not a value of {vr.decode()}")
-        if value.is_integer() and vr not in (b"FL", b"FD") and abs(value) < 1e15:
-            whole = vr in NUMBER_FORMATS or vr in (b"IS", b"DS")
-            return str(int(value)) if whole else repr(value)
+        if value.is_integer() and (vr in _WHOLE_NUMBERS or (vr == b"DS" and abs(value) < 1e15)):
+            return str(int(value))
         return decimal(value) if vr == b"DS" else repr(value)
     kind = "table" if isinstance(value, (dict, list)) else type(value).__name__
     raise DatasetError(f"{where} takes a string or a number, not a {kind}")

@@ -161,6 +161,7 @@ local function list(fetch, n)
   local function following(_, i)
     i = (i or 0) + 1
     if i <= n then return i, get(i) end
+    return nil
   end
   local proxy = setmetatable({}, {
     __index = function(_, key)
@@ -198,18 +199,20 @@ local function state_table(handle, name, level, special)
     if is_table then return state_table(value, name .. '.' .. tostring(key), level + 1) end
     return value
   end
+  local keys, places -- as the traversal in hand found them: it may remove what it has reached, not add
   local function following(_, key)
-    local keys = state_keys(handle)
-    if key == nil then
-      if keys[1] == nil then return nil end
-      return keys[1], get(keys[1])
+    if key == nil or places == nil then
+      keys, places = state_keys(handle), {}
+      for i, known in ipairs(keys) do places[known] = i end
     end
-    for i, known in ipairs(keys) do
-      if known == key then
-        if keys[i + 1] == nil then return nil end
-        return keys[i + 1], get(keys[i + 1])
-      end
+    local i = key == nil and 0 or places[key]
+    if not i then error('invalid key to \'next\'', 3) end
+    while keys[i + 1] ~= nil do
+      i = i + 1
+      local value = get(keys[i])
+      if value ~= nil then return keys[i], value end
     end
+    return nil
   end
   proxy = setmetatable({}, {
     __index = function(_, key) return get(key) end,
@@ -222,6 +225,7 @@ local function state_table(handle, name, level, special)
         problem = not ok and message
       end
       if problem then refuse(name .. '.' .. tostring(key) .. ': ' .. problem) end
+      if value ~= nil and places and not places[key] then places = nil end
     end,
     __len = function() return state_count(handle) end,
     __pairs = function() return each(state_keys(handle), get)() end,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scripts_app.core.lua.binding import Binding
 from scripts_app.core.outcome import Verdict
 from tests.scripts_app.core.builders import CT_STUDY, PlainFacts, entry, only_report, printed, run
 from tests.scripts_app.core.dataset.builders import element, part10
@@ -112,6 +114,34 @@ def test_tables_survive_to_the_next_image_with_integer_and_string_keys_apart() -
 def test_a_table_of_state_can_be_copied_within_and_between_the_scopes() -> None:
     script = "study.a = {x = {1}} series.b = study.a study.a.x[1] = 2 print(series.b.x[1], study.a.x[1])"
     assert printed(script) == ["1\t2"]
+
+
+@pytest.mark.parametrize("loop", ["for key in next, study do", "for key in pairs(study) do"])
+def test_a_traversal_may_remove_what_it_has_reached(loop: str) -> None:
+    script = (
+        f"study.a = 1 study.b = 2 study.c = 3 local n = 0 {loop} study[key] = nil n = n + 1 end print(n, next(study))"
+    )
+    assert printed(script) == ["3\tnil"]
+
+
+def test_next_tells_what_was_added_since_the_last_look() -> None:
+    script = "study.a = 1 print(next(study)) study.b = 2 print(next(study, 'a')) study.c = 3 print(next(study, 'b'))"
+    assert printed(script) == ["a\t1", "b\t2", "c\t3"]
+    assert only_report("study.a = 1 next(study, 'z')").reason == "invalid key to 'next'"
+
+
+def test_each_step_of_next_takes_as_long_in_a_large_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Any] = []
+    real = Binding._state_keys
+
+    def counted(self: Binding, handle: Any) -> Any:
+        looks.append(handle)
+        return real(self, handle)
+
+    monkeypatch.setattr(Binding, "_state_keys", counted)
+    large = "local t = {} for i = 1, 500 do t[i] = i end study.t = t "
+    assert printed(large + "local n = 0 for _, v in next, study.t do n = n + v end print(n)") == ["125250"]
+    assert len(looks) == 1
 
 
 def test_pairs_and_next_see_what_is_kept_and_not_the_queue() -> None:

@@ -14,6 +14,9 @@ from scripts_app.core.dataset.overlay import Dataset, path_of
 from scripts_app.core.dataset.path import Step, parsed
 from scripts_app.core.dataset.vr import vr_here
 
+_DECISIVE = (SPECIFIC_CHARACTER_SET, 0x00280103)
+"""What other elements are written by; PixelRepresentation tells whether US or SS."""
+
 
 def table_of(dataset: Dataset) -> dict[str, Any]:
     """Keyword or gggg,eeee to string or list of tables; binary values and group lengths are left out."""
@@ -34,7 +37,7 @@ def table_of(dataset: Dataset) -> dict[str, Any]:
 
 
 def populate(dataset: Dataset, table: Mapping[str, Any]) -> list[EditRecord]:
-    """Write a table; the character set first, since it decides how the rest is written."""
+    """Write a table: first what decides how the rest is written, and items in their order."""
     entries = []
     for path, value in table.items():
         if not isinstance(path, str):
@@ -42,7 +45,7 @@ def populate(dataset: Dataset, table: Mapping[str, Any]) -> list[EditRecord]:
         steps = parsed(path)
         refuse_group(steps[0].tag)
         entries.append((steps, value))
-    entries.sort(key=lambda entry: entry[0][0].tag != SPECIFIC_CHARACTER_SET)
+    entries.sort(key=lambda entry: (entry[0][0].tag not in _DECISIVE, [step.number or 0 for step in entry[0]]))
     records: list[EditRecord] = []
     for steps, value in entries:
         records += _write(dataset, steps, value)

@@ -17,11 +17,16 @@ def vr_here(dataset: Dataset, tag: int) -> bytes:
     The VR an element has here, or would have; empty when nothing tells.
 
     UN in the file gives way to the dictionary, for it only means that
-    somebody on the way did not know the element.
+    somebody on the way did not know the element; so does any other VR of an
+    element that was removed, as far as the dictionary leaves no choice.
     """
-    edited = dataset.edits.get(tag)
-    if edited is not None:
-        return b"SQ" if not isinstance(edited, Literal) else edited.vr
+    if tag in dataset.edits:
+        edited = dataset.edits[tag]
+        if edited is not None:
+            return b"SQ" if not isinstance(edited, Literal) else edited.vr
+        known = vr_of(tag, private_creator(dataset, tag))
+        if known and " " not in known:
+            return known.encode()
     raw = dataset.index.get(tag)
     if raw is not None:
         vr = raw[0]

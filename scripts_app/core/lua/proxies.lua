@@ -283,11 +283,13 @@ function include(path)
   local running = {}
   included[name] = running
   fresh[#fresh + 1] = name
+  local loaded = false -- the error of one that fails may be nil
   -- A file that fails has not been loaded: the next entry may try again.
-  local undo <close> = setmetatable({}, {__close = function(_, problem)
-    if problem ~= nil then included[name] = nil end
+  local undo <close> = setmetatable({}, {__close = function()
+    if not loaded then included[name] = nil end
   end})
   running[1] = chunk()
+  loaded = true
   return running[1]
 end
 

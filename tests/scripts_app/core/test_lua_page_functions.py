@@ -110,6 +110,12 @@ def test_a_refused_call_in_a_library_names_the_library_and_its_line() -> None:
     assert "PatientName" in report.reason
 
 
+def test_a_library_that_fails_without_a_word_has_not_been_loaded_either() -> None:
+    twice = "print(pcall(include, 'l.lua')) print(pcall(include, 'l.lua')) print(ran)"
+    library = {"l.lua": "ran = (ran or 0) + 1 error()"}
+    assert printed(entry(twice), libraries=library) == ["false\tnil", "false\tnil", "2"]
+
+
 def test_a_library_that_fails_may_be_loaded_again_by_the_next_entry() -> None:
     libraries = {"libs/picky.lua": "if not ready then error('not ready') end picked = true"}
     outcome = run(

@@ -70,7 +70,8 @@ def hints(source: str, destinations: Iterable[str], libraries: Iterable[str] = (
         known |= _defined(_words(text))
     titles = list(destinations)
     found = [*_members(words), *_undefined(words, known), *_literals(words, titles), *_shell_calls(words)]
-    return sorted([*found, *_bare_asserts(words)], key=lambda problem: problem.line)
+    found += [*_bare_asserts(words), *_endless_waits(words)]
+    return sorted(found, key=lambda problem: problem.line)
 
 
 def _words(source: str) -> list[_Word]:
@@ -192,6 +193,18 @@ def _bare_asserts(words: list[_Word]) -> Iterator[Problem]:
             own_message = own_message or (each.text == "," and not depth)
         if not own_message:
             told = "assert without a message says 'assertion failed!', and the word fail fails the image; give it one"
+            yield Problem(word.line, told)
+
+
+def _endless_waits(words: list[_Word]) -> Iterator[Problem]:
+    """Counts of a study's New items in a script that asks for another try: its images would wait for each other."""
+    if not any(word.kind == "string" and word.text[1:].lower().startswith("retry") for word in words):
+        return
+    for at, word in enumerate(words[:-1]):
+        if word.text not in ("countByState", "countByStudy") or words[at + 1].text != "(":
+            continue
+        if any(inside.text[1:-1] == "New" for inside in _unquoted(words, at + 2)):
+            told = "an image that is put off stays New and counts: a study's images would wait for each other for good"
             yield Problem(word.line, told)
 
 

@@ -30,6 +30,16 @@ def told(source, libraries=()):
         ("local x = modality", 1, "modality is defined nowhere"),
         ("assert(dataset:Get('Modality') == 'CT')", 1, "'assertion failed!', and the word fail fails the image"),
         ("local t = {1}\nassert(t[1])", 2, "assert without a message"),
+        (
+            "local n = study.queue:countByState('New')\nif n > 1 then error('retry: ' .. n) end",
+            1,
+            "a study's images would wait for each other for good",
+        ),
+        (
+            "if queue:countByStudy(dataset:Get('StudyInstanceUID'), 'New') > 1 then error('Retry') end",
+            1,
+            "an image that is put off stays New and counts",
+        ),
     ],
 )
 def test_a_suspicious_place_is_told_with_its_line(source, line, message):
@@ -48,6 +58,10 @@ def test_a_suspicious_place_is_told_with_its_line(source, line, message):
         "route:Add('AI', function(ds) ds:Set('PatientName', 'X') end)",
         "study.seen = (study.seen or 0) + 1 print(study.seen)",
         "error('retry: later')",
+        "print(study.queue:countByState('New'))",
+        "if study.queue:countByState('Failed') > 0 then error('retry: wait') end",
+        "if queue:countByDestination('AI', 'New') > 9 then error('retry: backlog') end",
+        "if #study.queue:itemsByState('New') > 9 then error('retry: wait') end",
         "assert(dataset:Get('Modality') == 'CT', 'no CT')",
         "local f = assert(load('return 1')) print(f)",
         "local t = {} t.assert = 1 print(t.assert)",

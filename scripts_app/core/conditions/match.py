@@ -10,7 +10,7 @@ the same item must meet all of its SequenceItems.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.conditions.errors import WrongCondition
@@ -31,7 +31,7 @@ class Readable(Protocol):
 
     def items(self, path: str) -> Sequence[Readable]: ...
 
-    def to_table(self, path: str | None = None) -> dict[str, Any]: ...
+    def sequences(self) -> Sequence[str]: ...
 
 
 def first_failure(conditions: Sequence[Condition], dataset: Readable) -> str | None:
@@ -67,9 +67,12 @@ def _sequence_failure(condition: Condition, tag: Tag, dataset: Readable) -> str 
 
 
 def _search_failure(condition: Condition, tag: Tag, pattern: Pattern, dataset: Readable) -> str | None:
-    found = [value for level in _levels(dataset) if (value := _value(condition, tag, level))]
-    if any(pattern.matches(value) for value in found):
-        return None
+    found: list[str] = []
+    for level in _levels(dataset):
+        if value := _value(condition, tag, level):
+            if pattern.matches(value):
+                return None
+            found.append(value)
     if not found:
         return f"{tag} is absent everywhere, wanted {pattern}"
     shown = ", ".join(quoted(value[:_LONGEST_SHOWN]) for value in found[:3])
@@ -79,10 +82,9 @@ def _search_failure(condition: Condition, tag: Tag, pattern: Pattern, dataset: R
 def _levels(dataset: Readable) -> Iterator[Readable]:
     """The data set and every item below it."""
     yield dataset
-    for path, value in dataset.to_table().items():
-        if isinstance(value, list) and value and isinstance(value[0], dict):
-            for item in dataset.items(path):
-                yield from _levels(item)
+    for path in dataset.sequences():
+        for item in dataset.items(path):
+            yield from _levels(item)
 
 
 def _value(condition: Condition, tag: Tag, dataset: Readable) -> str | None:

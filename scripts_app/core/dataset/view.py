@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from scripts_app.core.dataset.dictionary import written
 from scripts_app.core.dataset.edits import (
     EditRecord,
     binary_at,
@@ -19,6 +20,7 @@ from scripts_app.core.dataset.navigate import chosen, find, item_at, one, sequen
 from scripts_app.core.dataset.overlay import Dataset, Sequence, path_of
 from scripts_app.core.dataset.path import parsed
 from scripts_app.core.dataset.table import populate, table_of
+from scripts_app.core.dataset.vr import vr_here
 
 
 class View:
@@ -140,6 +142,10 @@ class View:
         if dataset is None:
             return []
         return [View(item, self._file_meta) for item in chosen(dataset, steps[-1])]
+
+    def sequences(self) -> list[str]:
+        """Paths of the sequences that stand here; nothing of them is read."""
+        return [written(tag) for tag in self._dataset.tags() if vr_here(self._dataset, tag) == b"SQ"]
 
     def append(self, path: str, values: Mapping[str, Any] | None = None) -> tuple[View, list[EditRecord]]:
         """One more item at the end of a sequence, which is created when absent."""

@@ -11,6 +11,8 @@ from scripts_app.core.conditions.condition import Condition
 from scripts_app.core.conditions.errors import WrongCondition
 from scripts_app.core.conditions.match import first_failure
 from scripts_app.core.conditions.tag import read_tag
+from scripts_app.core.dataset import edits, table, view
+from scripts_app.core.dataset.overlay import Dataset
 from tests.scripts_app.core.dataset.builders import document, element, item, sequence
 
 PRIVATE = (
@@ -165,6 +167,23 @@ def test_search_looks_in_all_sequences(tmp_path: Path) -> None:
     )
     assert "is absent everywhere" in str(failure(tmp_path, Condition("StudyID", "1", search=True)))
     assert "is absent" in str(failure(tmp_path, Condition("CodeValue", "C2")))
+
+
+def test_search_reads_its_own_tag_only_up_to_the_first_match(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[int] = []
+    real = edits.text_at
+
+    def told(dataset: Dataset, tag: int) -> str | None:
+        read.append(tag)
+        return real(dataset, tag)
+
+    monkeypatch.setattr(view, "text_at", told)
+    monkeypatch.setattr(table, "text_at", told)
+    assert failure(tmp_path, Condition("0032,1060", "KNEE", search=True)) is not None
+    assert read == [0x00321060] * len(read)
+    read.clear()
+    assert failure(tmp_path, Condition("0032,1060", "CHEST", search=True)) is None
+    assert len(read) == 2, "the data set itself, and the first item"
 
 
 def test_a_creator_that_has_reserved_several_blocks_is_looked_for_in_all(tmp_path: Path) -> None:

@@ -26,6 +26,8 @@ from scripts_app.core.dataset.vr import encoding_here, vr_here
 _MARK = "\ufffd"
 _LONGEST_SHOWN = 1024
 _LONGEST_BINARY = 16 << 20
+_ONE_UID = (0x00080016, 0x00080018, 0x0020000D, 0x0020000E)
+"""SOP Class, SOP Instance, Study and Series: with two of them nobody could tell which image this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +111,8 @@ def set_value(dataset: Dataset, tag: int, value: Any) -> EditRecord:
     if tag == SPECIFIC_CHARACTER_SET:
         check_character_sets(value)
     text = text_for(vr, value, where, before or "")
+    if tag in _ONE_UID and "\\" in text:
+        raise DatasetError(f"{where} holds one UID only, not {text[:140]!r}")
     also: tuple[EditRecord, ...] = ()
     note = too_long(vr, text)
     if tag == SPECIFIC_CHARACTER_SET:

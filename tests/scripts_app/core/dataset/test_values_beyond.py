@@ -20,6 +20,10 @@ from tests.scripts_app.core.dataset.builders import ct
         ("SelectorUVValue", -(2.0**53), "'-9007199254740992' is not a value of UV"),
         ("InstanceNumber", 1e22, "'10000000000000000000000' is not a value of IS"),
         ("SliceThickness", "9" * 400, "at most 16 characters$"),
+        ("SOPInstanceUID", ["1.2.1", "1.2.2"], "0008,0018 SOPInstanceUID holds one UID only"),
+        ("SOPClassUID", "1.2.1\\1.2.2", "holds one UID only"),
+        ("StudyInstanceUID", "1.2.1\\", "holds one UID only"),
+        ("SeriesInstanceUID", ["1.2.1", "1.2.2"], "holds one UID only"),
     ],
 )
 def test_what_a_vr_cannot_hold_is_refused(tmp_path, path, value, message):
@@ -40,6 +44,7 @@ def test_what_a_vr_cannot_hold_is_refused(tmp_path, path, value, message):
             [2.0**63, 1e15, str(2**64 - 1)],
             "9223372036854775808\\1000000000000000\\18446744073709551615",
         ),
+        ("RelatedGeneralSOPClassUID", ["1.2.1", "1.2.2"], "1.2.1\\1.2.2"),
         ("SliceThickness", 1e15, "1000000000000000"),
         ("SliceThickness", 2.0**60, "1.1529215046e+18"),
         ("RealWorldValueSlope", "inf\\-Infinity\\nan", "inf\\-inf\\nan"),

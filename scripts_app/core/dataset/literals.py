@@ -16,6 +16,7 @@ from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, is_whole
 _LONGEST = {b"SH": 16, b"LO": 64, b"ST": 1024, b"LT": 10240}
 """Characters of one value, of one component group for PN (64)."""
 _LONGEST_NAME_GROUP = 64
+_MOST_NAME_GROUPS = 3
 _RANGES = {
     "H": "whole numbers from 0 to 65535",
     "h": "whole numbers from -32768 to 32767",
@@ -67,14 +68,17 @@ def text_for(vr: bytes, value: Any, where: str, before: str = "") -> str:
 
 def too_long(vr: bytes, text: str) -> str:
     """
-    In words when a text is longer than its VR allows, else empty.
+    In words when a text is longer than its VR allows, or a name has more component groups, else empty.
 
     Not an error: the manual's own examples put 25 characters into an SH, and
     most systems take them.  Cutting text short would be worse.
     """
     if vr == b"PN":
-        longest = max(len(group) for name in text.split("\\") for group in name.split("="))
-        return _excess(longest, _LONGEST_NAME_GROUP, vr)
+        names = [name.split("=") for name in text.split("\\")]
+        groups = max(map(len, names))
+        if groups > _MOST_NAME_GROUPS:
+            return f"{groups} component groups, PN allows {_MOST_NAME_GROUPS}"
+        return _excess(max(len(group) for name in names for group in name), _LONGEST_NAME_GROUP, vr)
     if vr not in _LONGEST:
         return ""
     values = [text] if is_whole(vr) else text.split("\\")

@@ -55,3 +55,9 @@ def test_what_it_can_hold_is_set_as_it_is_meant(tmp_path, path, value, read):
     root = ct(tmp_path).root
     root.set(path, value)
     assert root.get(path) == read
+
+
+def test_a_name_of_more_than_three_component_groups_is_told(tmp_path):
+    root = ct(tmp_path).root
+    assert root.set("PatientName", "Wang=A=B").note == ""
+    assert root.set("PatientName", "Wang=A\\Li=A=B=C").note == "4 component groups, PN allows 3"

@@ -226,14 +226,19 @@ def uid_name(uid: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def here(context: RequestContext, **changes: Any) -> str:
-    """This page's address with some parameters changed; None removes one.  Page marks are always dropped."""
+    """
+    This page's query with some parameters changed; None removes one.  Page marks are always dropped.
+
+    It may stand alone or behind any address: without parameters it is "?", for
+    an empty link would keep those of the page.
+    """
     query = context["request"].GET.copy()
     for name in ("before", "after", "rows", "more", *changes):
         query.pop(name, None)
     for name, value in changes.items():
         if value not in (None, ""):
             query[name] = str(value)
-    return f"?{query.urlencode()}" if query else "."
+    return f"?{query.urlencode()}"
 
 
 @register.simple_tag(takes_context=True)

@@ -1,8 +1,10 @@
 """The list as a file: the same items, the same masks, and nothing that a spreadsheet would run."""
 
 import csv
+import html
 import io
 import json
+import re
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -123,3 +125,12 @@ def test_no_file_is_made_of_more_than_was_asked_for(kind, query):
     assert refused.status_code == 400
     assert b"is left out" in refused.content
     assert not AuditRecord.objects.filter(action=f"export {kind}").exists()
+
+
+@pytest.mark.parametrize("list_of", ["", "?before=9", "?state=Failed", "?sort=-size"])
+def test_the_links_below_the_list_lead_to_the_files(list_of):
+    queue_item("Failed", id=1, size=1)
+    page = visitor("viewer").get(f"/queue/{list_of}").content.decode()
+    links = re.findall(r'href="([^"]*export[^"]*)"', page)
+    assert len(links) == 2
+    assert [visitor("viewer").get(html.unescape(link)).status_code for link in links] == [200, 200]

@@ -32,3 +32,8 @@ document.addEventListener("htmx:afterRequest", (event) => {
   const {successful, requestConfig} = event.detail;
   if (successful && requestConfig.verb !== "get") document.querySelector("#messages.stay")?.replaceChildren();
 });
+
+if (sessionStorage.getItem("not-done")) {
+  sessionStorage.removeItem("not-done");
+  complain("Your session had ended, so nothing was done. Log in, then do it again.");
+}

@@ -21,7 +21,11 @@ const csrfToken = () => document.cookie.match(/(?:^|; )csrftoken=([^;]*)/)?.[1] 
     if (event.detail.event.code === ENDED && live()) location.reload();
   });
   document.addEventListener("htmx:responseError", (event) => {
-    if (event.detail.xhr.status === 401 && live()) location.reload();
+    const {xhr, requestConfig} = event.detail;
+    if (xhr.status !== 401 || !live()) return;
+    // Told by the log-in (answers.js), which otherwise looks as if the press had been taken.
+    if (requestConfig.verb !== "get") sessionStorage.setItem("not-done", "1");
+    location.reload();
   });
   document.addEventListener("submit", ({target}) => {
     const token = target.elements.namedItem("csrfmiddlewaretoken");

@@ -173,11 +173,24 @@ def test_a_save_and_a_dry_run_without_session_say_so_and_the_text_stays_until_so
     expect(opened.locator(".cm-content")).to_contain_text("long work")
 
 
-def test_a_press_on_a_live_page_without_session_leads_to_the_log_in_as_ever(visit):
+def test_a_press_on_a_live_page_without_session_leads_to_the_log_in_which_says_that_nothing_was_done(visit):
     opened = visit("operator", "/nodes/")
     opened.context.clear_cookies(name="sessionid")
     opened.get_by_role("button", name="Pause").first.click()
     expect(opened.get_by_label("Username")).to_be_visible()
+    said = opened.locator("#messages")
+    expect(said).to_contain_text("nothing was done")
+    log_in(opened, "operator")
+    expect(opened.get_by_role("button", name="Pause").first).to_be_visible()
+    expect(said).to_be_empty()
+
+
+def test_a_live_page_whose_session_ends_while_nobody_presses_leads_to_a_log_in_that_tells_of_no_press(visit):
+    opened = visit("operator", "/nodes/")
+    opened.context.clear_cookies(name="sessionid")
+    opened.evaluate("document.body.dispatchEvent(new CustomEvent('queue-changed'))")
+    expect(opened.get_by_label("Username")).to_be_visible()
+    expect(opened.locator("#messages")).to_be_empty()
 
 
 def test_without_javascript_the_log_in_tells_that_what_was_sent_was_not_taken(site, visit):

@@ -9,7 +9,7 @@ from tests.pages.site import running_site
 pytestmark = pytest.mark.browser
 ZOOMED = {"width": 640, "height": 400}
 """The room of a screen of 1280 by 800 at 200 %."""
-UNBROKEN = ("/senders/", "/scripts/rehearsals/1/", "/scripts/rehearsals/1/item/200/")
+UNBROKEN = ("/queue/200/", "/senders/", "/scripts/rehearsals/1/", "/scripts/rehearsals/1/item/200/")
 TOO_WIDE = """[...document.querySelectorAll('main h1, main table:not(.beside)')].filter(
     (part) => part.getBoundingClientRect().right > part.parentElement.getBoundingClientRect().right + 1
 ).map((part) => part.textContent.trim().slice(0, 40))"""
@@ -29,6 +29,11 @@ def test_what_has_no_blank_to_break_at_is_broken(site, visit, size):
         opened.goto(site.url + address)
         assert_readable(opened, address)
         assert opened.evaluate(TOO_WIDE) == [], address
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_whoever_is_unknown_can_be_allowed_however_long_title_and_address_are(site, visit, size):
+    assert_readable(visit("administrator", size=size), "/")
 
 
 def test_the_list_of_keys_names_them_also_where_a_page_is_enlarged(visit):

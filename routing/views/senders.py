@@ -33,9 +33,13 @@ def senders(request: HttpRequest) -> HttpResponse:
 @permission_required("routing.operate_nodes", raise_exception=True)
 def sender_allow(request: HttpRequest, sender_id: int) -> HttpResponse:
     """Allow an unknown sender from the address it called from, and take it off the list."""
-    stranger = get_object_or_404(UnknownSender, pk=sender_id)
-    allow(stranger.ae_title, stranger.address, request.user.get_username())
-    messages.success(request, f"{stranger.ae_title} may send from {stranger.address} now.")
+    stranger = UnknownSender.objects.filter(pk=sender_id).first()
+    if stranger is None:
+        # The same button stood before a colleague, and on the line of another title that the caller tried.
+        messages.info(request, "That caller is among the unknown ones no longer: look whether it is allowed by now.")
+    else:
+        allow(stranger.ae_title, stranger.address, request.user.get_username())
+        messages.success(request, f"{stranger.ae_title} may send from {stranger.address} now.")
     return _back(cast(HtmxHttpRequest, request))
 
 

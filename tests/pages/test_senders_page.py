@@ -6,7 +6,7 @@ import pytest
 from django.conf import settings
 
 from routing.engine.directory import note_stranger
-from routing.models import AuditRecord, KnownSender
+from routing.models import AuditRecord, KnownSender, UnknownSender
 from routing.views.dashboard import MOST_SENDERS
 from tests.pages.people import visitor, words
 
@@ -87,3 +87,14 @@ def test_a_known_title_from_another_address_is_told_as_that_however_many_others_
     assert "CT_1 198.51.100.7" in told
     assert told.count("Not its address") == 1
     assert "Not its address: CT_1 may send from 192.0.2.0/24." in told
+
+
+def test_whoever_allows_a_caller_that_a_colleague_has_just_allowed_hears_of_it_where_the_button_was():
+    note_stranger("MR_9", "192.0.2.9", "PACS")
+    caller = UnknownSender.objects.get()
+    button = {"path": f"/senders/unknown/{caller.pk}/allow/", "data": {"back": "/"}}
+    visitor("operator").post(**button)
+    late = visitor("operator").post(**button, follow=True)
+    assert late.redirect_chain == [("/", 302)]
+    assert "no longer: look whether it is allowed by now" in words(late)
+    assert KnownSender.objects.get().ae_title == "MR_9"

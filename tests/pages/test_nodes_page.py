@@ -30,6 +30,14 @@ def create(**fields):
     return visitor("administrator").post("/nodes/new/", VALID | fields)
 
 
+def test_the_number_that_waits_leads_to_what_waits():
+    pacs = node("PACS")
+    for state in ("Delivered", "Delivered", "New"):
+        queue_item(state, node=pacs)
+    shown = visitor().get("/nodes/").content.decode()
+    assert 'href="/queue/?destination=PACS&amp;state=New">1</a>' in shown
+
+
 def test_each_node_shows_which_called_ae_titles_lead_to_it():
     node("PACS", aliases=["ARCHIVE"])
     assert "PACS, ARCHIVE, DCP_PACS" in visitor().get("/nodes/").content.decode()

@@ -134,3 +134,8 @@ def test_making_the_roles_twice_changes_nothing_and_keeps_their_members():
     migration.make_roles(apps, SimpleNamespace(connection=connection))
     assert {group.name: set(group.permissions.all()) for group in Group.objects.all()} == before
     assert member.groups.get().name == "viewer"
+
+
+def test_whoever_may_see_nothing_is_not_sent_round_in_a_circle():
+    assert "To the dashboard" not in visitor("nobody").get("/").content.decode()
+    assert "To the dashboard" in visitor("viewer").get("/nodes/new/").content.decode()

@@ -102,6 +102,8 @@ def test_the_schedule_is_set_aside_until_the_next_time_the_clock_shows_this_and_
     pacs = node("PACS", process_schedule=["22:00 - 06:00"])
     before = pacs.updated_at
     client = visitor("operator")
+    # People are in other zones than the server.
+    assert "outside the schedule, until (UTC)" in words(client.get(f"/nodes/{pacs.pk}/status/"))
     soon = timezone.localtime() + timedelta(hours=1)
     client.post(f"/nodes/{pacs.pk}/schedule/", {"until": f"{soon:%H:%M}"})
     pacs.refresh_from_db()

@@ -55,8 +55,10 @@ def begin(content: Collection, items: Sequence[int], scope: str, actor: str) -> 
 
 @transaction.atomic
 def begin_shadow(content: Collection, actor: str) -> Rehearsal:
-    """Let ``content`` run beside the active scripts from now on; Unbegun while another one does."""
-    if Rehearsal.objects.filter(kind=Rehearsal.Kind.SHADOW, state__in=Rehearsal.OPEN).exists():
+    """Let ``content`` run beside the active scripts from now on; Unbegun while one does."""
+    if running := Rehearsal.objects.filter(kind=Rehearsal.Kind.SHADOW, state__in=Rehearsal.OPEN).first():
+        if running.fingerprint == fingerprint(content):
+            raise Unbegun(f"this very draft runs as a shadow already, since {running.created_by} began it")
         raise Unbegun("another draft runs as a shadow; end that one first")
     scope = "images that come in"
     return _made(Rehearsal.Kind.SHADOW, content, scope, actor, position=first_at(timezone.now()))

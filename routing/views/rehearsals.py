@@ -147,6 +147,8 @@ def rehearsal_end(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
     author = cast(HtmxHttpRequest, request)
     if end(rehearsal_id, author.user.get_username()):
         messages.success(author, "Ended; what it has tried stays here.")
+    else:
+        messages.info(author, "It had ended already; what it has tried stays here.")
     return redirect("rehearsal", rehearsal_id)
 
 

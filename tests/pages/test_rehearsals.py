@@ -114,14 +114,18 @@ def test_a_second_shadow_is_refused_and_the_first_can_be_dropped(author):
     draft()
     author.post(reverse("rehearsal_shadow"))
     shadow = Rehearsal.objects.get()
-    assert "another draft runs as a shadow" in words(author.post(reverse("rehearsal_shadow"), follow=True))
+    again = words(author.post(reverse("rehearsal_shadow"), follow=True))
+    assert "this very draft runs as a shadow already" in again
     page = author.get(reverse("rehearsal", args=[shadow.pk]))
     assert "Drop the shadow" in words(page)
     assert "Review and activate" in words(page)
+    change("bert", lambda content: content["entries"][0].update(script="print(3)"))
+    assert "another draft runs as a shadow" in words(author.post(reverse("rehearsal_shadow"), follow=True))
     author.post(reverse("rehearsal_end", args=[shadow.pk]))
     shadow.refresh_from_db()
     assert shadow.state == "stopped"
-    assert AuditRecord.objects.filter(action="end rehearsal").exists()
+    assert "had ended already" in words(author.post(reverse("rehearsal_end", args=[shadow.pk]), follow=True))
+    assert AuditRecord.objects.filter(action="end rehearsal").count() == 1
 
 
 def test_the_blast_radius_stands_beside_the_activation_of_exactly_this_draft(author):

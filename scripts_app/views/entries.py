@@ -89,7 +89,8 @@ def draw_entry(
         "mark": mark,
         "new_key": "" if key else _new_key(request),
         "title": title_of(form.entry("")) if key else "New entry",
-        "ae_titles": [*known, *gone],
+        # Of many only the first are in sight.
+        "ae_titles": sorted([*known, *gone], key=lambda title: title not in form.ae_titles),
         "libraries": sorted(now.content["libraries"]),
         "on_error": LuaEntry.OnError.choices,
         **beside_editor(request, form.ae_titles),

@@ -74,3 +74,17 @@ def test_without_javascript_nothing_is_offered_that_needs_it(site, visit):
         opened.goto(site.url + address)
         expect(opened.locator("#live")).to_be_hidden()
         expect(opened.locator(f"button:has-text('{needs}')").first, address).to_be_hidden()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_with_hundreds_of_nodes_the_script_of_an_entry_is_near_and_its_destinations_stand_first(site, visit, size):
+    site.elsewhere(
+        "Node.objects.bulk_create([Node(ae_title=f'FAR_{n:03}', host='h', port=1) for n in range(300)], "
+        "ignore_conflicts=True)\nLuaEntry.objects.filter(pk=1).update(ae_titles=['PACS'])"
+    )
+    opened = visit("administrator", "/scripts/entries/new/", size=size)
+    assert opened.locator(".cm-content").bounding_box()["y"] < 1200
+    opened.goto(f"{site.url}/scripts/entries/1/")
+    first = opened.locator("[name=ae_titles]").first
+    expect(first).to_have_value("PACS")
+    expect(first).to_be_checked()

@@ -89,6 +89,10 @@ class EngineProcess:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         threading.excepthook = self._excepthook
         self.stopping.hear_no_more()
+        if self.presence.unrecorded:
+            # Given back they would be sent again.  The file stays, as after a kill: the next process records them.
+            log.warning("%d answers are left for the next process to record", self.presence.unrecorded)
+            return
         try:
             # After an unexpected error nobody knows which item it came from: all stay counted.
             give_back(self.owner, begun=() if kind is None else None)

@@ -80,6 +80,11 @@ class Presence:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._length += len(lines)
 
+    @property
+    def unrecorded(self) -> int:
+        """How many are noted and not recorded."""
+        return len(self._noted)
+
     def forget(self, item_ids: Iterable[int]) -> None:
         """These are recorded.  The file stays short, also where something is always on its way."""
         with self._lock:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 
 from django.conf import settings
+from django.db import Error as DatabaseProblem
 
 from routing.engine.delivering.deliver import Deliverer
 from routing.engine.nodes.target import DeliverySettings
 from routing.engine.process import IDLE, EngineProcess
 from routing.engine.watching.watch import Casualty, Watch
 from routing.folders import run_folder
+from routing.processes.application_log import first_line
 from routing.processes.wakeup import Wakeup
 from routing.queue.spool import open_spool
+
+log = logging.getLogger("capacitor.deliver")
 
 _DRAIN = 20.0
 """Seconds for the images in flight at the end; the watchdog waits a little longer."""
@@ -48,4 +53,8 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
                 turned=watch.turned,
             )
         finally:
-            deliverer.stop(_DRAIN)
+            try:
+                deliverer.stop(_DRAIN)
+            except DatabaseProblem as error:
+                # What it could not record is in the journal, and what it holds in its name: for the next process.
+                log.error("the database cannot be used: %s", first_line(error))

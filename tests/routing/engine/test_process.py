@@ -18,7 +18,7 @@ from django.db import InterfaceError, OperationalError
 from routing.core.identifiers import FILE_TAGS, ROW_TAGS, new_identifiers
 from routing.engine import process as processes
 from routing.engine.process import EngineProcess
-from routing.engine.settling import Settled
+from routing.engine.settling import Settled, settle_departed
 from routing.engine.watching.watch import Casualty
 from routing.folders import run_folder
 from routing.models import ServiceProcess
@@ -63,6 +63,21 @@ def test_without_a_database_the_presence_file_stays_for_the_next_one(monkeypatch
         patched.setattr(processes, "give_back", away)
         process.__exit__(None)
         assert owners(run_folder()) == [process.owner]
+
+
+def test_what_was_answered_and_could_not_be_recorded_is_recorded_by_the_next_one_and_not_sent_again() -> None:
+    """As when the last transaction of a stop gave way in a deadlock, or waited in vain for a locked table."""
+    with EngineProcess("deliver") as process:
+        sent, waiting = held("Prepared", process.owner), held("Prepared", process.owner)
+        process.presence.journal(sent.pk)
+    assert owners(run_folder()) == [process.owner]
+    # As the end of the process does.
+    os.close(process.presence._fd)
+    assert settle_departed() == Settled(recorded=1, freed=1)
+    assert [(fresh(item).state, fresh(item).lease_owner) for item in (sent, waiting)] == [
+        ("Delivered", ""),
+        ("Prepared", ""),
+    ]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -1,9 +1,11 @@
 """What stands behind the site: the database, the channel of live pages, the key that signs sessions."""
 
 import contextlib
+import fcntl
 import os
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 
 import environ
@@ -118,16 +120,32 @@ def signing_key(environment: Environment) -> str:
     path = environment.data_dir / "secret_key"
     try:
         environment.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        if environment.secret_key:
-            return environment.secret_key
-        if not path.exists():
-            # Several processes may start at once: whoever links first wins, nobody reads half a key.
-            draft = path.with_name(f".secret_key.{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(secrets.token_urlsafe(48))
-            with contextlib.suppress(FileExistsError):
-                os.link(draft, path)
-            draft.unlink()
-        return path.read_text()
+        return environment.secret_key or _key_in(path) or _made_key(path)
     except OSError as error:
-        sys.exit(f"Cannot start: CAPACITOR_DATA_DIR: cannot use {error.filename}: {error.strerror}")
+        sys.exit(f"Cannot start: CAPACITOR_DATA_DIR: cannot use {error.filename or path}: {error.strerror}")
+
+
+def _key_in(path: Path) -> str:
+    """Empty where there is none, or what a power cut has left of one: nothing, or zeros, which anybody could guess."""
+    try:
+        key = path.read_text()
+    except (FileNotFoundError, UnicodeDecodeError):
+        return ""
+    return key if key.strip().isprintable() and key.strip() else ""
+
+
+def _made_key(path: Path) -> str:
+    there = path.exists()
+    with os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+        # Several processes may start at once: the first one makes it.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if key := _key_in(path):
+            return key
+        if there:
+            sys.stderr.write(f"{path} held no key: a new one is made, and everybody has to log in again.\n")
+        key = secrets.token_urlsafe(48)
+        file.truncate(0)
+        file.write(key.encode())
+        file.flush()
+        os.fsync(file.fileno())
+        return key

@@ -212,6 +212,17 @@ def test_the_database_file_and_its_journal_are_readable_by_their_owner_alone(tmp
     assert modes == {f"capacitor.sqlite3{end}": 0o600 for end in ("", "-wal", "-shm")}
 
 
+@pytest.mark.parametrize("left", [b"", b"\0" * 64, b"\xff\xfe", b"\n"])
+def test_a_signing_key_that_a_power_cut_has_emptied_is_made_anew(tmp_path, left, capsys):
+    """The site started and answered every page with an error."""
+    path = tmp_path / "secret_key"
+    path.write_bytes(left)
+    key = signing_key(Environment(data_dir=tmp_path))
+    assert len(key) == 64
+    assert "secret_key held no key: a new one is made" in capsys.readouterr().err
+    assert key == path.read_text() == signing_key(Environment(data_dir=tmp_path))
+
+
 def test_the_signing_key_is_made_once_and_readable_by_its_owner_alone(tmp_path):
     settings = read(tmp_path)
     key = signing_key(settings)

@@ -7,6 +7,7 @@ import secrets
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -101,8 +102,19 @@ def limit_waits(connection: Any, **_signal: Any) -> None:
 
 
 def channel_layer(environment: Environment) -> dict[str, Any]:
-    """Django Channels' setting; the in-memory layer serves one web process."""
+    """
+    Django Channels' setting; the in-memory layer serves one web process.
+
+    ImproperlyConfigured when the URL cannot be taken apart; it shows nothing of it.
+    """
     if environment.redis_url:
+        try:
+            urlsplit(environment.redis_url).port  # noqa: B018
+        except ValueError:
+            raise ImproperlyConfigured(
+                "settings (docs/settings.md): REDIS_URL: must be redis://user:password@host:port/number with a port"
+                " from 1 to 65535; in user and password write %2F for /, %3F for ?, %40 for @"
+            ) from None
         return {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
             "CONFIG": {"hosts": [environment.redis_url]},

@@ -97,6 +97,8 @@ _ORIGIN = re.compile(r"(https?://[^\s/?#]+)(.*)", re.DOTALL)
 def _hosts(text: str) -> tuple[str, ...]:
     """What a browser calls the site by; with a scheme, a port or a path it would fit no request at all."""
     names = _words(text)
+    if not names:
+        raise ValueError("names no host, so every page would be refused; an empty value means the default")
     for name in names:
         if not _HOST.fullmatch(name):
             raise ValueError(

@@ -13,7 +13,7 @@ import psycopg
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from capacitor_web.backends import database, signing_key
+from capacitor_web.backends import channel_layer, database, signing_key
 from capacitor_web.environment import Environment, given_variables, unknown_variables
 from capacitor_web.setting_kinds import as_text
 
@@ -142,6 +142,20 @@ def test_a_wrong_url_is_named_but_its_password_is_not_shown(tmp_path, name):
     text = complaint(tmp_path, **{name: "mysql://user:hunter2@host/base"})
     assert f"{name}: must begin with" in text
     assert "hunter2" not in text
+
+
+@pytest.mark.parametrize("rest", ["cache:port", "cache:70000/0", "user:correct/horse@cache:6379/0", "[::1:6379/0"])
+def test_a_redis_url_that_cannot_be_taken_apart_is_told_without_any_of_it(tmp_path, rest):
+    """The router started, and every live page failed with a traceback that did not name the setting."""
+    with pytest.raises(ImproperlyConfigured) as caught:
+        channel_layer(read(tmp_path, REDIS_URL=f"redis://{rest}"))
+    assert "REDIS_URL: must be redis://user:password@host:port/number" in str(caught.value)
+    assert not any(word in str(caught.value) for word in ("correct", "horse", "cache"))
+
+
+def test_a_list_of_host_names_that_names_none_is_refused(tmp_path):
+    """Every page would have been answered with error 400."""
+    assert "CAPACITOR_ALLOWED_HOSTS=',': names no host" in complaint(tmp_path, CAPACITOR_ALLOWED_HOSTS=" , ")
 
 
 def test_the_lines_of_dotenv_are_settings_too(tmp_path):

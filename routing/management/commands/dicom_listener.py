@@ -10,6 +10,8 @@ from routing.database import database_file
 from routing.dicom.storage_scp import CannotListen
 from routing.dicom.tls import WrongTlsFiles
 from routing.engine.receiving import process as listening
+from routing.queue.spool import open_spool
+from routing.spool.spool import SpoolGone
 
 
 class Command(BaseCommand):
@@ -27,6 +29,9 @@ class Command(BaseCommand):
                 database_file.look_where_it_answers(up_to_date=True)
             except database_file.Outdated as outdated:
                 self.stderr.write(f"{outdated}. Until then received images wait in the spool.")
+            open_spool()
             listening.run(port, share_port=options["share_port"], drain_seconds=options["drain"])
         except (CannotListen, WrongTlsFiles, database_file.DatabaseInDanger) as error:
             raise CommandError(str(error)) from error
+        except SpoolGone as error:
+            raise CommandError(error.strerror) from error

@@ -20,6 +20,8 @@ from routing.engine.watching.watchdog import Role, Watchdog
 from routing.operating.behind import note_broken_off
 from routing.processes import application_log, capabilities
 from routing.processes.sd_notify import Notifier
+from routing.queue.spool import open_spool
+from routing.spool.spool import SpoolGone
 
 
 def _now_and_then() -> None:
@@ -56,8 +58,11 @@ class Command(BaseCommand):
             raise CommandError(f"{why} See {capabilities.WHO_GRANTS}.")
         try:
             database_file.look_where_it_answers(up_to_date=True)
+            open_spool()
         except database_file.DatabaseInDanger as danger:
             raise CommandError(str(danger)) from danger
+        except SpoolGone as error:
+            raise CommandError(error.strerror) from error
         # No database handler: its thread and connection must not be there when children are forked.
         application_log.start("watchdog", service.data_dir / "logs", service.log_level, database=False)
         Watchdog(

@@ -34,6 +34,8 @@ def configure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Configure:
         monkeypatch.setattr(settings, "CAPACITOR", changed)
 
     change()
+    # Rows of these tests have no files, which is no sign of a spool that is not mounted.
+    Spool(tmp_path / "spool", "none").mark()
     return change
 
 

@@ -1,6 +1,7 @@
 """Nudges between processes: they arrive, they do not pile up, and nobody is hurt when nobody listens."""
 
 import os
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,3 +104,19 @@ def test_the_place_of_a_process_with_the_same_number_is_taken(tmp_path: Path) ->
     wake(tmp_path, "prepare")
     assert wakeup.wait(60)
     wakeup.close()
+
+
+def test_what_a_killed_process_has_left_goes_when_another_of_its_role_begins(tmp_path: Path) -> None:
+    """Nobody nudges the housekeeping process: each that was killed left its file for ever."""
+    killed, alive = tmp_path / "housekeep-1.wake", Wakeup(tmp_path, "housekeep")
+    alive._path = alive._path.rename(tmp_path / "housekeep-2.wake")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as dead:
+        dead.bind(str(killed))
+    for path in (killed, alive._path):
+        os.utime(path, (0, 0))
+    new = Wakeup(tmp_path, "housekeep")
+    assert not killed.exists()
+    assert alive._path.exists()
+    assert not new.wait(0)
+    new.close()
+    alive.close()

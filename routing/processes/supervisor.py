@@ -64,7 +64,9 @@ class Supervisor:
             for service in self._services:
                 self._tend(service)
             caught = signal.sigtimedwait(signals, _LOOK)
-            self._stopping = caught is not None and caught.si_signo != signal.SIGCHLD
+            # Of a wait that outlasts its end because this process itself was stopped (SIGSTOP, Ctrl-Z), Python
+            # tells as of a signal, and what it is said to be is whatever lay in memory.
+            self._stopping = caught is not None and caught.si_signo in (signal.SIGTERM, signal.SIGINT)
         # A second Ctrl-C ends at once.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)

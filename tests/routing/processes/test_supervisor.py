@@ -4,13 +4,14 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from routing.processes.sd_notify import STARTED_AGAIN
-from routing.processes.supervisor import Service, Supervisor, in_words
+from routing.processes.supervisor import _LOOK, Service, Supervisor, in_words
 from tests.acceptance.router import kill, until
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -169,6 +170,22 @@ def test_a_pause_of_the_supervisors_own_is_nobodys_fault(
             supervisor._hear()
         supervisor._tend(frozen)
         assert frozen.process.wait() == -signal.SIGKILL
+
+
+@pytest.mark.integration
+def test_a_supervisor_that_was_stopped_for_a_while_goes_on_with_its_services(
+    running: list[Running], tmp_path: Path
+) -> None:
+    """Ctrl-Z and fg, say: it ended the whole router, as if somebody had asked for it."""
+    supervisor = started(running, tmp_path, "worker,stays,1")
+    pid = supervisor.began("worker")
+    stopped_at = time.monotonic()
+    supervisor.process.send_signal(signal.SIGSTOP)
+    until(lambda: time.monotonic() - stopped_at > 2 * _LOOK, 30, "the wait of the supervisor is over")
+    supervisor.process.send_signal(signal.SIGCONT)
+    os.kill(pid, signal.SIGKILL)
+    assert supervisor.began("worker", 2) != pid
+    assert supervisor.process.poll() is None
 
 
 @pytest.mark.integration

@@ -4,8 +4,8 @@ import pytest
 
 from routing.dicom.associate import AssociationRequest, decode_request, encode_request
 from routing.engine.directory import Directory
+from routing.engine.receiving.admission import Admission
 from routing.engine.receiving.guessing import MOST_WRONG, WITHIN, Guesses
-from routing.engine.receiving.process import Admission
 from routing.models import AuditRecord, KnownSender, UnknownSender
 from tests.builders import node
 

@@ -1,0 +1,53 @@
+"""Who may send: what an A-ASSOCIATE-RQ is answered."""
+
+import logging
+
+from django.db import Error as DatabaseProblem
+from django.db import connection
+
+from routing.dicom.associate import AssociationRequest, Refusal
+from routing.engine.directory import Directory, note_alert, note_stranger, refusal
+from routing.engine.receiving.guessing import MOST_WRONG, WITHIN, Guesses
+from routing.processes.application_log import first_line
+
+log = logging.getLogger("capacitor.listener")
+
+# Source and reason of A-ASSOCIATE-RJ (PS3.8 table 9-21).
+_CALLING_NOT_RECOGNIZED = (1, 3)
+_CALLED_NOT_RECOGNIZED = (1, 7)
+_TEMPORARY_CONGESTION = Refusal(3, 1, "nodes and senders cannot be read", transient=True)
+_PUT_OFF = Refusal(3, 1, "too many wrong AE titles from this address, try again later", transient=True)
+
+
+class Admission:
+    """Decides about associations by the newest nodes and senders (D1, D18), and puts off who guesses their titles."""
+
+    def __init__(self, directory: Directory, *, anybody: bool) -> None:
+        self._directory, self._anybody = directory, anybody
+        self._guesses = Guesses()
+
+    def __call__(self, request: AssociationRequest) -> Refusal | None:
+        address, pair = request.peer_address, (request.calling_ae_title, request.called_ae_title)
+        try:
+            snapshot = self._directory.current()
+            put_off = self._guesses.puts_off(address, pair) and not snapshot.binds(pair[0], address)
+            why = refusal(snapshot, *pair, address, anybody=self._anybody)
+            if why is None and not put_off:
+                self._guesses.accepted(address, pair)
+                return None
+            who, words = why or ("", "")
+            # Also while it is put off: a whole new department may be behind one address, and wants to be allowed.
+            if who == "calling" and note_stranger(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
+                note_alert("known sender, wrong address", pair[0], address=address)
+            if put_off:
+                return _PUT_OFF
+            if self._guesses.refused(address, pair):
+                log.error("AE titles are being guessed from %s: it is put off for %d minutes", address, WITHIN // 60)
+                note_alert("AE titles guessed", address, wrong_pairs=MOST_WRONG)
+            return Refusal(*(_CALLED_NOT_RECOGNIZED if who == "called" else _CALLING_NOT_RECOGNIZED), words)
+        except DatabaseProblem as error:
+            log.error("nodes and senders have never been read: %s", first_line(error))
+            return _TEMPORARY_CONGESTION
+        finally:
+            # The thread ends with its association; nobody would close its connection later.
+            connection.close()

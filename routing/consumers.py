@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import Counter
 from importlib import import_module
 from typing import Any
@@ -16,6 +17,9 @@ from django.db import DatabaseError
 
 from routing.live import GROUP, watcher
 from routing.people.session_age import is_over
+from routing.processes.application_log import first_line
+
+logger = logging.getLogger("capacitor.live")
 
 NOT_LOGGED_IN = 4401
 """Close code of our own (RFC 6455 7.4.2), after the HTTP status."""
@@ -34,6 +38,16 @@ _open: Counter[int] = Counter()
 
 class LiveConsumer(AsyncWebsocketConsumer):  # type: ignore[misc]
     """Carries no data, so that rights, filters and paging stay with the views."""
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        except Exception as error:
+            if not type(error).__module__.startswith("redis."):
+                raise
+            # The page tries again, and says meanwhile that it is not live.
+            logger.error("live pages: the server of REDIS_URL cannot be used: %s", first_line(error))
+            await send({"type": "websocket.close"})
 
     async def connect(self) -> None:
         self.entered = False

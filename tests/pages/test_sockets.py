@@ -12,6 +12,7 @@ from routing import live
 from tests.pages.people import person, visitor
 from tests.pages.permission_table import LADDER
 from tests.pages.sockets import socket
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db
 
@@ -144,3 +145,15 @@ def test_one_person_opens_no_more_pages_than_one_person_can_look_at(monkeypatch)
         return answers
 
     assert async_to_sync(run)() == [True, True, False, True, True]
+
+
+def test_a_redis_that_does_not_answer_is_named_by_its_setting_and_is_no_unexpected_error(settings, caplog):
+    layer = "channels_redis.pubsub.RedisPubSubChannelLayer"
+    hosts = [f"redis://127.0.0.1:{free_port()}/0"]
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": layer, "CONFIG": {"hosts": hosts}}}
+    assert not opened(socket(visitor()))
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert told.message.startswith(
+        "live pages: the server of REDIS_URL cannot be used: Error 111 connecting to 127.0.0.1"
+    )
+    assert told.exc_info is None

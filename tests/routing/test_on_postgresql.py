@@ -23,6 +23,7 @@ FILES = [
     "routing/operating/test_replay",
     "routing/engine/test_process",
     "routing/engine/test_settling",
+    "routing/engine/test_reconcile",
     "routing/engine/test_directory",
     "routing/engine/nodes/test_status",
     "routing/engine/receiving/test_receive",

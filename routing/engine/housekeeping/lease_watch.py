@@ -9,9 +9,10 @@ from datetime import datetime
 
 from django.db import transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from routing.engine.doubts import note_doubts
-from routing.models import Lane, QueueItem
+from routing.models import Lane, QueueItem, ServiceProcess
 from routing.queue.claims import give_back
 
 log = logging.getLogger("capacitor.housekeeping")
@@ -27,13 +28,14 @@ class LeaseWatch:
     This is for those of other hosts, and for one that lives and is stuck.
     Leases hold moments of their owner's clock; whether they change is all that is asked of them.
 
-    Time in which this one could not look itself is not held against anybody:
-    while the database is away nobody renews, and what living senders have sent
-    meanwhile would be sent again.
+    Time in which this one could not write itself is not held against anybody:
+    while the database is away, locked or full nobody renews, and what living
+    senders have sent meanwhile would be sent again.
     """
 
-    def __init__(self, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._patience, self._clock = patience, clock
+    def __init__(self, owner: str, patience: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """``owner`` is who looks."""
+        self._owner, self._patience, self._clock = owner, patience, clock
         self._looked_at = clock()
         self._seen: dict[str, tuple[_Mark, float]] = {}
         """For each owner what its leases said, and for how many seconds they have said so."""
@@ -45,7 +47,9 @@ class LeaseWatch:
         passed = min(now - self._looked_at, self._patience / 4)
         # Also where the look fails: its time is over and counts for nobody.
         self._looked_at = now
-        marks = _marks()
+        with transaction.atomic():
+            self._write()
+            marks = _marks()
         before, self._seen = self._seen, {owner: (mark, 0.0) for owner, mark in marks.items()}
         freed = 0
         for owner, mark in marks.items():
@@ -63,6 +67,13 @@ class LeaseWatch:
                 freed += count
                 del self._seen[owner]
         return freed
+
+    def _write(self) -> None:
+        """As those who renew do, in the same tables: a database that is locked or full may be read all the same."""
+        ServiceProcess.objects.filter(owner=self._owner).update(seen_at=timezone.now())
+        # PostgreSQL locks single tables: then not even this, which is nothing, can be written.
+        QueueItem.objects.filter(id=0).update(lease_owner="")
+        Lane.objects.filter(key="").update(owner="")
 
 
 def _marks() -> dict[str, _Mark]:

@@ -94,7 +94,7 @@ class Housekeeper:
         self._purging = False
         """The last look for what has outlived its time did not come to an end."""
         self._traffic = TrafficCounter()
-        self._leases = LeaseWatch((LEASE + timedelta(seconds=service.lua_seconds)).total_seconds())
+        self._leases = LeaseWatch(owner, (LEASE + timedelta(seconds=service.lua_seconds)).total_seconds())
         self._others_lane: tuple[str, datetime, float] | None = None
         """Who else keeps house, until when, and since when that has stood there by this process's steady clock."""
         self._versions = VersionCounter()

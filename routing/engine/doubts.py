@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from routing.database.rows import insert
 from routing.models import ItemLogLine
+from routing.queue.item_log import log_line
 
 _TO_BE_SENT = (
     "SELECT id FROM routing_queueitem"
@@ -28,6 +29,5 @@ def note_doubts(owner: str, why: str) -> int:
         cursor.execute(_TO_BE_SENT, [owner])
         held = [item for (item,) in cursor.fetchall()]
     text = f"{why}: the image may have been sent already, which nobody noted; sent again, it arrives twice"
-    told = {"at": now, "level": "warning", "source": "router", "entry": None, "line": None, "text": text}
-    insert(ItemLogLine, [{"item_id": item, **told} for item in held])
+    insert(ItemLogLine, [log_line(item, "warning", text, now) for item in held])
     return len(held)

@@ -16,6 +16,7 @@ from routing.models import ItemLogLine, Node, QueueItem
 from routing.models.querysets import QueueItemQuerySet
 from routing.nodes.titles import title_book
 from routing.queue.claims import by_index
+from routing.queue.item_log import log_line
 from routing.queue.record import record_for
 from routing.spool.prepared import PreparedFiles, is_transcoded
 from routing.spool.spool import Spool, SpoolGone
@@ -100,8 +101,7 @@ def address_anew(items: QueueItemQuerySet, ae_title: str, titles: TitleBook) -> 
         found = list(items.select_for_update().values_list("id", flat=True))
         QueueItem.objects.filter(id__in=found).update(node=node, destination_ae_title=node.ae_title)
         text, now = f"it was for no node; {ae_title} means node {node} now", timezone.now()
-        line = {"at": now, "level": "info", "source": "router", "entry": None, "line": None, "text": text}
-        insert(ItemLogLine, [{"item_id": item, **line} for item in found])
+        insert(ItemLogLine, [log_line(item, "info", text, now) for item in found])
     return node
 
 

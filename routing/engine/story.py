@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from routing.queue.item_log import log_line
 from scripts_app.core.outcome import Change, EntryReport, LogLine, Outcome, RouteCall, Verdict
 
 _log = logging.getLogger("capacitor.lua")
@@ -53,27 +54,6 @@ def log(item_id: int, outcome: Outcome, now: datetime) -> list[dict[str, Any]]:
 def printed(item_id: int, lines: Iterable[LogLine], now: datetime) -> list[dict[str, Any]]:
     """Rows of ItemLogLine: what print() wrote."""
     return [log_line(item_id, line.level, line.message, now, "script", line.entry, line.line) for line in lines]
-
-
-def log_line(
-    item_id: int,
-    level: str,
-    text: str,
-    now: datetime,
-    source: str = "router",
-    entry: int | None = None,
-    line: int | None = None,
-) -> dict[str, Any]:
-    """A row of ItemLogLine."""
-    return {
-        "item_id": item_id,
-        "at": now,
-        "level": level,
-        "source": source,
-        "entry": entry,
-        "line": line,
-        "text": text,
-    }
 
 
 def to_application_log(lines: Iterable[LogLine]) -> None:

@@ -25,6 +25,7 @@ from routing.core.states import STUCK_STATES, WISHES, QueueEvent, QueueState, ne
 from routing.database.rows import columns, insert
 from routing.models import HistoryEntry, ItemLogLine, QueueItem
 from routing.nodes.renamed import TITLE_NOW
+from routing.queue.item_log import log_line
 from routing.queue.possible import possible
 from routing.queue.wishes import NOBODY, asked_by
 
@@ -210,8 +211,7 @@ def carry_out_wishes(ids: Collection[int]) -> None:
                 state = one.values_list("state", flat=True).first()
                 who = "an operator" if actor == NOBODY else actor
                 text = f"{who} wanted it {wish} while it was in progress; it is {state} now, so that was dropped"
-                line = {"item_id": item, "at": timezone.now(), "level": "warning", "source": "router", "text": text}
-                insert(ItemLogLine, [line])
+                insert(ItemLogLine, [log_line(item, "warning", text, timezone.now())])
 
 
 @transaction.atomic

@@ -16,6 +16,7 @@ from routing.engine.delivering.reports import Answered, Faulty, Report, Returned
 from routing.engine.nodes.status import Failure, News
 from routing.engine.nodes.target import Target
 from routing.queue.claims import Deliverable
+from routing.queue.item_log import log_line
 from routing.queue.record import Move
 
 
@@ -213,8 +214,7 @@ class _Settling:
         )
 
     def _log(self, item: Deliverable, level: str, text: str) -> None:
-        line = {"item_id": item.id, "at": self._now, "level": level, "source": "router"}
-        self.done.log_lines.append({**line, "entry": None, "line": None, "text": text})
+        self.done.log_lines.append(log_line(item.id, level, text, self._now))
 
     def _news(self, target: Target) -> News:
         return self.done.news.setdefault(target.node_id, News(target))

@@ -19,6 +19,7 @@ from routing.engine.preparing.state_book import StateBook, StateConflict
 from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.processes.application_log import place_of
 from routing.queue.claims import Unprepared, holds_lanes, release_lanes
+from routing.queue.item_log import log_line
 from routing.queue.record import Move, record
 from scripts_app.core.outcome import Identity, LogLine, Outcome, Output
 
@@ -59,7 +60,7 @@ class Batch:
         self._log_lines += story.printed(item.id, printed, timezone.now())
         self._moves.append(Move(item.id, QueueState.NEW, QueueEvent.GAVE_UP, message, {"last_error": message}))
         if traceback:
-            self._log_lines.append(story.log_line(item.id, "error", traceback, timezone.now()))
+            self._log_lines.append(log_line(item.id, "error", traceback, timezone.now()))
 
     def put_off(self, item: Unprepared, message: str, retry_after: timedelta) -> None:
         """The machine lacks something that the item needs: it is tried again."""

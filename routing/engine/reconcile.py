@@ -73,15 +73,21 @@ def fail_for_nobody(*, actor: str) -> int:
         lost: dict[str, list[int]] = {}
         for ae_title, item in cursor.fetchall():
             lost.setdefault(ae_title, []).append(item)
-    settled = 0
-    titles = title_book() if lost else None
+    if not lost:
+        return 0
+    settled, titles = 0, title_book()
     for ae_title, ids in sorted(lost.items()):
         items = QueueItem.objects.filter(id__in=ids, node=None)
-        if titles is not None and address_anew(items.filter(lease_owner=""), ae_title, titles) is not None:
+        if address_anew(items.filter(lease_owner=""), ae_title, titles):
             settled += len(ids)
         else:
-            settled += _give_up(items, f"node {ae_title} has been deleted", actor)
+            settled += _give_up(items, node_deleted(ae_title), actor)
     return settled
+
+
+def node_deleted(ae_title: str) -> str:
+    """What is the matter with an item whose node is there no more, and none with that AE title."""
+    return f"node {ae_title} has been deleted"
 
 
 @transaction.atomic

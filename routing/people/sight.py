@@ -10,13 +10,14 @@ from django.contrib.auth.models import AnonymousUser, User
 
 from routing.core.states import QueueState
 from routing.models import HistoryEntry, QueueItem
+from scripts_app.core.outcome import NO_ROUTE
 from scripts_app.outside import PHI
 
 MASK = "•••"
 _COMMENT = re.compile(r"(0x[0-9A-F]{4}\b(?: \([^)]*\))?: ).+", re.DOTALL)
 """What follows a status is the node's Error Comment (0000,0902), as ``routing.engine.delivering.settle`` writes it."""
 _OWN = re.compile(
-    r"no route: the image was sent to the router itself and no script routed it"
+    rf"{re.escape(NO_ROUTE)}"
     r"|its preparation began \d+ times and never ended"
     r"|node [^:]{1,16} has been deleted"
     r"|no node answers to called AE title '[^']{1,16}'"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from routing.core.ae_title import TitleBook
 from routing.core.states import QueueState
 from routing.engine.receiving.receive import no_node_answers
-from routing.engine.reconcile import address_anew
+from routing.engine.reconcile import address_anew, node_deleted
 from routing.models import HistoryEntry, QueueItem
 from routing.queue.claims import Unprepared
 from scripts_app.core.outcome import NO_ROUTE
@@ -36,4 +36,4 @@ def why_for_nobody(item: Unprepared) -> str:
     lost = HistoryEntry.objects.filter(item=item.id, event="received", to_state=QueueState.FAILED)
     if lost.exists():
         return no_node_answers(item.destination_ae_title)
-    return f"node {item.destination_ae_title} has been deleted"
+    return node_deleted(item.destination_ae_title)

@@ -16,6 +16,7 @@ from routing.database.rows import insert
 from routing.engine import story
 from routing.engine.directory import Directory
 from routing.engine.preparing.state_book import StateBook, StateConflict
+from routing.engine.reconcile import node_deleted
 from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem
 from routing.processes.application_log import place_of
 from routing.queue.claims import Unprepared, holds_lanes, release_lanes
@@ -159,7 +160,7 @@ class Batch:
     ) -> dict[str, Any]:
         node_id = self._directory.resolve(copy.destination).node_id
         # The script's call found it; nobody would ever try, or miss, what waits for no node.
-        lost = f"node {copy.destination} has been deleted" if node_id is None else ""
+        lost = node_deleted(copy.destination) if node_id is None else ""
         return {
             "id": self._new_id(),
             "received_id": item.received_id,

@@ -1,7 +1,6 @@
 """Storage SCU: send instances over one association, one result each."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 
 from routing.core.instance import OutgoingInstance, SendResult
@@ -64,8 +63,14 @@ class StorageAssociation:
                 response = self._requestor.exchange(context_id, request, dataset, deadline_seconds)
         except ExchangeFailed as error:
             # Slow and dear lines are where it matters how much went over them for nothing.
-            failed = _result(instance, started_at, error=str(error), bytes_sent=self._requestor.progress.sent)
-            return replace(failed, timed_out=error.timed_out, released=error.released)
+            return _result(
+                instance,
+                started_at,
+                error=str(error),
+                bytes_sent=self._requestor.progress.sent,
+                timed_out=error.timed_out,
+                released=error.released,
+            )
         sent = self._requestor.progress.sent
         why = _what_is_wrong(response, instance)
         if why:
@@ -101,6 +106,8 @@ def _result(
     error: str = "",
     bytes_sent: int = 0,
     refused_context: bool = False,
+    timed_out: bool = False,
+    released: bool = False,
 ) -> SendResult:
     return SendResult(
         item_id=instance.item_id,
@@ -111,4 +118,6 @@ def _result(
         ended_at=datetime.now(UTC),
         bytes_sent=bytes_sent,
         refused_context=refused_context,
+        timed_out=timed_out,
+        released=released,
     )

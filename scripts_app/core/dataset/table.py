@@ -12,9 +12,9 @@ from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.navigate import item_at, sequence_at
 from scripts_app.core.dataset.overlay import Dataset, path_of
 from scripts_app.core.dataset.path import Step, parsed
-from scripts_app.core.dataset.vr import vr_here
+from scripts_app.core.dataset.vr import PIXEL_REPRESENTATION, vr_here
 
-_DECISIVE = (SPECIFIC_CHARACTER_SET, 0x00280103)
+_DECISIVE = (SPECIFIC_CHARACTER_SET, PIXEL_REPRESENTATION)
 """What other elements are written by; PixelRepresentation tells whether US or SS."""
 
 

@@ -12,6 +12,10 @@ if TYPE_CHECKING:
     from scripts_app.core.dataset.overlay import Dataset
 
 
+PIXEL_REPRESENTATION = 0x00280103
+"""Whether what may be US or SS is SS."""
+
+
 def vr_here(dataset: Dataset, tag: int) -> bytes:
     """
     The VR an element has here, or would have; empty when nothing tells.
@@ -65,8 +69,8 @@ def private_creator(dataset: Dataset, tag: int) -> str:
 def _signed_pixels(start: Dataset) -> bool:
     dataset: Dataset | None = start
     while dataset is not None:
-        value = dataset.value(0x00280103)
+        value = dataset.value(PIXEL_REPRESENTATION)
         if value:
-            return value[0 if encoding_here(dataset, 0x00280103).order == "<" else -1] == 1
+            return value[0 if encoding_here(dataset, PIXEL_REPRESENTATION).order == "<" else -1] == 1
         dataset = dataset.owner.parent if dataset.owner else None
     return False

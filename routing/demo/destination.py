@@ -14,15 +14,12 @@ from pydicom.uid import UltrasoundMultiFrameImageStorage
 
 from routing.core.identifiers import Identifiers
 from routing.core.instance import ReceivedInstance
-from routing.dicom.associate import AssociationRequest, Refusal
+from routing.dicom.associate import UNKNOWN_CALLED, AssociationRequest, Refusal
 from routing.dicom.storage_scp import ScpConfig, StorageScp
 from routing.processes.stop_flag import StopFlag
 from routing.spool.spool import Spool
 
 log = logging.getLogger("capacitor.demo")
-
-_CALLED_NOT_RECOGNIZED = (1, 7)
-"""PS3.8 table 9-21."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +83,7 @@ class SampleDestination:
 
     def _admit(self, request: AssociationRequest) -> Refusal | None:
         if request.called_ae_title != self.behaviour.ae_title:
-            return Refusal(*_CALLED_NOT_RECOGNIZED, f"this is {self.behaviour.ae_title}")
+            return Refusal(*UNKNOWN_CALLED, f"this is {self.behaviour.ae_title}")
         return None
 
     def _has_room(self) -> bool:

@@ -15,6 +15,8 @@ from routing.dicom.associate import (
     APPLICATION_CONTEXT,
     LARGEST_ASSOCIATE_PDU,
     RELEASE_RP,
+    UNKNOWN_CALLED,
+    UNKNOWN_CALLER,
     AssociationRequest,
     Refusal,
     decode_request,
@@ -273,9 +275,9 @@ def _formal_refusal(request: AssociationRequest) -> Refusal | None:
     try:
         checked(request.calling_ae_title)
     except IllegalAETitle as error:
-        return Refusal(1, 3, f"calling {error}")
+        return Refusal(*UNKNOWN_CALLER, f"calling {error}")
     try:
         checked(request.called_ae_title)
     except IllegalAETitle as error:
-        return Refusal(1, 7, f"called {error}")
+        return Refusal(*UNKNOWN_CALLED, f"called {error}")
     return None

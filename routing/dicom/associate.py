@@ -34,9 +34,9 @@ ACCEPTANCE = 0
 ABSTRACT_SYNTAX_NOT_SUPPORTED = 3
 TRANSFER_SYNTAXES_NOT_SUPPORTED = 4
 
-UNKNOWN_CALLER = (1, 3)
-"""Source and reason (PS3.8 table 9-21) of an acceptor that does not know the calling AE title."""
-OF_ANY_CALLER = frozenset(((1, 2), (1, 7), (2, 2)))
+UNKNOWN_CALLER, UNKNOWN_CALLED = (1, 3), (1, 7)
+"""Source and reason (PS3.8 table 9-21) of an acceptor that does not know the calling or the called AE title."""
+OF_ANY_CALLER = frozenset(((1, 2), UNKNOWN_CALLED, (2, 2)))
 """The same of a rejection that another calling AE title would have met as well."""
 _REJECTIONS = {
     (1, 1): "no reason given",

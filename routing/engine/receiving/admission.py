@@ -5,16 +5,13 @@ import logging
 from django.db import Error as DatabaseProblem
 from django.db import connection
 
-from routing.dicom.associate import AssociationRequest, Refusal
+from routing.dicom.associate import UNKNOWN_CALLED, UNKNOWN_CALLER, AssociationRequest, Refusal
 from routing.engine.directory import Directory, note_alert, note_stranger, refusal
 from routing.engine.receiving.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.processes.application_log import first_line
 
 log = logging.getLogger("capacitor.listener")
 
-# Source and reason of A-ASSOCIATE-RJ (PS3.8 table 9-21).
-_CALLING_NOT_RECOGNIZED = (1, 3)
-_CALLED_NOT_RECOGNIZED = (1, 7)
 _TEMPORARY_CONGESTION = Refusal(3, 1, "nodes and senders cannot be read", transient=True)
 _PUT_OFF = Refusal(3, 1, "too many wrong AE titles from this address, try again later", transient=True)
 
@@ -44,7 +41,7 @@ class Admission:
             if self._guesses.refused(address, pair):
                 log.error("AE titles are being guessed from %s: it is put off for %d minutes", address, WITHIN // 60)
                 note_alert("AE titles guessed", address, wrong_pairs=MOST_WRONG)
-            return Refusal(*(_CALLED_NOT_RECOGNIZED if who == "called" else _CALLING_NOT_RECOGNIZED), words)
+            return Refusal(*(UNKNOWN_CALLED if who == "called" else UNKNOWN_CALLER), words)
         except DatabaseProblem as error:
             log.error("nodes and senders have never been read: %s", first_line(error))
             return _TEMPORARY_CONGESTION

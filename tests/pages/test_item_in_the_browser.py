@@ -80,7 +80,7 @@ def test_what_a_person_types_is_not_lost_when_the_story_refreshes(site, visit):
     site.elsewhere(
         f"ItemLogLine.objects.create(item_id={77 << 40}, at=timezone.now(), level='info', source='router', text='more')"
     )
-    expect(opened.locator("#log-lines")).to_contain_text("more", timeout=5000)
+    expect(opened.locator("#log-lines")).to_contain_text("more")
     expect(search).to_be_focused()
     expect(search).to_have_value("Mod")
     expect(opened.locator("#element-list")).to_contain_text("Modality")
@@ -163,11 +163,11 @@ def test_the_log_follows_its_newest_line_unless_its_reader_has_scrolled_away(sit
     at_end = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 4"
     assert log.evaluate(at_end)
     site.elsewhere(many.replace("line {n}", "later {n}").replace("200", "2"))
-    expect(log).to_contain_text("later 1", timeout=5000)
+    expect(log).to_contain_text("later 1")
     assert log.evaluate(at_end)
     log.evaluate("log => { log.scrollTop = 40 }")
     site.elsewhere(many.replace("line {n}", "latest {n}").replace("200", "2"))
-    expect(log).to_contain_text("latest 1", timeout=5000)
+    expect(log).to_contain_text("latest 1")
     assert log.evaluate("log => log.scrollTop") == 40
 
 
@@ -205,7 +205,7 @@ def test_a_study_answers_and_an_operator_puts_it_right(site, visit):
     expect(opened.get_by_role("heading", level=1)).to_contain_text("No: PACS lacks 1 of 3 images")
     opened.evaluate("window.sameDocument = true")
     site.elsewhere(f"QueueItem.objects.filter(study_instance_uid='{STUDY}').update(state='Delivered')")
-    expect(opened.get_by_role("heading", level=1)).to_have_text("Yes: all 3 images arrived at PACS.", timeout=9000)
+    expect(opened.get_by_role("heading", level=1)).to_have_text("Yes: all 3 images arrived at PACS.")
     assert opened.evaluate("window.sameDocument")
 
 

@@ -68,6 +68,6 @@ def test_rows_claims_and_states_are_the_same_on_postgresql(database_url: str, tm
         env={**os.environ, "DATABASE_URL": database_url, "CAPACITOR_DATA_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert not done.returncode, done.stdout[-6000:] + done.stderr[-2000:]

@@ -13,7 +13,11 @@ def nearest(wrong: str, known: Iterable[str], least: float = 0.5) -> str:
     for word in known:
         # Case alone is the commonest slip and the one that difflib rates worst.
         folded.setdefault(word.casefold(), word)
-    close = get_close_matches(wrong.strip().casefold(), folded, n=1, cutoff=least)
+    word = wrong.strip().casefold()
+    # Too long to be like any of them; difflib would look at each of a million characters before it says so.
+    if len(word) > max(map(len, folded), default=0) * (2 - least) / least:
+        return ""
+    close = get_close_matches(word, folded, n=1, cutoff=least)
     return folded[close[0]] if close else ""
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from django.db.models import Q
+
 from routing.core.ae_title import TitleBook
-from routing.core.states import QueueState
-from routing.engine.receiving.receive import no_node_answers
+from routing.core.states import QueueEvent, QueueState
+from routing.engine.receiving.receive import FOR_ITSELF, no_node_answers
 from routing.engine.reconcile import address_anew, node_deleted
 from routing.models import HistoryEntry, QueueItem
 from routing.queue.claims import Unprepared
@@ -25,10 +27,18 @@ def addressed(item: Unprepared, titles: TitleBook, own_ae_title: str) -> Unprepa
     node = address_anew(row, item.destination_ae_title, titles)
     if node is not None:
         return replace(item, node_id=node.pk, destination_ae_title=node.ae_title)
-    if not HistoryEntry.objects.filter(item=item.id, note=NO_ROUTE).exists():
+    if not _was_for_itself(item):
         return item
     row.update(destination_ae_title=own_ae_title)
     return replace(item, destination_ae_title=own_ae_title)
+
+
+def _was_for_itself(item: Unprepared) -> bool:
+    """Whether it was sent to the router itself, under whatever AE title, and nobody has sent it to a node since."""
+    entries = HistoryEntry.objects.filter(item__in={item.id, item.received_id})
+    # What came before the history told so may have failed for want of a route.
+    itself = entries.filter(Q(event="received", note__endswith=FOR_ITSELF) | Q(note=NO_ROUTE))
+    return itself.exists() and not HistoryEntry.objects.filter(item=item.id, event=QueueEvent.REDIRECTED).exists()
 
 
 def why_for_nobody(item: Unprepared) -> str:

@@ -24,6 +24,9 @@ from routing.spool.spool import Spool
 from scripts_app.core.dataset.brief import read_brief
 from scripts_app.core.dataset.file_meta import NotPart10, file_meta_of
 
+FOR_ITSELF = "sent to the router itself"
+"""In the history of what was: the router may have another AE title when its scripts run the next time."""
+
 
 @dataclass(frozen=True, slots=True)
 class AsItCame:
@@ -156,6 +159,7 @@ def enqueue(
 def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]:
     """That the image came, and that nothing had to be done to it where that is so."""
     prepared = row["prepared_at"] is not None
+    itself = FOR_ITSELF if row["node_id"] is None and row["state"] == QueueState.NEW else ""
     came = {
         "item_id": row["id"],
         "at": row["created_at"],
@@ -163,7 +167,7 @@ def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]
         "from_state": "",
         "to_state": QueueState.NEW if prepared else row["state"],
         "actor": actor,
-        "note": "; ".join(filter(None, (note or row["last_error"], words_for(row)))),
+        "note": "; ".join(filter(None, (note or row["last_error"], words_for(row), itself))),
     }
     if not prepared:
         return [came]

@@ -133,10 +133,42 @@ def test_what_was_sent_to_the_router_itself_meets_the_scripts_also_under_its_new
     node("AI")
     lost = work.prepared(called_ae_title="CAPACITOR")
     assert lost.last_error[:8] == "no route"
-    # As after a restart with another CAPACITOR_AE_TITLE.
-    work.preparer._settings = replace(work.preparer._settings, own_ae_title="HOSPITAL")
-    work.directory._own = "HOSPITAL"
+    _rename_the_router(work, "HOSPITAL")
     lua_entry("if file.destinationAeTitle == 'HOSPITAL' then route:Add('AI') end")
     retry_for(QueueItem.objects.filter(id=lost.id), actor="anna")
     work.step()
     assert (item(lost.id).state, set(copies_of(lost))) == ("Dropped", {"AI"})
+
+
+@pytest.mark.parametrize("script", ["error('retry: the study is not complete')", "error('fail: not of ours')"])
+def test_what_scripts_put_off_or_failed_is_still_for_the_router_itself_when_that_has_another_title(
+    work: Preparation, script: str
+) -> None:
+    node("AI")
+    lua_entry(script)
+    waiting = work.prepared(called_ae_title="CAPACITOR")
+    # Twice: the second time its row has the first new title, which was never called.
+    for title in ("HOSPITAL", "CLINIC"):
+        _rename_the_router(work, title)
+        QueueItem.objects.filter(id=waiting.id).update(state="New", not_before=timezone.now())
+        work.step()
+        found = item(waiting.id)
+        assert (found.destination_ae_title, "deleted" in found.last_error) == (title, False)
+
+
+def test_what_was_sent_on_to_a_node_is_not_for_the_router_itself_again(work: Preparation) -> None:
+    gone = node("GONE")
+    lua_entry("error('fail: not of ours')")
+    lost = work.prepared(called_ae_title="CAPACITOR")
+    HistoryEntry.objects.create(item=lost, at=timezone.now(), event="redirected", actor="anna")
+    QueueItem.objects.filter(id=lost.id).update(destination_ae_title="GONE", node=gone)
+    gone.delete()
+    retry_for(QueueItem.objects.filter(id=lost.id), actor="anna")
+    work.step()
+    assert item(lost.id).last_error == "node GONE has been deleted"
+
+
+def _rename_the_router(work: Preparation, title: str) -> None:
+    """As after a restart with another CAPACITOR_AE_TITLE."""
+    work.preparer._settings = replace(work.preparer._settings, own_ae_title=title)
+    work.directory._own = title

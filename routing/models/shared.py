@@ -13,6 +13,9 @@ class Lane(models.Model):
     another across all workers (D6).
     """
 
+    CONFIRMED_TIME = "\\confirmed time"
+    """A row of housekeeping's: how far time has been seen passing.  No study can have this UID."""
+
     key = models.CharField(max_length=128, primary_key=True)
     owner = models.CharField(max_length=60)
     until = models.DateTimeField()

@@ -29,6 +29,7 @@ def problems(found: Sequence[Destination], disk: Disk, start: StartReport, sight
         *service_problems.of_processes(),
         *service_problems.of_disk(disk),
         *service_problems.of_unreadable(start),
+        *service_problems.of_clock(),
         *service_problems.of_audit_log(),
         *_nodes(found, sight),
         *_scripts(),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import Count, Max, Min
@@ -57,6 +57,30 @@ def of_unreadable(found: StartReport) -> Iterator[Problem]:
             f" {'a whole copy' if one else 'whole copies'} in place, rename what has the number of another image,"
             f" or remove {'it' if one else 'them'} from the spool",
         )
+
+
+def of_clock() -> Iterator[Problem]:
+    """What the clock would expire that has jumped ahead: nothing is done as long as somebody may set it right."""
+    keepers = ServiceProcess.objects.filter(role="housekeep", detail__held__gt=0).order_by("-seen_at")
+    for detail in keepers.values_list("detail", flat=True)[:1]:
+        count, left = detail["held"], datetime.fromisoformat(detail["believed_at"]) - timezone.now()
+        yield Problem(
+            "failure",
+            "The clock",
+            f"is {_in_words(timedelta(seconds=detail['ahead_seconds']))} ahead of the time that has passed here",
+            reverse("queue"),
+            cause="it was set, or the service was off",
+            effect=f"{counted(count, 'image')} would expire by it, which {'waits' if count == 1 else 'wait'} for"
+            f" {_in_words(max(left, timedelta()))} more: set the clock right if it is wrong",
+        )
+
+
+def _in_words(span: timedelta) -> str:
+    if span >= timedelta(days=2):
+        return counted(span.days, "day")
+    if span >= timedelta(hours=2):
+        return counted(span // timedelta(hours=1), "hour")
+    return counted(span // timedelta(minutes=1), "minute")
 
 
 def of_disk(disk: Disk) -> Iterator[Problem]:

@@ -31,14 +31,14 @@ class AuditKeeper:
         self._failing = False
         self._told = ""
 
-    def step(self, *, sweeping: bool) -> int:
-        """Returns how many records were sealed."""
+    def step(self, *, sweeping: bool, ahead: timedelta = timedelta()) -> int:
+        """Returns how many records were sealed; ``ahead``: by how much the clock may be wrong."""
         sealed = 0
         try:
             catch_up()
             sealed = _seal_all()
             if sweeping:
-                _shorten_all()
+                _shorten_all(ahead)
                 self._tell_head()
         except DatabaseError as error:
             if not self._failing:
@@ -57,8 +57,8 @@ class AuditKeeper:
         self._told = told
 
 
-def _shorten_all() -> None:
-    kept = timedelta(seconds=settings.CAPACITOR.keep_audit)
+def _shorten_all(ahead: timedelta) -> None:
+    kept = timedelta(seconds=settings.CAPACITOR.keep_audit) + ahead
     for _ in range(_MOST_CUTS):
         if not shorten(kept):
             break

@@ -19,9 +19,10 @@ from routing.engine.directory import Directory
 from routing.engine.housekeeping.adopt import adopt
 from routing.engine.housekeeping.audit_keeping import AuditKeeper
 from routing.engine.housekeeping.clock import end_impossible_waits
+from routing.engine.housekeeping.confirmed_time import ConfirmedTime
 from routing.engine.housekeeping.folding import fold_deferrals
 from routing.engine.housekeeping.lease_watch import LeaseWatch
-from routing.engine.housekeeping.retention import expire, forget_history, forget_idle, purge_files, sweep
+from routing.engine.housekeeping.retention import expire, forget_history, forget_idle, outlived, purge_files, sweep
 from routing.engine.housekeeping.samples import look_for_captures
 from routing.engine.housekeeping.service_start import ServiceStart
 from routing.engine.housekeeping.traffic import TrafficCounter, forget_traffic
@@ -65,6 +66,8 @@ _LOG_KEPT = timedelta(days=30)
 _KEEP_EVERY = 60.0
 _RETRIED_TOGETHER = 500
 """Items of one transaction: nobody else writes meanwhile."""
+_MOST_HELD = 100_000
+"""Images that are counted while the clock is not believed."""
 _NAMED = 5
 """Unreadable files that are told by name."""
 
@@ -93,6 +96,9 @@ class Housekeeper:
         self._round = 0
         self._purging = False
         """The last look for what has outlived its time did not come to an end."""
+        self._time = ConfirmedTime()
+        self._held = 0
+        """Images that would have expired if the clock were believed."""
         self._traffic = TrafficCounter()
         self._leases = LeaseWatch(owner, (LEASE + timedelta(seconds=service.lua_seconds)).total_seconds())
         self._others_lane: tuple[str, datetime, float] | None = None
@@ -125,11 +131,12 @@ class Housekeeper:
         if self._start.due:
             self._retry_rejected()
             self._start.is_over()
-        age, kept = timedelta(seconds=service.expiry), timedelta(seconds=service.keep_delivered)
+        age, ahead = timedelta(seconds=service.expiry), self._time.ahead
+        kept = timedelta(seconds=service.keep_delivered) + ahead
         # Before the listener has to refuse images.
         scarce = self._spool.free_bytes() < 2 * (service.min_free_mib << 20)
         look_for_captures(self._spool)
-        _repeat(lambda: expire(age).moved)
+        _repeat(lambda: expire(age, ahead).moved)
         if sweeping:
             self._remove.try_again()
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
@@ -137,22 +144,24 @@ class Housekeeper:
             purged = _repeat(
                 lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove, since=since)
             )
-            history = timedelta(seconds=service.keep_history)
+            history = timedelta(seconds=service.keep_history) + ahead
             forgotten = _repeat(lambda: forget_history(self._spool, history, remove=self._remove))
             self._purging = purged or forgotten
             fold_deferrals()
             end_impossible_waits()
             readdress_late(now)
-        self._audit.step(sweeping=sweeping)
+            # Not in each round: in a long queue that takes a while.
+            self._held = outlived(age)[:_MOST_HELD].count() if ahead else 0
+        self._audit.step(sweeping=sweeping, ahead=ahead)
         if sweeping:
-            forget_idle(_LOG_KEPT)
-            forget_traffic(now)
+            forget_idle(_LOG_KEPT, ahead)
+            forget_traffic(now - ahead)
             sweep(self._spool, self._files)
             samples.sweep()
         if sweeping or self._round % _PURGE_EVERY == 0:
             keep_order(
                 self._spool,
-                timedelta(seconds=service.keep_quarantine),
+                timedelta(seconds=service.keep_quarantine) + ahead,
                 0 if scarce else service.quarantine_mib << 20,
                 self._remove,
             )
@@ -186,13 +195,16 @@ class Housekeeper:
             retry_for(some, actor="service start", note="rejected items are tried once more")
 
     def detail(self) -> dict[str, Any]:
-        """What pages and commands tell: what the start found, and files that can be in no queue."""
+        """What pages tell: what the start found, files that can be in no queue, and what waits for the clock."""
         unreadable = [self._spool.path(item).name for item in sorted(self._unreadable)]
         return {
             "adopted": self.adopted_at_start,
             "missing": self.missing_at_start,
             "unreadable": len(unreadable),
             "unreadable_files": unreadable[:_NAMED],
+            "held": self._held,
+            "ahead_seconds": round(self._time.ahead.total_seconds()),
+            "believed_at": self._time.believed_at.isoformat() if self._time.believed_at else None,
         }
 
     @transaction.atomic
@@ -203,9 +215,11 @@ class Housekeeper:
         )
         if not made:
             if lane.owner != self._owner and lane.until > now and not self._silent(lane):
+                self._time.look_away()
                 return False
             lane.owner, lane.until = self._owner, now + _TURN
             lane.save(update_fields=["owner", "until"])
+        self._time.look(now)
         return True
 
     def _silent(self, lane: Lane) -> bool:

@@ -50,9 +50,9 @@ _CLOCKS = timedelta(days=1)
 """How far an item's moment and that of its identifier may be apart: clocks are set, files are adopted."""
 
 
-def expire(age: timedelta) -> Moved:
+def outlived(age: timedelta) -> QuerySet[QueueItem]:
     """
-    Move waiting and stuck items that were received longer ago than ``age`` to Expired.
+    Waiting and stuck items that were received longer ago than ``age``.
 
     One that somebody has put to work again since gets as long once more.
     """
@@ -63,8 +63,12 @@ def expire(age: timedelta) -> Moved:
     old = old.filter(id__lt=first_at(oldest + _CLOCKS), created_at__gte=EPOCH + _CLOCKS)
     again = (QueueEvent.PREPARE_AGAIN, QueueEvent.SEND_AGAIN, QueueEvent.REDIRECTED)
     revived = HistoryEntry.objects.filter(item=OuterRef("id"), event__in=again, at__gte=oldest)
-    old = old.exclude(Exists(revived))
-    ids = list(old.order_by("id").values_list("id", flat=True)[:_CHUNK])
+    return old.exclude(Exists(revived)).order_by("id")
+
+
+def expire(age: timedelta, ahead: timedelta = timedelta()) -> Moved:
+    """Move what has outlived ``age``, by a clock that is ``ahead``, to Expired."""
+    ids = list(outlived(age + ahead).values_list("id", flat=True)[:_CHUNK])
     why = f"older than {age / timedelta(hours=1):g} hours"
     done = record_for(QueueItem.objects.filter(id__in=ids), QueueEvent.OUTLIVED, actor="retention", note=why)
     if done.moved:
@@ -166,14 +170,18 @@ def forget_history(spool: Spool, kept: timedelta, *, remove: Removal | None = No
     return len(ids)
 
 
-def forget_idle(log_kept: timedelta) -> None:
-    """Remove scoped state without use, old log lines, steps of people and rehearsals, and processes long silent."""
+def forget_idle(log_kept: timedelta, ahead: timedelta = timedelta()) -> None:
+    """
+    Remove scoped state without use, old log lines, steps of people and rehearsals, and processes long silent.
+
+    ``ahead``: by how much the clock may be wrong.
+    """
     now = timezone.now()
-    ScopedState.objects.filter(used_at__lt=now - IDLE).delete()
-    ApplicationLogLine.objects.filter(at__lt=now - log_kept).delete()
+    ScopedState.objects.filter(used_at__lt=now - ahead - IDLE).delete()
+    ApplicationLogLine.objects.filter(at__lt=now - ahead - log_kept).delete()
     _shorten_log()
-    OperatorAction.objects.filter(at__lt=now - log_kept).delete()
-    Rehearsal.objects.filter(ended_at__lt=now - _REHEARSALS).delete()
+    OperatorAction.objects.filter(at__lt=now - ahead - log_kept).delete()
+    Rehearsal.objects.filter(ended_at__lt=now - ahead - _REHEARSALS).delete()
     ServiceProcess.objects.filter(seen_at__lt=now - timedelta(hours=1)).delete()
     # Anybody who reaches the log-in can make rows of these.
     Session.objects.filter(expire_date__lt=now).delete()

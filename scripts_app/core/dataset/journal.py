@@ -31,7 +31,11 @@ class Journal:
     __slots__ = ("_entries",)
 
     def __init__(self) -> None:
-        self._entries: list[tuple[dict[int, Edited], int, object] | tuple[Sequence, None, list[Dataset] | None]] = []
+        self._entries: list[
+            tuple[dict[int, Edited], int, object]
+            | tuple[Sequence, None, list[Dataset] | None]
+            | tuple[Sequence, None, tuple[int, Dataset]]
+        ] = []
 
     def mark(self) -> Mark:
         return Mark(len(self._entries))
@@ -48,6 +52,10 @@ class Journal:
     def append_item(self, sequence: Sequence, item: Dataset) -> None:
         self._entries.append((sequence, None, None))
         sequence.items.append(item)
+
+    def remove_item(self, sequence: Sequence, place: int) -> None:
+        """Only what goes is kept: a copy of all items for each of thousands would fill the memory."""
+        self._entries.append((sequence, None, (place, sequence.items.pop(place))))
 
     def replace_items(self, sequence: Sequence, items: list[Dataset]) -> None:
         self._entries.append((sequence, None, sequence.items))
@@ -71,6 +79,8 @@ class Journal:
                 sequence, _, items = entry
                 if items is None:
                     sequence.items.pop()
+                elif isinstance(items, tuple):
+                    sequence.items.insert(*items)
                 else:
                     sequence.items = items
             elif entry[2] is _NOTHING:

@@ -11,6 +11,7 @@ from scripts_app.core.dataset.encoding import IMPLICIT_LITTLE, Encoding
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
 from scripts_app.core.dataset.index import Buffer, Index, Raw, RawItem, raw_items, scan
 from scripts_app.core.dataset.journal import Edited, Journal, Literal
+from scripts_app.core.dataset.places import place_of
 from scripts_app.core.dataset.vr import vr_here
 
 Part = tuple[int, int] | bytes
@@ -194,7 +195,7 @@ class Dataset:
 class Sequence:
     """A sequence whose items have been opened."""
 
-    __slots__ = ("encoding", "items", "parent", "raw", "tag", "vr")
+    __slots__ = ("encoding", "items", "parent", "raw", "removed", "tag", "vr")
 
     def __init__(
         self, parent: Dataset, tag: int, encoding: Encoding, raw: Raw | None = None, vr: bytes = b"SQ"
@@ -206,6 +207,8 @@ class Sequence:
         self.raw = raw
         self.vr = vr
         self.items: list[Dataset] = []
+        self.removed = 0
+        """How many items were removed one by one; where each stands now follows from that."""
 
     @classmethod
     def opened(cls, parent: Dataset, tag: int, raw: Raw) -> Sequence:
@@ -218,22 +221,16 @@ class Sequence:
             found, _ = raw_items(buffer, raw[2], raw[3], encoding, delimited=False, depth=depth)
             for item in found:
                 index, _ = scan(buffer, item.start, item.stop, encoding, ordered=False, depth=depth)
-                sequence.items.append(
-                    Dataset(buffer, parent.journal, encoding, index, item.start, item.stop, sequence, item)
-                )
+                opened = Dataset(buffer, parent.journal, encoding, index, item.start, item.stop, sequence, item)
+                opened.place = len(sequence.items)
+                sequence.items.append(opened)
         except NotIndexable as error:
             raise DatasetError(f"{named(tag)} cannot be read: {error}") from None
         return sequence
 
     def number_of(self, item: Dataset) -> int:
         """Its number among the items, from 1; 0 when it is none of them any more."""
-        items = self.items
-        if item.place >= len(items) or items[item.place] is not item:
-            # Items came or went.  All at once: thousands may be edited one by one.
-            for place, each in enumerate(items):
-                each.place = place
-            if item.place >= len(items) or items[item.place] is not item:
-                return 0
+        item.place = place_of(item, self.items, item.place, self.removed)
         return item.place + 1
 
     def touch(self) -> None:
@@ -251,7 +248,8 @@ class Sequence:
 
     def remove(self, item: Dataset) -> None:
         item.touch()
-        self.parent.journal.replace_items(self, [each for each in self.items if each is not item])
+        self.parent.journal.remove_item(self, self.number_of(item) - 1)
+        self.removed += 1
 
     def parts(self) -> Iterator[Part]:
         raw = self.raw
@@ -267,6 +265,8 @@ class Sequence:
     def copied(self, parent: Dataset) -> Sequence:
         copy = Sequence(parent, self.tag, self.encoding, self.raw, self.vr)
         copy.items = [item.copied(parent.journal, copy) for item in self.items]
+        for place, item in enumerate(copy.items):
+            item.place = place
         return copy
 
 

@@ -1,6 +1,5 @@
 """Sequences of thousands of items, such as those of the frames of an enhanced image: each item is found where it is."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -8,20 +7,10 @@ import pytest
 
 from scripts_app.core.dataset.document import DatasetError, Document
 from scripts_app.core.dataset.overlay import Sequence
+from scripts_app.core.dataset.places import place_of
 from tests.scripts_app.core.dataset.builders import document, edited_bytes, element, item, sequence
 
 FRAMES = 0x52009230
-
-
-class Counted(list[Any]):
-    """Items that know how many of them somebody has looked at one after another."""
-
-    looked_at = 0
-
-    def __iter__(self) -> Iterator[Any]:
-        for each in super().__iter__():
-            self.looked_at += 1
-            yield each
 
 
 def frames(folder: Path, count: int) -> tuple[Document, Sequence]:
@@ -36,14 +25,55 @@ def comments(opened: Document) -> list[str | None]:
     return [each.get("ImageComments") for each in opened.root.items("5200,9230")]
 
 
-def test_edits_of_all_items_do_not_go_through_all_items_for_each(tmp_path: Path) -> None:
-    opened, found = frames(tmp_path, 100)
+class Item:
+    """Knows how often somebody has asked whether it is another one."""
+
+    asked = 0
+
+    def __eq__(self, other: object) -> bool:
+        Item.asked += 1
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+
+@pytest.mark.parametrize(
+    ("order", "kept"),
+    [
+        (lambda places: places, 0),
+        (reversed, 0),
+        (lambda places: places, 2),
+        (lambda places: reversed([*places]), 2),
+    ],
+)
+def test_items_that_go_one_by_one_are_found_without_a_look_at_all_for_each(order: Any, kept: int) -> None:
+    """Of 2,500 all, or every other one, from either end: by numbers that were given before."""
+    items = [Item() for _ in range(2500)]
+    there, removed, Item.asked = list(items), 0, 0
+    for last in order(range(2500)):
+        place = place_of(items[last], there, last, removed)
+        assert there[place] is items[last]
+        if not kept or last % kept:
+            del there[place]
+            removed += 1
+    assert len(there) == (1250 if kept else 0)
+    assert Item.asked <= 2500 * 2
+
+
+def test_thousands_are_removed_by_their_numbers_in_no_time_and_come_back(tmp_path: Path) -> None:
+    opened, found = frames(tmp_path, 2500)
     with opened:
+        mark = opened.mark()
+        for _ in range(2500):
+            opened.root.remove("5200,9230[1]")
+        assert not found.items
+        # What each removal leaves to be taken back is one item, not a copy of all.
+        assert sum(len(kept) for *_, kept in opened.dataset.journal._entries if isinstance(kept, list)) == 0
+        opened.rollback(mark)
+        assert comments(opened) == [f"{number:04}" for number in range(1, 2501)]
         views = opened.root.items("5200,9230")
-        found.items = counted = Counted(found.items)
-        paths = [view.set("ImageComments", "x").path for view in views]
-        assert paths == [f"5200,9230[{number}].0020,4000" for number in range(1, 101)]
-        assert counted.looked_at <= 200
+        assert views[-1].set("ImageComments", "x").path == "5200,9230[2500].0020,4000"
 
 
 def test_the_number_of_an_item_is_that_of_the_moment(tmp_path: Path) -> None:

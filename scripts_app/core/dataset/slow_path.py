@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import mmap
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -143,6 +144,9 @@ def _rewrite(path: Path, target: Path) -> None:
         except RecursionError:
             raise DatasetError("the file cannot be edited: its sequences are nested too deep") from None
         except Exception as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                # The disk, and not the file, is at fault; pydicom's own have no number.
+                raise
             # Whatever pydicom stumbles over: the file is at fault, and the item has to say so.
             raise DatasetError(f"the file cannot be edited: {type(error).__name__}: {error}") from error
     for warning in caught:
@@ -203,14 +207,15 @@ def write_part10(
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped, memoryview(mapped) as view:
             if recipe is None:
                 recipe = Recipe(((read_file_meta(mapped).dataset_offset, len(mapped)),))
-            pieces = _pieces(recipe, view)
-            for piece in _deflated(pieces) if deflate else pieces:
-                out.write(piece)
+            # Closed whatever happens: a view that is left open would be the error, in place of that of a full disk.
+            with contextlib.closing(_pieces(recipe, view)) as pieces:
+                for piece in _deflated(pieces) if deflate else pieces:
+                    out.write(piece)
         if (out.tell() - len(meta)) % 2:
             out.write(b"\0")
 
 
-def _pieces(recipe: Recipe, file: memoryview) -> Iterator[memoryview]:
+def _pieces(recipe: Recipe, file: memoryview) -> Generator[memoryview]:
     for part in recipe.slices(file):
         with part:
             for at in range(0, len(part), _CHUNK):

@@ -1,19 +1,31 @@
 """Files that scripts cannot edit as they stand: to write them anew takes the time of their size, not of a script."""
 
+import contextlib
+import errno
+import io
+import os
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from django.utils import timezone
 
 from routing.engine.preparing import prepare
 from routing.engine.watching import watch
 from routing.engine.watching.watchdog import FILE_MESSAGE
-from scripts_app.core.dataset import opening
+from routing.models import QueueItem
+from routing.spool.prepared import PreparedFiles
+from scripts_app.core.dataset import opening, slow_path
 from tests.builders import ct_image, lua_entry, node
-from tests.routing.engine.preparing.preparation import Preparation
+from tests.routing.engine.preparing.preparation import Preparation, item
 from tests.routing.engine.preparing.test_images import DEFLATED, deflated
 
 pytestmark = pytest.mark.django_db
+
+IMPLICIT = "1.2.840.10008.1.2"
 
 
 class Slow:
@@ -73,3 +85,53 @@ def test_of_a_file_that_takes_too_long_no_script_is_said_to_be_to_blame(
     assert "script exceeded" not in FILE_MESSAGE
     work.watch.begin(7, 10)
     assert not work.watch.with_file
+
+
+class FullInTheMiddle(io.FileIO):
+    """A file that takes its head, and can be closed; there is no room for the pixels."""
+
+    def write(self, content: Any) -> int:
+        if len(content) > 4096:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return super().write(content)
+
+    @classmethod
+    def opened(cls, path: Path, mode: str) -> Any:
+        return cls(path, mode) if "w" in mode else open(path, mode)
+
+
+@pytest.mark.fault(84, "the disk is full where a file has to be written anew before scripts can edit it")
+@pytest.mark.parametrize("written", ["normalised", "prepared"])
+@pytest.mark.parametrize(("packed", "syntax"), [(deflated, DEFLATED), (bytes, IMPLICIT)])
+def test_no_image_fails_because_the_disk_is_full_while_its_file_is_written_anew(
+    work: Preparation,
+    monkeypatch: pytest.MonkeyPatch,
+    packed: Callable[[bytes], bytes],
+    syntax: str,
+    written: str,
+) -> None:
+    """It is deflated, or its elements are of explicit VR and its transfer syntax says implicit."""
+    drafts: list[Path] = []
+    really = PreparedFiles.draft
+
+    @contextlib.contextmanager
+    def draft(files: PreparedFiles) -> Iterator[Path]:
+        with really(files) as path:
+            drafts.append(path)
+            if len(drafts) == 1 and written == "normalised":
+                path.symlink_to("/dev/full")
+            if len(drafts) == 2:
+                monkeypatch.setattr(slow_path, "open", FullInTheMiddle.opened, raising=False)
+            yield path
+
+    monkeypatch.setattr(PreparedFiles, "draft", draft)
+    lua_entry("dataset:Set('PatientID', 'OWN')")
+    content = packed(ct_image(PixelData=random.Random(7).randbytes(1 << 17)))
+    waiting = work.prepared(content, syntax=syntax)
+    assert (waiting.state, waiting.last_error) == ("New", "No space left on device: tried again")
+    monkeypatch.setattr(PreparedFiles, "draft", really)
+    monkeypatch.setattr(slow_path, "open", open, raising=False)
+    QueueItem.objects.update(not_before=timezone.now())
+    work.step()
+    done = item(waiting.id)
+    assert (done.state, done.patient_id) == ("Prepared", "OWN")

@@ -226,19 +226,24 @@ def uid_name(uid: str) -> str:
 
 @register.simple_tag(takes_context=True)
 def here(context: RequestContext, **changes: Any) -> str:
-    """
-    This page's query with some parameters changed; None removes one.  Page marks are always dropped.
+    """This page with some parameters changed, as an address that stands alone: an empty one would keep those it has."""
+    return query(context, **changes) or "."
 
-    It may stand alone or behind any address: without parameters it is "?", for
-    an empty link would keep those of the page.
+
+@register.simple_tag(takes_context=True)
+def query(context: RequestContext, **changes: Any) -> str:
     """
-    query = context["request"].GET.copy()
+    This page's parameters with some changed, to stand behind an address; None removes one.
+
+    Page marks are always dropped.  Nothing without parameters.
+    """
+    chosen = context["request"].GET.copy()
     for name in ("before", "after", "rows", "more", *changes):
-        query.pop(name, None)
+        chosen.pop(name, None)
     for name, value in changes.items():
         if value not in (None, ""):
-            query[name] = str(value)
-    return f"?{query.urlencode()}"
+            chosen[name] = str(value)
+    return f"?{chosen.urlencode()}" if chosen else ""
 
 
 @register.simple_tag(takes_context=True)

@@ -163,7 +163,7 @@ def _back(operator: HtmxHttpRequest, back: str) -> HttpResponse:
         return redirect(back)
     if operator.htmx:
         return draw_queue(operator)
-    return redirect(f"{reverse('queue')}?{filter_alone(operator.GET).urlencode()}")
+    return redirect(reverse("queue", query=filter_alone(operator.GET)))
 
 
 def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect, delivered: int) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -74,9 +74,16 @@ class Destination:
         return sum(self.counts.get(state.value, 0) for state in STUCK_STATES)
 
     @property
-    def stuck_state(self) -> QueueState:
-        """Where stuck items are, the first of their states that has some; Failed where there are none."""
-        return next((state for state in STUCK_STATES if self.counts.get(state.value)), QueueState.FAILED)
+    def waiting_by_state(self) -> list[tuple[QueueState, int]]:
+        """What waits, by the states that have some, for the queue shows one state at a time."""
+        return self._by_state(WAITING_STATES) or [(QueueState.PREPARED, 0)]
+
+    @property
+    def stuck_by_state(self) -> list[tuple[QueueState, int]]:
+        return self._by_state(STUCK_STATES) or [(QueueState.FAILED, 0)]
+
+    def _by_state(self, states: Iterable[QueueState]) -> list[tuple[QueueState, int]]:
+        return [(state, count) for state in states if (count := self.counts.get(state.value, 0))]
 
     @property
     def backing_off(self) -> bool:

@@ -5,6 +5,7 @@ from urllib.parse import urljoin
 
 import pytest
 
+from tests.builders import node, queue_item
 from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor
 
@@ -32,3 +33,20 @@ def test_what_is_done_without_javascript_and_without_a_filter_leads_to_the_queue
     busy_router()
     act = {"action": "fail", "scope": "ticked", "ids": "107", "upto": 1000}
     assert visitor("operator").post("/queue/act/", act).headers["Location"] == "/queue/"
+
+
+STUCK, WAITING = ("Failed", "Rejected", "Expired"), ("New", "Prepared")
+
+
+@pytest.mark.parametrize(
+    ("page", "states"),
+    [("/", STUCK), ("/", WAITING), ("/nodes/", WAITING), ("/nodes/{}/status/", STUCK), ("/nodes/{}/status/", WAITING)],
+)
+def test_a_number_of_several_states_leads_to_all_that_it_counts(page, states):
+    pacs = node("PACS")
+    for state in states:
+        queue_item(state, node=pacs)
+        queue_item(state, node=pacs)
+    shown = visitor().get(page.format(pacs.pk)).content.decode()
+    found = re.findall(r'<a href="/queue/\?destination=PACS&amp;state=(\w+)"[^>]*>([\w ]+)</a>', shown)
+    assert [pair for pair in found if pair[0] in states] == [(state, f"2 {state}") for state in states]

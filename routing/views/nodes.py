@@ -1,5 +1,7 @@
 """Nodes: how each is doing, who leads there, and their settings."""
 
+from collections import defaultdict
+from collections.abc import Mapping
 from functools import partial
 from typing import cast
 
@@ -8,12 +10,14 @@ from django.contrib.auth.decorators import permission_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit.log import audit
 from routing.database.deadlock import despite_deadlocks
 from routing.engine.nodes.status import end_back_off
+from routing.forms.listed import ListSearch, numbered_page
 from routing.forms.nodes import NodeForm
 from routing.models import Node, NodeStatus
 from routing.nodes.renamed import follow
@@ -31,25 +35,36 @@ def nodes(request: HttpRequest) -> HttpResponse:
 
 
 def draw_nodes(request: HtmxHttpRequest) -> HttpResponse:
+    form = ListSearch(request.GET, looked_in="AE title, host, description")
+    leading = _leading()
+    found: list[Destination | Node] = [
+        *(each for each in destinations() if each.node and form.meets(*_texts(each.node), *leading[each.ae_title])),
+        *(node for node in Node.objects.exclude(role=Node.Role.STORAGE) if form.meets(*_texts(node))),
+    ]
+    page = numbered_page(found, request.GET)
     context = {
         "sight": Sight.of(request.user),
-        "rows": rows(),
-        "others": Node.objects.exclude(role=Node.Role.STORAGE),
+        "form": form,
+        "page": page,
+        "rows": [(each, leading[each.ae_title]) for each in page if isinstance(each, Destination)],
+        "others": [each for each in page if isinstance(each, Node)],
         "conflicts": title_conflicts(),
     }
     return draw(request, "routing/nodes.html", "routing/_nodes.html", context)
 
 
-def rows() -> list[tuple[Destination, list[str]]]:
-    """Each Storage node with the called AE titles that lead to it, its own first."""
-    leading: dict[str, list[str]] = {}
+def _leading() -> Mapping[str, list[str]]:
+    """By AE title the called ones that lead to it, its own first."""
+    leading = defaultdict[str, list[str]](list)
     for title, ae_title in title_book().titles().items():
-        leading.setdefault(ae_title, []).append(title)
-    return [
-        (found, sorted(leading.get(found.ae_title, []), key=lambda title: (title != found.ae_title, title)))
-        for found in destinations()
-        if found.node is not None
-    ]
+        leading[ae_title].append(title)
+    for ae_title, titles in leading.items():
+        titles.sort(key=lambda title: (title != ae_title, title))
+    return leading
+
+
+def _texts(node: Node) -> tuple[str, ...]:
+    return node.ae_title, node.host, node.description, *node.aliases
 
 
 @require_GET
@@ -124,7 +139,7 @@ def _changed(request: HtmxHttpRequest, node_id: int, told: str) -> HttpResponse:
     messages.success(request, told)
     if request.POST.get("page") == "node":
         return redirect("node", node_id)
-    return draw_nodes(request) if request.htmx else redirect("nodes")
+    return draw_nodes(request) if request.htmx else redirect(reverse("nodes", query=request.GET))
 
 
 @require_http_methods(["GET", "POST"])

@@ -6,11 +6,14 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit.log import audit
+from routing.forms.listed import ListSearch, numbered_page
 from routing.forms.nodes import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
 from routing.operating.allowing import allow, strangers
@@ -21,9 +24,13 @@ from scripts_app.views.request import within
 @require_GET
 @permission_required("routing.view_knownsender", raise_exception=True)
 def senders(request: HttpRequest) -> HttpResponse:
+    form = ListSearch(request.GET, looked_in="AE title, address, description")
+    text = form.text
+    meant = Q(ae_title__icontains=text) | Q(network__icontains=text) | Q(description__icontains=text)
     context = {
-        "senders": KnownSender.objects.all(),
-        "unknown_senders": strangers(),
+        "form": form,
+        "page": numbered_page(KnownSender.objects.filter(meant), request.GET),
+        "unknown_senders": [each for each in strangers() if form.meets(each[0].ae_title, each[0].address)],
         "anybody": settings.CAPACITOR.accept_unknown_senders,
     }
     return draw(cast(HtmxHttpRequest, request), "routing/senders.html", "routing/_senders.html", context)
@@ -51,7 +58,7 @@ def sender_delete(request: HttpRequest, sender_id: int) -> HttpResponse:
         sender.delete()
         audit(request.user.get_username(), "remove sender", sender.ae_title, network=sender.network)
     messages.success(request, _removed(sender))
-    return redirect("senders")
+    return redirect(reverse("senders", query=request.GET))
 
 
 def _removed(sender: KnownSender) -> str:

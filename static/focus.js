@@ -2,6 +2,12 @@
 // row that this was in, else on the part, so that Tab goes on from there and not from the top of the page.
 "use strict";
 
+// A row can have the focus once that is said of it, and is drawn anew without.
+function reachable(found, like) {
+  if (found && (!like || like.tabIndex < 0)) found.tabIndex = -1;
+  return found;
+}
+
 // Answers a function that finds again what has the place of the element.
 const placeOf = (() => {
   const words = ({ariaLabel, textContent}) => (ariaLabel || textContent).trim().replace(/\s+/g, " ");
@@ -19,21 +25,18 @@ const placeOf = (() => {
     return [...found, home.parentElement?.closest("[id]")?.id].filter(Boolean);
   }
 
-  // A row can have the focus once that is said of it, and is drawn anew without.
-  function reachable(found, like) {
-    if (found && (!like || like.tabIndex < 0)) found.tabIndex = -1;
-    return found;
-  }
-
   return (element) => {
     const {id, tagName} = element;
     const part = element.closest(".live-part");
     const home = element.parentElement?.closest("[id]");
-    if (id || !part || !home) return () => reachable(document.getElementById(id), element);
+    if (!part || !home) return () => reachable(document.getElementById(id), element);
     const equal = (inside, by, value) => [...inside.querySelectorAll(tagName)].filter((other) => by(other) === value);
-    const marks = [leads, called].map((by) => [by, by(element), equal(home, by, by(element)).indexOf(element)]);
+    const marks = id ? [] : [leads, called].map((by) => [by, by(element), equal(home, by, by(element)).indexOf(element)]);
     const rows = [...rowsFrom(home), part.id];
     return () => {
+      // After a deed on what is ticked its row has left the tab, and its button waits for the next tick.
+      const itself = id && document.getElementById(id);
+      if (itself && !itself.disabled) return reachable(itself, element);
       const again = document.getElementById(home.id);
       for (const [by, value, index] of again ? marks : []) {
         const same = equal(again, by, value);
@@ -52,7 +55,7 @@ const placeOf = (() => {
 
   document.addEventListener("htmx:beforeSwap", ({detail: {target}}) => {
     const had = document.activeElement;
-    place = had !== target && target.contains(had) ? placeOf(had) : null;
+    place = target.contains(had) ? placeOf(had) : null;
   });
   document.addEventListener("htmx:afterSwap", () => {
     if (place && lost()) place()?.focus({preventScroll: true});
@@ -63,9 +66,12 @@ const placeOf = (() => {
     const button = document.activeElement;
     if (elt.contains(button) && !elt.matches(".live-part")) pressed = {elt, button};
   });
-  document.addEventListener("htmx:afterRequest", ({detail: {elt}}) => {
-    if (pressed.elt !== elt) return;
+  document.addEventListener("htmx:afterRequest", ({detail: {requestConfig, target}}) => {
+    // The event comes from what is still there, where the answer has taken the form away.
+    if (pressed.elt !== requestConfig.elt) return;
     if (lost()) pressed.button.focus({preventScroll: true});
+    // One that its answer has taken away leaves the focus on what the answer has drawn.
+    if (lost()) reachable(document.getElementById(target.id))?.focus({preventScroll: true});
     pressed = {};
   });
 })();

@@ -74,6 +74,11 @@ class Selection:
         return scoped(self.scope, self.ticked, self.chosen, self.upto)
 
     @property
+    def query(self) -> str:
+        """The filter, to stand behind an address."""
+        return f"?{self.filter.urlencode()}" if self.filter else ""
+
+    @property
     def wrong(self) -> str:
         """Why nothing may be done: more would match than was asked for."""
         if self.scope != "matching" or not self.chosen.errors:

@@ -10,7 +10,10 @@ from tests.pages.busy_router import busy_router
 from tests.pages.people import HTMX, visitor
 
 pytestmark = pytest.mark.django_db
-LISTS = ("/queue/", "/studies/", "/logs/", "/logs/audit/", "/scripts/rehearsals/", "/failures/", "/nodes/", "/senders/")
+LISTS = (
+    *("/queue/", "/studies/", "/logs/", "/logs/audit/", "/scripts/rehearsals/", "/failures/", "/nodes/", "/senders/"),
+    *("/queue/ask/?action=retry&scope=matching", "/queue/ask/?action=move&scope=matching", "/scripts/rehearsals/ask/"),
+)
 _ADDRESS = re.compile(r'(?:href|action|hx-get|hx-post)="([^"]*)"')
 
 

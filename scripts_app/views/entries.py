@@ -6,6 +6,7 @@ import re
 import secrets
 from typing import Any, Literal
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -110,13 +111,16 @@ def _save(request: HttpRequest, key: str | None) -> HttpResponse:
     if not form.check(working().content["libraries"], outside.ae_titles()):
         return draw_entry(request, key, form, mark, 422)
     entry = form.entry(key or _new_key(request))
+    again = False
 
     def put(content: Collection) -> None:
+        nonlocal again
         theirs = entry_of(content, entry["key"])
         if theirs == entry:
             return
         check_mark(theirs, mark)
         if theirs is None:
+            again = key is not None
             content["entries"].append(entry)
         else:
             content["entries"][content["entries"].index(theirs)] = entry
@@ -126,9 +130,11 @@ def _save(request: HttpRequest, key: str | None) -> HttpResponse:
     except PartMoved as moved:
         theirs = as_text(moved.theirs) if moved.theirs else ""
         lines, action = side_by_side(theirs, as_text(entry)), reverse("script_entry", args=[entry["key"]])
-        more = {"lines": lines, "gone": not moved.theirs, "action": action}
+        more = {"lines": lines, "gone": not moved.theirs, "last": True, "action": action}
         return draw_entry(request, entry["key"], form, mark_of(moved.theirs), 409, **more)
     in_draft(request, f"“{title_of(entry)}” is saved")
+    if again:
+        messages.warning(request, "It had been removed, so it is the last entry now: move it to where it is to run.")
     return redirect("script_entry", entry["key"])
 
 

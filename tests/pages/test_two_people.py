@@ -105,3 +105,20 @@ def test_a_node_that_is_paused_twice_is_noted_once():
         visitor(role).post(f"/nodes/{pacs.pk}/pause/")
     assert Node.objects.get().paused
     assert AuditRecord.objects.filter(action="pause node").count() == 1
+
+
+def test_an_entry_that_is_saved_after_somebody_else_removed_it_is_told_to_be_the_last_one():
+    for number in (1, 2):
+        lua_entry(f"-- {number}", description=f"entry {number}")
+    author, colleague = visitor("script author"), visitor("administrator")
+    keys = [entry["key"] for entry in working().content["entries"]]
+    address = f"/scripts/entries/{keys[0]}/"
+    mine = filled_form(author.get(address)) | {"description": "mine"}
+    colleague.post(f"{address}delete/", filled_form(colleague.get(address)))
+    asked = author.post(address, mine)
+    assert asked.status_code == 409
+    assert "It will be the last entry of the order then" in words(asked)
+    told = words(author.post(address, filled_form(asked), follow=True))
+    assert "It had been removed, so it is the last entry now" in told
+    assert [entry["key"] for entry in working().content["entries"]] == [keys[1], keys[0]]
+    assert "it is the last entry" not in words(author.post(address, filled_form(author.get(address)), follow=True))

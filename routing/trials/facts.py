@@ -49,8 +49,10 @@ class TrialFacts:
     def find(
         self, *, state: str | None = None, study: str | None = None, destination: str | None = None
     ) -> Sequence[QueueItemFacts]:
-        others = self._queue.find(state=state, study=study, destination=destination) if self._queue else ()
-        return [*others, *self._own(state, study, destination)]
+        own = self._own(state, study, destination)
+        if self._queue is None:
+            return own
+        return self._queue.find(state=state, study=study, destination=destination).followed_by(own)
 
     def study_destinations(self, study: str) -> Sequence[str]:
         others = self._queue.study_destinations(study) if self._queue else ()

@@ -15,20 +15,14 @@ from routing.core.destination import storage_node
 from routing.dicom.requestor import TIMED_OUT
 from routing.engine.directory import Directory
 from routing.engine.nodes.echoes import ask, keep_echo
+from routing.engine.preparing.found_items import COLUMNS, FoundItems
 from routing.engine.preparing.state_book import StateBook
 from routing.models import Attempt, Node, NodeStatus, QueueItem
-from scripts_app.core.ports import QueueItemFacts
 
 RECENT = timedelta(minutes=60)
 _ECHO_KEPT = timedelta(seconds=60)
 _ECHO_PATIENCE = 3
 """Seconds for the connection and for each answer; the scripts of an image have ten in all, unless set otherwise."""
-_COLUMNS = (
-    "id", "state", "source_ae_title", "destination_ae_title", "study_instance_uid", "series_instance_uid",
-    "sop_instance_uid", "sop_class_uid", "modality", "patient_id", "patient_name", "accession_number",
-    "attempt_count", "last_error", "pending_state", "created_at", "updated_at",
-)  # fmt: skip
-"""In the order of QueueItemFacts, but for the format."""
 
 
 class QueueDatabaseFacts:
@@ -60,13 +54,10 @@ class QueueDatabaseFacts:
         found: int = self._queued(state, study, destination).count()
         return found
 
-    def find(
-        self, *, state: str | None = None, study: str | None = None, destination: str | None = None
-    ) -> Sequence[QueueItemFacts]:
-        rows: list[tuple[Any, ...]] = list(
-            self._queued(state, study, destination).order_by("id").values_list(*_COLUMNS)
-        )
-        return [QueueItemFacts(*(*row[:14], "dcm", row[14], row[15].isoformat(), row[16].isoformat())) for row in rows]
+    def find(self, *, state: str | None = None, study: str | None = None, destination: str | None = None) -> FoundItems:
+        rows = self._queued(state, study, destination).order_by("id").values_list(*COLUMNS)
+        # Not kept in the queryset, which would hold every row of a long queue at once.
+        return FoundItems(rows.iterator())
 
     def study_destinations(self, study: str) -> Sequence[str]:
         return self._distinct(study, "destination_ae_title")

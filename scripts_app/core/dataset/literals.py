@@ -11,12 +11,16 @@ from scripts_app.core.dataset.checks import CHECKS, decimal, shown
 from scripts_app.core.dataset.encoding import LONGEST_SHORT_VALUE, SHORT_VRS, Encoding
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.path import parsed_tag
-from scripts_app.core.dataset.values import BINARY_VRS, NUMBER_FORMATS, is_whole
+from scripts_app.core.dataset.values import (
+    BINARY_VRS,
+    LONGEST_NAME_GROUP,
+    LONGEST_VALUE,
+    MOST_NAME_GROUPS,
+    NUMBER_FORMATS,
+    is_whole,
+    values_of,
+)
 
-_LONGEST = {b"SH": 16, b"LO": 64, b"ST": 1024, b"LT": 10240}
-"""Characters of one value, of one component group for PN (64)."""
-_LONGEST_NAME_GROUP = 64
-_MOST_NAME_GROUPS = 3
 _RANGES = {
     "H": "whole numbers from 0 to 65535",
     "h": "whole numbers from -32768 to 32767",
@@ -55,8 +59,7 @@ def text_for(vr: bytes, value: Any, where: str, before: str = "") -> str:
             if "\\" in part and not is_whole(vr):
                 raise DatasetError(f"{where}: a value of a list cannot hold a backslash: {shown(part)}")
     else:
-        text = _text(vr, value, where)
-        values = [text] if is_whole(vr) else text.split("\\")
+        values = values_of(vr, _text(vr, value, where))
     check = CHECKS.get(vr)
     if check is not None:
         values = [check(part, where) if part else part for part in values]
@@ -76,13 +79,12 @@ def too_long(vr: bytes, text: str) -> str:
     if vr == b"PN":
         names = [name.split("=") for name in text.split("\\")]
         groups = max(map(len, names))
-        if groups > _MOST_NAME_GROUPS:
-            return f"{groups} component groups, PN allows {_MOST_NAME_GROUPS}"
-        return _excess(max(len(group) for name in names for group in name), _LONGEST_NAME_GROUP, vr)
-    if vr not in _LONGEST:
+        if groups > MOST_NAME_GROUPS:
+            return f"{groups} component groups, PN allows {MOST_NAME_GROUPS}"
+        return _excess(max(len(group) for name in names for group in name), LONGEST_NAME_GROUP, vr)
+    if vr not in LONGEST_VALUE:
         return ""
-    values = [text] if is_whole(vr) else text.split("\\")
-    return _excess(max(map(len, values)), _LONGEST[vr], vr)
+    return _excess(max(map(len, values_of(vr, text))), LONGEST_VALUE[vr], vr)
 
 
 def _excess(length: int, allowed: int, vr: bytes) -> str:

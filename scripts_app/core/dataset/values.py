@@ -24,6 +24,12 @@ _BOTH_SIDES = frozenset(b"AE CS DS IS".split())
 """VRs whose leading spaces mean nothing either."""
 _WHOLE = frozenset(b"LT ST UT UR".split())
 """VRs of one value, in which a backslash is text."""
+LONGEST_VALUE = {b"SH": 16, b"LO": 64, b"ST": 1024, b"LT": 10240}
+"""Characters of one value."""
+LONGEST_NAME_GROUP = 64
+"""Characters of one component group of a PN."""
+MOST_NAME_GROUPS = 3
+"""Alphabetic, ideographic, phonetic."""
 
 
 class Unreadable(Exception):

@@ -9,14 +9,9 @@ from scripts_app.core.dataset.character_sets import TEXT_VRS, codecs_of, decoded
 from scripts_app.core.dataset.checks import CHECKS
 from scripts_app.core.dataset.dictionary import vr_of
 from scripts_app.core.dataset.errors import DatasetError
+from scripts_app.core.dataset.values import LONGEST_NAME_GROUP, LONGEST_VALUE, MOST_NAME_GROUPS, values_of
 from scripts_app.core.lint.finding import Element, Finding, Severity
 
-_LONGEST = {b"LO": 64, b"SH": 16, b"ST": 1024, b"LT": 10240}
-"""Characters of one value."""
-_LONGEST_GROUP = 64
-"""Characters of one of the three spellings of a PN."""
-_SINGLE = frozenset((b"ST", b"LT", b"UT", b"UR"))
-"""Where the backslash is a character like any other."""
 _WIDTH = {
     **dict.fromkeys((b"US", b"SS", b"OW"), 2),
     **dict.fromkeys((b"UL", b"SL", b"FL", b"AT", b"OF", b"OL"), 4),
@@ -92,17 +87,18 @@ def _is_utf8(value: bytes) -> bool:
 
 
 def _too_long(element: Element, text: str) -> Iterator[Finding]:
-    values = [text] if element.vr in _SINGLE else text.split("\\")
-    for each in values:
+    for each in values_of(element.vr, text):
         if element.vr == b"PN":
             groups = each.rstrip(" \0").split("=")
-            if len(groups) > 3 or any(len(group) > _LONGEST_GROUP or group.count("^") > 4 for group in groups):
+            if len(groups) > MOST_NAME_GROUPS or any(
+                len(group) > LONGEST_NAME_GROUP or group.count("^") > 4 for group in groups
+            ):
                 yield element.found(
                     Severity.ERROR, "value", "is no name: three spellings of 64 characters and five parts at the most"
                 )
                 return
             continue
-        most = _LONGEST.get(element.vr)
+        most = LONGEST_VALUE.get(element.vr)
         if most is not None and len(each.rstrip(" \0")) > most:
             vr = element.vr.decode("latin-1")
             yield element.found(Severity.ERROR, "value", f"is longer than {most} characters, the most of {vr}")
@@ -117,7 +113,7 @@ def _strings(element: Element, value: bytes) -> Iterator[Finding]:
         yield element.found(Severity.ERROR, "characters", f"holds other characters than ASCII, which {vr} must not")
         return
     text = value.decode("ascii").rstrip("\0 ")
-    for each in [text] if element.vr in _SINGLE else text.split("\\"):
+    for each in values_of(element.vr, text):
         if not each.strip(" \0"):
             continue
         try:

@@ -15,14 +15,11 @@ from routing.queue.claims import Deliverable
 from routing.spool.checksum import checksum_of, crc32
 from routing.spool.prepared import PreparedFiles, is_transcoded
 from routing.spool.spool import Spool, SpoolGone
-from scripts_app.core.dataset.encoding import encoding_of
+from scripts_app.core.dataset.encoding import ANY_PIXEL_DATA, encoding_of
 from scripts_app.core.dataset.errors import NotIndexable
 from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta, file_meta_of
 from scripts_app.core.dataset.index import scan
 from scripts_app.core.dataset.recipe import Recipe
-
-_PIXELS = frozenset((0x7FE00008, 0x7FE00009, 0x7FE00010))
-"""Float, Double Float and integer Pixel Data."""
 
 _WINDOW = 8 << 20
 """Bytes of a large file that are in memory at a time."""
@@ -61,7 +58,7 @@ class Source:
                 index, _ = scan(content, self.dataset_offset, len(content), encoding, ordered=False)
             except NotIndexable:
                 return True
-        return not _PIXELS.isdisjoint(index)
+        return not ANY_PIXEL_DATA.isdisjoint(index)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[Sequence[memoryview]]:

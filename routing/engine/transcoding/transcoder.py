@@ -39,7 +39,7 @@ from rle.utils import encode_pixel_data
 
 from routing.engine.transcoding import jpeg_lossless, small_jpeg_2000
 from routing.engine.transcoding.frames import compress_frames
-from scripts_app.core.dataset.encoding import encoding_of
+from scripts_app.core.dataset.encoding import PIXEL_DATA, encoding_of
 from scripts_app.core.dataset.file_meta import encode_file_meta
 from scripts_app.core.dataset.read_through import TEXTS, make_ready, read_through
 from scripts_app.core.dataset.unread import refuse_unread
@@ -47,8 +47,7 @@ from scripts_app.core.dataset.unread import refuse_unread
 _WORDS = {"OW": 2, "OF": 4, "OD": 8, "OL": 4, "OV": 8}
 """Bytes that byte order swaps, for the VRs that pydicom leaves as they are."""
 _PADDING = b"\0 "
-_PIXEL_DATA = 0x7FE00010
-_CHANGED_BY_CODECS = frozenset((_PIXEL_DATA, 0x7FE00001, 0x7FE00002, 0x00280004, 0x00280006))
+_CHANGED_BY_CODECS = frozenset((PIXEL_DATA, 0x7FE00001, 0x7FE00002, 0x00280004, 0x00280006))
 """Pixels, offset tables, Photometric Interpretation, Planar Configuration."""
 _ENCODERS = {str(RLELossless): "pylibjpeg", str(JPEGLSLossless): "pyjpegls", str(JPEG2000Lossless): "pylibjpeg"}
 """Named, so that GDCM is never asked: its RLE encoder ends the process over small images in colour."""
@@ -145,7 +144,7 @@ def _swap(dataset: Dataset) -> None:
             if isinstance(element, RawDataElement):
                 continue
             size = _WORDS.get(element.VR, 1)
-            if element.tag == _PIXEL_DATA and size > 1 and holder.BitsAllocated > 16:
+            if element.tag == PIXEL_DATA and size > 1 and holder.BitsAllocated > 16:
                 # By words (OW, PS3.5 6.2), as dcmtk does, or by samples, as pydicom does.
                 raise NotLossless(f"samples of {holder.BitsAllocated} bits in big endian are written in two ways")
             if size > 1 and isinstance(element.value, bytes):
@@ -202,7 +201,7 @@ def _decode(dataset: Dataset, transfer_syntax_uid: str) -> None:
         if keyword in dataset:
             delattr(dataset, keyword)
     value_representation = "OB" if array.dtype.itemsize == 1 else "OW"
-    dataset[_PIXEL_DATA] = DataElement(_PIXEL_DATA, value_representation, content + b"\0" * (len(content) % 2))
+    dataset[PIXEL_DATA] = DataElement(PIXEL_DATA, value_representation, content + b"\0" * (len(content) % 2))
     # Decoders give chrominance in full, for every pixel.
     dataset.PhotometricInterpretation = str(description["photometric_interpretation"]).replace(
         "YBR_FULL_422", "YBR_FULL"

@@ -17,6 +17,9 @@ ITEM = 0xFFFEE000
 ITEM_DELIMITER = 0xFFFEE00D
 SEQUENCE_DELIMITER = 0xFFFEE0DD
 LONGEST_SHORT_VALUE = 0xFFFE
+PIXEL_DATA = 0x7FE00010
+ANY_PIXEL_DATA = frozenset((0x7FE00008, 0x7FE00009, PIXEL_DATA))
+"""Float and Double Float Pixel Data as well."""
 
 
 @dataclass(frozen=True, slots=True)

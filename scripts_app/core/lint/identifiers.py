@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from scripts_app.core.dataset.character_sets import codecs_of, decoded
 from scripts_app.core.dataset.dictionary import tag_of
+from scripts_app.core.dataset.encoding import PIXEL_DATA
 from scripts_app.core.dataset.overlay import Dataset
 from scripts_app.core.lint.finding import Element, Finding, Severity, elements_of, found_at, text_of
 
@@ -39,7 +40,7 @@ VerifyingOrganization
 _IDENTIFYING = frozenset(_TABLE.split())
 """Table E.1-1 of PS3.15: those of its attributes with text, dates and numbers that images really have."""
 _UIDS = tuple(map(tag_of, ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "FrameOfReferenceUID")))
-_REMOVED, _BURNED_IN, _PIXELS = map(tag_of, ("PatientIdentityRemoved", "BurnedInAnnotation", "PixelData"))
+_REMOVED, _BURNED_IN = map(tag_of, ("PatientIdentityRemoved", "BurnedInAnnotation"))
 _STRINGS = frozenset(b"AE AS CS DA DS DT IS LO LT PN SH ST TM UC UR UT UN UI".split())
 _REPEATING = (0x5000, 0x6000)
 
@@ -114,6 +115,6 @@ def whole_findings(received: Dataset, sent: Dataset) -> Iterator[Finding]:
             yield found_at(Severity.ERROR, "identifier", tag, message)
     if text_of(sent, _REMOVED) != "YES":
         yield found_at(Severity.WARNING, "identifier", _REMOVED, "does not say YES")
-    if _PIXELS in sent and text_of(sent, _BURNED_IN) != "NO":
+    if PIXEL_DATA in sent and text_of(sent, _BURNED_IN) != "NO":
         message = "does not say NO: nobody has looked whether names stand in the pixels"
         yield found_at(Severity.WARNING, "identifier", _BURNED_IN, message)

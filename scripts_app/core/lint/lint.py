@@ -7,6 +7,7 @@ from contextlib import suppress
 from itertools import chain
 
 from scripts_app.core.dataset.document import Document
+from scripts_app.core.dataset.encoding import PIXEL_DATA
 from scripts_app.core.dataset.errors import NotIndexable
 from scripts_app.core.dataset.index import Index, scan
 from scripts_app.core.dataset.journal import Journal
@@ -20,7 +21,6 @@ from scripts_app.core.lint.values import value_findings
 
 MOST = 200
 """Findings that are told of one result."""
-_PIXELS = 0x7FE00010
 _HEAD = 8 << 20
 """Bytes of a data set that are looked at; what matters stands before the pixels."""
 
@@ -73,9 +73,9 @@ def head_of(document: Document, recipe: Recipe | None) -> Dataset:
     with suppress(NotIndexable):
         # Cut in the middle of the pixels it makes no sense to the end; what came before is there.
         scan(buffer, 0, len(buffer), encoding, index=index)
-    if cut and _PIXELS in document.dataset and _PIXELS not in index:
+    if cut and PIXEL_DATA in document.dataset and PIXEL_DATA not in index:
         end = len(buffer)
-        index[_PIXELS] = (b"OW", end, end, end, end)
+        index[PIXEL_DATA] = (b"OW", end, end, end, end)
     return Dataset(buffer, Journal(), encoding, index, 0, len(buffer))
 
 

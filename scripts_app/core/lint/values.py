@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from scripts_app.core.dataset.character_sets import TEXT_VRS, codecs_of, decoded
 from scripts_app.core.dataset.checks import CHECKS
 from scripts_app.core.dataset.dictionary import vr_of
+from scripts_app.core.dataset.encoding import ANY_PIXEL_DATA
 from scripts_app.core.dataset.errors import DatasetError
 from scripts_app.core.dataset.values import LONGEST_NAME_GROUP, LONGEST_VALUE, MOST_NAME_GROUPS, values_of
 from scripts_app.core.lint.finding import Element, Finding, Severity
@@ -19,8 +20,6 @@ _WIDTH = {
 }
 _LIKE_UNICODE = frozenset(("utf-8", "gb18030", "gbk"))
 """Unicode, and sets of which much text is valid UTF-8 by chance."""
-_ENCODED = frozenset((0x7FE00010, 0x7FE00008, 0x7FE00009))
-"""Pixel data, whose fragments have rules of their own."""
 
 
 def value_findings(element: Element) -> Iterator[Finding]:
@@ -37,7 +36,7 @@ def value_findings(element: Element) -> Iterator[Finding]:
 
 def _vr(element: Element) -> Iterator[Finding]:
     known = vr_of(element.tag)
-    if element.tag >> 16 & 1 or not known or element.vr in (b"UN", b"") or element.tag in _ENCODED:
+    if element.tag >> 16 & 1 or not known or element.vr in (b"UN", b"") or element.tag in ANY_PIXEL_DATA:
         return
     vr = element.vr.decode("latin-1")
     if vr not in known.split(" or "):
@@ -50,7 +49,8 @@ def _length(element: Element) -> Iterator[Finding]:
     if length % 2:
         yield element.found(Severity.ERROR, "value", f"has an odd length, {length} bytes")
     width = _WIDTH.get(element.vr, 1)
-    if length % width and element.tag not in _ENCODED:
+    # Fragments of encapsulated pixels have rules of their own.
+    if length % width and element.tag not in ANY_PIXEL_DATA:
         vr = element.vr.decode("latin-1")
         yield element.found(Severity.ERROR, "value", f"has {length} bytes, values of {vr} have {width} each")
 

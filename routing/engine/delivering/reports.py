@@ -22,8 +22,6 @@ class Answered:
     """In which it was sent."""
     first: bool
     """Nothing had been answered over this association before, and no image of the batch is left to tell more."""
-    timed_out: bool
-    """No answer, because a limit of time was reached."""
     transcoded_from: str = ""
     """Transfer syntax it had before, when it was transcoded for this attempt."""
     unanswered: SendResult | None = None

@@ -165,7 +165,6 @@ class Sender:
                 result=result,
                 transfer_syntax_uid=syntax,
                 first=first,
-                timed_out=result.timed_out,
                 transcoded_from=before if syntax != before and item is not as_taken else "",
                 unanswered=unanswered,
             )

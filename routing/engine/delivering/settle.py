@@ -80,7 +80,7 @@ class _Settling:
             first = report.unanswered
             self._attempt_of(target, item, Answer.DEFERRED, first.error, first, report.transfer_syntax_uid)
         self._attempt_of(target, item, answer, error, result, report.transfer_syntax_uid)
-        news.timed_out += report.timed_out
+        news.timed_out += result.timed_out
         if result.status is not None or result.refused_context:
             news.ordeal.append(None)
         elif report.first and not item.attempt_count:

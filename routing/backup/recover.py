@@ -126,7 +126,7 @@ def _without_spool(*, lost: bool) -> Recovery:
             "the database is in order and holds items: there is nothing to recover (a start adopts files without"
             " rows). Was the spool lost? Then say so with --spool-is-lost"
         )
-    missing = fail_missing(open_spool(lost=True), actor="recovery")
+    missing = fail_missing(open_spool(lost=True))
     return Recovery(source="the database as it is", missing=missing)
 
 
@@ -231,7 +231,7 @@ def _adopt(done: Recovery, *, lost: bool, placeholders: bool, say: Callable[[str
         done.placeholders = _make_nodes(titles, directory)
     say("making rows from the files of the spool")
     done.adopted = adopt(spool, directory, since=None, unreadable=done.unreadable)
-    done.missing = fail_missing(spool, actor="recovery")
+    done.missing = fail_missing(spool)
 
 
 def _make_nodes(titles: set[str], directory: Directory) -> list[str]:

@@ -142,15 +142,15 @@ def not_up_to_date() -> str:
     )
 
 
-def look_where_it_answers(*, up_to_date: bool = False) -> None:
+def look_where_it_answers() -> None:
     """
     As ``look``, but one that is away, busy or without room is no danger: a listener receives without it.
 
-    ``up_to_date``: to be older than this version is one, too.
+    To be older than this version is one, too.
     """
     try:
         look()
-        if up_to_date and (why := not_up_to_date()):
+        if why := not_up_to_date():
             raise Outdated(why)
     except (DatabaseProblem, NoRoom):
         return

@@ -27,7 +27,7 @@ PREPARED_MISSING = "the prepared file is missing from the spool; what the modali
 _CHUNK = 500
 
 
-def fail_missing(spool: Spool, *, actor: str) -> int:
+def fail_missing(spool: Spool) -> int:
     """
     Fail the items that wait for a file that is not there; returns how many.
 
@@ -42,7 +42,7 @@ def fail_missing(spool: Spool, *, actor: str) -> int:
         if spool.gone:
             raise SpoolGone(spool.root)
         for why, ids in ((why, ids) for why, ids in lost.items() if ids):
-            failed += _give_up(QueueItem.objects.filter(id__in=ids), why, actor)
+            failed += _give_up(QueueItem.objects.filter(id__in=ids), why, actor="recovery")
     return failed
 
 
@@ -54,7 +54,7 @@ def _is_missing(path: Path) -> bool:
         return False
 
 
-def fail_for_nobody(*, actor: str) -> int:
+def fail_for_nobody() -> int:
     """
     Fail a chunk of what is Prepared for a node that is gone: nobody would try it, or miss it.
 
@@ -81,7 +81,7 @@ def fail_for_nobody(*, actor: str) -> int:
         if address_anew(items.filter(lease_owner=""), ae_title, titles):
             settled += len(ids)
         else:
-            settled += _give_up(items, node_deleted(ae_title), actor)
+            settled += _give_up(items, node_deleted(ae_title), actor="housekeeping")
     return settled
 
 
@@ -111,7 +111,7 @@ def address_anew(items: QueueItemQuerySet, ae_title: str, titles: TitleBook) -> 
     return node
 
 
-def _give_up(items: QueueItemQuerySet, why: str, actor: str) -> int:
+def _give_up(items: QueueItemQuerySet, why: str, *, actor: str) -> int:
     """Those that nobody holds by now; how many."""
     free = items.filter(lease_owner="")
     return record_for(free, QueueEvent.GAVE_UP, actor=actor, note=why, columns={"last_error": why}).moved

@@ -170,7 +170,7 @@ def run(n: int, mode: Mode, pacs: RunningNode) -> Nth:
     settle_departed()
     fresh = Process()
     adopt(fresh.spool, fresh.directory, since=None)
-    assert fail_missing(fresh.spool, actor="recovery") == 0
+    assert fail_missing(fresh.spool) == 0
     QueueItem.objects.update(not_before=QueueItem.objects.order_by().values("created_at")[:1])
     NodeStatus.objects.update(not_before=None)
     fresh.work()

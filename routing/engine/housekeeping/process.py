@@ -120,10 +120,10 @@ class Housekeeper:
         sweeping = first or self._round % _SWEEP_EVERY == 0
         adopted = self._adopt(now, everything=sweeping)
         if first:
-            self.missing_at_start = fail_missing(self._spool, actor="recovery")
+            self.missing_at_start = fail_missing(self._spool)
             self.adopted_at_start = adopted
         free_orphans()
-        _repeat(lambda: fail_for_nobody(actor="housekeeping"))
+        _repeat(fail_for_nobody)
         # Before anything is forgotten that is still to be counted.
         for counter in (self._traffic, self._versions):
             _repeat(counter.step)

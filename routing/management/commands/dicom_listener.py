@@ -26,7 +26,7 @@ class Command(BaseCommand):
         port = settings.CAPACITOR.dicom_port if options["port"] is None else options["port"]
         try:
             try:
-                database_file.look_where_it_answers(up_to_date=True)
+                database_file.look_where_it_answers()
             except database_file.Outdated as outdated:
                 self.stderr.write(f"{outdated}. Until then received images wait in the spool.")
             open_spool()

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if "prepare" in roles and (why := capabilities.not_as(service.script_user)):
             raise CommandError(f"{why} See {capabilities.WHO_GRANTS}.")
         try:
-            database_file.look_where_it_answers(up_to_date=True)
+            database_file.look_where_it_answers()
             open_spool()
         except database_file.DatabaseInDanger as danger:
             raise CommandError(str(danger)) from danger

@@ -81,4 +81,4 @@ def test_a_database_that_is_away_keeps_nobody_from_starting(kept_open, monkeypat
         raise OperationalError("connection refused")
 
     monkeypatch.setattr(database_file, "not_up_to_date", away)
-    database_file.look_where_it_answers(up_to_date=True)
+    database_file.look_where_it_answers()

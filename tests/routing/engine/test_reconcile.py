@@ -37,7 +37,7 @@ def test_only_items_whose_own_file_is_missing_fail_and_say_so(tmp_path: Path) ->
         name = files.keep(draft, gone)
     queue_item("Prepared", received_id=gone, prepared_file=name)
     spool.discard(gone)
-    assert fail_missing(spool, actor="recovery") == 2
+    assert fail_missing(spool) == 2
     assert sorted(states()) == [
         ("Delivered", ""),
         ("Failed", MISSING),
@@ -46,7 +46,7 @@ def test_only_items_whose_own_file_is_missing_fail_and_say_so(tmp_path: Path) ->
         ("Prepared", ""),
     ]
     assert set(HistoryEntry.objects.values_list("event", "note")) == {("gave up", MISSING)}
-    assert fail_missing(spool, actor="recovery") == 0
+    assert fail_missing(spool) == 0
 
 
 def test_an_item_that_a_worker_takes_meanwhile_is_that_workers_to_fail(
@@ -59,7 +59,7 @@ def test_an_item_that_a_worker_takes_meanwhile_is_that_workers_to_fail(
         return False
 
     monkeypatch.setattr(Spool, "gone", property(taken))
-    assert fail_missing(spool, actor="recovery") == 0
+    assert fail_missing(spool) == 0
     item.refresh_from_db()
     assert (item.state, item.pending_state) == ("Prepared", "")
 
@@ -68,7 +68,7 @@ def test_a_prepared_file_that_is_missing_is_not_told_as_what_the_modality_sent(t
     spool = Spool(tmp_path / "spool", "none")
     item = received(spool).id
     queue_item("Prepared", id=item, prepared_file=f"{item}-00000000-00000000.dcm")
-    assert fail_missing(spool, actor="recovery") == 1
+    assert fail_missing(spool) == 1
     assert states() == [("Failed", PREPARED_MISSING)]
     assert set(HistoryEntry.objects.values_list("event", "note")) == {("gave up", PREPARED_MISSING)}
 
@@ -83,13 +83,13 @@ def test_a_spool_that_is_gone_fails_nothing(tmp_path: Path, left: str) -> None:
     if left != "nothing":
         spool.root.mkdir()
     with pytest.raises(SpoolGone, match="is its file system mounted"):
-        fail_missing(spool, actor="recovery")
+        fail_missing(spool)
     with pytest.raises(OSError):
         received(spool, identifier=1 << 40)
     assert states() == [("Prepared", "")]
     shutil.rmtree(spool.root, ignore_errors=True)
     shutil.move(tmp_path / "away", spool.root)
-    assert fail_missing(spool, actor="recovery") == 0
+    assert fail_missing(spool) == 0
     assert received(spool).size
 
 
@@ -99,8 +99,8 @@ def test_what_is_sent_again_after_its_node_was_deleted_fails_and_says_so() -> No
     there, held = queue_item("Prepared", node=node("OTHER")), queue_item("Prepared", lease_owner="host:1:other")
     pacs.delete()
     assert record_for(QueueItem.objects.filter(pk=again.pk), QueueEvent.SEND_AGAIN, actor="olga").moved == 1
-    assert fail_for_nobody(actor="housekeeping") == 1
-    assert fail_for_nobody(actor="housekeeping") == 0
+    assert fail_for_nobody() == 1
+    assert fail_for_nobody() == 0
     for item in (again, there, held):
         item.refresh_from_db()
     assert (again.state, again.last_error) == ("Failed", "node PACS has been deleted")
@@ -115,7 +115,7 @@ def test_what_is_sent_again_goes_to_the_node_that_was_made_in_place_of_its_own()
     pacs.delete()
     new = node("VNA", aliases=["PACS"])
     record_for(QueueItem.objects.filter(pk=again.pk), QueueEvent.SEND_AGAIN, actor="olga")
-    fail_for_nobody(actor="housekeeping")
+    fail_for_nobody()
     for item in (again, held):
         item.refresh_from_db()
     assert (again.state, again.node, again.destination_ae_title) == ("Prepared", new, "VNA")

@@ -72,7 +72,7 @@ def begun(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
     service = dataclasses.replace(settings.CAPACITOR, script_user="nobody", script_process="image")
     monkeypatch.setattr(settings, "CAPACITOR", service)
     monkeypatch.setattr(queue_worker, "Watchdog", Noted)
-    monkeypatch.setattr(queue_worker.database_file, "look_where_it_answers", lambda **_: None)
+    monkeypatch.setattr(queue_worker.database_file, "look_where_it_answers", lambda: None)
     monkeypatch.setattr(queue_worker.application_log, "start", lambda *_, **__: None)
     monkeypatch.setattr(capabilities, "missing_for_another_user", lambda: ["CAP_SETUID"])
     return found

@@ -165,7 +165,7 @@ def test_a_kept_form_that_is_gone_or_damaged_is_made_anew(tmp_path, harm):
         running.rest()
         item.refresh_from_db()
         harm(PreparedFiles(running.spool.root).path(item.prepared_file))
-        assert fail_missing(running.spool, actor="recovery") == 0
+        assert fail_missing(running.spool) == 0
         back_off_is_over(item.node)
         running.rest()
     assert states(item) == ["Delivered"]

@@ -45,13 +45,13 @@ class Attacker:
         self.socket.close()
 
 
-def served(port: int, times: int = 5, source: str = "127.0.0.1", called: str = "CAPACITOR") -> float:
+def served(port: int, times: int = 5, called: str = "CAPACITOR") -> float:
     """Seconds that the slowest of some good stores took, from connecting to Success."""
     worst = 0.0
     for number in range(times):
         began = time.monotonic()
         uid = f"1.2.3.{time.monotonic_ns()}.{number}"
-        with RawPeer(port, source) as peer:
+        with RawPeer(port) as peer:
             peer.send(encode_request("GOOD", called, [(CT_IMAGE, (EXPLICIT,))], 16382))
             kind, _ = peer.receive()
             assert kind == 2, "a good peer is not let in"

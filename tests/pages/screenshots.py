@@ -91,7 +91,7 @@ def keep(page: Page, path: Path) -> None:
     few.save(path, optimize=True)
 
 
-def list_them(page: Path, folder: str = "../screenshots") -> None:
+def list_them(page: Path) -> None:
     """The manual's page with a link to every picture."""
     lines = [
         "# Pictures of every page",
@@ -103,7 +103,7 @@ def list_them(page: Path, folder: str = "../screenshots") -> None:
         "| --- | --- | --- | --- | --- |",
     ]
     for name in ("login", *PAGES, *LIVED):
-        links = [f"[{scheme}]({folder}/{name}-{width}-{scheme}.png)" for width in WIDTHS for scheme in SCHEMES]
+        links = [f"[{scheme}](../screenshots/{name}-{width}-{scheme}.png)" for width in WIDTHS for scheme in SCHEMES]
         lines.append(f"| {name.replace('-', ' ')} | {' | '.join(links)} |")
     page.write_text("\n".join(lines) + "\n")
 

@@ -32,8 +32,8 @@ def failed(made, error=ERROR, **columns):
     return item
 
 
-def key_of(description="the one"):
-    return LuaEntry.objects.get(description=description).key
+def key_of_the_one():
+    return LuaEntry.objects.get(description="the one").key
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_a_failed_item_opens_the_editor_with_its_script_and_the_failing_line_mar
     editor = begin(author, item)
     text = editor.content.decode()
     assert editor.context["form"].script == SCRIPT
-    assert editor.context["key"] == key_of()
+    assert editor.context["key"] == key_of_the_one()
     assert 'data-line="3"' in text
     assert "fail: no MEIER" in words(editor)
     assert '<span class="wrong"><span class="number">3 ✗</span> error(' in text
@@ -90,7 +90,7 @@ def test_saving_goes_to_the_entry_and_changes_the_draft_only(author):
     editor = begin(author, item)
     form = {"description": "the one", "enabled": "on", "script": "print(1)", "library": "", "on_error": "skip"}
     address = editor.context["action"]
-    assert address == reverse("script_entry", args=[key_of()])
+    assert address == reverse("script_entry", args=[key_of_the_one()])
     author.post(address, {**form, "mark": editor.context["mark"]})
     assert working().content["entries"][1]["script"] == "print(1)"
     assert LuaEntry.objects.get(description="the one").script == SCRIPT

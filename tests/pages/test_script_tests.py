@@ -225,12 +225,14 @@ def test_expectations_of_a_persons_image_are_for_those_who_may_see_them(author):
     assert trusted.get(address).status_code == 200
 
 
-def of_a_patient(name="the name goes"):
+def of_a_patient():
     """A test over a patient's image, with a value of it that somebody has written down."""
     checks = [{"kind": "equals", "destination": "", "path": "PatientID", "value": "PATIENT-7"}]
     expected = {"result": "prepared", "outputs": [], "checks": checks, "exactly": False}
     titles = {"source_ae_title": "CT_1", "destination_ae_title": "PACS"}
-    return ScriptTest.objects.create(name=name, image=PART_10, expected=expected, created_by="bert", **titles)
+    return ScriptTest.objects.create(
+        name="the name goes", image=PART_10, expected=expected, created_by="bert", **titles
+    )
 
 
 def test_who_may_not_see_patients_cannot_take_over_what_is_expected_of_one(author):

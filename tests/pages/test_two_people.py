@@ -83,18 +83,18 @@ def test_what_somebody_else_has_written_is_not_removed_by_who_has_not_seen_it(wh
 def test_disable_on_an_old_list_does_not_enable_what_somebody_else_has_disabled():
     lua_entry("print(1)")
     address = "/scripts/entries/1/toggle/"
-    pressed = {"enabled": button_value(visitor("script author").get("/scripts/"), "toggle-1")}
+    pressed = {"enabled": first_switch(visitor("script author").get("/scripts/"))}
     author = visitor("script author")
     for client in (author, visitor("administrator")):
         client.post(address, pressed)
         assert not working().content["entries"][0]["enabled"]
-    author.post(address, {"enabled": button_value(author.get("/scripts/"), "toggle-1")})
+    author.post(address, {"enabled": first_switch(author.get("/scripts/"))})
     assert working().content["entries"][0]["enabled"]
 
 
-def button_value(answer, name):
-    """What the button of that id sends along, as it was drawn."""
-    button = re.search(rf'<button [^>]*id="{name}"[^>]*>', answer.content.decode())[0]
+def first_switch(answer):
+    """What the button that switches the first entry sends along, as it was drawn."""
+    button = re.search(r'<button [^>]*id="toggle-1"[^>]*>', answer.content.decode())[0]
     return re.search(r'(?: value="([^"]*)")?>', button)[1] or ""
 
 

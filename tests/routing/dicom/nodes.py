@@ -88,10 +88,8 @@ class ScriptedNode(RawPeer):
                     if control & 2:
                         return command.decode(command_set), content
 
-    def respond(
-        self, request: command.Command, status: int = 0, comment: str = "", max_pdu: int = 16384, context_id: int = 1
-    ) -> None:
-        self.send(command.command_pdus(context_id, command.response(request, status, comment), max_pdu))
+    def respond(self, request: command.Command, status: int = 0, comment: str = "", context_id: int = 1) -> None:
+        self.send(command.command_pdus(context_id, command.response(request, status, comment), 16384))
 
     def answer_release(self) -> None:
         """Pass over what comes until the requestor releases, and let it go."""

@@ -36,15 +36,15 @@ def counted(engine: Engine) -> list[int]:
     return [json.loads(values)["n"] for (values,) in engine.rows('SELECT "values" FROM routing_scopedstate')]
 
 
-def all_prepared(engine: Engine, images: int, seconds: float) -> None:
-    until(lambda: engine.states() == {"Prepared": images}, seconds, f"{engine.states()} {engine.said()[-2000:]}")
+def all_prepared(engine: Engine, images: int) -> None:
+    until(lambda: engine.states() == {"Prepared": images}, 120, f"{engine.states()} {engine.said()[-2000:]}")
 
 
 def test_eight_processes_count_the_500_images_of_one_study_exactly(make_engine: MakeEngine) -> None:
     engine = make_engine(CAPACITOR_BATCH_SIZE="16")
     one_study(engine, 500, COUNT)
     workers = [engine.worker("prepare") for _ in range(8)]
-    all_prepared(engine, 500, 120)
+    all_prepared(engine, 500)
     assert counted(engine) == [500]
     assert engine.rows(
         "SELECT count(*), max(n) FROM (SELECT item_id, count(*) n FROM routing_preparereport GROUP BY 1)"
@@ -68,7 +68,7 @@ def test_the_count_is_exact_whoever_is_killed_meanwhile(make_engine: MakeEngine)
             kill(workers[at].pid)
             workers[at].wait()
             workers[at] = engine.worker("prepare")
-    all_prepared(engine, 300, 120)
+    all_prepared(engine, 300)
     assert counted(engine) == [300]
     assert engine.rows("SELECT count(*) FROM routing_preparereport") == [(300,)]
 

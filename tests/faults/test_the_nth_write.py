@@ -63,7 +63,6 @@ class Process:
             Inbox(self.reader),
             self.spool,
             self.directory,
-            actor="listener",
             process_delay=timedelta(0),
             received=lambda: None,
             prepared=lambda: None,

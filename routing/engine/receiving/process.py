@@ -93,7 +93,6 @@ def _write_rows(inbox: Inbox) -> None:
         inbox,
         open_spool(),
         Directory.of_service(),
-        actor="listener",
         process_delay=timedelta(milliseconds=service.process_delay),
         received=Waker(run_folder(), "prepare").wake,
         prepared=Waker(run_folder(), "deliver").wake,

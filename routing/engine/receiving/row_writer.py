@@ -38,13 +38,12 @@ class RowWriter:
         spool: Spool,
         directory: Directory,
         *,
-        actor: str,
         process_delay: timedelta,
         received: Callable[[], None],
         prepared: Callable[[], None],
     ) -> None:
         """``received`` is called after items became New, ``prepared`` after they became ready as they came."""
-        self._inbox, self._spool, self._directory, self._actor = inbox, spool, directory, actor
+        self._inbox, self._spool, self._directory = inbox, spool, directory
         self._process_delay = process_delay
         self._received, self._prepared = received, prepared
         self._scripts = ScriptCache()
@@ -78,7 +77,7 @@ class RowWriter:
             try:
                 close_old_connections()
                 ready = self._ready()
-                enqueue(batch, self._spool, self._directory, actor=self._actor, ready=ready)
+                enqueue(batch, self._spool, self._directory, actor="listener", ready=ready)
             except DatabaseProblem as error:
                 text = first_line(error)
                 log.error("database refuses %d received instances, which are safe in the spool: %s", len(batch), text)

@@ -33,7 +33,6 @@ class Writing:
             self.inbox,
             spool,
             Directory("CAPACITOR", "DCP_", age=0),
-            actor="listener",
             process_delay=timedelta(0),
             received=lambda: self.woken.append("prepare"),
             prepared=lambda: self.woken.append("deliver"),

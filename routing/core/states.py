@@ -76,6 +76,9 @@ class ImpossibleTransition(ValueError):
 
 _S, _E = QueueState, QueueEvent
 
+RECEIVED = "received"
+"""The event of the first line of an item's history; a copy has another one.  It moves nothing: no table names it."""
+
 TRANSITIONS: dict[tuple[QueueState, QueueEvent], QueueState] = {
     (_S.NEW, _E.PREPARED): _S.PREPARED,
     (_S.NEW, _E.DROPPED): _S.DROPPED,

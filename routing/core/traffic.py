@@ -6,10 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-from routing.core.states import QueueEvent, QueueState
-
-RECEIVED = "received"
-"""Event of the first history entry of an item; a copy's is another one."""
+from routing.core.states import RECEIVED, QueueEvent, QueueState
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +42,7 @@ class Tally:
     def note(self, happening: Happening) -> bool:
         """Count what happened; whether it was something that counts."""
         match happening.event:
-            case "received":
+            case event if event == RECEIVED:
                 self.received += happening.times
                 self.bytes_received += happening.size
             case QueueEvent.DELIVERED:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from routing.core.ae_title import Meaning
 from routing.core.identifiers import created_at
 from routing.core.instance import ReceivedInstance
-from routing.core.states import QueueEvent, QueueState, next_state
+from routing.core.states import RECEIVED, QueueEvent, QueueState, next_state
 from routing.database.rows import insert, insert_missing
 from routing.engine.directory import Directory
 from routing.engine.receiving.repeats import note_repeats, words_for
@@ -163,7 +163,7 @@ def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]
     came = {
         "item_id": row["id"],
         "at": row["created_at"],
-        "event": "received",
+        "event": RECEIVED,
         "from_state": "",
         "to_state": QueueState.NEW if prepared else row["state"],
         "actor": actor,

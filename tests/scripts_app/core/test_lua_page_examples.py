@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -29,17 +30,7 @@ FACTS = PlainFacts(
     ]
 )
 
-PHI = """-- libs/phi.lua
-function strip_phi(ds)
-    ds:Set('PatientName', 'ANONYMOUS')
-    ds:Set('PatientID', '00000')
-    ds:Remove('PatientBirthDate')
-    ds:Remove('PatientAddress')
-    ds:Remove('ReferringPhysicianName')
-    ds:Remove('InstitutionName')
-    ds:Remove('InstitutionAddress')
-end
-"""
+PHI = (Path(__file__).resolve().parents[2] / "lua_page/examples/libs/phi.lua").read_text(encoding="utf-8")
 
 
 def as_modality(modality: str) -> Entry:

@@ -2,51 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from scripts_app.core.outcome import Verdict
 from tests.scripts_app.core.builders import PlainFacts, entry, row, run
-from tests.scripts_app.core.test_lua_page_examples import CT_ONLY, MG_ONLY, PHI, as_modality, routed
+from tests.scripts_app.core.test_lua_page_examples import CT_ONLY, MG_ONLY, as_modality, routed
 
-STATIONS = """
-STATION_LABELS = {
-    SCANNER  = 'CT Room 1 - Main',
-    US_SCANNER    = 'Ultrasound Bay 3',
-}
-
-function label_station(ds)
-    local label = STATION_LABELS[file.sourceAeTitle]
-    if label then
-        ds:Set('StationName', label)
-    end
-end
-"""
-
-SMART = """
-include('libs/station-labels.lua')
-label_station(dataset)
-
-local failed = queue:countByDestination('ARCHIVE', 'Failed')
-local backlog = queue:countByDestination('ARCHIVE', 'New')
-
-if failed > 50 then
-    log:warn('ARCHIVE has', failed, 'failures — holding')
-    error('retry: destination has too many failures')
-elseif backlog > 200 then
-    log:warn('ARCHIVE backlog at', backlog, '— routing with warning')
-    dataset:Set('ImageComments', 'ROUTED_UNDER_BACKLOG:' .. backlog)
-end
-
-route:Add('ARCHIVE')
-
-local total = study.queue:totalCount()
-local studyFailed = study.queue:countByState('Failed')
-if studyFailed > 0 then
-    log:warn('Study has', studyFailed, 'of', total, 'items failed')
-    dataset:Set('ImageComments',
-        'PARTIAL_STUDY: ' .. studyFailed .. '/' .. total .. ' failed')
-end
-"""
+PROJECT = Path(__file__).resolve().parents[2] / "lua_page" / "queue_aware"
+LIBRARIES = {str(path.relative_to(PROJECT)): path.read_text(encoding="utf-8") for path in PROJECT.rglob("*.lua")}
+SMART = "scripts/route-smart.lua"
 
 
 @pytest.mark.parametrize(
@@ -66,9 +32,9 @@ def test_the_project_with_queue_aware_routing_and_shared_libraries(
     anonymize = "include('libs/phi.lua')\nstrip_phi(dataset)\ndataset:Set('PatientID', uid())"
     outcome = run(
         entry(anonymize, ae_titles=("VIEWER_TEST",)),
-        entry(SMART, chunk="scripts/route-smart.lua", conditions=CT_ONLY),
+        entry(LIBRARIES[SMART], chunk=SMART, conditions=CT_ONLY),
         facts=PlainFacts(rows=rows),
-        libraries={"libs/phi.lua": PHI, "libs/station-labels.lua": STATIONS, "scripts/route-smart.lua": SMART},
+        libraries=LIBRARIES,
     )
     assert outcome.verdict is verdict
     assert [line.message for line in outcome.log] == lines
@@ -98,7 +64,7 @@ def test_the_project_with_fan_out_and_de_identification() -> None:
             file.sourceAeTitle, '->', file.destinationAeTitle,
             '+ RESEARCH + CLOUD_AI')
     """
-    outcome = routed(as_modality("MG"), entry(script, conditions=MG_ONLY), libraries={"libs/phi.lua": PHI})
+    outcome = routed(as_modality("MG"), entry(script, conditions=MG_ONLY), libraries=LIBRARIES)
     assert [output.identity.patient_name for output in outcome.outputs] == [
         "CompressedSamples^CT1",
         "ANONYMOUS",

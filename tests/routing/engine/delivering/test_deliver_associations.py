@@ -33,6 +33,17 @@ def aborting(peer: ScriptedNode) -> None:
     peer.send(bytes((7, 0, 0, 0, 0, 4, 0, 0, 0, 0)))
 
 
+def aborting_over(poison: list[str]):
+    """A node that stores what is not among these instances, and ends the association of one that is."""
+
+    def answer(event, number):
+        if event.request.AffectedSOPInstanceUID in poison:
+            event.assoc.abort()
+        return 0x0000
+
+    return answer
+
+
 def silent(peer: ScriptedNode) -> None:
     peer.receive()
     peer.is_closed()
@@ -134,13 +145,7 @@ def test_after_an_abort_the_image_in_flight_counts_and_the_rest_goes_on(tmp_path
 @pytest.mark.fault(101)
 def test_an_image_that_ends_every_association_does_not_hold_up_the_others(tmp_path):
     poison: list[str] = []
-
-    def answer(event, number):
-        if event.request.AffectedSOPInstanceUID in poison:
-            event.assoc.abort()
-        return 0x0000
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    with storage_node(aborting_over(poison)) as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port, max_associations=1)
         bad = running.image(pacs_node)
         poison.append(bad.sop_instance_uid)
@@ -160,13 +165,7 @@ def test_images_that_end_their_associations_keep_none_behind_them_waiting_unless
     tmp_path, count, failures
 ):
     poison: list[str] = []
-
-    def answer(event, number):
-        if event.request.AffectedSOPInstanceUID in poison:
-            event.assoc.abort()
-        return 0x0000
-
-    with storage_node(answer) as pacs, delivery(tmp_path) as running:
+    with storage_node(aborting_over(poison)) as pacs, delivery(tmp_path) as running:
         pacs_node = node(pacs.port, max_associations=1)
         bad = [running.image(pacs_node) for _ in range(count)]
         poison += [item.sop_instance_uid for item in bad]

@@ -32,25 +32,6 @@ def test_duplicate_sop_instance_after_an_unanswered_attempt_means_delivered(tmp_
     assert states(item) == ["Delivered"]
 
 
-def test_duplicate_sop_instance_means_delivered_also_where_both_are_one_attempt(tmp_path):
-    """A node may go away with the first image after a pause, having stored it: that is sent again at once."""
-
-    def answer(event, number):
-        if number == 2:
-            event.assoc.abort()
-        return (0x0000, 0x0000, 0x0111)[number - 1]
-
-    with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
-        pacs_node = node(pacs.port, max_associations=1)
-        running.image(pacs_node)
-        running.rest()
-        item = running.image(pacs_node)
-        running.rest()
-    item.refresh_from_db()
-    assert (item.state, item.attempt_count, item.last_status) == ("Delivered", 1, 0x0111)
-    assert len(pacs.arrived) == 3
-
-
 def gone_with_the_first_after_a_pause(*then):
     """How a node answers that takes one image, goes away with the next without a word, and then answers like this."""
 
@@ -62,27 +43,39 @@ def gone_with_the_first_after_a_pause(*then):
     return answer
 
 
-def tried_again_after_a_pause(running, port):
-    """An image that met the end of an association which had rested, stayed Prepared, and was tried once more."""
+def after_a_pause(running, port):
+    """An image that met the end of an association which had rested."""
     pacs = node(port, max_associations=1)
     running.image(pacs)
     running.rest()
     item = running.image(pacs, prepared_at=timezone.now())
     running.rest()
+    return item
+
+
+def tried_again_after_a_pause(running, port):
+    """Such an image that stayed Prepared, and was tried once more."""
+    item = after_a_pause(running, port)
     assert states(item) == ["Prepared"]
-    back_off_is_over(pacs)
+    back_off_is_over(item.node)
     running.rest()
     return item
+
+
+def test_duplicate_sop_instance_means_delivered_also_where_both_are_one_attempt(tmp_path):
+    """A node may go away with the first image after a pause, having stored it: that is sent again at once."""
+    answer = gone_with_the_first_after_a_pause(0x0111)
+    with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
+        item = after_a_pause(running, pacs.port)
+    item.refresh_from_db()
+    assert (item.state, item.attempt_count, item.last_status) == ("Delivered", 1, 0x0111)
+    assert len(pacs.arrived) == 3
 
 
 def test_what_went_twice_within_one_attempt_is_told_so_since_it_may_have_arrived_twice(tmp_path):
     answer = gone_with_the_first_after_a_pause(0x0000)
     with storage_node(answer) as pacs, delivery(tmp_path, idle_association=PATIENCE) as running:
-        pacs_node = node(pacs.port, max_associations=1)
-        running.image(pacs_node)
-        running.rest()
-        item = running.image(pacs_node)
-        running.rest()
+        item = after_a_pause(running, pacs.port)
     assert [arrival.sop_instance_uid for arrival in pacs.arrived[1:]] == [item.sop_instance_uid] * 2
     first, second = item.attempts.all()
     assert (first.answer, first.status, second.answer, second.status) == ("deferred", None, "delivered", 0)

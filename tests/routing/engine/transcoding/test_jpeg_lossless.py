@@ -12,7 +12,7 @@ from routing.core.syntax_choice import EXPLICIT
 from routing.engine.transcoding.jpeg_lossless import SYNTAXES
 from routing.engine.transcoding.transcode import CannotTranscode
 from scripts_app.core.dataset.file_meta import encode_file_meta
-from tests.routing.engine.transcoding.transcoded import made_from, read, sample, written
+from tests.routing.engine.transcoding.transcoded import made_from, noise, read, sample, written
 
 pytestmark = pytest.mark.integration
 
@@ -36,20 +36,6 @@ def test_another_decoder_gets_the_same_pixels(transcoder, name, after, tmp_path)
     assert np.array_equal(pixel_array(made, raw=True), pixel_array(read(content, before), raw=True))
 
 
-def grey(rows: int, columns: int, stored: int, allocated: int, signed: int, frames: int = 1) -> Dataset:
-    """Noise over the whole range of the bits stored."""
-    kind = f"{'i' if signed else 'u'}{allocated // 8}"
-    least, most = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
-    pixels = np.random.default_rng(7).integers(least, most, (frames, rows, columns)).astype(kind).tobytes()
-    image = Dataset()
-    image.SOPClassUID, image.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.2", "1.2.3"
-    image.SamplesPerPixel, image.PhotometricInterpretation, image.NumberOfFrames = 1, "MONOCHROME2", frames
-    image.Rows, image.Columns, image.BitsAllocated, image.BitsStored = rows, columns, allocated, stored
-    image.HighBit, image.PixelRepresentation = stored - 1, signed
-    image.add_new(0x7FE00010, "OW" if allocated > 8 else "OB", pixels + b"\0" * (len(pixels) % 2))
-    return image
-
-
 @pytest.mark.parametrize(
     ("rows", "columns", "stored", "allocated", "signed", "frames"),
     [
@@ -63,7 +49,7 @@ def grey(rows: int, columns: int, stored: int, allocated: int, signed: int, fram
     ],
 )
 def test_every_sample_of_the_range_comes_back(transcoder, tmp_path, rows, columns, stored, allocated, signed, frames):
-    image = grey(rows, columns, stored, allocated, signed, frames)
+    image = noise(rows, columns, allocated=allocated, stored=stored, signed=signed, frames=frames)
     after = min(SYNTAXES)
     made = by_dcmtk(made_from(transcoder, written(image, EXPLICIT), EXPLICIT, after), after, tmp_path)
     assert np.array_equal(pixel_array(made, raw=True), pixel_array(read(written(image, EXPLICIT), EXPLICIT), raw=True))
@@ -80,7 +66,7 @@ def test_readers_that_go_by_the_names_of_components_show_the_same_colours(transc
 
 
 def test_samples_of_32_bits_are_refused_and_the_process_goes_on(transcoder):
-    image = written(grey(4, 4, 32, 32, 0), EXPLICIT)
+    image = written(noise(4, 4, allocated=32, stored=32), EXPLICIT)
     with pytest.raises(CannotTranscode, match="holds samples of 8 or 16 bits for every pixel, not 32 bits"):
         made_from(transcoder, image, EXPLICIT, min(SYNTAXES))
     content, before = sample("CT_small.dcm")

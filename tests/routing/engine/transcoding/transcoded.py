@@ -46,13 +46,21 @@ def made_from(transcoder: Transcoder, content: bytes, before: str, after: str) -
     return b"".join(transcoder.transcode([view[:half], view[half:]], before, after))
 
 
-def noise(rows: int, columns: int, samples: int = 1, allocated: int = 8, stored: int = 8, signed: int = 0) -> Dataset:
-    """Two frames over the whole range of the bits stored."""
+def noise(
+    rows: int,
+    columns: int,
+    samples: int = 1,
+    allocated: int = 8,
+    stored: int = 8,
+    signed: int = 0,
+    frames: int = 2,
+) -> Dataset:
+    """Frames over the whole range of the bits stored."""
     least, most = (-(1 << stored - 1), 1 << stored - 1) if signed else (0, 1 << stored)
     kind = f"{'i' if signed else 'u'}{allocated // 8}"
-    pixels = np.random.default_rng(7).integers(least, most, (2, rows, columns, samples)).astype(kind).tobytes()
+    pixels = np.random.default_rng(7).integers(least, most, (frames, rows, columns, samples)).astype(kind).tobytes()
     image = Dataset()
-    image.SOPClassUID, image.SOPInstanceUID, image.NumberOfFrames = "1.2.840.10008.5.1.4.1.1.7", "1.2.3", 2
+    image.SOPClassUID, image.SOPInstanceUID, image.NumberOfFrames = "1.2.840.10008.5.1.4.1.1.7", "1.2.3", frames
     image.SamplesPerPixel, image.PhotometricInterpretation = samples, "RGB" if samples == 3 else "MONOCHROME2"
     if samples == 3:
         image.PlanarConfiguration = 0

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from scripts_app.core.dataset.document import Document
-from scripts_app.core.dataset.encoding import DEFLATED, Encoding
+from scripts_app.core.dataset.encoding import DEFLATED, UNDEFINED_LENGTH, Encoding
 from scripts_app.core.dataset.errors import DatasetError, NotIndexable
 from scripts_app.core.dataset.file_meta import FileMeta, NotPart10, encode_file_meta, read_file_meta
 from scripts_app.core.dataset.recipe import Recipe
 from scripts_app.core.outcome import Identity
 
 if TYPE_CHECKING:
-    from pydicom import Dataset
+    from pydicom import Dataset, FileDataset
 
 EXPLICIT_VR_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 _CHUNK = 1 << 20
@@ -94,7 +94,6 @@ def _inflated(file: BinaryIO) -> Iterator[bytes]:
 
 def _rewrite(path: Path, target: Path) -> None:
     """Read and write with pydicom, which knows how to read much that is wrong."""
-    import pydicom
     from pydicom.dataelem import RawDataElement
     from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
@@ -103,22 +102,7 @@ def _rewrite(path: Path, target: Path) -> None:
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            with open(path, "rb") as file:
-                dataset = pydicom.dcmread(file, force=True)
-                unread = _unread_from(dataset, file)
-            if not dataset:
-                # Where compressed pixel data has no end pydicom reads nothing at all; the index tells what is wrong.
-                Document.open(path).close()
-                raise DatasetError("the file cannot be edited: it holds no elements")
-            if unread is not None:
-                raise DatasetError(f"the file cannot be edited: nothing behind byte {unread} can be read")
-            for tag, element in dataset.items():
-                cut = isinstance(element, RawDataElement) and element.length not in (
-                    0xFFFFFFFF,
-                    len(element.value or b""),
-                )
-                if cut:
-                    raise DatasetError(f"the file cannot be edited: it ends inside {tag}")
+            dataset = _read_whole(path)
             meta = dataset.file_meta
             implicit, little = dataset.original_encoding
             if not meta.get("TransferSyntaxUID"):
@@ -154,6 +138,26 @@ def _rewrite(path: Path, target: Path) -> None:
             raise DatasetError("the file cannot be edited: it holds text that its character set does not explain")
 
 
+def _read_whole(path: Path) -> FileDataset:
+    """What pydicom reads of a file, when that is all that stands in it."""
+    import pydicom
+    from pydicom.dataelem import RawDataElement
+
+    with open(path, "rb") as file:
+        dataset = pydicom.dcmread(file, force=True)
+        unread = _unread_from(dataset, file)
+    if not dataset:
+        # Where compressed pixel data has no end pydicom reads nothing at all; the index tells what is wrong.
+        Document.open(path).close()
+        raise DatasetError("the file cannot be edited: it holds no elements")
+    if unread is not None:
+        raise DatasetError(f"the file cannot be edited: nothing behind byte {unread} can be read")
+    for tag, element in dataset.items():
+        if isinstance(element, RawDataElement) and element.length not in (UNDEFINED_LENGTH, len(element.value or b"")):
+            raise DatasetError(f"the file cannot be edited: it ends inside {tag}")
+    return dataset
+
+
 def _unread_from(dataset: Dataset, file: BinaryIO) -> int | None:
     """The first byte of what was left unread behind the elements; None when that is nothing, or padding."""
     from pydicom.dataelem import RawDataElement
@@ -163,7 +167,7 @@ def _unread_from(dataset: Dataset, file: BinaryIO) -> int | None:
         # A delimiter outside of a sequence is the end to pydicom, whatever stands behind.
         return at
     last = list(dataset.values())[-1:]
-    if not last or not isinstance(last[0], RawDataElement) or last[0].length == 0xFFFFFFFF:
+    if not last or not isinstance(last[0], RawDataElement) or last[0].length == UNDEFINED_LENGTH:
         return None
     # Too few bytes for another element.
     end = file.seek(last[0].value_tell + last[0].length)

@@ -181,26 +181,23 @@ def reachable_site(environment: Environment) -> Iterator[CheckMessage]:
 
 def script_user(environment: Environment) -> Iterator[CheckMessage]:
     name = environment.script_user
-    if not name:
-        return
-    what = ""
-    if environment.script_process != "image":
-        what = "is set, but CAPACITOR_SCRIPT_PROCESS is not image"
-    else:
-        try:
-            uid = pwd.getpwnam(name).pw_uid
-        except KeyError:
-            what = "is no user of this machine"
-        else:
-            folder = environment.data_dir
-            # A command may be root's; whose the router is tells its folder.
-            owners = {os.geteuid(), folder.stat().st_uid if folder.is_dir() else 0}
-            if uid == 0:
-                what = "would give scripts the rights of root"
-            elif uid in owners:
-                what = "is the user of the router itself, whose files it is to keep from scripts"
-    if what:
+    if name and (what := _wrong_with_script_user(name, environment)):
         yield Error(f"CAPACITOR_SCRIPT_USER={name!r} {what}.", id="capacitor.E014")
+
+
+def _wrong_with_script_user(name: str, environment: Environment) -> str:
+    if environment.script_process != "image":
+        return "is set, but CAPACITOR_SCRIPT_PROCESS is not image"
+    try:
+        uid = pwd.getpwnam(name).pw_uid
+    except KeyError:
+        return "is no user of this machine"
+    if uid == 0:
+        return "would give scripts the rights of root"
+    folder = environment.data_dir
+    # A command may be root's; whose the router is tells its folder.
+    owners = {os.geteuid(), folder.stat().st_uid if folder.is_dir() else 0}
+    return "is the user of the router itself, whose files it is to keep from scripts" if uid in owners else ""
 
 
 CHECKS: tuple[Callable[[Environment], Iterator[CheckMessage]], ...] = (

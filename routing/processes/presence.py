@@ -170,22 +170,25 @@ def departed(folder: Path, owner: str) -> Iterator[Departed | None]:
         if fd is None:
             yield None
             return
-        lines = os.pread(fd, os.fstat(fd).st_size, 0).split(b"\n")
-        sent: dict[int, int] = {}
-        if _of_another_boot(owner):
-            # Lines may be on the disk without the minus behind them: recorded, and redirected since, say, an item
-            # would be taken for sent to where it never was.  Better once more than not at all.
-            lines = []
-        # A line that the kill cut short has no newline behind it and is the last part.
-        for line in lines[:-1]:
-            item, space, status = line.partition(b" ")
-            if item.isdigit() and (status.isdigit() or not space):
-                sent[int(item)] = int(status or 0)
-            elif line[:1] == b"-" and line[1:].isdigit():
-                sent.pop(int(line[1:]), None)
+        # Of another boot, lines may be on the disk without the minus behind them: recorded, and redirected since, say,
+        # an item would be taken for sent to where it never was.  Better once more than not at all.
+        sent = {} if _of_another_boot(owner) else _sent(os.pread(fd, os.fstat(fd).st_size, 0))
         yield Departed(owner, tuple(sent), {item: status for item, status in sent.items() if status})
         path.unlink(missing_ok=True)
         _draft(folder, owner).unlink(missing_ok=True)
+
+
+def _sent(content: bytes) -> dict[int, int]:
+    """The items whose lines stand there and are not taken back, each with the node's answer."""
+    sent: dict[int, int] = {}
+    # A line that the kill cut short has no newline behind it and is the last part.
+    for line in content.split(b"\n")[:-1]:
+        item, space, status = line.partition(b" ")
+        if item.isdigit() and (status.isdigit() or not space):
+            sent[int(item)] = int(status or 0)
+        elif line[:1] == b"-" and line[1:].isdigit():
+            sent.pop(int(line[1:]), None)
+    return sent
 
 
 def _line(item_id: int, status: int) -> bytes:

@@ -140,13 +140,7 @@ class Housekeeper:
         if sweeping:
             self._remove.try_again()
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
-            since = None if sweeping or self._purging else now - age - kept - _LATER
-            purged = _repeat(
-                lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove, since=since)
-            )
-            history = timedelta(seconds=service.keep_history) + ahead
-            forgotten = _repeat(lambda: forget_history(self._spool, history, remove=self._remove))
-            self._purging = purged or forgotten
+            self._purge(scarce=scarce, since=None if sweeping or self._purging else now - age - kept - _LATER)
             fold_deferrals()
             end_impossible_waits()
             readdress_late(now)
@@ -167,6 +161,15 @@ class Housekeeper:
             )
         self._round += 1
         return adopted
+
+    def _purge(self, *, scarce: bool, since: datetime | None) -> None:
+        kept = timedelta(seconds=settings.CAPACITOR.keep_delivered) + self._time.ahead
+        history = timedelta(seconds=settings.CAPACITOR.keep_history) + self._time.ahead
+        purged = _repeat(
+            lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove, since=since)
+        )
+        forgotten = _repeat(lambda: forget_history(self._spool, history, remove=self._remove))
+        self._purging = purged or forgotten
 
     def _adopt(self, now: datetime, *, everything: bool) -> int:
         began = time.monotonic()

@@ -24,7 +24,7 @@ LEASE = timedelta(seconds=60)
 How long a lease lasts unless renewed.
 
 A worker of this machine that dies is noticed sooner, by its presence file.
-Nobody compares the end of a lease with a clock of his own: see engine/lease_watch.py.
+Nobody compares the end of a lease with a clock of his own: see engine/housekeeping/lease_watch.py.
 """
 _CHUNK = 500
 

@@ -41,7 +41,7 @@ def columns(model: type[AuditRecord | AuditSeal]) -> set[str]:
 
 def test_each_column_is_tried_here():
     assert columns(AuditRecord) - {"id"} == set(OTHER_RECORD)
-    # What a link says of the one before it and of itself has words of its own: test_audit_chain.
+    # What a link says of the one before it and of itself has words of its own: test_chain.
     assert columns(AuditSeal) - {"id", "previous", "hash"} == set(OTHER_LINK)
 
 

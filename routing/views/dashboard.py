@@ -1,10 +1,10 @@
 """The first page: what is wrong, how much waits where, and whether the service lives."""
 
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -28,8 +28,7 @@ NEWEST = 6
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def dashboard(request: HttpRequest) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def dashboard(visitor: HtmxHttpRequest) -> HttpResponse:
     context = situation(Sight.of(visitor.user))
     if not visitor.htmx or visitor.htmx.history_restore_request:
         # The charts refresh themselves, more slowly.

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, Max, Min, Q, QuerySet, Value
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -73,8 +73,7 @@ class Cause:
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def failures(request: HttpRequest) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def failures(visitor: HtmxHttpRequest) -> HttpResponse:
     sight = Sight.of(visitor.user)
     found = known_causes()
     context = {

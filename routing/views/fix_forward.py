@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -28,9 +28,8 @@ from scripts_app.views.libraries import draw_library
 
 @require_POST
 @authors_only
-def fix_begin(request: HttpRequest, item_id: int) -> HttpResponse:
+def fix_begin(author: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """Take the item's image for dry runs, and go to the script; ``entry`` says which error, else the worst."""
-    author = cast(HtmxHttpRequest, request)
     item = get_object_or_404(QueueItem, pk=item_id)
     number = author.POST.get("entry", "")
     fixing = failure_of(item, int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else None)
@@ -59,9 +58,8 @@ def _take_image(author: HtmxHttpRequest, fixing: Fixing) -> None:
 
 @require_GET
 @authors_only
-def fix(request: HttpRequest) -> HttpResponse:
+def fix(author: HtmxHttpRequest) -> HttpResponse:
     """The editor with the text that failed."""
-    author = cast(HtmxHttpRequest, request)
     fixing = of_session(author.session)
     draft = working().content
     place = place_of(fixing, draft) if fixing else None
@@ -70,7 +68,7 @@ def fix(request: HttpRequest) -> HttpResponse:
             messages.info(author, "Nothing tells which entry it was: a dry run of the image will.")
         return redirect("scripts")
     shown = {"fixing": fixing, "excerpt": excerpt(place.source, fixing.line), "why": _why(author, fixing)}
-    return _library(request, place, draft, shown) if place.library else _entry(request, place, draft, shown)
+    return _library(author, place, draft, shown) if place.library else _entry(author, place, draft, shown)
 
 
 def _why(author: HtmxHttpRequest, fixing: Fixing) -> str:

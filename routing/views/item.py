@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
 
@@ -34,16 +34,14 @@ LOG_LINES = 500
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue_item(request: HttpRequest, item_id: int) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def queue_item(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return draw_item(visitor, _item(item_id))
 
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def item_related(request: HttpRequest, item_id: int) -> HttpResponse:
+def item_related(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """What was made from the same image, and the rest of its study."""
-    visitor = cast(HtmxHttpRequest, request)
     item = _item(item_id)
     context = {"item": item, "sight": Sight.of(visitor.user), "fragment": True, **_related(item)}
     return render(visitor, "routing/_item_related.html", context)

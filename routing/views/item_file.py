@@ -10,7 +10,7 @@ from typing import Any, cast
 from asgiref.sync import sync_to_async
 from django.contrib.auth.decorators import permission_required
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_GET
@@ -39,9 +39,8 @@ SEE_PATIENTS = (SEE, PHI)
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def item_elements(request: HttpRequest, item_id: int) -> HttpResponse:
+def item_elements(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """All elements; without the right to patient data only what there is, not what it says."""
-    visitor = cast(HtmxHttpRequest, request)
     item, sight, form = _item(item_id), Sight.of(visitor.user), _form(visitor)
     note_view(visitor.user, "item", item_id)
     wanted = visitor.GET.get("find", "").strip()[:200]
@@ -58,10 +57,10 @@ def item_elements(request: HttpRequest, item_id: int) -> HttpResponse:
 
 @require_GET
 @permission_required(SEE_PATIENTS, raise_exception=True)
-def item_preview(request: HttpRequest, item_id: int) -> HttpResponse:
+def item_preview(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """The picture and the choice of frames, as a part of the item's page."""
     item = _item(item_id)
-    note_view(cast(HtmxHttpRequest, request).user, "item", item_id)
+    note_view(request.user, "item", item_id)
     context: dict[str, Any] = {"item": item}
     try:
         about, picture = _picture(item, _frame(request), EDGE)
@@ -73,10 +72,10 @@ def item_preview(request: HttpRequest, item_id: int) -> HttpResponse:
 
 @require_GET
 @permission_required(SEE_PATIENTS, raise_exception=True)
-def item_image(request: HttpRequest, item_id: int) -> HttpResponse:
+def item_image(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """The picture alone, larger."""
     item = _item(item_id)
-    note_view(cast(HtmxHttpRequest, request).user, "item", item_id)
+    note_view(request.user, "item", item_id)
     try:
         _, picture = _picture(item, _frame(request), LARGE_EDGE)
     except (NoSuchFile, CannotRead) as error:
@@ -86,9 +85,8 @@ def item_image(request: HttpRequest, item_id: int) -> HttpResponse:
 
 @require_GET
 @permission_required(SEE_PATIENTS, raise_exception=True)
-def item_download(request: HttpRequest, item_id: int) -> HttpResponseBase:
+def item_download(visitor: HtmxHttpRequest, item_id: int) -> HttpResponseBase:
     """The file, as received or as sent; who took it is in the audit log."""
-    visitor = cast(HtmxHttpRequest, request)
     item, form = _item(item_id), _form(visitor)
     try:
         file = item_file(item, _spool(), form)
@@ -100,7 +98,7 @@ def item_download(request: HttpRequest, item_id: int) -> HttpResponseBase:
     audit(visitor.user.get_username(), "download", f"item {item_id}", form=form)
     # No value of the image is in the name: it ends up in headers and in folders of downloads.
     headers = {"Content-Length": str(length), "Content-Disposition": f'attachment; filename="{item_id}-{form}.dcm"'}
-    return StreamingHttpResponse(_streamed(request, file), content_type="application/dicom", headers=headers)
+    return StreamingHttpResponse(_streamed(visitor, file), content_type="application/dicom", headers=headers)
 
 
 def _item(item_id: int) -> QueueItem:
@@ -111,11 +109,11 @@ def _spool() -> Spool:
     return Spool(spool_folder(), durable="none")
 
 
-def _form(request: HttpRequest) -> Form:
+def _form(request: HtmxHttpRequest) -> Form:
     return Form.SENT if request.GET.get("as") == Form.SENT else Form.RECEIVED
 
 
-def _frame(request: HttpRequest) -> int:
+def _frame(request: HtmxHttpRequest) -> int:
     asked = request.GET.get("frame", "")
     return int(asked) if asked.isascii() and asked.isdecimal() and len(asked) < 10 else 1
 
@@ -148,7 +146,7 @@ def _picture(item: QueueItem, frame: int, edge: int) -> tuple[dict[str, Any], by
     return ask("image_renderer", {"path": str(source.path), "frame": frame, "edge": edge})
 
 
-def _streamed(request: HttpRequest, file: ItemFile) -> Iterator[bytes] | AsyncIterator[bytes]:
+def _streamed(request: HtmxHttpRequest, file: ItemFile) -> Iterator[bytes] | AsyncIterator[bytes]:
     pieces = cast(Generator[bytes], file.content())
     # Under ASGI an iterator that is not asynchronous would be read into memory as a whole.
     return _in_turns(pieces) if isinstance(request, ASGIRequest) else pieces

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
@@ -37,8 +37,8 @@ FORMATS = {
 
 @require_GET
 @permission_required("routing.view_applicationlogline", raise_exception=True)
-def application_log(request: HttpRequest) -> HttpResponse:
-    visitor, sight, chosen = _asked(request)
+def application_log(visitor: HtmxHttpRequest) -> HttpResponse:
+    sight, chosen = _asked(visitor)
     page, cut = _page(chosen, chosen.lines(), visitor)
     told = [(line, told_message(line, sight)) for line in page.rows]
     context = {"form": chosen, "page": page, "told": told, "filtered": chosen.narrows, "cut": cut}
@@ -47,8 +47,8 @@ def application_log(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required("routing.view_auditrecord", raise_exception=True)
-def audit_log(request: HttpRequest) -> HttpResponse:
-    visitor, sight, chosen = _asked(request)
+def audit_log(visitor: HtmxHttpRequest) -> HttpResponse:
+    sight, chosen = _asked(visitor)
     page, cut = _page(chosen, chosen.records(), visitor)
     context = {"form": chosen, "page": page, "sight": sight, "filtered": chosen.narrows, "cut": cut}
     return draw(visitor, "routing/audit_log.html", "routing/_audit_log.html", context)
@@ -56,8 +56,8 @@ def audit_log(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required("routing.view_applicationlogline", raise_exception=True)
-def application_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
-    _, sight, chosen = _asked(request)
+def application_log_file(request: HtmxHttpRequest, kind: str) -> HttpResponseBase:
+    sight, chosen = _asked(request)
 
     def row(line: ApplicationLogLine) -> Row:
         told = {"at": line.at.isoformat(), "level": line.level, "process": line.process, "logger": line.logger}
@@ -68,8 +68,8 @@ def application_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
 
 @require_GET
 @permission_required("routing.view_auditrecord", raise_exception=True)
-def audit_log_file(request: HttpRequest, kind: str) -> HttpResponseBase:
-    _, sight, chosen = _asked(request)
+def audit_log_file(request: HtmxHttpRequest, kind: str) -> HttpResponseBase:
+    sight, chosen = _asked(request)
 
     def row(record: AuditRecord) -> Row:
         told = {"at": record.at.isoformat(), "actor": record.actor, "address": record.address}
@@ -96,7 +96,6 @@ def _page(chosen: LogFilter, rows: QuerySet[Any], visitor: HtmxHttpRequest) -> t
     return replace(page, older=floor + 1), WINDOW
 
 
-def _asked(request: HttpRequest) -> tuple[HtmxHttpRequest, Sight, LogFilter]:
-    visitor = cast(HtmxHttpRequest, request)
+def _asked(visitor: HtmxHttpRequest) -> tuple[Sight, LogFilter]:
     sight = Sight.of(visitor.user)
-    return visitor, sight, LogFilter(visitor.GET, sight=sight)
+    return sight, LogFilter(visitor.GET, sight=sight)

@@ -1,10 +1,8 @@
 """The C-ECHO buttons: does the node answer, how fast, and what would it take?"""
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.views.decorators.http import require_POST
@@ -22,11 +20,10 @@ LIMIT = 10.0
 
 @require_POST
 @permission_required("routing.operate_nodes", raise_exception=True)
-def node_echo(request: HttpRequest, node_id: int) -> HttpResponse:
+def node_echo(operator: HtmxHttpRequest, node_id: int) -> HttpResponse:
     """Call the node, keep what it answered, and show it; with ``contexts`` also ask what it would accept."""
-    operator = cast(HtmxHttpRequest, request)
     node = get_object_or_404(Node, pk=node_id)
-    asking = "contexts" in request.POST
+    asking = "contexts" in operator.POST
     result = ask(node, LIMIT, common() if asking else ())
     status = keep_echo(node, result)
     if result.ok:
@@ -37,6 +34,6 @@ def node_echo(request: HttpRequest, node_id: int) -> HttpResponse:
         status.save(update_fields=["accepted_contexts", "accepted_contexts_at"])
     audit(operator.user.get_username(), "echo node", node, ok=result.ok, message=result.message)
     if not operator.htmx:
-        messages.add_message(request, messages.SUCCESS if result.ok else messages.ERROR, result.message)
+        messages.add_message(operator, messages.SUCCESS if result.ok else messages.ERROR, result.message)
         return redirect("node", node_id) if asking else redirect("nodes")
-    return render(request, "routing/_echo_result.html", {"status": status, "node": node})
+    return render(operator, "routing/_echo_result.html", {"status": status, "node": node})

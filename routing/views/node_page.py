@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -29,8 +29,7 @@ MOST_OUTAGES = 10
 
 @require_GET
 @permission_required("routing.view_node", raise_exception=True)
-def node_page(request: HttpRequest, node_id: int) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def node_page(visitor: HtmxHttpRequest, node_id: int) -> HttpResponse:
     node = get_object_or_404(Node, pk=node_id)
     found = next((each for each in destinations() if each.node and each.node.pk == node_id), None)
     titles = [title for title, ae_title in title_book().titles().items() if ae_title == node.ae_title]

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Mapping
 from functools import partial
-from typing import cast
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
@@ -30,8 +29,8 @@ from scripts_app.revision import hold
 
 @require_GET
 @permission_required("routing.view_node", raise_exception=True)
-def nodes(request: HttpRequest) -> HttpResponse:
-    return draw_nodes(cast(HtmxHttpRequest, request))
+def nodes(request: HtmxHttpRequest) -> HttpResponse:
+    return draw_nodes(request)
 
 
 def draw_nodes(request: HtmxHttpRequest) -> HttpResponse:
@@ -69,9 +68,8 @@ def _texts(node: Node) -> tuple[str, ...]:
 
 @require_GET
 @permission_required("routing.view_node", raise_exception=True)
-def node_called(request: HttpRequest) -> HttpResponse:
+def node_called(visitor: HtmxHttpRequest) -> HttpResponse:
     """Where an image goes whose sender calls this AE title (D1)."""
-    visitor = cast(HtmxHttpRequest, request)
     called = visitor.GET.get("called", "").strip(" ")
     book = title_book()
     found = book.resolve(called) if called else None
@@ -86,14 +84,14 @@ def node_called(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required("routing.operate_nodes", raise_exception=True)
-def node_pause(request: HttpRequest, node_id: int) -> HttpResponse:
-    return _set_paused(cast(HtmxHttpRequest, request), node_id, paused=True)
+def node_pause(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
+    return _set_paused(request, node_id, paused=True)
 
 
 @require_POST
 @permission_required("routing.operate_nodes", raise_exception=True)
-def node_resume(request: HttpRequest, node_id: int) -> HttpResponse:
-    return _set_paused(cast(HtmxHttpRequest, request), node_id, paused=False)
+def node_resume(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
+    return _set_paused(request, node_id, paused=False)
 
 
 def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> HttpResponse:
@@ -112,14 +110,14 @@ def _set_paused(request: HtmxHttpRequest, node_id: int, *, paused: bool) -> Http
 
 @require_POST
 @permission_required("routing.change_node", raise_exception=True)
-def node_enable(request: HttpRequest, node_id: int) -> HttpResponse:
-    return _set_enabled(cast(HtmxHttpRequest, request), node_id, enabled=True)
+def node_enable(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
+    return _set_enabled(request, node_id, enabled=True)
 
 
 @require_POST
 @permission_required("routing.change_node", raise_exception=True)
-def node_disable(request: HttpRequest, node_id: int) -> HttpResponse:
-    return _set_enabled(cast(HtmxHttpRequest, request), node_id, enabled=False)
+def node_disable(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
+    return _set_enabled(request, node_id, enabled=False)
 
 
 def _set_enabled(request: HtmxHttpRequest, node_id: int, *, enabled: bool) -> HttpResponse:
@@ -144,14 +142,14 @@ def _changed(request: HtmxHttpRequest, node_id: int, told: str) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @permission_required("routing.add_node", raise_exception=True)
-def node_create(request: HttpRequest) -> HttpResponse:
-    return _edit(cast(HtmxHttpRequest, request), None)
+def node_create(request: HtmxHttpRequest) -> HttpResponse:
+    return _edit(request, None)
 
 
 @require_http_methods(["GET", "POST"])
 @permission_required("routing.change_node", raise_exception=True)
-def node_edit(request: HttpRequest, node_id: int) -> HttpResponse:
-    return _edit(cast(HtmxHttpRequest, request), node_id)
+def node_edit(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
+    return _edit(request, node_id)
 
 
 def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.http.response import FileResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
@@ -32,8 +32,7 @@ SEE = "routing.view_queueitem"
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def quarantine(request: HttpRequest) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def quarantine(visitor: HtmxHttpRequest) -> HttpResponse:
     rows = QuarantinedInstance.objects.order_by("-received_at", "-id")
     sender = visitor.GET.get("sender", "").strip()[:16]
     if sender:
@@ -51,7 +50,7 @@ def quarantine(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required((SEE, PHI), raise_exception=True)
-def quarantine_download(request: HttpRequest, instance_id: int) -> HttpResponse | FileResponse:
+def quarantine_download(request: HtmxHttpRequest, instance_id: int) -> HttpResponse | FileResponse:
     """The file as it came; who took it is in the audit log."""
     row = _row(instance_id)
     try:
@@ -64,7 +63,7 @@ def quarantine_download(request: HttpRequest, instance_id: int) -> HttpResponse 
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def quarantine_take(request: HttpRequest, instance_id: int) -> HttpResponse:
+def quarantine_take(request: HtmxHttpRequest, instance_id: int) -> HttpResponse:
     """Queue it all the same, as if it had been acknowledged."""
     row = _row(instance_id)
     try:
@@ -80,7 +79,7 @@ def quarantine_take(request: HttpRequest, instance_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def quarantine_delete(request: HttpRequest, instance_id: int) -> HttpResponse:
+def quarantine_delete(request: HtmxHttpRequest, instance_id: int) -> HttpResponse:
     row = _row(instance_id)
     with transaction.atomic():
         audit(_name(request), "delete from quarantine", f"refused instance {row.pk}", reason=row.reason)
@@ -93,8 +92,8 @@ def _row(instance_id: int) -> QuarantinedInstance:
     return get_object_or_404(QuarantinedInstance, pk=instance_id)
 
 
-def _name(request: HttpRequest) -> str:
-    return cast(HtmxHttpRequest, request).user.get_username()
+def _name(request: HtmxHttpRequest) -> str:
+    return request.user.get_username()
 
 
 def _spool() -> Spool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
@@ -50,8 +50,8 @@ class Beyond:
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue(request: HttpRequest) -> HttpResponse:
-    return draw_queue(cast(HtmxHttpRequest, request))
+def queue(request: HtmxHttpRequest) -> HttpResponse:
+    return draw_queue(request)
 
 
 everything = ShortLived(lambda: QueueFilter({}, sight=Sight(True)).counts())

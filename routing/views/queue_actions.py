@@ -1,10 +1,8 @@
 """The buttons of one item: each is one event, recorded in one place, and can be taken back for a moment."""
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
@@ -21,36 +19,35 @@ from routing.views.request import HtmxHttpRequest
 
 @require_POST
 @permission_required("routing.operate_queue", raise_exception=True)
-def queue_send_again(request: HttpRequest, item_id: int) -> HttpResponse:
+def queue_send_again(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.SEND_AGAIN)
 
 
 @require_POST
 @permission_required("routing.operate_queue", raise_exception=True)
-def queue_try_now(request: HttpRequest, item_id: int) -> HttpResponse:
+def queue_try_now(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.TRY_NOW)
 
 
 @require_POST
 @permission_required("routing.operate_queue", raise_exception=True)
-def queue_prepare_again(request: HttpRequest, item_id: int) -> HttpResponse:
+def queue_prepare_again(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.PREPARE_AGAIN)
 
 
 @require_POST
 @permission_required("routing.operate_queue", raise_exception=True)
-def queue_fail(request: HttpRequest, item_id: int) -> HttpResponse:
+def queue_fail(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.FAIL)
 
 
 @require_POST
 @permission_required("routing.operate_queue", raise_exception=True)
-def queue_reject(request: HttpRequest, item_id: int) -> HttpResponse:
+def queue_reject(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.REJECT)
 
 
-def _act(request: HttpRequest, item_id: int, action: Action) -> HttpResponse:
-    operator = cast(HtmxHttpRequest, request)
+def _act(operator: HtmxHttpRequest, item_id: int, action: Action) -> HttpResponse:
     before = get_object_or_404(QueueItem, pk=item_id)
     actor = operator.user.get_username()
     if _delivered_meanwhile(operator, before):

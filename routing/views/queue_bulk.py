@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
+from django.http import HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_POST
@@ -37,9 +37,8 @@ MOVES = (
 
 @require_GET
 @permission_required(OPERATE, raise_exception=True)
-def queue_ask(request: HttpRequest) -> HttpResponse:
+def queue_ask(operator: HtmxHttpRequest) -> HttpResponse:
     """Say what an action would do, before anything is done."""
-    operator = cast(HtmxHttpRequest, request)
     if operator.GET.get("action") == MOVE:
         return _where_to(operator)
     return _question(operator, operator.GET)
@@ -47,9 +46,8 @@ def queue_ask(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def queue_act(request: HttpRequest) -> HttpResponse:
+def queue_act(operator: HtmxHttpRequest) -> HttpResponse:
     """Do what was asked about; the filter is in the address, the rest in the form."""
-    operator = cast(HtmxHttpRequest, request)
     given, action = operator.POST, _action(operator.POST)
     if action is None or given.get("scope") not in SCOPES:
         return HttpResponseBadRequest("No such action.")
@@ -89,9 +87,8 @@ def queue_act(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def queue_stop(request: HttpRequest, action_id: int) -> HttpResponse:
+def queue_stop(operator: HtmxHttpRequest, action_id: int) -> HttpResponse:
     """End what goes on behind the pages, whoever began it; what has been done stays done."""
-    operator = cast(HtmxHttpRequest, request)
     row = get_object_or_404(OperatorAction, pk=action_id)
     if stop(row, operator.user.get_username()):
         messages.success(operator, "Stopped: nothing further is begun.")
@@ -102,9 +99,8 @@ def queue_stop(request: HttpRequest, action_id: int) -> HttpResponse:
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def queue_undo(request: HttpRequest, action_id: int) -> HttpResponse:
+def queue_undo(operator: HtmxHttpRequest, action_id: int) -> HttpResponse:
     """Take one's own last action back, as far as nothing else has happened meanwhile."""
-    operator = cast(HtmxHttpRequest, request)
     done = get_object_or_404(OperatorAction, pk=action_id, actor=operator.user.get_username())
     way = way_back(operator.POST.get("back", ""))
     try:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import cast
 
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from routing.forms.queue_filter import QueueFilter
@@ -40,18 +39,18 @@ _ITEMS = ("id", "copied_from", "replay_of")
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue_csv(request: HttpRequest) -> HttpResponseBase:
+def queue_csv(request: HtmxHttpRequest) -> HttpResponseBase:
     return _export(request, Format("csv", CSV, lambda rows, first: csv_text(rows, COLUMNS if first else ())))
 
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue_json(request: HttpRequest) -> HttpResponseBase:
+def queue_json(request: HtmxHttpRequest) -> HttpResponseBase:
     return _export(request, Format("json", "application/json", _json, "\n]\n"))
 
 
-def _export(request: HttpRequest, form: Format) -> HttpResponseBase:
-    sight = Sight.of(cast(HtmxHttpRequest, request).user)
+def _export(request: HtmxHttpRequest, form: Format) -> HttpResponseBase:
+    sight = Sight.of(request.user)
     chosen = QueueFilter(request.GET, sight=sight)
     items = chosen.matching(QueueItem.objects.defer("recipe"))
     return row_file(request, "queue", form, chosen, items, lambda item: _row(item, sight))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_GET, require_POST
 
@@ -31,8 +31,7 @@ _PAGE = 50
 
 @require_GET
 @authors_only
-def rehearsals(request: HttpRequest) -> HttpResponse:
-    author = cast(HtmxHttpRequest, request)
+def rehearsals(author: HtmxHttpRequest) -> HttpResponse:
     found = Rehearsal.objects.defer("content", "items")
     page = Paginator(found, _PAGE).get_page(author.GET.get("page"))
     context = {"page": page, "how_many": HOW_MANY, "working": working(), "nobody_works": _nobody_works()}
@@ -41,9 +40,8 @@ def rehearsals(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @authors_only
-def rehearsal_ask(request: HttpRequest) -> HttpResponse:
+def rehearsal_ask(author: HtmxHttpRequest) -> HttpResponse:
     """How many images a filter of the queue stands for, before anything is begun."""
-    author = cast(HtmxHttpRequest, request)
     return _question(author, QueueFilter(author.GET, sight=Sight.of(author.user)))
 
 
@@ -61,9 +59,8 @@ def _question(author: HtmxHttpRequest, chosen: QueueFilter, status: int = 200) -
 
 @require_POST
 @authors_only
-def rehearsal_begin(request: HttpRequest) -> HttpResponse:
+def rehearsal_begin(author: HtmxHttpRequest) -> HttpResponse:
     """Over the last N images, one item, or what a filter of the queue (in the address) finds."""
-    author = cast(HtmxHttpRequest, request)
     chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
     if author.POST.get("scope") == "matching" and chosen.errors:
         return _question(author, chosen, status=400)
@@ -72,8 +69,7 @@ def rehearsal_begin(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 @authors_only
-def rehearsal_shadow(request: HttpRequest) -> HttpResponse:
-    author = cast(HtmxHttpRequest, request)
+def rehearsal_shadow(author: HtmxHttpRequest) -> HttpResponse:
     return _begun(author, lambda content: begin_shadow(content, author.user.get_username()))
 
 
@@ -105,8 +101,7 @@ def _chosen(author: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], st
 
 @require_GET
 @authors_only
-def rehearsal(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
-    author = cast(HtmxHttpRequest, request)
+def rehearsal(author: HtmxHttpRequest, rehearsal_id: int) -> HttpResponse:
     found = get_object_or_404(Rehearsal, pk=rehearsal_id)
     effect = author.GET.get("effect", "")
     images = RehearsedImage.objects.filter(rehearsal=found).select_related("item").defer("item__recipe")
@@ -128,9 +123,8 @@ def rehearsal(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
 
 @require_GET
 @authors_only
-def rehearsed_image(request: HttpRequest, rehearsal_id: int, item_id: int) -> HttpResponse:
+def rehearsed_image(author: HtmxHttpRequest, rehearsal_id: int, item_id: int) -> HttpResponse:
     """One image: what happened, what the scripts that ran would do today, and the draft."""
-    author = cast(HtmxHttpRequest, request)
     found = get_object_or_404(
         RehearsedImage.objects.select_related("item", "rehearsal").defer("rehearsal__items", "item__recipe"),
         rehearsal_id=rehearsal_id,
@@ -143,8 +137,7 @@ def rehearsed_image(request: HttpRequest, rehearsal_id: int, item_id: int) -> Ht
 
 @require_POST
 @authors_only
-def rehearsal_end(request: HttpRequest, rehearsal_id: int) -> HttpResponse:
-    author = cast(HtmxHttpRequest, request)
+def rehearsal_end(author: HtmxHttpRequest, rehearsal_id: int) -> HttpResponse:
     if end(rehearsal_id, author.user.get_username()):
         messages.success(author, "Ended; what it has tried stays here.")
     else:

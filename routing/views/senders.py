@@ -1,7 +1,5 @@
 """Who may send, and who tried without being allowed (D18)."""
 
-from typing import cast
-
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -23,7 +21,7 @@ from scripts_app.views.request import within
 
 @require_GET
 @permission_required("routing.view_knownsender", raise_exception=True)
-def senders(request: HttpRequest) -> HttpResponse:
+def senders(request: HtmxHttpRequest) -> HttpResponse:
     form = ListSearch(request.GET, looked_in="AE title, address, description")
     text = form.text
     meant = Q(ae_title__icontains=text) | Q(network__icontains=text) | Q(description__icontains=text)
@@ -33,12 +31,12 @@ def senders(request: HttpRequest) -> HttpResponse:
         "unknown_senders": [each for each in strangers() if form.meets(each[0].ae_title, each[0].address)],
         "anybody": settings.CAPACITOR.accept_unknown_senders,
     }
-    return draw(cast(HtmxHttpRequest, request), "routing/senders.html", "routing/_senders.html", context)
+    return draw(request, "routing/senders.html", "routing/_senders.html", context)
 
 
 @require_POST
 @permission_required("routing.operate_nodes", raise_exception=True)
-def sender_allow(request: HttpRequest, sender_id: int) -> HttpResponse:
+def sender_allow(request: HtmxHttpRequest, sender_id: int) -> HttpResponse:
     """Allow an unknown sender from the address it called from, and take it off the list."""
     stranger = UnknownSender.objects.filter(pk=sender_id).first()
     if stranger is None:
@@ -47,7 +45,7 @@ def sender_allow(request: HttpRequest, sender_id: int) -> HttpResponse:
     else:
         allow(stranger.ae_title, stranger.address, request.user.get_username())
         messages.success(request, f"{stranger.ae_title} may send from {stranger.address} now.")
-    return _back(cast(HtmxHttpRequest, request))
+    return _back(request)
 
 
 @require_POST

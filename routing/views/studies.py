@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from django.contrib.auth.decorators import permission_required
 from django.db.models import Count, Max, Min
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpResponse, QueryDict
 from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
@@ -65,8 +65,7 @@ class Series(Counted):
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def studies(request: HttpRequest) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def studies(visitor: HtmxHttpRequest) -> HttpResponse:
     sight = Sight.of(visitor.user)
     search = StudySearch(visitor.GET, sight=sight)
     start = identifier_in(visitor.GET.get("before"))
@@ -92,8 +91,8 @@ def studies(request: HttpRequest) -> HttpResponse:
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def study(request: HttpRequest, study_instance_uid: str) -> HttpResponse:
-    return _draw_study(cast(HtmxHttpRequest, request), study_instance_uid)
+def study(request: HtmxHttpRequest, study_instance_uid: str) -> HttpResponse:
+    return _draw_study(request, study_instance_uid)
 
 
 def _undoable(visitor: HtmxHttpRequest, uid: str) -> OperatorAction | None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from django.contrib.auth.decorators import permission_required
 from django.db.models import F, Sum
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
@@ -40,8 +40,7 @@ _COUNTED = {span.name: ShortLived(partial(_counted, span), min(2.0 * span.bar_mi
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def traffic(request: HttpRequest) -> HttpResponse:
-    visitor = cast(HtmxHttpRequest, request)
+def traffic(visitor: HtmxHttpRequest) -> HttpResponse:
     context = charts(visitor.GET, timezone.now())
     return draw(visitor, "routing/traffic.html", "routing/_traffic.html", context)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_POST
 
@@ -20,9 +18,8 @@ from scripts_app.models import Activation
 
 @require_POST
 @permission_required("scripts_app.edit_scripts", raise_exception=True)
-def version_accept(request: HttpRequest, activation_id: int) -> HttpResponse:
+def version_accept(author: HtmxHttpRequest, activation_id: int) -> HttpResponse:
     """The failures since this activation are meant: no alarm any more, and the measure of the next one."""
-    author = cast(HtmxHttpRequest, request)
     activation = get_object_or_404(Activation.objects.defer("content"), pk=activation_id)
     with transaction.atomic():
         accept(activation, author.user.get_username())

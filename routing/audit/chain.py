@@ -118,7 +118,7 @@ def shorten(kept: timedelta) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Examination:
     """What a look at the whole chain found."""
 
     findings: tuple[str, ...]
@@ -132,7 +132,7 @@ class Verdict:
     """The oldest record."""
 
 
-def verify(expected: str = "") -> Verdict:
+def verify(expected: str = "") -> Examination:
     """Compare every record with its digest and every link with the one before; ``expected`` is a former head."""
     while True:
         removed = _removed()
@@ -147,7 +147,7 @@ def _removed() -> int:
     return AuditSeal.objects.aggregate(newest=Max("removed_seal"))["newest"] or 0
 
 
-def _look(expected: str) -> Verdict:
+def _look(expected: str) -> Examination:
     findings: list[str] = []
     sealed, newest, previous = 0, 0, None
     name, _, value = expected.partition(":")
@@ -171,7 +171,7 @@ def _look(expected: str) -> Verdict:
         findings.append(f"the chain does not hold the link {name} that was noted: it was made anew or cut off")
     head = f"{newest}:{previous}" if newest else ""
     oldest = AuditRecord.objects.order_by("pk").values_list("at", flat=True).first()
-    return Verdict(tuple(findings), sealed, AuditRecord.objects.filter(pk__gt=last or 0).count(), head, oldest)
+    return Examination(tuple(findings), sealed, AuditRecord.objects.filter(pk__gt=last or 0).count(), head, oldest)
 
 
 def _compare(link: AuditSeal, last: int | None) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from routing.audit.chain import Verdict, verify
+from routing.audit.chain import Examination, verify
 from routing.audit.store import are_waiting, waiting_file
 
 
@@ -34,7 +34,7 @@ def head(text: str) -> str:
     return text
 
 
-def as_json(found: Verdict) -> dict[str, Any]:
+def as_json(found: Examination) -> dict[str, Any]:
     return {
         "sound": not found.findings,
         "findings": list(found.findings),
@@ -45,7 +45,7 @@ def as_json(found: Verdict) -> dict[str, Any]:
     }
 
 
-def as_text(found: Verdict) -> str:
+def as_text(found: Examination) -> str:
     lines = [f"FOUND: {finding}" for finding in found.findings]
     since = f" since {found.since:%Y-%m-%d}" if found.since else ""
     verdict = "The audit log is NOT as it was written" if found.findings else "The audit log is as it was written"

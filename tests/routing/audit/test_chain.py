@@ -48,7 +48,7 @@ def test_records_as_they_were_written_are_sound():
 
 
 def test_nothing_at_all_is_sound():
-    assert verify() == audit_chain.Verdict((), 0, 0, "", None)
+    assert verify() == audit_chain.Examination((), 0, 0, "", None)
     assert seal() == 0
 
 

@@ -27,6 +27,11 @@ class Subject(Protocol):
     def is_copy(self) -> bool: ...
 
 
+def retry_event(item: Subject) -> QueueEvent:
+    """What *retry* means for an item: send what is prepared, prepare what is not."""
+    return QueueEvent.SEND_AGAIN if item.prepared_at else QueueEvent.PREPARE_AGAIN
+
+
 class Need(NamedTuple):
     """One condition: as a query, of one item, and what is said where it does not hold."""
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
 
-from routing.core.states import STUCK_STATES, QueueEvent, QueueState, sources
+from routing.core.states import STUCK_STATES, QueueState, sources
 from routing.models import QueueItem
 from routing.models.querysets import QueueItemQuerySet
 from routing.nodes.gates import held_nodes
 from routing.operating.operator_actions import EVENTS, MOST_AT_ONCE, Action
-from routing.queue.possible import why_not
+from routing.queue.possible import retry_event, why_not
 
 LABELS = {
     Action.RETRY: "Retry",
@@ -206,7 +206,7 @@ def _refusal(action: Action, row: _Row, held: Mapping[int | None, str]) -> str:
     state = QueueState(row.state)
     if state not in states_of(action):
         return f"already {state}" if _leads_to(action) is state else f"{state}: “{LABELS[action]}” means nothing there"
-    event = EVENTS.get(action) or (QueueEvent.SEND_AGAIN if row.prepared_at else QueueEvent.PREPARE_AGAIN)
+    event = EVENTS.get(action) or retry_event(row)
     return why_not(event, row, held.get(row.node_id, ""))
 
 

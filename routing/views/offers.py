@@ -8,7 +8,7 @@ from routing.core.states import STUCK_STATES, TRANSITIONS, QueueEvent, QueueStat
 from routing.models import QueueItem
 from routing.nodes.gates import held_back
 from routing.operating.operator_actions import EVENTS
-from routing.queue.possible import why_not
+from routing.queue.possible import retry_event, why_not
 from routing.views import bulk
 
 URL_NAMES = {
@@ -38,11 +38,6 @@ class Offer:
     @property
     def url_name(self) -> str:
         return URL_NAMES[self.event]
-
-
-def retry_event(item: QueueItem) -> QueueEvent:
-    """What *retry* means for an item: send what is prepared, prepare what is not."""
-    return QueueEvent.SEND_AGAIN if item.prepared_at else QueueEvent.PREPARE_AGAIN
 
 
 def offers(item: QueueItem) -> list[Offer]:

@@ -24,7 +24,7 @@ from routing.processes.application_log import first_line
 
 log = logging.getLogger("capacitor.directory")
 
-_MOST_STRANGERS = 1000
+_MOST_UNKNOWN = 1000
 """Rows kept of unknown senders, the latest ones: a scanner with invented titles cannot fill the database."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -157,7 +157,7 @@ def refusal(
     return None
 
 
-def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> bool:
+def note_unknown_sender(calling_ae_title: str, address: str, called_ae_title: str) -> bool:
     """
     Remember a refused sender for the dashboard; whether it is a new one.
 
@@ -170,7 +170,7 @@ def note_stranger(calling_ae_title: str, address: str, called_ae_title: str) -> 
                 ae_title=calling_ae_title, address=address, called_ae_title=called_ae_title
             )
             if not known.update(count=F("count") + 1, last_seen_at=now):
-                if UnknownSender.objects.count() >= _MOST_STRANGERS:
+                if UnknownSender.objects.count() >= _MOST_UNKNOWN:
                     UnknownSender.objects.order_by("last_seen_at")[0].delete()
                 UnknownSender.objects.create(
                     ae_title=calling_ae_title,

@@ -8,11 +8,11 @@ from django.db.models import Exists, OuterRef
 from routing.audit.log import audit
 from routing.models import KnownSender, UnknownSender
 
-Stranger = tuple[UnknownSender, list[str]]
+TurnedAway = tuple[UnknownSender, list[str]]
 """Who was turned away, and from where somebody of that AE title may send."""
 
 
-def strangers(most: int | None = None) -> list[Stranger]:
+def unknown_senders(most: int | None = None) -> list[TurnedAway]:
     """
     Those of known titles first: such a title is used by somebody else, or its sender has moved.
 

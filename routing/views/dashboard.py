@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET
 
 from routing.database.short_lived import ShortLived
 from routing.models import QueueItem
-from routing.operating.allowing import strangers
+from routing.operating.allowing import unknown_senders
 from routing.people.sight import Sight
 from routing.processes.start_report import start_report
 from routing.views.destinations import Condition, Destination, counts_by_state, destinations
@@ -59,7 +59,7 @@ def _situation(sight: Sight) -> dict[str, Any]:
         "processes": processes(),
         "start": start,
         "newest": list(QueueItem.objects.defer("recipe").order_by("-id")[:NEWEST]),
-        "unknown_senders": strangers(MOST_SENDERS),
+        "unknown_senders": unknown_senders(MOST_SENDERS),
     }
 
 

@@ -14,7 +14,7 @@ from routing.audit.log import audit
 from routing.forms.listed import ListSearch, numbered_page
 from routing.forms.nodes import KnownSenderForm
 from routing.models import KnownSender, UnknownSender
-from routing.operating.allowing import allow, strangers
+from routing.operating.allowing import allow, unknown_senders
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
 from scripts_app.views.request import within
 
@@ -28,7 +28,7 @@ def senders(request: HtmxHttpRequest) -> HttpResponse:
     context = {
         "form": form,
         "page": numbered_page(KnownSender.objects.filter(meant), request.GET),
-        "unknown_senders": [each for each in strangers() if form.meets(each[0].ae_title, each[0].address)],
+        "unknown_senders": [each for each in unknown_senders() if form.meets(each[0].ae_title, each[0].address)],
         "anybody": settings.CAPACITOR.accept_unknown_senders,
     }
     return draw(request, "routing/senders.html", "routing/_senders.html", context)
@@ -38,13 +38,13 @@ def senders(request: HtmxHttpRequest) -> HttpResponse:
 @permission_required("routing.operate_nodes", raise_exception=True)
 def sender_allow(request: HtmxHttpRequest, sender_id: int) -> HttpResponse:
     """Allow an unknown sender from the address it called from, and take it off the list."""
-    stranger = UnknownSender.objects.filter(pk=sender_id).first()
-    if stranger is None:
+    sender = UnknownSender.objects.filter(pk=sender_id).first()
+    if sender is None:
         # The same button stood before a colleague, and on the line of another title that the caller tried.
         messages.info(request, "That caller is among the unknown ones no longer: look whether it is allowed by now.")
     else:
-        allow(stranger.ae_title, stranger.address, request.user.get_username())
-        messages.success(request, f"{stranger.ae_title} may send from {stranger.address} now.")
+        allow(sender.ae_title, sender.address, request.user.get_username())
+        messages.success(request, f"{sender.ae_title} may send from {sender.address} now.")
     return _back(request)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from django.conf import settings
 
-from routing.engine.directory import note_stranger
+from routing.engine.directory import note_unknown_sender
 from routing.models import AuditRecord, KnownSender, UnknownSender
 from routing.views.dashboard import MOST_SENDERS
 from tests.pages.people import visitor, words
@@ -82,7 +82,7 @@ def test_a_known_title_from_another_address_is_told_as_that_however_many_others_
     KnownSender.objects.create(ae_title="CT_1", network="192.0.2.0/24")
     KnownSender.objects.create(ae_title="OFF", network="192.0.2.7", enabled=False)
     for title in ("CT_1", "OFF", *(f"GUESS{number}" for number in range(MOST_SENDERS))):
-        note_stranger(title, "198.51.100.7", "PACS")
+        note_unknown_sender(title, "198.51.100.7", "PACS")
     told = words(visitor("operator").get(page))
     assert "CT_1 198.51.100.7" in told
     assert told.count("Not its address") == 1
@@ -90,7 +90,7 @@ def test_a_known_title_from_another_address_is_told_as_that_however_many_others_
 
 
 def test_whoever_allows_a_caller_that_a_colleague_has_just_allowed_hears_of_it_where_the_button_was():
-    note_stranger("MR_9", "192.0.2.9", "PACS")
+    note_unknown_sender("MR_9", "192.0.2.9", "PACS")
     caller = UnknownSender.objects.get()
     button = {"path": f"/senders/unknown/{caller.pk}/allow/", "data": {"back": "/"}}
     visitor("operator").post(**button)

@@ -6,7 +6,7 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from routing.dicom.associate import UNKNOWN_CALLED, UNKNOWN_CALLER, AssociationRequest, Refusal
-from routing.engine.directory import Directory, note_alert, note_stranger, refusal
+from routing.engine.directory import Directory, note_alert, note_unknown_sender, refusal
 from routing.engine.receiving.guessing import MOST_WRONG, WITHIN, Guesses
 from routing.processes.application_log import first_line
 
@@ -34,7 +34,7 @@ class Admission:
                 return None
             who, words = why or ("", "")
             # Also while it is put off: a whole new department may be behind one address, and wants to be allowed.
-            if who == "calling" and note_stranger(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
+            if who == "calling" and note_unknown_sender(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
                 note_alert("known sender, wrong address", pair[0], address=address)
             if put_off:
                 return _PUT_OFF

@@ -88,7 +88,7 @@ class Audited:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if not isinstance(error, AuditUnavailable):
             return None
-        return HttpResponse(render_to_string("503.html"), status=503)
+        return HttpResponse(render_to_string("audit_away.html"), status=503)
 
     def _note(self, request: HttpRequest, response: HttpResponse) -> None:
         name = _name(request)

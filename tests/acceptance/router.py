@@ -7,7 +7,6 @@ import select
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import sys
 import time
@@ -18,6 +17,7 @@ from typing import Any
 from tests.clean_environment import without_settings
 from tests.fresh_database import put_fresh_database
 from tests.ports import free_port
+from tests.read_only import rows_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -184,12 +184,7 @@ class Router:
         return sorted(found)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        """Ask the router's database, read-only."""
-        connection = sqlite3.connect(f"file:{self.data}/capacitor.sqlite3?mode=ro", uri=True, timeout=30)
-        try:
-            return connection.execute(query, parameters).fetchall()
-        finally:
-            connection.close()
+        return rows_of(self.data, query, *parameters)
 
     def states(self) -> dict[str, int]:
         return dict(self.rows("SELECT state, count(*) FROM routing_queueitem GROUP BY state"))

@@ -1,7 +1,5 @@
 """Undo in Chromium: what was done to items is put back exactly, as long as it is offered."""
 
-import contextlib
-import sqlite3
 from pathlib import Path
 
 import pytest
@@ -9,6 +7,7 @@ from playwright.sync_api import expect
 
 from tests.pages.site import running_site
 from tests.pages.six_failures import SIX_FAILURES, states, tick
+from tests.read_only import rows_of
 
 pytestmark = pytest.mark.browser
 
@@ -75,9 +74,7 @@ def test_the_offer_to_undo_goes_when_its_time_is_over(site, visit):
 
 def rows(site):
     """Every column of every item."""
-    database = Path(site.environment["CAPACITOR_DATA_DIR"]) / "capacitor.sqlite3"
-    with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
-        return connection.execute("SELECT * FROM routing_queueitem ORDER BY id").fetchall()
+    return rows_of(Path(site.environment["CAPACITOR_DATA_DIR"]), "SELECT * FROM routing_queueitem ORDER BY id")
 
 
 def test_five_hundred_items_fail_and_come_back_exactly_as_they_were(site, visit):

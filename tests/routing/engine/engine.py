@@ -22,6 +22,7 @@ from tests.acceptance.router import accepts, kill, until
 from tests.clean_environment import without_settings
 from tests.fresh_database import put_fresh_database
 from tests.ports import free_port
+from tests.read_only import rows_of
 
 ROOT = Path(__file__).resolve().parents[3]
 NODE_AND_SCRIPTS = """
@@ -102,11 +103,7 @@ class Engine:
         return builders.received(self.spool, dataset, identifier=self._new_id(), **fields)
 
     def rows(self, query: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        connection = sqlite3.connect(f"file:{self.folder}/capacitor.sqlite3?mode=ro", uri=True, timeout=30)
-        try:
-            return connection.execute(query, parameters).fetchall()
-        finally:
-            connection.close()
+        return rows_of(self.folder, query, *parameters)
 
     def states(self) -> dict[str, int]:
         return dict(self.rows("SELECT state, count(*) FROM routing_queueitem GROUP BY state"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -52,6 +52,16 @@ class Cause:
     next_try: datetime | None = None
     """When the back-off of the destination ends."""
 
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Some more items, of which nothing differs but themselves."""
+        self.count += row["n"]
+        self.by_people += row["by_people"]
+        self.first = min(self.first or row["first"], row["first"])
+        if self.last is None or row["last"] >= self.last:
+            self.last, self.newest = row["last"], row["newest"]
+        if row["study_instance_uid"]:
+            self.studies.add(row["study_instance_uid"])
+
     @property
     def queue_link(self) -> str:
         return f"{reverse('queue')}?{self._filter()}"
@@ -95,46 +105,44 @@ def find_causes() -> list[Cause]:
     """
     groups: dict[tuple[str, str, str], Cause] = {}
     failing = {status.node.ae_title: status for status in _failing()}
-    # No connection is no answer, and the node's own back-off waits for it: such items are due all the time.
-    answered = Q(last_status__isnull=False) | Q(not_before__gt=timezone.now())
     for state in (*STUCK_STATES, *WAITING_STATES):
-        # Each try of what waits moves its row, so that tells nothing of its beginning.
-        begun = "created_at" if state in WAITING_STATES else "updated_at"
-        some = QueueFilter({}, sight=Sight(True)).newest(QueueItem.objects.filter(state=state), state)
-        decided = state in (QueueState.FAILED, QueueState.REJECTED)
-        by_people = Count("pk", filter=Q(led_by__in=BY_PEOPLE)) if decided else Value(0)
-        some = some.annotate(led_by=led_by()) if decided else some
-        rows: Any = (
-            some.order_by()
-            .values("destination_ae_title", "last_error", "study_instance_uid")
-            .annotate(
-                n=Count("pk"),
-                put_off=Count("pk", filter=answered),
-                by_people=by_people,
-                first=Min(begun),
-                last=Max("updated_at"),
-                newest=Max("pk"),
-            )
-        )
-        for row in rows:
+        for row in _alike(state):
             destination, error = row["destination_ae_title"], row["last_error"]
             held = state is QueueState.PREPARED and destination in failing
             if state in WAITING_STATES and not held and not error:
                 continue
             name = (state.value, destination, "" if held else cause_of(error))
             cause = groups.setdefault(name, Cause(*name))
+            cause.add(row)
             if held:
                 cause.next_try = failing[destination].not_before
-            cause.count += row["n"]
-            cause.by_people += row["by_people"]
-            if state is QueueState.PREPARED and not held:
+            elif state is QueueState.PREPARED:
                 cause.put_off += row["put_off"]
-            cause.first = min(cause.first or row["first"], row["first"])
-            if cause.last is None or row["last"] >= cause.last:
-                cause.last, cause.newest = row["last"], row["newest"]
-            if row["study_instance_uid"]:
-                cause.studies.add(row["study_instance_uid"])
     return sorted(groups.values(), key=lambda cause: (-cause.count, cause.state, cause.destination, cause.mark))
+
+
+def _alike(state: QueueState) -> Iterable[Mapping[str, Any]]:
+    """The newest items in this state, by the database put together where destination, text and study are equal."""
+    # Each try of what waits moves its row, so that tells nothing of its beginning.
+    begun = "created_at" if state in WAITING_STATES else "updated_at"
+    # No connection is no answer, and the node's own back-off waits for it: such items are due all the time.
+    answered = Q(last_status__isnull=False) | Q(not_before__gt=timezone.now())
+    some = QueueFilter({}, sight=Sight(True)).newest(QueueItem.objects.filter(state=state), state)
+    decided = state in (QueueState.FAILED, QueueState.REJECTED)
+    by_people = Count("pk", filter=Q(led_by__in=BY_PEOPLE)) if decided else Value(0)
+    some = some.annotate(led_by=led_by()) if decided else some
+    return (
+        some.order_by()
+        .values("destination_ae_title", "last_error", "study_instance_uid")
+        .annotate(
+            n=Count("pk"),
+            put_off=Count("pk", filter=answered),
+            by_people=by_people,
+            first=Min(begun),
+            last=Max("updated_at"),
+            newest=Max("pk"),
+        )
+    )
 
 
 def _failing() -> QuerySet[NodeStatus]:

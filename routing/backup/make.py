@@ -86,21 +86,25 @@ def make_backup(folder: Path, say: Callable[[str], None] = lambda text: None) ->
     for problem in differing(folder, sums):
         raise BackupProblem(f"the backup could not be verified: {problem}")
     files = sum(1 for one in sums if one.startswith("spool/"))
-    size = sum((folder / one).stat().st_size for one in sums)
+    made = Made(folder, files, sum((folder / one).stat().st_size for one in sums), counts)
+    # Last: what has no manifest is no finished backup.
+    _write_manifest(made, name)
+    os.sync()
+    _note(folder)
+    return made
+
+
+def _write_manifest(made: Made, database: str) -> None:
     manifest: dict[str, Any] = {
         "format": FORMAT,
         "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "database": name,
-        "states": counts,
-        "files": files,
-        "bytes": size,
-        "sums": sum_of(folder / SUMS),
+        "database": database,
+        "states": made.states,
+        "files": made.files,
+        "bytes": made.size,
+        "sums": sum_of(made.folder / SUMS),
     }
-    # Last: what has no manifest is no finished backup.
-    write_private(folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
-    os.sync()
-    _note(folder)
-    return Made(folder, files, size, counts)
+    write_private(made.folder / MANIFEST, json.dumps(manifest, indent=1) + "\n")
 
 
 def _usable(folder: Path) -> None:

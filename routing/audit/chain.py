@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Max
 from django.utils import timezone
 
 from routing.models import AuditRecord, AuditSeal
 
+_LONGEST_WAIT = 2.0
+"""Seconds that a seal waits for those who write records; then it is tried again in the next round."""
+_LOOK = 0.02
 AT_ONCE = 1000
 """Records of one link at most."""
 _LINKS_AT_ONCE = 20
@@ -50,13 +54,40 @@ def seal() -> int:
 
 def _settled() -> int:
     """A number at or below which no record can appear any more."""
+    newest = _newest()
     if connection.vendor == "postgresql":
-        # Numbers are given out before the commit: the lock waits for those who still write, and is gone at once.
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("SET LOCAL lock_timeout = '2s'")
-            cursor.execute(f"LOCK TABLE {AuditRecord._meta.db_table} IN SHARE MODE")
-            return _newest()
-    return _newest()
+        # Numbers are given out before the commit: a smaller one may belong to somebody who has not ended yet.
+        _outlast_writers()
+    return newest
+
+
+def _outlast_writers() -> None:
+    """
+    Return when all have ended who write records now; OperationalError when somebody takes too long.
+
+    They are only looked at.  A lock on the table would end each VACUUM of it, and
+    nobody could write a record while it was waited for.
+    """
+    until = time.monotonic() + _LONGEST_WAIT
+    writing = before = _writers()
+    while writing:
+        if time.monotonic() > until:
+            pid = next(iter(writing.values()))
+            raise OperationalError(f"process {pid} of the database has written records and does not end")
+        time.sleep(_LOOK)
+        writing = {one: pid for one, pid in _writers().items() if one in before}
+
+
+def _writers() -> dict[str, int | None]:
+    """The transactions of others that may write records, with their processes in the database."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT virtualtransaction, pid FROM pg_locks WHERE relation = %s::regclass AND mode = 'RowExclusiveLock'"
+            " AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+            " AND pid IS DISTINCT FROM pg_backend_pid()",
+            [AuditRecord._meta.db_table],
+        )
+        return dict(cursor.fetchall())
 
 
 def _newest() -> int:

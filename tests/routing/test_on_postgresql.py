@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FILES = [
     "routing/test_at_once",
     "routing/audit/test_chain",
+    "routing/audit/test_chain_beside_others",
     "routing/database/test_rows",
     "routing/database/test_version_counts",
     "routing/queue/test_claims",

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor, words
@@ -55,12 +55,29 @@ def test_the_page_of_an_error_of_our_own_needs_no_database(client, settings, mon
     assert "synthetic" not in answer.content.decode()
 
 
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+def of_postgresql(state: str) -> InternalError:
+    cause = Exception()
+    cause.sqlstate = state
+    error = InternalError("at 10.1.1.1")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OperationalError("connection to server at 10.1.1.1 failed"),
+        InterfaceError("connection to server at 10.1.1.1 failed"),
+        of_postgresql("25006"),
+        of_postgresql("25P03"),
+    ],
+    ids=["operational", "interface", "read-only", "ended for having been idle"],
+)
 def test_without_its_database_the_site_says_what_goes_on_and_what_waits(error, monkeypatch):
     from routing.views import dashboard
 
     def away(sight):
-        raise error("connection to server at 10.1.1.1 failed")
+        raise error
 
     monkeypatch.setattr(dashboard, "situation", away)
     visiting = visitor()
@@ -70,3 +87,15 @@ def test_without_its_database_the_site_says_what_goes_on_and_what_waits(error, m
     told = words(answer)
     assert "The database does not answer" in told and "kept in the spool" in told
     assert "10.1.1.1" not in told
+
+
+def test_a_question_that_no_transaction_can_ask_any_more_is_an_error_of_our_own(monkeypatch):
+    from routing.views import dashboard
+
+    def wrong(sight):
+        raise of_postgresql("25P02")
+
+    monkeypatch.setattr(dashboard, "situation", wrong)
+    visiting = visitor()
+    visiting.raise_request_exception = False
+    assert visiting.get("/").status_code == 500

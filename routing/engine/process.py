@@ -151,6 +151,15 @@ class EngineProcess:
             if not self.stopping.is_set():
                 wait()
 
+    def live(self, beside: Callable[[], object], *, detail: Callable[[], dict[str, Any]] = dict) -> None:
+        """Nothing but signs of life until told to stop, and ``beside`` after each: others do the work."""
+        while not self.stopping.is_set():
+            # Nothing else is asked by this connection: one that is read-only would be kept for ever.
+            close_old_connections()
+            self.beat(**detail())
+            beside()
+            self.stopping.wait(HEARTBEAT)
+
     def settle_departed(self, casualty: Casualty | None = None) -> None:
         """As the function; what comes of it goes with the signs of life."""
         self._settled += settle_departed(casualty)

@@ -14,7 +14,7 @@ from django.db import Error as DatabaseProblem
 from routing.core.identifiers import FILE_TAGS, new_identifiers
 from routing.dicom.storage_scp import TURN, ScpConfig, StorageScp
 from routing.engine.directory import Directory
-from routing.engine.process import HEARTBEAT, EngineProcess, enter_role
+from routing.engine.process import EngineProcess, enter_role
 from routing.engine.receiving.admission import Admission
 from routing.engine.receiving.quarantine import QuarantineWriter
 from routing.engine.receiving.room import Room
@@ -73,10 +73,10 @@ def run(port: int, *, share_port: bool, drain_seconds: float) -> None:
                 process.settle_departed()
             except DatabaseProblem as error:
                 log.error("the database cannot be used: %s", first_line(error))
-            while not process.stopping.is_set():
-                process.beat(ports=ports, associations=sum(scp.association_count for scp in scps))
-                rows.push()
-                process.stopping.wait(HEARTBEAT)
+            process.live(
+                rows.push,
+                detail=lambda: {"ports": ports, "associations": sum(scp.association_count for scp in scps)},
+            )
         finally:
             notifier.stopping()
             for scp in listening:

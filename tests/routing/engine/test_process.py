@@ -13,7 +13,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 
 from routing.core.identifiers import FILE_TAGS, ROW_TAGS, new_identifiers
 from routing.engine import process as processes
@@ -136,6 +136,26 @@ def test_signs_of_life_are_five_seconds_apart_and_a_busy_database_does_not_matte
     assert written == [1, 1]
     assert "sign of life could not be written: locked" in caplog.text
     assert "DOE" not in caplog.text
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a connection to SQLite is as good as its file")
+def test_a_connection_that_has_become_read_only_is_not_kept_for_signs_of_life(monkeypatch: Any) -> None:
+    """As one begun while the server stood by for another, or had run out of room."""
+    monkeypatch.setattr(processes, "HEARTBEAT", 0)
+    seen: list[int] = []
+    with EngineProcess("listener") as process:
+
+        def a_minute_is_over() -> None:
+            seen.append(ServiceProcess.objects.count())
+            connection.close_at = 0
+            if len(seen) == 2:
+                process.stopping.set()
+
+        with connection.cursor() as cursor:
+            cursor.execute("SET default_transaction_read_only = on")
+        process.live(a_minute_is_over)
+    assert seen == [0, 1]
 
 
 def test_spool_and_identifiers_belong_to_the_data_folder(process_folder: Path) -> None:

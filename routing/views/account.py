@@ -5,9 +5,10 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.auth import authenticate
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.forms import PasswordChangeForm
+from django.contrib.auth.forms import AuthenticationForm, PasswordChangeForm
 from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import ValidationError
+from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.urls import reverse_lazy
 from django.utils.decorators import method_decorator
@@ -15,10 +16,21 @@ from django.utils.http import urlencode
 from django_htmx.http import HttpResponseClientRedirect
 
 
+class LogInForm(AuthenticationForm):
+    """Takes no name that is longer than any: the table of failed log-ins has no room for it in PostgreSQL."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        name: Any = self.fields["username"]
+        # The length is set for the browser alone.
+        name.validators.append(MaxLengthValidator(name.max_length))
+
+
 # The mark of the parent is on the method that is overridden here.
 @method_decorator(login_not_required, name="dispatch")
 class LogIn(LoginView):
     template_name = "account/login.html"
+    form_class = LogInForm
     redirect_authenticated_user = True
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -1,12 +1,13 @@
 """Logging in, out, and changing one's password."""
 
 import pytest
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
 
 from routing.models import AuditRecord
-from tests.pages.people import HTMX, visitor
+from tests.pages.people import HTMX, visitor, words
 
 pytestmark = pytest.mark.django_db
 PASSWORD = "correct horse battery"
@@ -40,6 +41,13 @@ def test_five_wrong_passwords_lock_this_user_at_this_address(client):
     assert answer.status_code == 429
     assert "an administrator can end the lock" in answer.content.decode()
     assert "_auth_user_id" not in client.session
+
+
+def test_a_name_that_is_longer_than_any_is_refused_in_words(client):
+    answer = client.post(reverse("login"), {"username": "o" * 400, "password": PASSWORD})
+    assert (answer.status_code, "at most 150 characters" in words(answer)) == (200, True)
+    # PostgreSQL takes no such name, and the log-in was an error of the server.
+    assert not AccessAttempt.objects.exists()
 
 
 def test_a_fragment_of_an_ended_session_sends_the_whole_page_to_the_login(client):

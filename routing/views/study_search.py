@@ -28,6 +28,8 @@ _CHUNK = 500
 NEWEST = 100_000
 """Items among which names are looked for, unless a date says how far back."""
 _DATE = {"type": "date"}
+_BEHIND_ALL = "z" * 64
+"""With this behind it a part of a UID comes after all that begin so, letters too, in the order of any language."""
 
 
 class StudySearch(FilterForm):
@@ -131,7 +133,8 @@ def _begins(column: str, text: str) -> Q:
     if connection.vendor == "sqlite":
         # LIKE folds case and cannot use the index; a range of the same texts can.
         return Q(**{f"{column}__gte": text, f"{column}__lt": text + "\U0010ffff"})
-    return Q(**{f"{column}__startswith": text})
+    # LIKE can use the index only where texts are ordered by their bytes; a range that holds them all can always.
+    return Q(**{f"{column}__startswith": text, f"{column}__gte": text, f"{column}__lte": text + _BEHIND_ALL})
 
 
 def _midnight(day: Any) -> datetime:

@@ -45,6 +45,8 @@ FILES = [
     "routing/engine/housekeeping/test_sweep",
     "routing/engine/housekeeping/test_traffic",
     "pages/test_dashboard",
+    "pages/test_account",
+    "pages/test_parts_of_uids",
     "pages/test_queue_bulk",
     "pages/test_renamed_node",
     "pages/test_studies",

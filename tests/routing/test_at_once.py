@@ -17,6 +17,8 @@ from capacitor_web.backends import limit_waits
 from routing.configuration.agreement import PlanMoved
 from routing.configuration.apply import import_directory
 from routing.core.states import QueueEvent, QueueState
+from routing.engine.nodes.status import News, record_news
+from routing.engine.nodes.target import DeliverySettings, target_of
 from routing.models import KnownSender, Node, OperatorAction, QueueItem
 from routing.operating.operator_actions import Action, perform, undo
 from routing.queue.record import Move, record
@@ -252,3 +254,12 @@ def test_a_node_is_renamed_while_a_worker_records_what_is_queued_for_it(
     at_once(lambda: put_off(two), rename, lambda: put_off(one))
     assert answers == [302]
     assert set(QueueItem.objects.values_list("destination_ae_title", flat=True)) == {"ARCHIVE"}
+
+
+def test_images_come_in_for_a_node_while_a_failure_of_it_is_recorded() -> None:
+    pacs, now, came = node("PACS"), timezone.now(), list[int]()
+    news = [News(target_of(pacs, DeliverySettings()), failed=1, last_error="refused")]
+    at_once(
+        lambda: record_news(news, now), lambda: queue_item(node=pacs), lambda: came.append(QueueItem.objects.count())
+    )
+    assert came == [1]

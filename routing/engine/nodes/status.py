@@ -53,7 +53,9 @@ def record_news(news: Iterable[News], now: datetime) -> set[int]:
     by_node = {one.target.node_id: one for one in news}
     fine = {node_id for node_id, one in by_node.items() if _goes_on(node_id, one, now)}
     by_node = {node_id: one for node_id, one in by_node.items() if node_id not in fine}
-    known = list(Node.objects.select_for_update().filter(pk__in=by_node).order_by("pk").values_list("pk", flat=True))
+    # Without their keys: what comes in for a node refers to that, and need not wait.
+    nodes = Node.objects.select_for_update(no_key=True).filter(pk__in=by_node)
+    known = list(nodes.order_by("pk").values_list("pk", flat=True))
     for node_id in known:
         one = by_node[node_id]
         status, _ = NodeStatus.objects.get_or_create(node_id=node_id)

@@ -3,16 +3,10 @@
 import sys
 
 from django.core.exceptions import DisallowedHost
-from django.db import InterfaceError, InternalError, OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
-_REFUSES_FOR_NOW = {"25006", "25P03"}
-"""
-PostgreSQL's states of errors that are no fault of the question: read-only, ended for having been idle.
-
-A server is read-only while it stands by for another one; many that are hired out are so when their disk is full.
-"""
+from routing.database.away import is_away
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -23,12 +17,6 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Called while the error is handled (``handler500``): without a database the pages are not broken, but wait."""
-    if _is_away(sys.exc_info()[1]):
+    if is_away(sys.exc_info()[1]):
         return HttpResponse(render_to_string("database_away.html"), status=503)
     return HttpResponse(render_to_string("500.html"), status=500)
-
-
-def _is_away(error: BaseException | None) -> bool:
-    if isinstance(error, InternalError):
-        return getattr(error.__cause__, "sqlstate", None) in _REFUSES_FOR_NOW
-    return isinstance(error, OperationalError | InterfaceError)

@@ -11,11 +11,12 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections, connections, transaction
+from django.db import DatabaseError, Error, close_old_connections, connections, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from routing.audit.log import audit
+from routing.database.away import is_away
 from routing.models import OperatorAction
 from routing.operating.operator_actions import Action, beat, perform
 from routing.processes.application_log import first_line
@@ -89,8 +90,8 @@ def _insist(row: OperatorAction, step: Callable[[], Any]) -> Any:
                 vars(row).update(stored)
                 return None
             return step()
-        except (OperationalError, InterfaceError) as error:
-            if time.monotonic() > until:
+        except Error as error:
+            if not is_away(error) or time.monotonic() > until:
                 raise
             vars(row).update(before)
             log.warning("what %s began waits for the database: %s", row.actor, first_line(error))

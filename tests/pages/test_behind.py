@@ -4,7 +4,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import InterfaceError, InternalError, OperationalError, transaction
 from django.utils import timezone
 
 from routing.models import AuditRecord, OperatorAction, QueueItem
@@ -205,17 +205,26 @@ def interrupted(monkeypatch, *, committed: bool, error=OperationalError) -> None
             lost.append(True)
             with transaction.atomic():
                 chunk(done, action, items, destination)
-                raise error("terminating connection due to administrator command")
+                raise (made := error("terminating connection due to administrator command")) from made.__cause__
         chunk(done, action, items, destination)
         if here:
             lost.append(True)
-            raise error("server closed the connection unexpectedly")
+            raise (made := error("server closed the connection unexpectedly")) from made.__cause__
 
     monkeypatch.setattr(operator_actions, "_chunk", losing)
 
 
+def read_only(words: str) -> InternalError:
+    """As PostgreSQL tells it, which stands by for another or has no room left."""
+    cause = Exception()
+    cause.sqlstate = "25006"
+    error = InternalError(words)
+    error.__cause__ = cause
+    return error
+
+
 @pytest.mark.parametrize("committed", [False, True])
-@pytest.mark.parametrize("error", [OperationalError, InterfaceError])
+@pytest.mark.parametrize("error", [OperationalError, InterfaceError, read_only])
 @pytest.mark.parametrize(("action", "state"), [("retry", "Prepared"), ("replay", "New")])
 def test_what_a_restart_of_the_database_interrupts_goes_on_and_nothing_is_done_twice(
     begun, monkeypatch, caplog, action, state, error, committed

@@ -51,12 +51,15 @@ class Selection:
         The filter from the address, the rest from what was sent.
 
         A question mends a scope that is missing or cannot be.  A deed does
-        not: nothing ticked must never become everything.
+        not: nothing ticked must never become everything, nor must what is
+        ticked and cannot be read.
         """
         ticked = read_ids(given)
         scope = given.get("scope", "")
-        if asking and (scope not in SCOPES or not (ticked or scope == "matching")):
-            scope = "ticked" if ticked else "matching"
+        if asking and scope not in SCOPES:
+            scope = "ticked"
+        if asking and scope != "matching" and not given.getlist("ids"):
+            scope = "matching"
         newest = QueueItem.objects.order_by("-id").values_list("pk", flat=True).first() or 0
         upto = identifier_in(given.get("upto")) or newest
         chosen = QueueFilter(query, sight=sight)

@@ -195,6 +195,13 @@ def test_one_press_is_bounded_and_takes_the_oldest(monkeypatch):
     assert states(*items) == ["Rejected", "Rejected", "Failed"]
 
 
+@pytest.mark.parametrize("scope", ["", "&scope=ticked", "&scope=study"])
+@pytest.mark.parametrize("ids", ["99999999999999999999", "one"])
+def test_a_tick_that_cannot_be_read_is_no_question_about_everything(ids, scope):
+    queue_item("Failed")
+    assert "Retry 0 items?" in words(ask(f"action=retry&ids={ids}{scope}"))
+
+
 @pytest.mark.parametrize(
     "form",
     [

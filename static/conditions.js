@@ -4,12 +4,17 @@
 (() => {
   const conditions = document.getElementById("conditions");
   const waiting = new WeakMap();
+  const asked = new WeakMap();
 
   async function check(row) {
+    const question = {};
+    asked.set(row, question);
     const fields = [...row.querySelectorAll("input, select")].map((field) => [field.name, field.value]);
     const body = new URLSearchParams(fields);
     const answer = await fetch(conditions.dataset.check, {method: "POST", body, headers: {"X-CSRFToken": csrfToken()}});
-    if (answer.ok && !answer.redirected) row.querySelector(".words").innerHTML = await answer.text();
+    const words = await answer.text();
+    // An answer to what was there before may come last.
+    if (answer.ok && !answer.redirected && asked.get(row) === question) row.querySelector(".words").innerHTML = words;
   }
 
   conditions?.addEventListener("input", (event) => {

@@ -65,6 +65,29 @@ def test_from_a_new_entry_over_a_dry_run_to_activation_and_back(site, visit, ct)
     )
 
 
+def test_an_answer_about_what_a_condition_was_before_does_not_take_the_place_of_a_newer_one(site, visit):
+    opened = visit("script-author", "/scripts/entries/new/")
+    held = []
+
+    def answer_the_first_one_last(route):
+        held.append(route)
+        if len(held) == 2:
+            newer = route.fetch()
+            route.fulfill(response=newer)
+            held[0].continue_()
+
+    address = re.compile("/scripts/condition")
+    opened.route(address, answer_the_first_one_last)
+    with opened.expect_request(address):
+        opened.get_by_label("Tag").first.fill("Modality")
+    with opened.expect_response(lambda response: response.request == held[0].request) as older:
+        opened.get_by_label("Pattern").first.fill("C*")
+    older.value.finished()
+    # Whatever the page does with that is done when it has asked for something else.
+    opened.evaluate("async () => (await fetch('/healthz')).text()")
+    expect(opened.locator(".condition-row .words").first).to_contain_text("read as wildcard")
+
+
 def test_entries_are_put_in_order_with_keys_and_by_dragging(site, visit):
     site.elsewhere(
         "from tests.builders import lua_entry\nlua_entry('a()', description='second', ae_titles=['AI'])\n"

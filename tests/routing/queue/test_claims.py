@@ -130,6 +130,8 @@ def test_a_lane_is_free_after_its_release_and_after_its_time() -> None:
     assert claimed(OTHER, limit=1, lanes=True) == [items[1].id]
     Lane.objects.update(until=ago(seconds=1))
     assert claimed(ME, limit=1, lanes=True) == [items[2].id]
+    due(study_instance_uid="1.1")
+    assert claimed(OTHER, lanes=True) == [], "it has begun anew for whoever took it"
     assert Lane.objects.get().owner == ME
 
 

@@ -174,6 +174,7 @@ def test_the_last_hour_of_a_node_is_found_without_reading_all_its_attempts() -> 
     with CaptureQueriesContext(connection) as asked:
         facts().node_stats("PACS")
     statements = [query["sql"] for query in asked if "routing_attempt" in query["sql"]]
+    assert statements
     with connection.cursor() as cursor:
         for statement in statements:
             cursor.execute(f"EXPLAIN QUERY PLAN {statement}")

@@ -121,3 +121,15 @@ def test_what_is_sent_again_goes_to_the_node_that_was_made_in_place_of_its_own()
     assert (again.state, again.node, again.destination_ae_title) == ("Prepared", new, "VNA")
     assert ItemLogLine.objects.get(item=again).text == "it was for no node; PACS means node VNA now"
     assert (held.node, held.destination_ae_title) == (None, "PACS")
+
+
+def test_each_goes_to_the_node_of_its_own_title_and_what_has_left_stays_where_it_was() -> None:
+    pacs = node("PACS")
+    mine, gone = queue_item("Prepared"), queue_item("Prepared", destination_ae_title="ZZ_GONE")
+    left = queue_item("Delivered", destination_ae_title="ZZ_GONE")
+    assert fail_for_nobody(actor="housekeeping") == 2
+    for item in (mine, gone, left):
+        item.refresh_from_db()
+    assert (mine.node, mine.state) == (pacs, "Prepared")
+    assert (gone.node, gone.state, gone.last_error) == (None, "Failed", "node ZZ_GONE has been deleted")
+    assert (left.node, left.state, left.destination_ae_title) == (None, "Delivered", "ZZ_GONE")

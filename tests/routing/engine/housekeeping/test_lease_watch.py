@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from routing.core.states import QueueEvent, QueueState
 from routing.engine.housekeeping.lease_watch import LeaseWatch
-from routing.models import ItemLogLine, Lane, QueueItem
+from routing.models import ItemLogLine, Lane, QueueItem, ServiceProcess
 from routing.queue.claims import claim_deliverable, renew
 from routing.queue.record import Move, record
 from tests.builders import node, queue_item
@@ -178,3 +178,11 @@ def test_a_lane_alone_is_ended_as_well_but_never_that_of_the_housekeepers() -> N
     watch.step()
     clock.looks(watch, 100)
     assert list(Lane.objects.values_list("owner", flat=True)) == ["host:1:keeper"]
+
+
+def test_who_looks_gives_no_sign_of_life_for_others() -> None:
+    long_ago = timezone.now() - timedelta(minutes=10)
+    for owner in ("here:2:keeper", FAR):
+        ServiceProcess.objects.create(owner=owner, role="deliver", pid=1, started_at=long_ago, seen_at=long_ago)
+    LeaseWatch("here:2:keeper", 70, Clock()).step()
+    assert list(ServiceProcess.objects.filter(seen_at=long_ago).values_list("owner", flat=True)) == [FAR]

@@ -193,6 +193,16 @@ def test_two_that_seal_at_the_same_time_cannot_fork_the_chain(monkeypatch):
 
 
 @pytest.mark.fault(128, "UPDATE and DELETE in the database itself")
+def test_a_record_whose_forerunner_may_still_be_written_waits_for_the_next_link(monkeypatch):
+    """Sealed with it, the late one would look as if somebody had put it in later."""
+    for number in range(3):
+        audit("olga", "retry", f"item {number}")
+    *_, late = AuditRecord.objects.order_by("pk").values_list("pk", flat=True)
+    monkeypatch.setattr(audit_chain, "_settled", lambda: late - 1)
+    assert seal() == 2
+    assert verify().open == 1
+
+
 def test_the_database_itself_refuses_to_change_or_remove(seen):
     numbers = recorded(6)
     guard()

@@ -1,6 +1,6 @@
 """Every column of a record and of a link is under the seal: none can be changed without being found."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,3 +65,22 @@ def test_no_column_of_a_link_that_announces_a_removal_can_be_changed_unseen(colu
     newest = AuditSeal.objects.latest("pk")
     AuditSeal.objects.filter(pk=newest.pk).update(**{column: OTHER_LINK[column]})
     assert f"link {newest.pk} has been changed" in verify().findings
+
+
+def test_what_an_earlier_version_has_sealed_is_sealed_the_same_way_today(monkeypatch):
+    """Another order, form or column would call every record of the years before a changed one."""
+    at = datetime(2026, 3, 1, 12, 30, 15, 250, tzinfo=UTC)
+    monkeypatch.setattr(audit_chain.timezone, "now", lambda: at + timedelta(minutes=1))
+    AuditRecord.objects.create(
+        pk=7,
+        at=at,
+        actor="olga",
+        address="192.0.2.5",
+        action="retry",
+        object="item 1",
+        detail={"b": "ä", "a": [1, None]},
+    )
+    assert seal() == 1
+    link = AuditSeal.objects.get()
+    assert bytes(link.digests).hex() == "82987430f514246e713547fe56f0c63b136e84d8c808fc6460cddb5ea651527b"
+    assert link.hash == "4c19d95d0a81c886ced3c6b11aa59e02526ea13bcb70e6095bf5001974da80aa"

@@ -1,11 +1,13 @@
 """A file that a person takes out of the quarantine is as safe as one that was received."""
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
-from routing.spool.quarantined import quarantined, take_back
+from routing.spool.part import Part
+from routing.spool.quarantined import quarantined, quarantined_ids, set_aside, take_back
 from routing.spool.spool import Spool
 
 
@@ -27,3 +29,34 @@ def test_what_is_taken_back_is_on_the_disk_before_anybody_hears_of_it(
     there = spool.path(7)
     assert there.read_bytes() == kept.read_bytes() == b"an image"
     assert str(there) in synced, "bytes and name in one: the file is sealed"
+
+
+def test_what_could_not_be_taken_back_for_want_of_room_can_be_once_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that stayed taken would be understood as an image that has been taken back already."""
+    spool = Spool(tmp_path, "none")
+    kept = quarantined(spool, 7)
+    kept.parent.mkdir()
+    kept.write_bytes(b"an image")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk, pytest.raises(OSError, match="No space left"):
+        disk.setattr(Part, "write", full)
+        take_back(spool, 7)
+    assert not spool.path(7).exists()
+    take_back(spool, 7)
+    assert spool.path(7).read_bytes() == b"an image"
+
+
+def test_what_was_refused_is_for_the_routers_own_eyes_and_files_of_others_are_passed_over(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "none")
+    part = spool.begin(7)
+    part.write([b"an image"])
+    set_aside(spool, part)
+    folder = quarantined(spool, 7).parent
+    assert (folder.stat().st_mode & 0o777, quarantined(spool, 7).stat().st_mode & 0o777) == (0o700, 0o600)
+    (folder / "copy of 7.dcm").write_bytes(b"")
+    assert quarantined_ids(spool) == [7]

@@ -14,9 +14,10 @@ from routing.core.identifiers import first_at
 from routing.core.instance import ReceivedInstance, RefusedInstance
 from routing.engine.directory import Directory
 from routing.engine.housekeeping.retention import expire
-from routing.engine.receiving.quarantine import QuarantineWriter, keep_order, note, set_aside_torn, take
+from routing.engine.receiving.quarantine import QuarantineWriter, discard, keep_order, note, set_aside_torn, take
 from routing.engine.receiving.receive import instance_in
 from routing.models import HistoryEntry, QuarantinedInstance, QueueItem
+from routing.spool.checksum import checksum_of
 from routing.spool.quarantined import quarantined, quarantined_ids
 from routing.spool.seal import Seal
 from routing.spool.spool import Spool
@@ -94,6 +95,7 @@ def test_whoever_takes_it_gets_an_item_with_the_same_file_and_the_reason_in_its_
     item = QueueItem.objects.get()
     assert (item.id, item.state, item.destination_ae_title) == (one.instance.id, "New", "PACS")
     assert spool.path(item.id).read_bytes() == content
+    assert item.checksum == checksum_of(spool.path(item.id)), "from here on damage is noticed"
     entry = HistoryEntry.objects.get()
     assert (entry.actor, entry.note) == ("anna", "taken from quarantine; was refused: no Study Instance UID")
     assert not QuarantinedInstance.objects.exists()
@@ -191,3 +193,13 @@ def test_a_file_whose_row_was_lost_by_a_kill_gets_one(spool: Spool, monkeypatch:
 def test_what_is_in_quarantine_is_never_adopted(spool: Spool) -> None:
     refused(spool)
     assert list(spool.ids()) == []
+
+
+def test_what_has_lost_its_file_can_be_removed_all_the_same(
+    spool: Spool, django_capture_on_commit_callbacks: Any
+) -> None:
+    note([one := refused(spool)])
+    quarantined(spool, one.instance.id).unlink()
+    with django_capture_on_commit_callbacks(execute=True):
+        discard(QuarantinedInstance.objects.get(), spool)
+    assert not QuarantinedInstance.objects.exists()

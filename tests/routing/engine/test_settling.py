@@ -112,6 +112,7 @@ def test_a_casualty_fails_its_item_alone_and_its_batch_mates_go_back_uncounted()
     settle_departed(Casualty(DEAD, guilty.id, "script exceeded its limit of 10 s"))
     assert (fresh(guilty).state, fresh(guilty).last_error) == ("Failed", "script exceeded its limit of 10 s")
     assert (fresh(mate).state, fresh(mate).prepare_starts, fresh(mate).lease_owner) == ("New", 0, "")
+    assert fresh(mate).last_error == ""
     entry = HistoryEntry.objects.get()
     assert (entry.item_id, entry.actor, entry.note) == (guilty.id, "watchdog", "script exceeded its limit of 10 s")
     # Nobody else would report the run, and its version would look better than it is.

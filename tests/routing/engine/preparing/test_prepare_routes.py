@@ -11,7 +11,7 @@ from routing.engine.preparing import prepare
 from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
 from routing.queue.record import retry_for
 from scripts_app.core.outcome import Outcome
-from tests.builders import lua_entry, node
+from tests.builders import lua_entry, node, queue_item
 from tests.routing.engine.preparing.preparation import Preparation, copies_of, item, log_lines
 
 pytestmark = pytest.mark.django_db
@@ -124,9 +124,22 @@ def test_an_image_of_a_deleted_node_goes_to_the_one_that_was_made_in_its_place(w
     gone = node("GONE")
     identifier = work.image(called_ae_title="DCP_GONE")
     gone.delete()
-    again = node("GONE")
+    again, archive = node("GONE"), node("ARCHIVE")
+    others = queue_item("Prepared", node=archive)
     work.step()
     assert (item(identifier).state, item(identifier).node) == ("Prepared", again)
+    others.refresh_from_db()
+    assert (others.node, others.destination_ae_title) == (archive, "ARCHIVE")
+
+
+def test_of_two_images_for_nobody_each_is_told_its_own_reason(work: Preparation) -> None:
+    gone = node("GONE")
+    deleted, never = work.image(called_ae_title="GONE"), work.image(called_ae_title="OLD")
+    gone.delete()
+    retry_for(QueueItem.objects.filter(id=never), actor="anna")
+    work.step()
+    assert item(deleted).last_error == "node GONE has been deleted"
+    assert item(never).last_error == "no node answers to called AE title 'OLD'"
 
 
 def test_what_was_sent_to_the_router_itself_meets_the_scripts_also_under_its_new_title(work: Preparation) -> None:

@@ -113,3 +113,12 @@ def test_a_mere_look_keeps_a_table_alive(minutes: float, touched: bool) -> None:
     book.write()
     assert (stored().used_at > before) is touched
     assert stored().version == 1
+
+
+def test_the_tables_of_a_study_and_of_a_series_are_two_also_under_the_same_uid() -> None:
+    """Devices exist that give a series the UID of its study."""
+    book = StateBook()
+    for scope in ("study", "series"):
+        book.keep(scope, "1.2", {"of": scope})
+    book.write()
+    assert [StateBook().load(scope, "1.2") for scope in ("study", "series")] == [{"of": "study"}, {"of": "series"}]

@@ -40,11 +40,14 @@ def take_back(spool: Spool, identifier: int) -> None:
     Make a refused file one that was received, durably; the one in quarantine stays.
 
     FileNotFoundError when it is not there; nothing happens when it was taken before.
+    FileExistsError while somebody else is at it, and after a kill until what that left is swept.
     """
     with quarantined(spool, identifier).open("rb") as file:
         try:
             part = spool.begin(identifier)
         except FileExistsError:
+            if not spool.path(identifier).exists():
+                raise
             return
         try:
             while piece := file.read(_PIECE):

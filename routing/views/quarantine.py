@@ -73,6 +73,10 @@ def quarantine_take(request: HtmxHttpRequest, instance_id: int) -> HttpResponse:
     except (FileNotFoundError, NotPart10):
         messages.error(request, f"The file of {row.pk} is gone; nothing was queued.")
         return redirect("quarantine")
+    except FileExistsError:
+        text = "is being taken by somebody else; nothing was queued. If that was interrupted, it can be taken in about"
+        messages.error(request, f"{row.pk} {text} an hour.")
+        return redirect("quarantine")
     messages.success(request, f"{row.pk} is an item of the queue now.")
     return redirect("queue_item", row.pk)
 

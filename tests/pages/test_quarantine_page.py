@@ -116,6 +116,20 @@ def test_what_cannot_be_committed_takes_no_file_away(spool, django_capture_on_co
     assert len(callbacks) == 1
 
 
+def test_one_that_somebody_is_taking_or_was_interrupted_at_loses_no_file(spool, django_capture_on_commit_callbacks):
+    node("PACS")
+    row = refused(spool)
+    spool.begin(row.pk).write([b"half of it"])
+    with django_capture_on_commit_callbacks(execute=True):
+        told = words(visitor("operator").post(f"/quarantine/{row.pk}/take/", follow=True))
+    assert f"{row.pk} is being taken by somebody else; nothing was queued." in told
+    assert "If that was interrupted, it can be taken in about an hour." in told
+    assert quarantined(spool, row.pk).exists()
+    assert QuarantinedInstance.objects.exists()
+    assert not QueueItem.objects.exists()
+    assert not AuditRecord.objects.filter(action="take from quarantine").exists()
+
+
 def test_an_operator_removes_one_with_its_file(spool, django_capture_on_commit_callbacks):
     row = refused(spool)
     with django_capture_on_commit_callbacks(execute=True):

@@ -117,7 +117,7 @@ def take(row: QuarantinedInstance, spool: Spool, directory: Directory, actor: st
     Queue a refused instance as if it had been acknowledged; its item has the same number.
 
     FileNotFoundError when its file is gone, NotPart10 when that is no longer a
-    DICOM file.  The file comes first: a kill before the row leaves a file that
+    DICOM file, FileExistsError while it is being taken.  The file comes first: a kill before the row leaves a file that
     housekeeping adopts.
     """
     read = instance_in(quarantined(spool, row.id), row.id, with_checksum=True)

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,21 @@ def test_what_could_not_be_taken_back_for_want_of_room_can_be_once_there_is_some
     assert not spool.path(7).exists()
     take_back(spool, 7)
     assert spool.path(7).read_bytes() == b"an image"
+
+
+def test_what_another_is_taking_or_was_killed_at_is_not_said_to_be_taken(tmp_path: Path) -> None:
+    spool = Spool(tmp_path, "none")
+    kept = quarantined(spool, 7)
+    kept.parent.mkdir()
+    kept.write_bytes(b"an image")
+    spool.begin(7).write([b"an im"])
+    with pytest.raises(FileExistsError):
+        take_back(spool, 7)
+    spool.sweep_parts(timedelta(0))
+    take_back(spool, 7)
+    assert spool.path(7).read_bytes() == b"an image"
+    take_back(spool, 7)
+    assert kept.exists()
 
 
 def test_what_was_refused_is_for_the_routers_own_eyes_and_files_of_others_are_passed_over(tmp_path: Path) -> None:

@@ -86,7 +86,7 @@ def test_the_rows_of_the_queue_ask_for_their_nodes_together(django_assert_max_nu
         queue_item(node=node(f"N{number}", paused=True), attempt_count=1, last_error=ERROR)
     client = visitor("operator")
     with django_assert_max_num_queries(20):
-        client.get("/queue/")
+        assert client.get("/queue/").status_code == 200
 
 
 NETWORK = "this machine has no address in 10.0.0.0/8"

@@ -77,6 +77,9 @@ def quarantine_take(request: HtmxHttpRequest, instance_id: int) -> HttpResponse:
         text = "is being taken by somebody else; nothing was queued. If that was interrupted, it can be taken in about"
         messages.error(request, f"{row.pk} {text} an hour.")
         return redirect("quarantine")
+    except OSError as error:
+        messages.error(request, f"{row.pk} could not be taken: {error.strerror}; nothing was queued.")
+        return redirect("quarantine")
     messages.success(request, f"{row.pk} is an item of the queue now.")
     return redirect("queue_item", row.pk)
 

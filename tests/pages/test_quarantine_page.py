@@ -1,5 +1,6 @@
 """What was refused at reception: listed with its reason, downloaded by who may, queued or removed by operators."""
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.models import AuditRecord, QuarantinedInstance, QueueItem
+from routing.spool.part import Part
 from routing.spool.quarantined import quarantined
 from routing.spool.spool import Spool
 from routing.views import quarantine as page
@@ -127,6 +129,18 @@ def test_one_that_somebody_is_taking_or_was_interrupted_at_loses_no_file(spool, 
     assert quarantined(spool, row.pk).exists()
     assert QuarantinedInstance.objects.exists()
     assert not QueueItem.objects.exists()
+    assert not AuditRecord.objects.filter(action="take from quarantine").exists()
+
+
+def test_one_that_finds_no_room_says_so_and_stays_where_it_is(spool, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    row = refused(spool)
+    monkeypatch.setattr(Part, "write", full)
+    told = words(visitor("operator").post(f"/quarantine/{row.pk}/take/", follow=True))
+    assert f"{row.pk} could not be taken: No space left on device; nothing was queued." in told
+    assert quarantined(spool, row.pk).exists() and not QueueItem.objects.exists()
     assert not AuditRecord.objects.filter(action="take from quarantine").exists()
 
 

@@ -193,6 +193,16 @@ def test_a_creator_that_has_reserved_several_blocks_is_looked_for_in_all(tmp_pat
         assert failure(tmp_path, condition, also=(*PRIVATE[:2], more[0], *PRIVATE[2:], more[1])) is None
 
 
+@pytest.mark.parametrize("block", [0x10, 0xFF])
+def test_a_creator_may_have_the_first_block_as_most_have_and_the_last(tmp_path: Path, block: int) -> None:
+    also = (
+        element(0x00290000 | block, "LO", "ACME 1.0"),
+        element(0x00290002 | block << 8, "LO", "LUNG"),
+    )
+    condition = Condition("0029,1002", "LUNG", private_tag_creator="ACME 1.0")
+    assert failure(tmp_path, condition, also=also) is None
+
+
 def test_a_private_creator_finds_the_block_it_has_reserved(tmp_path: Path) -> None:
     for tag in ("0029,1002", "0029,0002", "29,2"):
         condition = Condition(tag, "LUNG", private_tag_creator="ACME 1.0")

@@ -158,6 +158,18 @@ def test_a_failed_entry_leaves_no_trace_but_earlier_entries_stay() -> None:
     assert [(output.destination, output.original) for output in outcome.outputs] == [("PACS", True), ("ARCHIVE", False)]
 
 
+def test_what_takes_several_steps_stays_whole_when_a_later_entry_fails() -> None:
+    """Sequence, item and element: three steps back for the image, one change to tell."""
+    outcome = run(
+        "dataset:Set('RequestAttributesSequence[1].RequestedProcedureID', 'R-1') dataset:Set('StudyID', 'S-1')",
+        "dataset:Set('PatientName', 'X') dataset:Set('StudyID', 'S-2') error('x')",
+        "print(dataset:Get('RequestAttributesSequence[1].RequestedProcedureID'), dataset:Get('StudyID'),"
+        " dataset:Get('PatientName'))",
+    )
+    assert [line.message for line in outcome.item_log] == ["R-1\tS-1\tCompressedSamples^CT1"]
+    assert [change.new for change in outcome.changes] == ["R-1", "S-1"]
+
+
 def test_an_entry_that_fails_after_edits_leaves_the_image_byte_for_byte() -> None:
     (output,) = run("dataset:Set('PatientName', 'X') error('x')").outputs
     assert output.recipe is None

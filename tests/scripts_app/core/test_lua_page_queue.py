@@ -45,6 +45,7 @@ def test_file_tells_source_and_destination_and_is_read_only() -> None:
         ("study.queue:countByState('New')", "1"),
         ("study.queue:items():count()", "3"),
         ("study.queue:itemsByState('Failed'):get(1).lastError", "refused"),
+        ("study.queue:itemsByState('New'):count()", "1"),
         ("study.queue:destinations().Length", "2"),
         ("study.queue:modalities()[2]", "SR"),
     ],

@@ -210,6 +210,9 @@ def test_refusals_of_one_person_at_one_place_are_noted_once_a_minute():
         viewer.post("/queue/200/fail/")
     viewer.post("/queue/201/fail/")
     assert [record[3] for record in records()] == ["/queue/200/fail/", "/queue/201/fail/"]
+    # Of another person it is another one.
+    somebody("nobody").post("/queue/200/fail/")
+    assert len(records()) == 3
 
 
 def test_guessing_passwords_does_not_fill_the_disk():

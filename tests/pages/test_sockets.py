@@ -70,6 +70,7 @@ def test_a_site_of_another_name_or_port_has_that_as_its_origin(settings):
     assert not own("http://router.example:8081", "router.example:8080")
     # A name that somebody else's DNS leads here.
     assert not own("http://rebound.example", "rebound.example")
+    assert not own("http://router.example", "")
 
 
 def test_a_proxy_that_changes_the_host_is_named_in_the_settings(settings):

@@ -51,3 +51,8 @@ def test_of_a_scripts_error_everybody_reads_which_entry_it_was() -> None:
     assert seen(text) == ["entry 12: •••", "•••"]
     assert seen(text, full=True) == [text, text]
     assert seen("ValueError: MEIER^ANNA") == ["•••", "•••"]
+
+
+def test_of_a_name_that_holds_another_nothing_is_left() -> None:
+    item = queue_item("Failed", patient_name="AZENBERG^ZEN")
+    assert Sight(False).about(item, "no patient AZENBERG, ZEN") == "no patient •••, •••"

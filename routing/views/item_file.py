@@ -17,7 +17,7 @@ from django.views.decorators.http import require_GET
 
 from routing.audit.log import audit
 from routing.engine.delivering.item_file import Form, ItemFile, NoSuchFile, item_file
-from routing.engine.delivering.outgoing import FileDamaged, FileMissing
+from routing.engine.delivering.source import FileDamaged, FileMissing
 from routing.engine.reading.file_reader import CannotRead, ask
 from routing.folders import spool_folder
 from routing.models import QueueItem

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from routing.engine.delivering.outgoing import FileDamaged, FileMissing, Outgoing, Source, meta_of
+from routing.engine.delivering.outgoing import Outgoing, meta_of
+from routing.engine.delivering.source import FileDamaged, FileMissing, Source
 from routing.models import QueueItem
 from routing.queue.claims import Deliverable
 from routing.spool.spool import Spool

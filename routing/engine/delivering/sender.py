@@ -17,8 +17,9 @@ from routing.core.syntax_choice import NoSyntax, choose, name, proposals
 from routing.dicom.requestor import AssociationFailed, FailureKind
 from routing.dicom.status import Answer, meaning_of
 from routing.engine.delivering.kept_association import KeptAssociation, Wanted
-from routing.engine.delivering.outgoing import FileDamaged, FileMissing, Outgoing, Source, instance
+from routing.engine.delivering.outgoing import Outgoing, instance
 from routing.engine.delivering.reports import Answered, Faulty, Report, Returned, Unreachable, Unwanted
+from routing.engine.delivering.source import FileDamaged, FileMissing, Source
 from routing.engine.nodes.target import Target
 from routing.engine.transcoding.transcode import CannotTranscode, Transcoder
 from routing.queue.claims import Deliverable

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 
 from routing.core.states import QueueEvent
-from routing.engine.delivering import outgoing
 from routing.engine.delivering.item_file import Form, NoSuchFile, item_file
+from routing.engine.delivering.outgoing import Outgoing
+from routing.engine.delivering.source import FileDamaged, Source
 from routing.engine.receiving.receive import instance_in
 from routing.models import ItemLogLine, QueueItem
 from routing.queue.claims import Deliverable
@@ -49,7 +50,7 @@ def test_a_flipped_bit_is_told_and_the_file_is_not_sent(tmp_path: Path, seen: An
             running.image(there),
         )
         good = running.image(there)
-        files = outgoing.Outgoing(running.spool)
+        files = Outgoing(running.spool)
         # In place of a file that scripts needed: what is only transcoded is made anew.
         by_scripts = replace(deliverable(made), prepared_file="by-scripts.dcm")
         kept = files.keep(by_scripts, "1.2.840.10008.1.2.1", iter([content]))
@@ -106,14 +107,14 @@ def test_an_unreadable_and_a_missing_file_fail_alone(tmp_path: Path, monkeypatch
 
 
 def look_for_pixels(path: Path) -> None:
-    outgoing.Source(path, 132, None, EXPLICIT).has_pixels()
+    Source(path, 132, None, EXPLICIT).has_pixels()
 
 
 def send_prepared(path: Path) -> None:
     spool = Spool(path.parent / "spool", durable="none")
     (PreparedFiles(spool.root).folder / "made.dcm").symlink_to(path)
     item = Deliverable(1, 1, "CT", CT_IMAGE, "1.2.3", EXPLICIT, 132, path.stat().st_size, None, "made.dcm", 0)
-    outgoing.Outgoing(spool).source(item)
+    Outgoing(spool).source(item)
 
 
 def adopt(path: Path) -> None:
@@ -146,7 +147,7 @@ def test_while_the_spool_is_gone_deliveries_are_put_off_and_not_failed(tmp_path:
         running.spool.mark()
         there = node(pacs.port)
         items = [running.image(there) for _ in range(3)]
-        made = outgoing.Outgoing(running.spool).keep(deliverable(items[0]), EXPLICIT, iter([dataset("1.2.3")]))
+        made = Outgoing(running.spool).keep(deliverable(items[0]), EXPLICIT, iter([dataset("1.2.3")]))
         QueueItem.objects.filter(id=items[0].id).update(prepared_file=made.prepared_file)
         away = tmp_path / "away"
         running.spool.root.rename(away)
@@ -186,13 +187,13 @@ def test_a_file_without_a_known_sum_is_sent_as_it_is(tmp_path: Path) -> None:
         item = running.image(node(1))
         item.checksum = None
         flip(running.spool.path(item.id))
-        assert outgoing.Outgoing(running.spool).source(deliverable(item)).path == running.spool.path(item.id)
+        assert Outgoing(running.spool).source(deliverable(item)).path == running.spool.path(item.id)
 
 
 def test_two_files_open_at_once_do_not_share_memory(tmp_path: Path) -> None:
     with delivery(tmp_path) as running:
         there = node(1)
-        files = outgoing.Outgoing(running.spool)
+        files = Outgoing(running.spool)
         one, two = (
             files.source(deliverable(running.image(there, content)))
             for content in (b"\x08\0\x05\0 one", b"\x08\0\x05\0 two!")
@@ -203,12 +204,12 @@ def test_two_files_open_at_once_do_not_share_memory(tmp_path: Path) -> None:
 
 
 def test_a_large_file_is_compared_before_it_is_mapped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(outgoing, "_WINDOW", 100)
+    monkeypatch.setattr("routing.engine.delivering.source._WINDOW", 100)
     with delivery(tmp_path) as running:
         item = running.image(node(1))
-        source = outgoing.Outgoing(running.spool).source(deliverable(item))
+        source = Outgoing(running.spool).source(deliverable(item))
         with source.open() as slices:
             assert b"".join(map(bytes, slices)) == running.spool.path(item.id).read_bytes()[source.dataset_offset :]
         flip(running.spool.path(item.id))
-        with pytest.raises(outgoing.FileDamaged, match="CRC-32"), source.open():
+        with pytest.raises(FileDamaged, match="CRC-32"), source.open():
             raise AssertionError("a damaged file was opened")

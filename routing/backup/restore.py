@@ -18,7 +18,7 @@ from routing.backup.make import FORMAT, MANIFEST
 from routing.database.database_file import is_new, spool_has_images
 from routing.folders import data_folder, run_folder, spool_folder
 from routing.processes.presence import living
-from routing.queue.claims import free_all
+from routing.queue.giving_back import free_all
 
 Say = Callable[[str], None]
 

@@ -30,7 +30,7 @@ from routing.processes.application_log import first_line, place_of
 from routing.processes.presence import Presence
 from routing.processes.stop_flag import StopFlag
 from routing.processes.wakeup import Wakeup
-from routing.queue.claims import give_back
+from routing.queue.giving_back import give_back
 from routing.spool.spool import SpoolGone
 
 log = logging.getLogger("capacitor.process")

@@ -19,7 +19,7 @@ from routing.engine.watching.watch import Casualty
 from routing.folders import run_folder
 from routing.models import HistoryEntry, ItemLogLine, PrepareReport, QueueItem, Rehearsal, ServiceProcess
 from routing.processes.presence import Departed, departed, owners
-from routing.queue.claims import give_back
+from routing.queue.giving_back import give_back
 from routing.queue.record import Move, record, record_for
 from scripts_app.core.outcome import Outcome
 from scripts_app.core.reports import cut_short

@@ -1,5 +1,5 @@
 """
-How a worker takes items: one conditional UPDATE, so that no two workers hold the same item.
+How a worker takes items and keeps them: one conditional UPDATE, so that no two workers hold the same item.
 
 On SQLite an IMMEDIATE transaction excludes other writers; on PostgreSQL the inner
 SELECT locks its rows and skips those that others have locked.
@@ -16,9 +16,6 @@ from typing import Any, cast
 from django.db import connection, transaction
 from django.utils import timezone
 
-from routing.models import Lane, QueueItem
-from routing.queue.record import carry_out_wishes
-
 LEASE = timedelta(seconds=60)
 """
 How long a lease lasts unless renewed.
@@ -26,7 +23,6 @@ How long a lease lasts unless renewed.
 A worker of this machine that dies is noticed sooner, by its presence file.
 Nobody compares the end of a lease with a clock of his own: see engine/housekeeping/lease_watch.py.
 """
-_CHUNK = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ _UNPREPARED = ", ".join(_TITLE if name == "destination_ae_title" else name for n
 _DELIVERABLE = ", ".join(Deliverable.__dataclass_fields__)
 _DUE = "node_id = %s AND not_before <= %s AND state = 'Prepared' AND lease_owner = '' AND pending_state = ''"
 """What may be sent to a node; parameters: node, now."""
-_HELD = "lease_owner = %s AND NOT (lease_owner = '')"
+HELD = "lease_owner = %s AND NOT (lease_owner = '')"
 """What a worker holds.  The second half is the condition of the index of leased items, or it is of no use here."""
 
 
@@ -140,7 +136,7 @@ def claim_unprepared(owner: str, limit: int, *, lanes: bool, lease: timedelta = 
             return []
         cursor.execute(
             "UPDATE routing_queueitem SET lease_owner = %s, lease_until = %s, prepare_starts = prepare_starts + 1"  # noqa: S608
-            f" WHERE id IN ({_marks(len(due))}) RETURNING {_UNPREPARED}",
+            f" WHERE id IN ({marks(len(due))}) RETURNING {_UNPREPARED}",
             [owner, _moment(now + lease), *(item for item, _ in due)],
         )
         order = {item: place for place, (item, _) in enumerate(due)}
@@ -193,7 +189,7 @@ def claim_deliverable(
         # Still due: another may have been quicker.  The plus keeps SQLite from going through all that is due there.
         cursor.execute(
             "UPDATE routing_queueitem SET lease_owner = %s, lease_until = %s"  # noqa: S608
-            f" WHERE id IN ({_marks(len(due))}) AND +{_DUE} RETURNING {_DELIVERABLE}",
+            f" WHERE id IN ({marks(len(due))}) AND +{_DUE} RETURNING {_DELIVERABLE}",
             [owner, _moment(now + LEASE), *due, node_id, _moment(now)],
         )
         taken = [Deliverable(*row) for row in cursor.fetchall()]
@@ -216,7 +212,7 @@ def renew(owner: str, lease: timedelta = LEASE) -> None:
     """Prolong all leases and lanes of a worker; called well before they end."""
     until = _moment(timezone.now() + lease)
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"UPDATE routing_queueitem SET lease_until = %s WHERE {_HELD}", [until, owner])  # noqa: S608
+        cursor.execute(f"UPDATE routing_queueitem SET lease_until = %s WHERE {HELD}", [until, owner])  # noqa: S608
         cursor.execute("UPDATE routing_lane SET until = %s WHERE owner = %s", [until, owner])
 
 
@@ -226,7 +222,7 @@ def holds_lanes(owner: str, studies: Collection[str]) -> bool:
         return True
     with connection.cursor() as cursor:
         cursor.execute(
-            f"UPDATE routing_lane SET owner = owner WHERE owner = %s AND key IN ({_marks(len(studies))})",  # noqa: S608
+            f"UPDATE routing_lane SET owner = owner WHERE owner = %s AND key IN ({marks(len(studies))})",  # noqa: S608
             [owner, *studies],
         )
         return bool(cursor.rowcount == len(studies))
@@ -238,63 +234,6 @@ def release_lanes(owner: str) -> None:
         cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
 
 
-def give_back(owner: str, *, begun: Collection[int] | None = ()) -> int:
-    """
-    Return everything a worker holds to the queue, as if it had never been taken.
-
-    What operators wanted of the items meanwhile is carried out now (D2).
-    Preparations that were ``begun`` stay counted: those of an item that ended
-    the worker, or all (None) when nobody knows how it ended.  Returns the
-    number of items.
-    """
-    uncounted = ""
-    parameters: list[int | str] = [owner]
-    if begun is not None:
-        kept = f" AND id NOT IN ({_marks(len(begun))})" if begun else ""
-        uncounted = f", prepare_starts = prepare_starts - CASE WHEN prepare_starts > 0{kept} THEN 1 ELSE 0 END"
-        parameters = [*begun, owner]
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("DELETE FROM routing_lane WHERE owner = %s", [owner])
-        cursor.execute(
-            f"UPDATE routing_queueitem SET lease_owner = '', lease_until = NULL{uncounted} WHERE {_HELD}"  # noqa: S608
-            " RETURNING id, pending_state",
-            parameters,
-        )
-        freed: list[tuple[int, str]] = cursor.fetchall()
-        if wishful := [item for item, wish in freed if wish]:
-            carry_out_wishes(wishful)
-        return len(freed)
-
-
-def free_all() -> int:
-    """
-    End every lease and lane; returns how many items were held.
-
-    Only for a database that nobody works on: one that was restored names owners of another time.
-    Up to when time was seen passing is kept: what waits in an old backup shall not expire before it is tried.
-    """
-    owners = QueueItem.objects.exclude(lease_owner="").values_list("lease_owner", flat=True).distinct()
-    freed = sum(give_back(owner) for owner in list(owners))
-    Lane.objects.exclude(key=Lane.CONFIRMED_TIME).delete()
-    return freed
-
-
-def free_orphans() -> int:
-    """Carry out what operators want of items that no worker holds any more; returns how many."""
-    with connection.cursor() as cursor:
-        # The first half is the condition of the index of wished items; Django would hide its value from the planner.
-        cursor.execute(
-            "SELECT id FROM routing_queueitem WHERE NOT (pending_state = '') AND lease_owner = '' LIMIT %s", [_CHUNK]
-        )
-        found = [row[0] for row in cursor.fetchall()]
-    if not found:
-        return 0
-    with transaction.atomic():
-        orphans = QueueItem.objects.filter(id__in=found, lease_owner="").exclude(pending_state="")
-        ids = list(orphans.select_for_update().values_list("id", flat=True))
-        carry_out_wishes(ids)
-    return len(ids)
-
-
-def _marks(count: int) -> str:
+def marks(count: int) -> str:
+    """Places for so many parameters, between the brackets of an IN."""
     return ", ".join(["%s"] * count)

@@ -30,7 +30,8 @@ from routing.engine.nodes.status import Trial, end_back_off, may_try, record_new
 from routing.engine.nodes.target import DeliverySettings, targets
 from routing.engine.pace import Pace
 from routing.models import Attempt, ItemLogLine, QueueItem
-from routing.queue.claims import LEASE, claim_deliverable, deliverable_due, give_back, renew
+from routing.queue.claims import LEASE, claim_deliverable, deliverable_due, renew
+from routing.queue.giving_back import give_back
 from routing.queue.record import carry_out_wishes, record
 from routing.spool.spool import Spool
 

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from routing.engine.doubts import note_doubts
 from routing.models import Lane, QueueItem, ServiceProcess
-from routing.queue.claims import give_back
+from routing.queue.giving_back import give_back
 
 log = logging.getLogger("capacitor.housekeeping")
 

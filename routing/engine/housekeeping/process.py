@@ -35,7 +35,8 @@ from routing.folders import run_folder
 from routing.models import Lane, QueueItem
 from routing.nodes.renamed import readdress_late
 from routing.processes.wakeup import Waker, Wakeup
-from routing.queue.claims import LEASE, free_orphans
+from routing.queue.claims import LEASE
+from routing.queue.giving_back import free_orphans
 from routing.queue.record import retry_for
 from routing.queue.spool import open_spool
 from routing.spool.prepared import PreparedFiles

@@ -26,7 +26,8 @@ from routing.engine.reconcile import MISSING
 from routing.engine.watching.said import lines_of
 from routing.engine.watching.watch import Watch
 from routing.processes.application_log import place_of
-from routing.queue.claims import LEASE, Unprepared, claim_unprepared, give_back, release_lanes, renew
+from routing.queue.claims import LEASE, Unprepared, claim_unprepared, release_lanes, renew
+from routing.queue.giving_back import give_back
 from routing.spool.prepared import PreparedFiles
 from routing.spool.spool import Spool, SpoolGone
 from scripts_app.core.dataset.opening import OPENING

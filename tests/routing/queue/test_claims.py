@@ -14,12 +14,11 @@ from routing.queue.claims import (
     claim_deliverable,
     claim_unprepared,
     deliverable_due,
-    free_orphans,
-    give_back,
     holds_lanes,
     release_lanes,
     renew,
 )
+from routing.queue.giving_back import free_orphans, give_back
 from tests.builders import fresh, node
 from tests.routing.queue.claiming import ME, OTHER, ago, claimed, due
 

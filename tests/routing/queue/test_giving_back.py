@@ -5,10 +5,7 @@ from typing import Any
 import pytest
 
 from routing.models import Lane, QueueItem
-from routing.queue.claims import (
-    free_all,
-    give_back,
-)
+from routing.queue.giving_back import free_all, give_back
 from tests.builders import fresh
 from tests.routing.queue.claiming import ME, OTHER, ago, claimed, due
 

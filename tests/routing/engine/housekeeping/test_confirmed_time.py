@@ -15,7 +15,7 @@ from routing.engine.housekeeping import confirmed_time
 from routing.engine.housekeeping.confirmed_time import ConfirmedTime
 from routing.engine.housekeeping.process import Housekeeper
 from routing.models import QueueItem, ScopedState
-from routing.queue.claims import free_all
+from routing.queue.giving_back import free_all
 from routing.spool.spool import Spool
 from tests.routing.engine.housekeeping import kept as keeping
 from tests.routing.engine.housekeeping.kept import Kept

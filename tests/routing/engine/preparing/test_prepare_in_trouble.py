@@ -14,7 +14,8 @@ from routing.models import (
     PrepareReport,
     QueueItem,
 )
-from routing.queue.claims import claim_unprepared, give_back
+from routing.queue.claims import claim_unprepared
+from routing.queue.giving_back import give_back
 from tests.builders import ct_image, lua_entry, node
 from tests.routing.engine.preparing.preparation import OWNER, Preparation, copies_of, item, log_lines, study_table
 

@@ -10,34 +10,28 @@ import queue
 import select
 import time
 from collections.abc import Callable, Iterable
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.db import transaction
-from django.db.models import F
 from django.utils import timezone
 
-from routing.database.rows import insert
 from routing.engine.delivering.node_senders import NodeSenders
 from routing.engine.delivering.outgoing import Outgoing
+from routing.engine.delivering.recording import record_reports
 from routing.engine.delivering.reports import Report, as_of
-from routing.engine.delivering.settle import Settlement, settle
 from routing.engine.delivering.shared_node import PAUSE, OtherWorkers
 from routing.engine.doubts import note_doubts
 from routing.engine.nodes.local_addresses import local_addresses
-from routing.engine.nodes.status import Trial, end_back_off, may_try, record_news
+from routing.engine.nodes.status import Trial, end_back_off, may_try
 from routing.engine.nodes.target import DeliverySettings, targets
 from routing.engine.pace import Pace
-from routing.models import Attempt, ItemLogLine, QueueItem
 from routing.queue.claims import LEASE, claim_deliverable, deliverable_due, renew
 from routing.queue.giving_back import give_back
-from routing.queue.record import carry_out_wishes, record
 from routing.spool.spool import Spool
 
 log = logging.getLogger("capacitor.deliver")
 
-_ACTOR = "delivery"
 _RENEWAL = LEASE.total_seconds() / 4
 _AT_ONCE = 256
 """Reports recorded in one transaction."""
@@ -180,10 +174,7 @@ class Deliverer:
             if returned := self._others.keep_from(report, now):
                 self._unrecorded[at] = returned
                 self._senders[returned.target.node_id].pause(PAUSE)
-        with transaction.atomic():
-            done = settle(self._unrecorded, now, _unanswered_before)
-            moved = record(done.moves, actor=_ACTOR, owner=self._owner)
-            self._write(done, moved, now)
+        done = record_reports(self._unrecorded, now, self._owner)
         self._recorded(move.item_id for move in done.moves)
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
@@ -196,20 +187,7 @@ class Deliverer:
                 if news.target.failures_in_a_row or any(news.ordeal):
                     # A back-off has begun or ended.
                     self._refreshed_at = -math.inf
-        lost = len(done.moves) - len(moved)
-        if lost:
-            log.warning("%d items were taken from this process before their results were recorded", lost)
         return True
-
-    def _write(self, done: Settlement, moved: set[int], now: datetime) -> None:
-        nodes = record_news(done.news.values(), now)
-        for attempt in done.attempts:
-            if attempt["node_id"] not in nodes:
-                attempt["node_id"] = None
-        insert(Attempt, [row for row in done.attempts if row["item_id"] in moved])
-        insert(ItemLogLine, [row for row in done.log_lines if row["item_id"] in moved])
-        if done.returned:
-            _return(self._owner, done.returned)
 
     def detail(self) -> dict[str, Any]:
         """For the sign of life: which nodes it does not send to for reasons that only a worker's host can know."""
@@ -277,20 +255,3 @@ class Deliverer:
             end_back_off(over, timezone.now())
             self._probing.difference_update(over)
             self._refreshed_at = -math.inf
-
-
-def _unanswered_before(item_id: int, node_id: int) -> bool:
-    # What was sent before it was last prepared may have been another image under the same UID.
-    sent = Attempt.objects.filter(item_id=item_id, node_id=node_id, started_at__gte=F("item__prepared_at"))
-    # An attempt that never got as far as sending has no transfer syntax.
-    return sent.filter(status=None).exclude(transfer_syntax_uid="").exists()
-
-
-def _return(owner: str, items: list[int]) -> None:
-    """End the leases of items that were not tried, and carry out what operators wished for them meanwhile."""
-    # Locked first: whoever wishes at this moment sees the lease, or that it has ended.
-    held = list(
-        QueueItem.objects.filter(pk__in=items, lease_owner=owner).select_for_update().values_list("pk", flat=True)
-    )
-    QueueItem.objects.filter(pk__in=held).update(lease_owner="", lease_until=None)
-    carry_out_wishes(held)

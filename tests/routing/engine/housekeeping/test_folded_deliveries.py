@@ -10,7 +10,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from routing.core.repeated import REPEATED, Repeated
-from routing.engine.delivering.deliver import _unanswered_before
+from routing.engine.delivering.recording import unanswered_before
 from routing.engine.housekeeping.folding import FIRST, NEWEST, fold_deferrals
 from routing.engine.housekeeping.traffic import TrafficCounter
 from routing.engine.preparing.facts import RECENT
@@ -112,7 +112,7 @@ def test_that_an_image_may_have_arrived_before_is_still_known() -> None:
     put_off(item, pacs, 60, status=None, error="the connection was closed", transfer_syntax_uid="1.2.840.10008.1.2")
     put_off(item, pacs, 60, ago=timedelta(days=1))
     assert fold() == 2 * (60 - KEPT - 1)
-    assert _unanswered_before(item.pk, pacs.pk)
+    assert unanswered_before(item.pk, pacs.pk)
 
 
 def test_what_our_own_error_leaves_in_the_log_each_time_stands_there_once() -> None:

@@ -17,7 +17,7 @@ class QueueItem(models.Model):
     ``id`` is made by routing.core.identifiers: it orders items by reception and
     names the received file.  A routed copy has its own id and shares the file
     of ``received_id``, and so does a replay.  ``state`` is changed by
-    routing.queue.record alone.
+    routing.queue.record and step_back alone.
     """
 
     id = models.BigIntegerField(primary_key=True)

@@ -21,7 +21,8 @@ from routing.engine.nodes.status import end_back_off
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.models.querysets import QueueItemQuerySet, delivered_since
 from routing.operating.replay import replay_for
-from routing.queue.record import Moved, StepBack, put_back, record_for, retry_for
+from routing.queue.record import Moved, record_for, retry_for
+from routing.queue.step_back import StepBack, put_back
 from routing.queue.wishes import WISH
 
 MOST_AT_ONCE = 100_000

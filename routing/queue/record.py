@@ -1,13 +1,12 @@
 """
-The one place where a queue item changes its state.
+The one place where a queue item goes from state to state.
 
 * ``record`` moves items that a worker holds, one by one, each with its own outcome.
 * ``record_for`` moves the items of a query together, as people do by buttons.
-* ``put_back`` takes such a step back while nothing else has happened to the item.
 
-The first two read the table in ``routing.core.states``; all write the history line in the same
-transaction, and tell which items moved.  An item that did not move was taken by
-somebody else meanwhile; that is not an error, it is the answer.
+Both read the table in ``routing.core.states``, write the history line in the same transaction, and
+tell which items moved.  An item that did not move was taken by somebody else meanwhile; that is not
+an error, it is the answer.  How a person's step is taken back: ``step_back.py``.
 """
 
 from __future__ import annotations
@@ -31,8 +30,6 @@ from routing.queue.wishes import NOBODY, asked_by
 
 _COLUMNS = columns(QueueItem)
 _TABLE = QueueItem._meta.db_table
-UNDONE = "undone"
-"""The event of a step back in the history; it leads wherever the step came from, so no table can name it."""
 _CHUNK = 500
 """Rows a statement names at once; far below the parameter limit of either database."""
 
@@ -48,18 +45,6 @@ class Move:
     note: str = ""
     columns: Mapping[str, Any] = field(default_factory=dict)
     """Further columns that change with the state, by attribute name."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepBack:
-    """One item as a person's step left it, and the columns as they were before."""
-
-    item_id: int
-    state: QueueState
-    moved_at: datetime
-    """``updated_at`` since that step; another value says that the item has moved on."""
-    before: Mapping[str, Any]
-    """Every column that the step may have changed, by attribute name; ``state`` and ``updated_at`` among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,27 +258,3 @@ def retry_for(items: models.QuerySet[QueueItem], *, actor: str, note: str = "") 
             moved += part.moved
             pending += part.pending
     return Moved(moved, pending, total - moved - pending)
-
-
-@transaction.atomic
-def put_back(steps: Iterable[StepBack], *, actor: str) -> set[int]:
-    """
-    Give items back the columns they had before a person's step; returns the ids of those put back.
-
-    An item that has moved since, or that a worker has taken, stays as it is.
-    """
-    now = timezone.now()
-    history: list[dict[str, Any]] = []
-    with connection.cursor() as cursor:
-        for step in steps:
-            names = ", ".join(f"{_COLUMNS[name].name} = %s" for name in step.before)
-            values = [_COLUMNS[name].value(value) for name, value in step.before.items()]
-            cursor.execute(
-                f"UPDATE {_TABLE} SET {names} WHERE id = %s AND state = %s AND updated_at = %s AND lease_owner = ''",  # noqa: S608
-                [*values, step.item_id, step.state, _COLUMNS["updated_at"].value(step.moved_at)],
-            )
-            if cursor.rowcount:
-                move = {"from_state": step.state, "to_state": step.before["state"], "actor": actor, "note": ""}
-                history.append({"item_id": step.item_id, "at": now, "event": UNDONE, **move})
-    insert(HistoryEntry, history)
-    return {row["item_id"] for row in history}

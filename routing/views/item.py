@@ -17,7 +17,7 @@ from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operating.operator_actions import last_undoable
 from routing.people.sight import Sight
-from routing.queue.record import UNDONE
+from routing.queue.step_back import UNDONE
 from routing.views.bulk import item_offers
 from routing.views.changes import output_changes
 from routing.views.led_by import BY_PEOPLE

@@ -6,7 +6,7 @@ from django.db.models import F, OuterRef, Q, Subquery
 
 from routing.core.states import QueueEvent
 from routing.models import HistoryEntry
-from routing.queue.record import UNDONE
+from routing.queue.step_back import UNDONE
 
 BY_PEOPLE: dict[str, str] = {
     QueueEvent.FAILED_BY_OPERATOR: "said that it has failed",

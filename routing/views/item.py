@@ -15,7 +15,7 @@ from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueEvent, QueueState
 from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
-from routing.operating.operator_actions import last_undoable
+from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
 from routing.queue.step_back import UNDONE
 from routing.views.bulk import item_offers

@@ -16,7 +16,7 @@ from routing.database.short_lived import ShortLived
 from routing.forms.queue_filter import CAP, WINDOW, QueueFilter
 from routing.models import Node, QueueItem
 from routing.operating.behind import broken_off, under_way
-from routing.operating.operator_actions import last_undoable
+from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
 from routing.views.bulk import bulk_offers
 from routing.views.keyset import KeysetPage, keyset_page, page_or_head, sorted_page

@@ -9,7 +9,8 @@ from django.views.decorators.http import require_POST
 
 from routing.core.states import QueueState, next_state
 from routing.models import OperatorAction, QueueItem
-from routing.operating.operator_actions import EVENTS, Action, last_undoable, perform
+from routing.operating.operator_actions import EVENTS, Action, perform
+from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
 from routing.views.item import draw_item
 from routing.views.neighbours import filter_of

@@ -16,7 +16,8 @@ from routing.core.identifiers import identifier_in
 from routing.core.states import WISHES
 from routing.models import Node, OperatorAction, OperatorStep, QueueItem
 from routing.operating.behind import BEHIND, perform_behind, stop
-from routing.operating.operator_actions import EVENTS, MOST_AT_ONCE, Action, TooLate, perform, undo
+from routing.operating.operator_actions import EVENTS, MOST_AT_ONCE, Action, perform
+from routing.operating.undo import TooLate, undo
 from routing.people.sight import Sight
 from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospect, without_looking
 from routing.views.queue import OPERATE, draw_queue

@@ -16,7 +16,7 @@ from routing.core.identifiers import identifier_in
 from routing.core.states import QueueEvent, QueueState
 from routing.core.study_tally import DELETED, Tally, answer
 from routing.models import OperatorAction, QueueItem
-from routing.operating.operator_actions import last_undoable
+from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
 from routing.views.bulk import BulkOffer, study_offers
 from routing.views.led_by import led_by

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from routing.forms import queue_filter
 from routing.models import NodeStatus, QueueItem
-from routing.operating.operator_actions import Action, perform, undo
+from routing.operating.operator_actions import Action, perform
+from routing.operating.undo import undo
 from routing.views import failures
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words

@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from routing.core.repeated import REPEATED, Repeated
 from routing.models import Attempt, HistoryEntry, NodeStatus, PrepareReport, QueueItem
-from routing.operating.operator_actions import Action, perform, undo
+from routing.operating.operator_actions import Action, perform
+from routing.operating.undo import undo
 from tests.builders import node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router

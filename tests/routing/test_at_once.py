@@ -20,7 +20,8 @@ from routing.core.states import QueueEvent, QueueState
 from routing.engine.nodes.status import News, record_news
 from routing.engine.nodes.target import DeliverySettings, target_of
 from routing.models import KnownSender, Node, OperatorAction, QueueItem
-from routing.operating.operator_actions import Action, perform, undo
+from routing.operating.operator_actions import Action, perform
+from routing.operating.undo import undo
 from routing.queue.record import Move, record
 from scripts_app.activation import activate, stored_collection
 from scripts_app.core.collection import Collection

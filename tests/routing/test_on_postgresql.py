@@ -22,6 +22,7 @@ FILES = [
     "routing/queue/test_record",
     "routing/operating/test_operator_actions",
     "routing/operating/test_replay",
+    "routing/operating/test_undo",
     "routing/engine/test_process",
     "routing/engine/test_settling",
     "routing/engine/test_reconcile",

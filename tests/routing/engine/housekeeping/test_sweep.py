@@ -8,7 +8,8 @@ from django.utils import timezone
 
 from routing.engine.housekeeping.retention import sweep
 from routing.models import OperatorAction, QueueItem
-from routing.operating.operator_actions import Action, perform, undo
+from routing.operating.operator_actions import Action, perform
+from routing.operating.undo import undo
 from tests.routing.engine.housekeeping import kept as keeping
 from tests.routing.engine.housekeeping.kept import Kept
 

@@ -26,7 +26,7 @@ ROOTS = {
     "Write the rows": "enqueue (routing/",
     "Prepare": "Preparer.step (routing/",
     "Deliver: the main thread": "Deliverer.step (routing/",
-    "Deliver: a sender": "Sender.send (routing/",
+    "Deliver: a courier": "Courier.send (routing/",
 }
 """The function below which each stage happens, and the beginning of where it stands."""
 _LEAST = 0.03

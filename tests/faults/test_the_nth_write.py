@@ -114,10 +114,10 @@ class Process:
 
     def die(self) -> None:
         """As by kill -9: locks and threads go, nothing else happens."""
-        for senders in self.deliverer._senders.values():
-            senders.stop()
-        for senders in self.deliverer._senders.values():
-            senders.join(time.monotonic() + 30)
+        for couriers in self.deliverer._couriers.values():
+            couriers.stop()
+        for couriers in self.deliverer._couriers.values():
+            couriers.join(time.monotonic() + 30)
         for fd in (self.deliverer._told, self.deliverer._tell, self.presence._fd, self.reader, self.pipe):
             os.close(fd)
         self.presence._fd = -1

@@ -1,4 +1,4 @@
-"""Send prepared items to their nodes: one main thread owns the database, each node has senders of its own."""
+"""Send prepared items to their nodes: one main thread owns the database, each node has couriers of its own."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 from django.utils import timezone
 
-from routing.engine.delivering.node_senders import NodeSenders
+from routing.engine.delivering.node_couriers import NodeCouriers
 from routing.engine.delivering.outgoing import Outgoing
 from routing.engine.delivering.recording import record_reports
 from routing.engine.delivering.reports import Report, as_of
@@ -54,7 +54,7 @@ class Deliverer:
         recorded: Callable[[Iterable[int]], None],
     ) -> None:
         """
-        ``journal`` notes an item that a node has taken; called by senders, before its row is recorded.
+        ``journal`` notes an item that a node has taken; called by couriers, before its row is recorded.
 
         ``recorded`` is told which items need no note any more.
         """
@@ -66,7 +66,7 @@ class Deliverer:
         self._zone = ZoneInfo(settings.time_zone)
         self._reports: queue.SimpleQueue[Report] = queue.SimpleQueue()
         self._unrecorded: list[Report] = []
-        self._senders: dict[int, NodeSenders] = {}
+        self._couriers: dict[int, NodeCouriers] = {}
         self._probing: set[int] = set()
         """Failing nodes that this process is the one to try."""
         self._closed: dict[int, str] = {}
@@ -75,7 +75,7 @@ class Deliverer:
         self._renewed_at = time.monotonic()
         self._pace = Pace()
         self._wanting: set[int] = set()
-        """Nodes for which more items are due than their senders had room for."""
+        """Nodes for which more items are due than their couriers had room for."""
         self._put_off = False
         """There may be something to do, but more is to come: the next turn does it together."""
         self._awaited = False
@@ -83,7 +83,7 @@ class Deliverer:
         self._told, self._tell = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
 
     def step(self) -> bool:
-        """One unit of work: record what senders report, then hand out what is due.  Whether there was any."""
+        """One unit of work: record what couriers report, then hand out what is due.  Whether there was any."""
         self._collect()
         if time.monotonic() - self._renewed_at > _RENEWAL:
             renew(self._owner)
@@ -95,7 +95,7 @@ class Deliverer:
         return not self._put_off and (self._hand_out() or recorded)
 
     def idle(self, timeout: float, *wakeups: int) -> None:
-        """Wait at most ``timeout`` seconds for a report of a sender, or until one of the descriptors is readable."""
+        """Wait at most ``timeout`` seconds for a report of a courier, or until one of the descriptors is readable."""
         if self._put_off:
             # A nudge would tell nothing new.
             timeout, wakeups = min(timeout, self._pace.left), ()
@@ -111,7 +111,7 @@ class Deliverer:
     @property
     def busy(self) -> bool:
         """Whether anything is on its way or unrecorded."""
-        return not self._all_recorded or any(s.busy for s in self._senders.values())
+        return not self._all_recorded or any(couriers.busy for couriers in self._couriers.values())
 
     @property
     def _all_recorded(self) -> bool:
@@ -125,11 +125,11 @@ class Deliverer:
         outcome stays unknown and it is sent again.
         """
         until = time.monotonic() + drain_seconds
-        for senders in self._senders.values():
-            senders.stop()
-        late = [senders for senders in self._senders.values() if not senders.join(until)]
-        for senders in late:
-            log.warning("node %s did not finish in %g s", senders.target.ae_title, drain_seconds)
+        for couriers in self._couriers.values():
+            couriers.stop()
+        late = [couriers for couriers in self._couriers.values() if not couriers.join(until)]
+        for couriers in late:
+            log.warning("node %s did not finish in %g s", couriers.target.ae_title, drain_seconds)
         self._collect()
         while self._record():
             self._collect()
@@ -148,7 +148,7 @@ class Deliverer:
         return not any(self._has_room(node_id) for node_id in self._wanting)
 
     def _has_room(self, node_id: int) -> bool:
-        return node_id in self._senders and self._senders[node_id].room() > 0
+        return node_id in self._couriers and self._couriers[node_id].room() > 0
 
     def _report(self, report: Report) -> None:
         self._reports.put(report)
@@ -170,15 +170,15 @@ class Deliverer:
             return False
         now = timezone.now()
         for at, told in enumerate(self._unrecorded):
-            report = self._unrecorded[at] = as_of(told, self._senders[told.target.node_id].target)
+            report = self._unrecorded[at] = as_of(told, self._couriers[told.target.node_id].target)
             if returned := self._others.keep_from(report, now):
                 self._unrecorded[at] = returned
-                self._senders[returned.target.node_id].pause(PAUSE)
+                self._couriers[returned.target.node_id].pause(PAUSE)
         done = record_reports(self._unrecorded, now, self._owner)
         self._recorded(move.item_id for move in done.moves)
         reports, self._unrecorded = self._unrecorded, []
         for node_id in {report.target.node_id for report in reports}:
-            self._senders[node_id].calm()
+            self._couriers[node_id].calm()
             news = done.news.get(node_id)
             if news is not None and news.delivered:
                 self._others.took(node_id, now)
@@ -199,34 +199,34 @@ class Deliverer:
         self._refreshed_at = time.monotonic()
         current = {target.node_id: target for target in targets(self._settings)}
         for node_id, target in current.items():
-            if node_id in self._senders:
-                self._senders[node_id].target = target
+            if node_id in self._couriers:
+                self._couriers[node_id].target = target
             else:
-                self._senders[node_id] = NodeSenders(target, self._outgoing, self._journal, self._report)
+                self._couriers[node_id] = NodeCouriers(target, self._outgoing, self._journal, self._report)
         local = timezone.now().astimezone(self._zone)
         addresses = local_addresses() if any(target.networks for target in current.values()) else frozenset()
         out_of_reach = {node_id: target.why_out_of_reach(local, addresses) for node_id, target in current.items()}
         self._out_of_reach = {node_id: why for node_id, why in out_of_reach.items() if why}
-        for node_id, senders in list(self._senders.items()):
+        for node_id, couriers in list(self._couriers.items()):
             known = current.get(node_id)
             closed = "the node is gone" if known is None else known.why_closed(local, addresses)
-            senders.set_open(not closed)
+            couriers.set_open(not closed)
             if closed != self._closed.get(node_id, ""):
-                log.info("node %s: %s", senders.target.ae_title, closed or "sending again")
+                log.info("node %s: %s", couriers.target.ae_title, closed or "sending again")
                 self._closed[node_id] = closed
-            if known is None and not senders.busy and node_id not in self._probing and self._all_recorded:
-                del self._senders[node_id]
+            if known is None and not couriers.busy and node_id not in self._probing and self._all_recorded:
+                del self._couriers[node_id]
 
     def _hand_out(self) -> bool:
         now = timezone.now()
         handed = 0
         self._wanting.clear()
         self._pace.begin()
-        for node_id, senders in self._senders.items():
-            target = senders.target
+        for node_id, couriers in self._couriers.items():
+            target = couriers.target
             if target.not_before is not None and target.not_before > now:
                 continue
-            limit = senders.room()
+            limit = couriers.room()
             # Looking first costs no write lock, which a claim does.
             if not deliverable_due(node_id):
                 continue
@@ -241,7 +241,7 @@ class Deliverer:
                 self._probing.add(node_id)
             batch = claim_deliverable(self._owner, node_id, limit, sop_class_priorities=target.sop_class_priorities)
             if batch:
-                senders.give(batch)
+                couriers.give(batch)
                 handed += len(batch)
             if len(batch) == limit:
                 self._wanting.add(node_id)
@@ -250,7 +250,7 @@ class Deliverer:
 
     def _end_probes(self) -> None:
         """A trial that came to an end without telling anything about the node must not keep others from it."""
-        over = [node_id for node_id in self._probing if not self._senders[node_id].busy]
+        over = [node_id for node_id in self._probing if not self._couriers[node_id].busy]
         if over and self._all_recorded:
             end_back_off(over, timezone.now())
             self._probing.difference_update(over)

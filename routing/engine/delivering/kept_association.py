@@ -1,4 +1,4 @@
-"""The association that a sender keeps open between batches, reopened where a batch needs other contexts."""
+"""The association that a courier keeps open between batches, reopened where a batch needs other contexts."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Wanted = tuple[str, Sequence[str]]
 
 
 class KeptAssociation:
-    """At most one open association of one sender; for that sender's thread only."""
+    """At most one open association of one courier; for that courier's thread only."""
 
     def __init__(self, opening: Callable[[bool], AbstractContextManager[None]]) -> None:
         """``opening(ended)`` is entered for as long as the node is asked for one; ``ended``: it had one until now."""

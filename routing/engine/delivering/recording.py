@@ -1,4 +1,4 @@
-"""Write what the senders' reports mean, all of it in one transaction."""
+"""Write what the couriers' reports mean, all of it in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What senders tell of the items they were given; every item comes back in exactly one report."""
+"""What couriers tell of the items they were given; every item comes back in exactly one report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the senders' reports mean for items, attempts, item logs and nodes (decision D3)."""
+"""What the couriers' reports mean for items, attempts, item logs and nodes (decision D3)."""
 
 from __future__ import annotations
 

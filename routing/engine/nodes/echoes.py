@@ -54,7 +54,7 @@ def in_its_words(node: Node, result: EchoResult) -> EchoResult:
 
 
 def keep_echo(node: Node, result: EchoResult) -> NodeStatus:
-    """Write down an answer; the other columns belong to the senders."""
+    """Write down an answer; the other columns belong to the couriers."""
     status, _ = NodeStatus.objects.get_or_create(node=node)
     status.last_echo_at, status.last_echo_ok = timezone.now(), result.ok
     status.last_echo_ms, status.last_echo_message = result.latency_ms, result.message

@@ -1,4 +1,4 @@
-"""How a node is doing: what its senders found out, its back-off, and who may try it again."""
+"""How a node is doing: what its couriers found out, its back-off, and who may try it again."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def record_news(news: Iterable[News], now: datetime) -> set[int]:
 
     An answer ends the back-off.  A failure prolongs it, unless its association
     was begun before the failure that is known already: when a node goes down,
-    all of its senders notice, and that is one failure.
+    all of its couriers notice, and that is one failure.
     """
     by_node = {one.target.node_id: one for one in news}
     fine = {node_id for node_id, one in by_node.items() if _goes_on(node_id, one, now)}

@@ -52,7 +52,7 @@ class DeliverySettings:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A Storage node that images go to, for one sender at a time or many."""
+    """A Storage node that images go to, for one courier at a time or many."""
 
     node_id: int
     ae_title: str

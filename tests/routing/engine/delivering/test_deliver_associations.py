@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from routing.dicom import storage_scu
 from routing.dicom.associate import RELEASE_RQ, encode_abort
-from routing.engine.delivering import node_senders
+from routing.engine.delivering import node_couriers
 from routing.engine.directory import Directory
 from routing.engine.preparing.facts import QueueDatabaseFacts
 from routing.engine.preparing.state_book import StateBook
@@ -180,7 +180,7 @@ def test_images_that_end_their_associations_keep_none_behind_them_waiting_unless
 
 
 def test_a_node_that_notices_late_that_an_image_ended_its_only_association_has_not_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr(node_senders, "_JUST_NOW", 3600)
+    monkeypatch.setattr(node_couriers, "_JUST_NOW", 3600)
     connections = []
 
     def script(peer):

@@ -75,8 +75,8 @@ def test_a_node_that_was_deleted_when_its_image_had_become_somebody_elses_ends_n
         gone = node(pacs.port, "GONE")
         running.image(gone)
         running.until(lambda: bool(pacs.arrived))
-        senders = running.deliverer._senders[gone.pk]
-        while senders.busy:
+        couriers = running.deliverer._couriers[gone.pk]
+        while couriers.busy:
             running.deliverer.idle(0.01)
         QueueItem.objects.all().delete()
         gone.delete()

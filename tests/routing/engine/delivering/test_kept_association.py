@@ -1,4 +1,4 @@
-"""The association that a sender keeps: it is used as long as the node keeps it, too."""
+"""The association that a courier keeps: it is used as long as the node keeps it, too."""
 
 import contextlib
 import socket

@@ -1,4 +1,4 @@
-"""How a node is doing, as the reports of its senders tell: what counts as a failure, and what ends the back-off."""
+"""How a node is doing, as the reports of its couriers tell: what counts as a failure, and what ends the back-off."""
 
 from datetime import datetime, timedelta
 from typing import Any

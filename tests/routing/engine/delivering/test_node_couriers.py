@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from routing.engine.delivering import node_senders
-from routing.engine.delivering.node_senders import NodeSenders
+from routing.engine.delivering import node_couriers
+from routing.engine.delivering.node_couriers import NodeCouriers
 from routing.engine.delivering.outgoing import Outgoing
 from routing.engine.delivering.reports import Answered, Faulty, Report, Returned, Unreachable
 from routing.engine.nodes.target import DeliverySettings, target_of
@@ -26,7 +26,7 @@ def item(number: int, size: int = 0) -> Deliverable:
 
 
 class Told:
-    """Senders of a node that nobody answers for, and what they told."""
+    """Couriers of a node that nobody answers for, and what they told."""
 
     def __init__(self, folder, **columns) -> None:
         with scripted_node(lambda peer: None) as port:
@@ -34,10 +34,10 @@ class Told:
         self.spool = Spool(folder, "none")
         self.reports: queue.Queue[Report] = queue.Queue()
         self.room_when_told: list[int] = []
-        self.senders = NodeSenders(self.target, Outgoing(self.spool), lambda item_id, status: None, self.report)
+        self.couriers = NodeCouriers(self.target, Outgoing(self.spool), lambda item_id, status: None, self.report)
 
     def report(self, report) -> None:
-        self.room_when_told.append(self.senders.room())
+        self.room_when_told.append(self.couriers.room())
         self.reports.put(report)
 
     def next(self):
@@ -52,19 +52,19 @@ class Told:
 
 def test_when_a_node_is_in_trouble_nothing_more_is_taken_until_that_is_recorded(tmp_path):
     told = Told(tmp_path, max_associations=1)
-    assert told.senders.room() == 2
-    told.senders.give([told.waiting(1)])
+    assert told.couriers.room() == 2
+    told.couriers.give([told.waiting(1)])
     assert isinstance(told.next(), Unreachable)
     assert told.room_when_told == [0]
-    told.senders.stop()
-    assert told.senders.join(time.monotonic() + PATIENCE)
-    assert told.senders.room() == 0
+    told.couriers.stop()
+    assert told.couriers.join(time.monotonic() + PATIENCE)
+    assert told.couriers.room() == 0
 
 
 def test_nothing_is_tried_behind_a_closed_gate(tmp_path):
     told = Told(tmp_path)
-    told.senders.set_open(False)
-    told.senders.give([told.waiting(1), told.waiting(2)])
+    told.couriers.set_open(False)
+    told.couriers.give([told.waiting(1), told.waiting(2)])
     report = told.next()
     assert isinstance(report, Returned)
     assert [item.id for item in report.items] == [1, 2]
@@ -72,18 +72,18 @@ def test_nothing_is_tried_behind_a_closed_gate(tmp_path):
 
 def test_each_item_comes_back_in_exactly_one_report(tmp_path):
     told = Told(tmp_path, max_associations=1)
-    told.senders.give([item(1), told.waiting(2)])
+    told.couriers.give([item(1), told.waiting(2)])
     assert [type(told.next()), type(told.next())] == [Faulty, Unreachable]
     assert told.reports.empty()
 
 
 def test_a_node_that_failed_last_time_gets_a_single_batch(tmp_path):
     told = Told(tmp_path, max_associations=4)
-    told.senders.set_open(False)
-    told.senders.target = replace(told.target, failures_in_a_row=1)
-    told.senders.set_open(True)
-    assert told.senders.room() == 2
-    told.senders.give([item(1), item(2)])
+    told.couriers.set_open(False)
+    told.couriers.target = replace(told.target, failures_in_a_row=1)
+    told.couriers.set_open(True)
+    assert told.couriers.room() == 2
+    told.couriers.give([item(1), item(2)])
     assert [type(told.next()), type(told.next())] == [Faulty, Faulty]
     assert told.room_when_told == [0, 0]
 
@@ -102,17 +102,17 @@ def test_a_node_may_be_late_to_notice_that_an_association_has_ended(tmp_path, mo
         peer.respond(request)
         peer.answer_release()
 
-    monkeypatch.setattr(node_senders, "_JUST_NOW", just_now)
+    monkeypatch.setattr(node_couriers, "_JUST_NOW", just_now)
     with scripted_node(takes_the_first) as port:
         told = Told(tmp_path, max_associations=1)
-        told.senders.target = target_of(node(port, "LATE"), DeliverySettings(idle_association=0))
-        told.senders.give([told.waiting(1)])
+        told.couriers.target = target_of(node(port, "LATE"), DeliverySettings(idle_association=0))
+        told.couriers.give([told.waiting(1)])
         assert isinstance(told.next(), Answered)
-        assert told.senders.join(time.monotonic() + PATIENCE)
-        told.senders.give([told.waiting(2)])
+        assert told.couriers.join(time.monotonic() + PATIENCE)
+        told.couriers.give([told.waiting(2)])
         assert isinstance(told.next(), outcome)
-        told.senders.stop()
-        assert told.senders.join(time.monotonic() + PATIENCE)
+        told.couriers.stop()
+        assert told.couriers.join(time.monotonic() + PATIENCE)
 
 
 def test_a_node_that_takes_one_association_at_a_time_is_not_kept_waiting_for_an_idle_one(tmp_path):
@@ -128,10 +128,10 @@ def test_a_node_that_takes_one_association_at_a_time_is_not_kept_waiting_for_an_
     with scripted_node(one_at_a_time) as port:
         told = Told(tmp_path, max_associations=2)
         settings = DeliverySettings(idle_association=3600, acse_timeout=PATIENCE)
-        told.senders.target = target_of(node(port, "ONE_ONLY"), settings)
-        told.senders.give([told.waiting(1)])
-        told.senders.give([told.waiting(2)])
+        told.couriers.target = target_of(node(port, "ONE_ONLY"), settings)
+        told.couriers.give([told.waiting(1)])
+        told.couriers.give([told.waiting(2)])
         given.set()
         assert [type(told.next()), type(told.next())] == [Answered, Answered]
-        told.senders.stop()
-        assert told.senders.join(time.monotonic() + PATIENCE)
+        told.couriers.stop()
+        assert told.couriers.join(time.monotonic() + PATIENCE)

@@ -1,4 +1,4 @@
-"""The senders of one node: threads that start when there is work and end when there is none."""
+"""The couriers of one node: threads that start when there is work and end when there is none."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from routing.engine.delivering.courier import Courier
 from routing.engine.delivering.outgoing import Outgoing
 from routing.engine.delivering.reports import Answered, Report, Returned, Unreachable
-from routing.engine.delivering.sender import Sender
 from routing.engine.nodes.target import Target
 from routing.queue.claims import Deliverable
 
@@ -26,9 +26,9 @@ _BREATH = 0.1
 """Seconds until it is asked again."""
 
 
-class NodeSenders:
+class NodeCouriers:
     """
-    Used by the main thread; what the senders have to tell goes through ``report``.
+    Used by the main thread; what the couriers have to tell goes through ``report``.
 
     Each node has its own, so a node that hangs holds up nobody but itself.
     """
@@ -41,14 +41,14 @@ class NodeSenders:
         report: Callable[[Report], None],
     ) -> None:
         self.target = target
-        """As of now; a sender takes it up with its next item."""
+        """As of now; a courier takes it up with its next item."""
         self._outgoing = outgoing
         self._journal = journal
         self._tell = report
         self._changed = threading.Condition()
         self._batches: deque[list[Deliverable]] = deque()
         self._threads: set[threading.Thread] = set()
-        self._senders: list[Sender] = []
+        self._couriers: list[Courier] = []
         """Of these threads and of those that are about to end."""
         self._closed_at = -math.inf
         self._taken = 0
@@ -66,7 +66,7 @@ class NodeSenders:
         """
         How many items may be given now.
 
-        Each sender gets a batch, and one more lies ready.  A node that failed
+        Each courier gets a batch, and one more lies ready.  A node that failed
         last time gets a single one, to see whether it is back.
         """
         with self._changed:
@@ -91,12 +91,12 @@ class NodeSenders:
 
     @property
     def busy(self) -> bool:
-        """Items are in the hands of senders."""
+        """Items are in the hands of couriers."""
         with self._changed:
             return bool(self._batches or self._sending)
 
     def set_open(self, is_open: bool) -> None:
-        """Open or close the gate; at a closed one senders return what they have not begun."""
+        """Open or close the gate; at a closed one couriers return what they have not begun."""
         self._open = is_open
 
     def pause(self, seconds: float) -> None:
@@ -104,23 +104,23 @@ class NodeSenders:
         self._paused_until = time.monotonic() + seconds
 
     def calm(self) -> None:
-        """The trouble that a sender reported has been recorded; whether to go on stands there."""
+        """The trouble that a courier reported has been recorded; whether to go on stands there."""
         self._trouble = False
 
     def stop(self) -> None:
-        """Let senders finish the image in hand and return the others."""
+        """Let couriers finish the image in hand and return the others."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
 
     def join(self, until: float) -> bool:
-        """Wait for the senders to end, their associations included, until a monotonic moment; whether all did."""
+        """Wait for the couriers to end, their associations included, until a monotonic moment; whether all did."""
         with self._changed:
             left = max(0.0, until - time.monotonic())
-            return self._changed.wait_for(lambda: not self._threads and not self._senders, left)
+            return self._changed.wait_for(lambda: not self._threads and not self._couriers, left)
 
     def _run(self) -> None:
-        sender = Sender(
+        courier = Courier(
             self._outgoing,
             self._journal,
             self._report,
@@ -129,24 +129,24 @@ class NodeSenders:
             self._is_full_of_ours,
         )
         with self._changed:
-            self._senders.append(sender)
+            self._couriers.append(courier)
         try:
             while (batch := self._next()) is not None:
                 fine = False
                 try:
-                    fine = sender.send(lambda: self.target, batch)
+                    fine = courier.send(lambda: self.target, batch)
                 except Exception:
                     # The batch is reported all the same; the thread must not take the node with it.
-                    log.exception("a sender of node %s failed", self.target.ae_title)
+                    log.exception("sending to node %s failed", self.target.ae_title)
                 self._done(fine)
         finally:
             had_one = False
             try:
-                had_one = sender.close()
+                had_one = courier.close()
             finally:
                 with self._changed:
                     self._threads.discard(threading.current_thread())
-                    self._senders.remove(sender)
+                    self._couriers.remove(courier)
                     self._note_end(had_one)
                     self._changed.notify_all()
 
@@ -154,7 +154,7 @@ class NodeSenders:
         """
         The next batch; None when there was none for long enough, and then the thread counts no more.
 
-        Nor does it keep an association for later while another sender asks for
+        Nor does it keep an association for later while another courier asks for
         one: there are nodes that take one at a time.
         """
         with self._changed:
@@ -197,7 +197,7 @@ class NodeSenders:
         """
         with self._changed:
             just_closed = time.monotonic() - self._closed_at < _JUST_NOW
-            ours = sum(sender.has_association for sender in self._senders)
+            ours = sum(courier.has_association for courier in self._couriers)
             if not ours and not just_closed:
                 return False
             self._taken = max(1, ours)

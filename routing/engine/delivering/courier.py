@@ -1,4 +1,4 @@
-"""One sender: sends batches of one node's items over an association that it keeps, and reports on each item."""
+"""One courier: sends batches of one node's items over an association that it keeps, and reports on each item."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_SUSPECTS = 8
 """Images in a row that end their associations, until that is the node's doing and not theirs."""
 
 
-class Sender:
+class Courier:
     """For one thread.  Every item of a batch comes back in exactly one report."""
 
     def __init__(

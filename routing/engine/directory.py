@@ -12,20 +12,14 @@ from typing import Self, cast
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
-from django.db import close_old_connections, connection, transaction
-from django.db.models import F
-from django.utils import timezone
+from django.db import close_old_connections, connection
 
-from routing.audit.store import AuditUnavailable, keep
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
 from routing.core.node_checks import LARGEST_NUMBER
-from routing.models import KnownSender, Node, UnknownSender
+from routing.models import KnownSender, Node
 from routing.processes.application_log import first_line
 
 log = logging.getLogger("capacitor.directory")
-
-_MOST_UNKNOWN = 1000
-"""Rows kept of unknown senders, the latest ones: a scanner with invented titles cannot fill the database."""
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -155,40 +149,3 @@ def refusal(
     if not anybody and not snapshot.knows(calling_ae_title, address):
         return "calling", f"calling AE title {calling_ae_title!r} at {address} is not a known sender"
     return None
-
-
-def note_unknown_sender(calling_ae_title: str, address: str, called_ae_title: str) -> bool:
-    """
-    Remember a refused sender for the dashboard; whether it is a new one.
-
-    A database that is busy or gone must not matter here.
-    """
-    now = timezone.now()
-    try:
-        with transaction.atomic():
-            known = UnknownSender.objects.filter(
-                ae_title=calling_ae_title, address=address, called_ae_title=called_ae_title
-            )
-            if not known.update(count=F("count") + 1, last_seen_at=now):
-                if UnknownSender.objects.count() >= _MOST_UNKNOWN:
-                    UnknownSender.objects.order_by("last_seen_at")[0].delete()
-                UnknownSender.objects.create(
-                    ae_title=calling_ae_title,
-                    address=address,
-                    called_ae_title=called_ae_title,
-                    first_seen_at=now,
-                    last_seen_at=now,
-                )
-                return True
-    except DatabaseProblem as error:
-        log.warning("refused sender could not be noted: %s", first_line(error))
-    return False
-
-
-def note_alert(action: str, what: str, **detail: object) -> None:
-    """Tell the audit log of what may be an attack; here, too, the database must not matter."""
-    row = {"at": timezone.now(), "actor": "listener", "action": action, "object": what, "detail": detail}
-    try:
-        keep([row])
-    except (DatabaseProblem, AuditUnavailable) as error:
-        log.warning("alert could not be noted: %s", first_line(error))

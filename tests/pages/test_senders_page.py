@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from django.conf import settings
 
-from routing.engine.directory import note_unknown_sender
+from routing.engine.receiving.refused import note_unknown_sender
 from routing.models import AuditRecord, KnownSender, UnknownSender
 from routing.views.dashboard import MOST_SENDERS
 from tests.pages.people import visitor, words

@@ -29,6 +29,7 @@ FILES = [
     "routing/engine/test_directory",
     "routing/engine/nodes/test_status",
     "routing/engine/receiving/test_receive",
+    "routing/engine/receiving/test_refused",
     "routing/engine/preparing/test_facts",
     "routing/engine/preparing/test_prepare",
     "routing/engine/preparing/test_prepare_routes",

@@ -6,8 +6,9 @@ from django.db import Error as DatabaseProblem
 from django.db import connection
 
 from routing.dicom.associate import UNKNOWN_CALLED, UNKNOWN_CALLER, AssociationRequest, Refusal
-from routing.engine.directory import Directory, note_alert, note_unknown_sender, refusal
+from routing.engine.directory import Directory, refusal
 from routing.engine.receiving.guessing import MOST_WRONG, WITHIN, Guesses
+from routing.engine.receiving.refused import note_alert, note_unknown_sender
 from routing.processes.application_log import first_line
 
 log = logging.getLogger("capacitor.listener")

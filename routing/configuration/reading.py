@@ -69,20 +69,9 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
     entries = scripts.entries
     if entries is not None and nodes is not None:
         entries = _by_short_titles(entries, nodes)
-    book = book_after(nodes, settings)
-    destinations = {*book.titles().values(), settings.ae_title}
-    unknown = [problem for entry in entries or () for problem in _unknown_titles(entry, destinations)]
-    if as_it_was:
-        notes += map(str, unknown)
-    else:
-        problems += unknown
-    for entry in entries or ():
-        problems += _too_long(entry)
-    notes += map(str, unknown_targets(entries or (), scripts.libraries, book))
-    notes += map(str, missing_includes(entries or (), scripts.libraries))
-    notes += local_times(nodes or (), entries or (), scripts.libraries, settings.time_zone)
-    for path in scripts.libraries:
-        problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])
+    wrong, noted = _checked(nodes, entries, scripts.libraries, settings, as_it_was=as_it_was)
+    problems += wrong
+    notes += noted
     problems = list(dict.fromkeys(problems))
     if problems:
         raise ConfigurationError(sorted(problems, key=lambda p: (p.file, p.line or 0)))
@@ -96,6 +85,30 @@ def read_configuration(root: Path, settings: Any, *, as_it_was: bool = False) ->
     if entries is not None and not lua_is_on:
         entries = tuple(replace(entry, enabled=False) for entry in entries)
     return Desired(nodes, senders, entries, None if entries is None else scripts.libraries, tuple(notes))
+
+
+def _checked(
+    nodes: tuple[WrittenNode, ...] | None,
+    entries: tuple[WrittenEntry, ...] | None,
+    libraries: Mapping[str, str],
+    settings: Any,
+    *,
+    as_it_was: bool,
+) -> tuple[list[Problem], list[str]]:
+    """What is wrong in nodes and scripts that could be read, seen together, and what is to be noted of them."""
+    book = book_after(nodes, settings)
+    destinations = {*book.titles().values(), settings.ae_title}
+    unknown = [problem for entry in entries or () for problem in _unknown_titles(entry, destinations)]
+    problems = [] if as_it_was else unknown
+    notes = [str(problem) for problem in unknown] if as_it_was else []
+    for entry in entries or ():
+        problems += _too_long(entry)
+    notes += map(str, unknown_targets(entries or (), libraries, book))
+    notes += map(str, missing_includes(entries or (), libraries))
+    notes += local_times(nodes or (), entries or (), libraries, settings.time_zone)
+    for path in libraries:
+        problems += _violations(LuaLibrary(path=path), lua_yml.FILE, None, exclude=["source"])
+    return problems, notes
 
 
 def _by_short_titles(entries: Iterable[WrittenEntry], nodes: Iterable[WrittenNode]) -> tuple[WrittenEntry, ...]:

@@ -18,6 +18,7 @@ from scripts_app.core.dataset.journal import Journal, Mark
 from scripts_app.core.dataset.overlay import Dataset
 from scripts_app.core.dataset.recipe import Recipe, joined
 from scripts_app.core.dataset.view import View
+from scripts_app.core.dataset.writing import parts_of
 from scripts_app.core.outcome import Identity
 
 __all__ = ["DatasetError", "Document", "EditRecord", "Mark", "NotIndexable", "View"]
@@ -112,7 +113,7 @@ class Document:
         """The edited data set as ranges of the file and literals; None when no byte changes."""
         if not self._dataset.edits:
             return None
-        recipe = joined(list(self._dataset.parts()))
+        recipe = joined(list(parts_of(self._dataset)))
         return None if self._is_received(recipe) else recipe
 
     def head(self, recipe: Recipe | None, most: int) -> tuple[bytes, bool]:

@@ -1,9 +1,6 @@
-"""Edits laid over the indexed bytes: a data set, its sequences, and how they are written."""
+"""Edits laid over the indexed bytes: a data set and its sequences."""
 
 from __future__ import annotations
-
-from bisect import bisect_right
-from collections.abc import Iterator
 
 from scripts_app.core.dataset.character_sets import SPECIFIC_CHARACTER_SET
 from scripts_app.core.dataset.dictionary import named, written
@@ -14,7 +11,6 @@ from scripts_app.core.dataset.journal import Edited, Journal, Literal
 from scripts_app.core.dataset.places import place_of
 from scripts_app.core.dataset.vr import vr_here
 
-Part = tuple[int, int] | bytes
 _NOTHING = object()
 
 
@@ -151,38 +147,6 @@ class Dataset:
                 raise DatasetError(f"this sequence {named(owner.tag)} has been removed or replaced")
             item, owner = owner.parent, owner.parent.owner
 
-    def parts(self) -> Iterator[Part]:
-        """The elements as they are to be written: ranges of the file, and literals."""
-        if not self.edits:
-            yield (self.start, self.end)
-            return
-        at = self.start
-        for position, tag in self._positions():
-            edited = self.edits[tag]
-            raw = self.index.get(tag)
-            yield (at, position)
-            at = position if raw is None else raw[4]
-            if isinstance(edited, Literal):
-                yield self.encoding.header(tag, edited.vr, len(edited.value)) + edited.value
-            elif edited is not None:
-                yield from edited.parts()
-        yield (at, self.end)
-
-    def _positions(self) -> list[tuple[int, int]]:
-        """Where in the file each edit belongs; new elements in front of the next greater tag."""
-        tags: list[int] | None = None
-        positions = []
-        for tag in self.edits:
-            raw = self.index.get(tag)
-            if raw is not None:
-                positions.append((raw[1], tag))
-                continue
-            if tags is None:
-                tags = sorted(self.index)
-            following = bisect_right(tags, tag)
-            positions.append((self.index[tags[following]][1] if following < len(tags) else self.end, tag))
-        return sorted(positions, key=lambda each: (each[0], each[1]))
-
     def copied(self, journal: Journal, owner: Sequence | None) -> Dataset:
         """The same with an overlay of its own; bytes and index are shared."""
         copy = Dataset(self.buffer, journal, self.encoding, self.index, self.start, self.end, owner, self.raw)
@@ -251,42 +215,12 @@ class Sequence:
         self.parent.journal.remove_item(self, self.number_of(item) - 1)
         self.removed += 1
 
-    def parts(self) -> Iterator[Part]:
-        raw = self.raw
-        content = [part for item in self.items for part in _item_parts(item)]
-        if raw is not None and raw[3] != raw[4]:
-            yield (raw[1], raw[2])
-            yield from content
-            yield (raw[3], raw[4])
-        else:
-            yield self.parent.encoding.header(self.tag, self.vr, _length(content))
-            yield from content
-
     def copied(self, parent: Dataset) -> Sequence:
         copy = Sequence(parent, self.tag, self.encoding, self.raw, self.vr)
         copy.items = [item.copied(parent.journal, copy) for item in self.items]
         for place, item in enumerate(copy.items):
             item.place = place
         return copy
-
-
-def _item_parts(item: Dataset) -> Iterator[Part]:
-    """An item with its header and, where it had one, its delimiter."""
-    raw = item.raw
-    if raw is not None and not item.edits:
-        yield (raw.header, raw.end)
-    elif raw is not None and raw.stop != raw.end:
-        yield (raw.header, raw.start)
-        yield from item.parts()
-        yield (raw.stop, raw.end)
-    else:
-        content = list(item.parts())
-        yield item.encoding.item_header(_length(content))
-        yield from content
-
-
-def _length(parts: list[Part]) -> int:
-    return sum(len(part) if isinstance(part, bytes) else part[1] - part[0] for part in parts)
 
 
 def path_of(dataset: Dataset, tag: int | None = None) -> str:

@@ -1,4 +1,4 @@
-"""The table's part about data sets, their items and the items of the queue."""
+"""The table's part about data sets and their items."""
 
 from __future__ import annotations
 
@@ -125,33 +125,5 @@ ITEM = ApiObject(
             recorded=True,
         ),
     ),
-    kind="value",
-)
-
-_FIELDS = (
-    ("id", "number", "Internal record ID."),
-    ("state", "string", "New, Prepared, Failed, Rejected or Expired."),
-    ("sourceAeTitle", "string", "AE title of the sender."),
-    ("destinationAeTitle", "string", "AE title of the destination."),
-    ("studyInstanceUID", "string", "DICOM Study Instance UID."),
-    ("seriesInstanceUID", "string", "DICOM Series Instance UID."),
-    ("sopInstanceUID", "string", "DICOM SOP Instance UID."),
-    ("sopClassUID", "string", "DICOM SOP Class UID."),
-    ("modality", "string", "DICOM modality."),
-    ("patientID", "string", "Patient ID."),
-    ("patientName", "string", "Patient name."),
-    ("accessionNumber", "string", "Accession number."),
-    ("attemptCount", "number", "Number of delivery attempts."),
-    ("lastError", "string", "Last error message; nil if there is none."),
-    ("format", "string", "File format."),
-    ("pendingState", "string", "Deferred state change; nil if there is none."),
-    ("createdAt", "string", "ISO 8601 timestamp when the item entered the queue."),
-    ("updatedAt", "string", "ISO 8601 timestamp of the last state change."),
-)
-
-QUEUE_ITEM = ApiObject(
-    "queue item",
-    "One item of the queue; all fields are read-only.",
-    tuple(Member(name, text, result=kind, field=True, example=f"print(item.{name})") for name, kind, text in _FIELDS),
     kind="value",
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts_app.core.lua.api_dataset import QUEUE_ITEM
+from scripts_app.core.lua.api_queue import QUEUE_ITEM
 from scripts_app.core.outcome import Verdict
 from tests.scripts_app.core.builders import CT_STUDY, PlainFacts, only_report, printed, row, run
 from tests.scripts_app.core.dataset.builders import element, part10

@@ -15,7 +15,8 @@ from pydicom import Dataset
 from routing.core.instance import OutgoingInstance, SendResult
 from routing.demo.images import MODALITIES, PATIENTS, Request, encoded, study
 from routing.dicom import contexts
-from routing.dicom.requestor import AssociationFailed, NodeAddress
+from routing.dicom.association_failures import AssociationFailed
+from routing.dicom.requestor import NodeAddress
 from routing.dicom.status import describe
 from routing.dicom.storage_scu import StorageAssociation
 from routing.processes.stop_flag import StopFlag

@@ -6,23 +6,21 @@ import ssl
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from itertools import chain
 from typing import NoReturn
 
 from routing.dicom import command
 from routing.dicom.associate import (
     LARGEST_ASSOCIATE_PDU,
-    OF_ANY_CALLER,
     RELEASE_RP,
     RELEASE_RQ,
-    UNKNOWN_CALLER,
     Refusal,
     decode_accept,
     decode_reject,
     encode_abort,
     encode_request,
 )
+from routing.dicom.association_failures import TIMED_OUT, AssociationFailed, ExchangeFailed, FailureKind
 from routing.dicom.contexts import MOST_CONTEXTS, Context
 from routing.dicom.messages import Aborted, Messages, ReleaseRequested
 from routing.dicom.status import describe
@@ -40,9 +38,6 @@ from routing.dicom.wire import (
     no_delay,
     send,
 )
-
-TIMED_OUT = "timed out"
-"""In the text of each failure that a limit of time has ended: recent ones are counted by it."""
 
 _RELEASE_SECONDS = 5
 _ABORT_SECONDS = 1
@@ -70,38 +65,6 @@ class NodeAddress:
 
     def __str__(self) -> str:
         return f"{self.called_ae_title} at {self.host} port {self.port}"
-
-
-class FailureKind(StrEnum):
-    NO_CONNECTION = "no_connection"
-    TLS = "tls"
-    TIMEOUT = "timeout"
-    ABORTED = "aborted"
-    REJECTED_TRANSIENT = "rejected_transient"
-    REJECTED_PERMANENT = "rejected_permanent"
-
-
-class AssociationFailed(Exception):
-    """No association; the text names node, host, port and reason."""
-
-    def __init__(self, kind: FailureKind, text: str, refusal: Refusal | None = None) -> None:
-        super().__init__(text)
-        self.kind = kind
-        given = (refusal.source, refusal.reason) if refusal is not None else (0, 0)
-        self.unknown_caller = given == UNKNOWN_CALLER
-        """The node answered that it does not know the calling AE title."""
-        self.of_any_caller = kind is not FailureKind.REJECTED_PERMANENT or given in OF_ANY_CALLER
-        """Another calling AE title would have met the same."""
-
-
-class ExchangeFailed(Exception):
-    """A request got no valid response: whether the peer carried it out is unknown."""
-
-    def __init__(self, text: str, timed_out: bool = False, released: bool = False) -> None:
-        """``timed_out``: a limit of time ended it, and not the peer; ``released``: the peer wanted to end in order."""
-        super().__init__(text)
-        self.timed_out = timed_out
-        self.released = released
 
 
 class Requestor:

@@ -5,8 +5,9 @@ from datetime import UTC, datetime
 
 from routing.core.instance import OutgoingInstance, SendResult
 from routing.dicom import command
+from routing.dicom.association_failures import ExchangeFailed
 from routing.dicom.contexts import Context
-from routing.dicom.requestor import ExchangeFailed, NodeAddress, Requestor
+from routing.dicom.requestor import NodeAddress, Requestor
 from routing.dicom.status import PENDING
 
 

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from routing.dicom import command
+from routing.dicom.association_failures import AssociationFailed, ExchangeFailed
 from routing.dicom.contexts import IMPLICIT_VR_LITTLE_ENDIAN, VERIFICATION, Context
-from routing.dicom.requestor import AssociationFailed, ExchangeFailed, NodeAddress, Requestor
+from routing.dicom.requestor import NodeAddress, Requestor
 from routing.dicom.status import SUCCESS, describe
 
 

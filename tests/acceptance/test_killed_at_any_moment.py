@@ -14,7 +14,8 @@ import pytest
 from pydicom.filereader import read_dataset
 
 from routing.core.instance import OutgoingInstance
-from routing.dicom.requestor import AssociationFailed, NodeAddress
+from routing.dicom.association_failures import AssociationFailed
+from routing.dicom.requestor import NodeAddress
 from routing.dicom.storage_scu import StorageAssociation
 from tests.acceptance.peers import Receiver, Sample, sample
 from tests.acceptance.router import Router, accepts, kill, storage_node, until

@@ -14,7 +14,7 @@ from functools import partial
 from routing.core.instance import SendResult
 from routing.core.shortage import SHORTAGES
 from routing.core.syntax_choice import NoSyntax, choose, name, proposals
-from routing.dicom.requestor import AssociationFailed, FailureKind
+from routing.dicom.association_failures import AssociationFailed, FailureKind
 from routing.dicom.status import Answer, meaning_of
 from routing.engine.delivering.kept_association import KeptAssociation, Wanted
 from routing.engine.delivering.outgoing import Outgoing, instance

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from routing.core.instance import SendResult
-from routing.dicom.requestor import FailureKind
+from routing.dicom.association_failures import FailureKind
 from routing.engine.nodes.target import Target
 from routing.queue.claims import Deliverable
 

@@ -10,7 +10,7 @@ from typing import Any
 from routing.core.instance import SendResult
 from routing.core.states import QueueEvent, QueueState
 from routing.core.syntax_choice import name
-from routing.dicom.requestor import FailureKind
+from routing.dicom.association_failures import FailureKind
 from routing.dicom.status import DUPLICATE_SOP_INSTANCE, Answer, describe, meaning_of
 from routing.engine.delivering.reports import Answered, Faulty, Report, Returned, Unreachable, Unwanted
 from routing.engine.nodes.status import Failure, News

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from routing.core.states import QueueState
-from routing.dicom.requestor import FailureKind
+from routing.dicom.association_failures import FailureKind
 from routing.engine.delivering.reports import Report, Returned, Unreachable
 from routing.models import NodeStatus, QueueItem
 

@@ -11,7 +11,8 @@ from typing import Any
 from routing.core.gates import Address, why_closed
 from routing.core.retry import RetryPolicy
 from routing.core.transfer_syntax import UnknownTransferSyntax, uid_of
-from routing.dicom.requestor import AssociationFailed, FailureKind, NodeAddress
+from routing.dicom.association_failures import AssociationFailed, FailureKind
+from routing.dicom.requestor import NodeAddress
 from routing.dicom.tls import WrongTlsFiles
 from routing.engine.nodes.addresses import address_of
 from routing.models import Node

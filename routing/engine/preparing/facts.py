@@ -12,7 +12,7 @@ from django.db.models import Avg, Count, F, Q
 from django.utils import timezone
 
 from routing.core.destination import storage_node
-from routing.dicom.requestor import TIMED_OUT
+from routing.dicom.association_failures import TIMED_OUT
 from routing.engine.directory import Directory
 from routing.engine.nodes.echoes import ask, keep_echo
 from routing.engine.preparing.found_items import COLUMNS, FoundItems

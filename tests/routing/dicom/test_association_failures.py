@@ -7,7 +7,7 @@ import pytest
 
 from routing.core.ae_title import IllegalAETitle
 from routing.dicom.associate import Refusal, encode_abort, encode_reject
-from routing.dicom.requestor import AssociationFailed, FailureKind
+from routing.dicom.association_failures import AssociationFailed, FailureKind
 from routing.dicom.storage_scu import StorageAssociation
 from tests.ports import free_port
 from tests.routing.dicom.nodes import ScriptedNode, scripted_node

@@ -13,7 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from routing.dicom.requestor import AssociationFailed, FailureKind
+from routing.dicom.association_failures import AssociationFailed, FailureKind
 from routing.dicom.storage_scu import StorageAssociation
 from routing.dicom.verification import echo
 from tests.routing.dicom.peers import CT_IMAGE, EXPLICIT, RawPeer, address, dataset, outgoing, running_scp

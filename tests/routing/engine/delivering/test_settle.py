@@ -8,7 +8,7 @@ import pytest
 from routing.core.instance import SendResult
 from routing.core.retry import RetryPolicy
 from routing.core.states import QueueEvent
-from routing.dicom.requestor import FailureKind
+from routing.dicom.association_failures import FailureKind
 from routing.engine.delivering.reports import Answered, Faulty, Returned, Unreachable, Unwanted
 from routing.engine.delivering.settle import Settlement, settle
 from routing.engine.nodes.status import Failure, News

@@ -86,6 +86,8 @@ def _scan_explicit(
     last_tag: int,
     index: Index,
 ) -> int:
+    # What is asked of order, repetition and length stands in _scan_implicit once more, on purpose: each element of each
+    # image comes by here, and what is written out costs no call for it.  Whoever changes one changes the other.
     unpack = encoding.short.unpack_from
     unpack_length = encoding.length.unpack_from
     last = -1
@@ -135,6 +137,7 @@ def _scan_implicit(
     last_tag: int,
     index: Index,
 ) -> int:
+    # Written out as in _scan_explicit, where the reason stands.
     unpack = encoding.long.unpack_from
     last = -1
     while at < end:

@@ -28,12 +28,12 @@ NEWEST = 6
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def dashboard(visitor: HtmxHttpRequest) -> HttpResponse:
-    context = situation(Sight.of(visitor.user))
-    if not visitor.htmx or visitor.htmx.history_restore_request:
+def dashboard(request: HtmxHttpRequest) -> HttpResponse:
+    context = situation(Sight.of(request.user))
+    if not request.htmx or request.htmx.history_restore_request:
         # The charts refresh themselves, more slowly.
-        context = context | charts(visitor.GET, timezone.now())
-    return draw(visitor, "routing/dashboard.html", "routing/_dashboard.html", context)
+        context = context | charts(request.GET, timezone.now())
+    return draw(request, "routing/dashboard.html", "routing/_dashboard.html", context)
 
 
 def _situation(sight: Sight) -> dict[str, Any]:

@@ -83,8 +83,8 @@ class Cause:
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def failures(visitor: HtmxHttpRequest) -> HttpResponse:
-    sight = Sight.of(visitor.user)
+def failures(request: HtmxHttpRequest) -> HttpResponse:
+    sight = Sight.of(request.user)
     found = known_causes()
     context = {
         "sight": sight,
@@ -92,9 +92,9 @@ def failures(visitor: HtmxHttpRequest) -> HttpResponse:
         "items": sum(cause.count for cause in found),
         "hidden": max(0, len(found) - MOST_CAUSES),
         "window": WINDOW,
-        "operates": visitor.user.has_perm("routing.operate_queue"),
+        "operates": request.user.has_perm("routing.operate_queue"),
     }
-    return draw(visitor, "routing/failures.html", "routing/_failures.html", context)
+    return draw(request, "routing/failures.html", "routing/_failures.html", context)
 
 
 def find_causes() -> list[Cause]:

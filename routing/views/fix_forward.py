@@ -28,51 +28,51 @@ from scripts_app.views.libraries import draw_library
 
 @require_POST
 @authors_only
-def fix_begin(author: HtmxHttpRequest, item_id: int) -> HttpResponse:
+def fix_begin(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """Take the item's image for dry runs, and go to the script; ``entry`` says which error, else the worst."""
     item = get_object_or_404(QueueItem, pk=item_id)
-    number = author.POST.get("entry", "")
+    number = request.POST.get("entry", "")
     fixing = failure_of(item, int(number) if number.isascii() and number.isdecimal() and len(number) < 9 else None)
     if fixing is None:
-        messages.warning(author, "No script went wrong for this item.")
+        messages.warning(request, "No script went wrong for this item.")
         return redirect("queue_item", item_id)
-    keep(author.session, fixing)
-    _take_image(author, fixing)
+    keep(request.session, fixing)
+    _take_image(request, fixing)
     return redirect("fix")
 
 
-def _take_image(author: HtmxHttpRequest, fixing: Fixing) -> None:
-    if not Sight.of(author.user).full:
-        messages.info(author, "Its image is not taken for dry runs: that needs the right to see patient data.")
+def _take_image(request: HtmxHttpRequest, fixing: Fixing) -> None:
+    if not Sight.of(request.user).full:
+        messages.info(request, "Its image is not taken for dry runs: that needs the right to see patient data.")
         return
     try:
         found = queue_sample(fixing.item)
     except NoSample as error:
-        messages.warning(author, f"Its image cannot be tried: {error}.")
+        messages.warning(request, f"Its image cannot be tried: {error}.")
         return
     choose(
-        author.session, Sample("item", str(fixing.item), found.name, found.source_ae_title, found.destination_ae_title)
+        request.session, Sample("item", str(fixing.item), found.name, found.source_ae_title, found.destination_ae_title)
     )
-    audit(author.user.get_username(), "take image for dry runs", found.name)
+    audit(request.user.get_username(), "take image for dry runs", found.name)
 
 
 @require_GET
 @authors_only
-def fix(author: HtmxHttpRequest) -> HttpResponse:
+def fix(request: HtmxHttpRequest) -> HttpResponse:
     """The editor with the text that failed."""
-    fixing = of_session(author.session)
+    fixing = of_session(request.session)
     draft = working().content
     place = place_of(fixing, draft) if fixing else None
     if fixing is None or place is None:
         if fixing is not None:
-            messages.info(author, "Nothing tells which entry it was: a dry run of the image will.")
+            messages.info(request, "Nothing tells which entry it was: a dry run of the image will.")
         return redirect("scripts")
-    shown = {"fixing": fixing, "excerpt": excerpt(place.source, fixing.line), "why": _why(author, fixing)}
-    return _library(author, place, draft, shown) if place.library else _entry(author, place, draft, shown)
+    shown = {"fixing": fixing, "excerpt": excerpt(place.source, fixing.line), "why": _why(request, fixing)}
+    return _library(request, place, draft, shown) if place.library else _entry(request, place, draft, shown)
 
 
-def _why(author: HtmxHttpRequest, fixing: Fixing) -> str:
-    return Sight.of(author.user).by_script(reason_of(fixing))
+def _why(request: HtmxHttpRequest, fixing: Fixing) -> str:
+    return Sight.of(request.user).by_script(reason_of(fixing))
 
 
 def _library(request: HttpRequest, place: Place, draft: dict[str, Any], shown: dict[str, Any]) -> HttpResponse:

@@ -34,17 +34,17 @@ LOG_LINES = 500
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def queue_item(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
-    return draw_item(visitor, _item(item_id))
+def queue_item(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
+    return draw_item(request, _item(item_id))
 
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def item_related(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
+def item_related(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """What was made from the same image, and the rest of its study."""
     item = _item(item_id)
-    context = {"item": item, "sight": Sight.of(visitor.user), "fragment": True, **_related(item)}
-    return render(visitor, "routing/_item_related.html", context)
+    context = {"item": item, "sight": Sight.of(request.user), "fragment": True, **_related(item)}
+    return render(request, "routing/_item_related.html", context)
 
 
 def draw_item(request: HtmxHttpRequest, item: QueueItem) -> HttpResponse:

@@ -39,11 +39,11 @@ SEE_PATIENTS = (SEE, PHI)
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def item_elements(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
+def item_elements(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     """All elements; without the right to patient data only what there is, not what it says."""
-    item, sight, form = _item(item_id), Sight.of(visitor.user), _form(visitor)
-    note_view(visitor.user, "item", item_id)
-    wanted = visitor.GET.get("find", "").strip()[:200]
+    item, sight, form = _item(item_id), Sight.of(request.user), _form(request)
+    note_view(request.user, "item", item_id)
+    wanted = request.GET.get("find", "").strip()[:200]
     context: dict[str, Any] = {"item": item, "sight": sight, "form": form, "wanted": wanted, "most": MOST_ROWS}
     try:
         told = _elements(item, form, wanted, values=sight.full)
@@ -52,7 +52,7 @@ def item_elements(visitor: HtmxHttpRequest, item_id: int) -> HttpResponse:
         told = {"rows": (), "refusal": str(error) if sight.full or isinstance(error, NoSuchFile) else ""}
         context["unreadable"] = True
     context |= {"told": told, "tree": tree_of(told["rows"])}
-    return draw(visitor, "routing/item_elements.html", "routing/_element_list.html", context)
+    return draw(request, "routing/item_elements.html", "routing/_element_list.html", context)
 
 
 @require_GET
@@ -85,9 +85,9 @@ def item_image(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
 
 @require_GET
 @permission_required(SEE_PATIENTS, raise_exception=True)
-def item_download(visitor: HtmxHttpRequest, item_id: int) -> HttpResponseBase:
+def item_download(request: HtmxHttpRequest, item_id: int) -> HttpResponseBase:
     """The file, as received or as sent; who took it is in the audit log."""
-    item, form = _item(item_id), _form(visitor)
+    item, form = _item(item_id), _form(request)
     try:
         file = item_file(item, _spool(), form)
         length = file.length()
@@ -95,10 +95,10 @@ def item_download(visitor: HtmxHttpRequest, item_id: int) -> HttpResponseBase:
         raise Http404(str(error)) from None
     except OSError as error:
         raise Http404(f"The file cannot be read: {error.strerror}.") from None
-    audit(visitor.user.get_username(), "download", f"item {item_id}", form=form)
+    audit(request.user.get_username(), "download", f"item {item_id}", form=form)
     # No value of the image is in the name: it ends up in headers and in folders of downloads.
     headers = {"Content-Length": str(length), "Content-Disposition": f'attachment; filename="{item_id}-{form}.dcm"'}
-    return StreamingHttpResponse(_streamed(visitor, file), content_type="application/dicom", headers=headers)
+    return StreamingHttpResponse(_streamed(request, file), content_type="application/dicom", headers=headers)
 
 
 def _item(item_id: int) -> QueueItem:

@@ -37,21 +37,21 @@ FORMATS = {
 
 @require_GET
 @permission_required("routing.view_applicationlogline", raise_exception=True)
-def application_log(visitor: HtmxHttpRequest) -> HttpResponse:
-    sight, chosen = _asked(visitor)
-    page, cut = _page(chosen, chosen.lines(), visitor)
+def application_log(request: HtmxHttpRequest) -> HttpResponse:
+    sight, chosen = _asked(request)
+    page, cut = _page(chosen, chosen.lines(), request)
     told = [(line, told_message(line, sight)) for line in page.rows]
     context = {"form": chosen, "page": page, "told": told, "filtered": chosen.narrows, "cut": cut}
-    return draw(visitor, "routing/application_log.html", "routing/_application_log.html", context)
+    return draw(request, "routing/application_log.html", "routing/_application_log.html", context)
 
 
 @require_GET
 @permission_required("routing.view_auditrecord", raise_exception=True)
-def audit_log(visitor: HtmxHttpRequest) -> HttpResponse:
-    sight, chosen = _asked(visitor)
-    page, cut = _page(chosen, chosen.records(), visitor)
+def audit_log(request: HtmxHttpRequest) -> HttpResponse:
+    sight, chosen = _asked(request)
+    page, cut = _page(chosen, chosen.records(), request)
     context = {"form": chosen, "page": page, "sight": sight, "filtered": chosen.narrows, "cut": cut}
-    return draw(visitor, "routing/audit_log.html", "routing/_audit_log.html", context)
+    return draw(request, "routing/audit_log.html", "routing/_audit_log.html", context)
 
 
 @require_GET
@@ -85,17 +85,17 @@ def told_message(line: ApplicationLogLine, sight: Sight) -> str:
     return BY_SCRIPT + sight.by_script(line.message.removeprefix(BY_SCRIPT)) if by_script else line.message
 
 
-def _page(chosen: LogFilter, rows: QuerySet[Any], visitor: HtmxHttpRequest) -> tuple[KeysetPage[Any], int]:
+def _page(chosen: LogFilter, rows: QuerySet[Any], request: HtmxHttpRequest) -> tuple[KeysetPage[Any], int]:
     """A page of these rows, and how many were looked at when there may be more to find further back; else 0."""
-    floor = chosen.floor(rows.model, identifier_in(visitor.GET.get("before")))
-    if floor is None or "after" in visitor.GET:
-        return page_or_head(lambda query: keyset_page(rows, query, PAGE), visitor.GET), 0
-    page = keyset_page(rows.filter(pk__gt=floor), visitor.GET, PAGE)
+    floor = chosen.floor(rows.model, identifier_in(request.GET.get("before")))
+    if floor is None or "after" in request.GET:
+        return page_or_head(lambda query: keyset_page(rows, query, PAGE), request.GET), 0
+    page = keyset_page(rows.filter(pk__gt=floor), request.GET, PAGE)
     if page.older is not None:
         return page, 0
     return replace(page, older=floor + 1), WINDOW
 
 
-def _asked(visitor: HtmxHttpRequest) -> tuple[Sight, LogFilter]:
-    sight = Sight.of(visitor.user)
-    return sight, LogFilter(visitor.GET, sight=sight)
+def _asked(request: HtmxHttpRequest) -> tuple[Sight, LogFilter]:
+    sight = Sight.of(request.user)
+    return sight, LogFilter(request.GET, sight=sight)

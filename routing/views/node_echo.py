@@ -20,10 +20,10 @@ LIMIT = 10.0
 
 @require_POST
 @permission_required("routing.operate_nodes", raise_exception=True)
-def node_echo(operator: HtmxHttpRequest, node_id: int) -> HttpResponse:
+def node_echo(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
     """Call the node, keep what it answered, and show it; with ``contexts`` also ask what it would accept."""
     node = get_object_or_404(Node, pk=node_id)
-    asking = "contexts" in operator.POST
+    asking = "contexts" in request.POST
     result = ask(node, LIMIT, common() if asking else ())
     status = keep_echo(node, result)
     if result.ok:
@@ -32,8 +32,8 @@ def node_echo(operator: HtmxHttpRequest, node_id: int) -> HttpResponse:
         status.accepted_contexts = [[sop_class, list(syntaxes)] for sop_class, syntaxes in result.accepted.items()]
         status.accepted_contexts_at = timezone.now()
         status.save(update_fields=["accepted_contexts", "accepted_contexts_at"])
-    audit(operator.user.get_username(), "echo node", node, ok=result.ok, message=result.message)
-    if not operator.htmx:
-        messages.add_message(operator, messages.SUCCESS if result.ok else messages.ERROR, result.message)
+    audit(request.user.get_username(), "echo node", node, ok=result.ok, message=result.message)
+    if not request.htmx:
+        messages.add_message(request, messages.SUCCESS if result.ok else messages.ERROR, result.message)
         return redirect("node", node_id) if asking else redirect("nodes")
-    return render(operator, "routing/_echo_result.html", {"status": status, "node": node})
+    return render(request, "routing/_echo_result.html", {"status": status, "node": node})

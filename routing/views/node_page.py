@@ -29,12 +29,12 @@ MOST_OUTAGES = 10
 
 @require_GET
 @permission_required("routing.view_node", raise_exception=True)
-def node_page(visitor: HtmxHttpRequest, node_id: int) -> HttpResponse:
+def node_page(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
     node = get_object_or_404(Node, pk=node_id)
     found = next((each for each in destinations() if each.node and each.node.pk == node_id), None)
     titles = [title for title, ae_title in title_book().titles().items() if ae_title == node.ae_title]
     context: dict[str, Any] = {
-        "sight": Sight.of(visitor.user),
+        "sight": Sight.of(request.user),
         "node": node,
         "destination": found,
         "status": found.status if found else None,
@@ -44,10 +44,10 @@ def node_page(visitor: HtmxHttpRequest, node_id: int) -> HttpResponse:
         "outages": node.outages.all()[:MOST_OUTAGES],
         "changes": (),
     }
-    if visitor.user.has_perm("routing.view_auditrecord"):
+    if request.user.has_perm("routing.view_auditrecord"):
         changes = AuditRecord.objects.filter(node=node).exclude(action="echo node")
         context["changes"] = changes.order_by("-id")[:MOST_CHANGES]
-    return draw(visitor, "routing/node.html", "routing/_node.html", context)
+    return draw(request, "routing/node.html", "routing/_node.html", context)
 
 
 def accepted(status: NodeStatus) -> list[tuple[str, list[bool]]]:

@@ -68,9 +68,9 @@ def _texts(node: Node) -> tuple[str, ...]:
 
 @require_GET
 @permission_required("routing.view_node", raise_exception=True)
-def node_called(visitor: HtmxHttpRequest) -> HttpResponse:
+def node_called(request: HtmxHttpRequest) -> HttpResponse:
     """Where an image goes whose sender calls this AE title (D1)."""
-    called = visitor.GET.get("called", "").strip(" ")
+    called = request.GET.get("called", "").strip(" ")
     book = title_book()
     found = book.resolve(called) if called else None
     context = {
@@ -79,7 +79,7 @@ def node_called(visitor: HtmxHttpRequest) -> HttpResponse:
         "node": Node.objects.filter(pk=found.node_id).first() if found and found.node_id else None,
         "nearest": book.nearest(called) if called else None,
     }
-    return draw(visitor, "routing/node_called.html", "routing/_node_called.html", context)
+    return draw(request, "routing/node_called.html", "routing/_node_called.html", context)
 
 
 @require_POST

@@ -32,9 +32,9 @@ SEE = "routing.view_queueitem"
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def quarantine(visitor: HtmxHttpRequest) -> HttpResponse:
+def quarantine(request: HtmxHttpRequest) -> HttpResponse:
     rows = QuarantinedInstance.objects.order_by("-received_at", "-id")
-    sender = visitor.GET.get("sender", "").strip()[:16]
+    sender = request.GET.get("sender", "").strip()[:16]
     if sender:
         rows = rows.filter(source_ae_title=sender)
     context = {
@@ -45,7 +45,7 @@ def quarantine(visitor: HtmxHttpRequest) -> HttpResponse:
         "checks": settings.CAPACITOR.check_instances,
         "days": settings.CAPACITOR.keep_quarantine / 86400,
     }
-    return draw(visitor, "routing/quarantine.html", "routing/_quarantine.html", context)
+    return draw(request, "routing/quarantine.html", "routing/_quarantine.html", context)
 
 
 @require_GET

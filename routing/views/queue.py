@@ -58,25 +58,25 @@ everything = ShortLived(lambda: QueueFilter({}, sight=Sight(True)).counts())
 """The numbers on the tabs without a filter, counted once for everybody who looks."""
 
 
-def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
+def draw_queue(request: HtmxHttpRequest) -> HttpResponse:
     """The list that the address asks for."""
-    sight = Sight.of(visitor.user)
-    chosen = QueueFilter(visitor.GET, sight=sight)
-    order = chosen_order(visitor)
+    sight = Sight.of(request.user)
+    chosen = QueueFilter(request.GET, sight=sight)
+    order = chosen_order(request)
     bounded = order not in (NEWEST_FIRST, "received")
-    shown = _shown(visitor)
+    shown = _shown(request)
     if shown:
-        page, beyond = _still(chosen, shown, visitor, bounded)
+        page, beyond = _still(chosen, shown, request, bounded)
     else:
-        page, beyond = _page(chosen, order, visitor, bounded), Beyond()
-    if page.rows and visitor.method == "GET":
-        note_view(visitor.user, "queue", "list", filter=chosen.asked)
+        page, beyond = _page(chosen, order, request, bounded), Beyond()
+    if page.rows and request.method == "GET":
+        note_view(request.user, "queue", "list", filter=chosen.asked)
     counts = chosen.counts() if chosen.narrows else everything()
     state = chosen.value("state")
-    operates = visitor.user.has_perm(OPERATE)
-    undoable = last_undoable(visitor.user.get_username()) if operates else None
+    operates = request.user.has_perm(OPERATE)
+    undoable = last_undoable(request.user.get_username()) if operates else None
     return draw(
-        visitor,
+        request,
         "routing/queue.html",
         "routing/_queue.html",
         {
@@ -90,7 +90,7 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
             "total": sum(counts.values()),
             "matching": counts[state] if state else sum(counts.values()),
             "page": page,
-            "marks": {} if page.first else visitor.GET,
+            "marks": {} if page.first else request.GET,
             "beyond": beyond,
             "window": WINDOW if (bounded or not chosen.indexed) and chosen.cut() else 0,
             "bulk": bulk_offers(QueueState(state) if state else None) if operates else [],
@@ -105,39 +105,39 @@ def draw_queue(visitor: HtmxHttpRequest) -> HttpResponse:
     )
 
 
-def chosen_order(visitor: HtmxHttpRequest) -> str:
+def chosen_order(request: HtmxHttpRequest) -> str:
     """The order in the address, one of ORDERS with or without a minus; else newest first."""
-    order = visitor.GET.get("sort", "")
+    order = request.GET.get("sort", "")
     return order if order.removeprefix("-") in ORDERS else NEWEST_FIRST
 
 
-def _page(chosen: QueueFilter, order: str, visitor: HtmxHttpRequest, bounded: bool) -> KeysetPage[QueueItem]:
+def _page(chosen: QueueFilter, order: str, request: HtmxHttpRequest, bounded: bool) -> KeysetPage[QueueItem]:
     rows = chosen.matching(QueueItem.objects.defer("recipe").prefetch_related("node"), bounded=bounded)
     if order == NEWEST_FIRST:
-        return page_or_head(lambda query: keyset_page(rows, query, PAGE), visitor.GET)
+        return page_or_head(lambda query: keyset_page(rows, query, PAGE), request.GET)
     column, descending = ORDERS[order.removeprefix("-")], order.startswith("-")
-    return page_or_head(lambda query: sorted_page(rows, query, PAGE, column, descending=descending), visitor.GET)
+    return page_or_head(lambda query: sorted_page(rows, query, PAGE, column, descending=descending), request.GET)
 
 
-def _shown(visitor: HtmxHttpRequest) -> list[int]:
+def _shown(request: HtmxHttpRequest) -> list[int]:
     """The rows that a refresh asks for again, in their order."""
-    if not visitor.htmx:
+    if not request.htmx:
         return []
-    found = [identifier_in(text) for text in visitor.GET.get("rows", "").split(",")[:PAGE]]
+    found = [identifier_in(text) for text in request.GET.get("rows", "").split(",")[:PAGE]]
     return [pk for pk in found if pk is not None]
 
 
 def _still(
-    chosen: QueueFilter, shown: Sequence[int], visitor: HtmxHttpRequest, bounded: bool
+    chosen: QueueFilter, shown: Sequence[int], request: HtmxHttpRequest, bounded: bool
 ) -> tuple[KeysetPage[QueueItem], Beyond]:
     """The same rows as they are now, whatever has come and gone around them."""
     found = QueueItem.objects.defer("recipe").prefetch_related("node").in_bulk(shown)
     rows = [found[pk] for pk in shown if pk in found]
     matching = chosen.matching(QueueItem.objects.all(), bounded=bounded)
     left = len(shown) - matching.filter(pk__in=shown).order_by().count()
-    first = not visitor.GET.get("before") and not visitor.GET.get("after")
+    first = not request.GET.get("before") and not request.GET.get("after")
     new = 0
-    if first and chosen_order(visitor) == NEWEST_FIRST:
+    if first and chosen_order(request) == NEWEST_FIRST:
         new = matching.filter(pk__gt=max(shown)).order_by().values("pk")[: MOST_NEW + 1].count()
-    more: Any = shown[-1] if visitor.GET.get("more") else None
+    more: Any = shown[-1] if request.GET.get("more") else None
     return KeysetPage(rows, more, None if first else shown[0], first=first), Beyond(new, left)

@@ -48,30 +48,30 @@ def queue_reject(request: HtmxHttpRequest, item_id: int) -> HttpResponse:
     return _act(request, item_id, Action.REJECT)
 
 
-def _act(operator: HtmxHttpRequest, item_id: int, action: Action) -> HttpResponse:
+def _act(request: HtmxHttpRequest, item_id: int, action: Action) -> HttpResponse:
     before = get_object_or_404(QueueItem, pk=item_id)
-    actor = operator.user.get_username()
-    if _delivered_meanwhile(operator, before):
+    actor = request.user.get_username()
+    if _delivered_meanwhile(request, before):
         words = f"Item {item_id} has been delivered meanwhile, so nothing was done: pressed now, it is sent once more."
-        messages.warning(operator, words)
+        messages.warning(request, words)
     else:
         done = perform(action, [item_id], actor=actor, scope="", subject=f"item {item_id}")
-        _tell(operator, before, action, done)
+        _tell(request, before, action, done)
     item = QueueItem.objects.select_related("node", "script_version").get(pk=item_id)
-    if not operator.htmx:
-        query = filter_of(operator.GET).urlencode()
+    if not request.htmx:
+        query = filter_of(request.GET).urlencode()
         return redirect(reverse("queue_item", args=[item_id]) + (f"?{query}" if query else ""))
-    if operator.htmx.target == f"row-{item_id}":
+    if request.htmx.target == f"row-{item_id}":
         # Only the queue's own rows have boxes to tick, and a place for the offer to undo.
         context = {
             "item": item,
-            "sight": Sight.of(operator.user),
+            "sight": Sight.of(request.user),
             "fragment": True,
-            "bulk": "bulk" in operator.POST,
+            "bulk": "bulk" in request.POST,
             "undoable": last_undoable(actor),
         }
-        return render(operator, "routing/_queue_row_changed.html", context)
-    return draw_item(operator, item)
+        return render(request, "routing/_queue_row_changed.html", context)
+    return draw_item(request, item)
 
 
 def _delivered_meanwhile(request: HtmxHttpRequest, item: QueueItem) -> bool:

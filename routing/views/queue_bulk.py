@@ -38,26 +38,26 @@ MOVES = (
 
 @require_GET
 @permission_required(OPERATE, raise_exception=True)
-def queue_ask(operator: HtmxHttpRequest) -> HttpResponse:
+def queue_ask(request: HtmxHttpRequest) -> HttpResponse:
     """Say what an action would do, before anything is done."""
-    if operator.GET.get("action") == MOVE:
-        return _where_to(operator)
-    return _question(operator, operator.GET)
+    if request.GET.get("action") == MOVE:
+        return _where_to(request)
+    return _question(request, request.GET)
 
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def queue_act(operator: HtmxHttpRequest) -> HttpResponse:
+def queue_act(request: HtmxHttpRequest) -> HttpResponse:
     """Do what was asked about; the filter is in the address, the rest in the form."""
-    given, action = operator.POST, _action(operator.POST)
+    given, action = request.POST, _action(request.POST)
     if action is None or given.get("scope") not in SCOPES:
         return HttpResponseBadRequest("No such action.")
-    meant = Selection.read(operator.GET, given, Sight.of(operator.user), asking=False)
+    meant = Selection.read(request.GET, given, Sight.of(request.user), asking=False)
     if meant.wrong:
-        return _question(operator, given, status=400)
+        return _question(request, given, status=400)
     if given.get("asked", meant.scope) != meant.scope:
         # Without JavaScript a wider choice leaves the number as it was: it is asked about anew.
-        return _question(operator, given)
+        return _question(request, given)
     looking = action in (Action.DELETE, Action.TRY_NOW)
     told = prospect(action, meant.items()) if looking else without_looking(meant.items())
     node = Node.objects.filter(pk=identifier_in(given.get("node")) or 0, role=Node.Role.STORAGE).first()
@@ -67,12 +67,12 @@ def queue_act(operator: HtmxHttpRequest) -> HttpResponse:
     elif action is Action.DELETE and told.able > TYPED_FROM and given.get("sure", "").strip() != str(told.able):
         wrong = f"Type {told.able} to delete that many."
     if wrong:
-        return _question(operator, given, wrong=wrong)
+        return _question(request, given, wrong=wrong)
     do = perform_behind if len(told.ids) > BEHIND else perform
     done = do(
         action,
         told.ids,
-        actor=operator.user.get_username(),
+        actor=request.user.get_username(),
         scope=meant.filter.urlencode() if meant.scope == "matching" else _those(meant.scope, told.total),
         subject=meant.subject,
         note=given.get("note", "").strip(),
@@ -80,58 +80,58 @@ def queue_act(operator: HtmxHttpRequest) -> HttpResponse:
         asked_at=meant.asked_at,
     )
     if done.undo_until is None:
-        messages.info(operator, f"Begun with {counted(len(told.ids), 'item')}: the queue shows how far it is.")
+        messages.info(request, f"Begun with {counted(len(told.ids), 'item')}: the queue shows how far it is.")
     else:
-        _tell(operator, done, told, meant.delivered_meanwhile())
-    return _back(operator, meant.back)
+        _tell(request, done, told, meant.delivered_meanwhile())
+    return _back(request, meant.back)
 
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def queue_stop(operator: HtmxHttpRequest, action_id: int) -> HttpResponse:
+def queue_stop(request: HtmxHttpRequest, action_id: int) -> HttpResponse:
     """End what goes on behind the pages, whoever began it; what has been done stays done."""
     row = get_object_or_404(OperatorAction, pk=action_id)
-    if stop(row, operator.user.get_username()):
-        messages.success(operator, "Stopped: nothing further is begun.")
+    if stop(row, request.user.get_username()):
+        messages.success(request, "Stopped: nothing further is begun.")
     else:
-        messages.warning(operator, "It has ended already.")
-    return _back(operator, "")
+        messages.warning(request, "It has ended already.")
+    return _back(request, "")
 
 
 @require_POST
 @permission_required(OPERATE, raise_exception=True)
-def queue_undo(operator: HtmxHttpRequest, action_id: int) -> HttpResponse:
+def queue_undo(request: HtmxHttpRequest, action_id: int) -> HttpResponse:
     """Take one's own last action back, as far as nothing else has happened meanwhile."""
-    done = get_object_or_404(OperatorAction, pk=action_id, actor=operator.user.get_username())
-    way = way_back(operator.POST.get("back", ""))
+    done = get_object_or_404(OperatorAction, pk=action_id, actor=request.user.get_username())
+    way = way_back(request.POST.get("back", ""))
     try:
         back = undo(done)
     except TooLate:
-        messages.warning(operator, "Too late to undo: the time is over, or it has been undone already.")
-        return _back(operator, way)
+        messages.warning(request, "Too late to undo: the time is over, or it has been undone already.")
+        return _back(request, way)
     on = done.moved + done.pending - back
     told = f"Undone: {counted(back, 'item')} put back as before."
-    messages.success(operator, told if not on else f"{told} {counted(on, 'item')} had moved on and stayed.")
-    return _back(operator, way)
+    messages.success(request, told if not on else f"{told} {counted(on, 'item')} had moved on and stayed.")
+    return _back(request, way)
 
 
-def _where_to(operator: HtmxHttpRequest) -> HttpResponse:
+def _where_to(request: HtmxHttpRequest) -> HttpResponse:
     """Every state, and another destination, with how many can be brought there."""
-    meant = Selection.read(operator.GET, operator.GET, Sight.of(operator.user), asking=True)
+    meant = Selection.read(request.GET, request.GET, Sight.of(request.user), asking=True)
     found = chances(meant.items())
     context = {"meant": meant, "moves": [(where, found[action]) for where, action in MOVES], "wrong": meant.wrong}
-    return draw(operator, "routing/queue_move.html", "routing/_queue_move.html", context)
+    return draw(request, "routing/queue_move.html", "routing/_queue_move.html", context)
 
 
-def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "", status: int = 200) -> HttpResponse:
+def _question(request: HtmxHttpRequest, given: QueryDict, wrong: str = "", status: int = 200) -> HttpResponse:
     action = _action(given)
     if action is None:
         return HttpResponseBadRequest("No such action.")
-    sight = Sight.of(operator.user)
-    meant = Selection.read(operator.GET, given, sight, asking=True)
+    sight = Sight.of(request.user)
+    meant = Selection.read(request.GET, given, sight, asking=True)
     told = prospect(action, meant.items())
     if told.sample:
-        note_view(operator.user, "queue", "list", filter=meant.chosen.asked)
+        note_view(request.user, "queue", "list", filter=meant.chosen.asked)
     context: dict[str, Any] = {
         "sight": sight,
         "action": action,
@@ -146,24 +146,24 @@ def _question(operator: HtmxHttpRequest, given: QueryDict, wrong: str = "", stat
         "wrong": wrong or meant.wrong,
         "note": given.get("note", ""),
     }
-    answer = draw(operator, "routing/queue_ask.html", "routing/_queue_ask.html", context, status)
+    answer = draw(request, "routing/queue_ask.html", "routing/_queue_ask.html", context, status)
     # The form's answer usually replaces the list; a question that lacks something comes back into its own place.
     answer["X-Question"] = "1"
-    if operator.method == "POST":
+    if request.method == "POST":
         answer["HX-Retarget"], answer["HX-Reswap"] = "#ask", "innerHTML"
     return answer
 
 
-def _back(operator: HtmxHttpRequest, back: str) -> HttpResponse:
+def _back(request: HtmxHttpRequest, back: str) -> HttpResponse:
     """The page that the question was asked on: an item's, a study's, or else the list."""
     if back:
         return redirect(back)
-    if operator.htmx:
-        return draw_queue(operator)
-    return redirect(reverse("queue", query=filter_alone(operator.GET)))
+    if request.htmx:
+        return draw_queue(request)
+    return redirect(reverse("queue", query=filter_alone(request.GET)))
 
 
-def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect, delivered: int) -> None:
+def _tell(request: HtmxHttpRequest, done: OperatorAction, meant: Prospect, delivered: int) -> None:
     told = [f"{counted(done.moved, 'item')} {DONE[Action(done.action)]}."]
     if done.pending:
         told.append(f"{counted(done.pending, 'item')} in progress: it follows when their worker is done.")
@@ -175,7 +175,7 @@ def _tell(operator: HtmxHttpRequest, done: OperatorAction, meant: Prospect, deli
         told.append(f"{counted(delivered, 'item')} had been delivered meanwhile and stayed so.")
     if meant.more or done.moved + done.pending + done.untouched < meant.total:
         told.append("Those were the oldest; more match: do it again to go on.")
-    messages.add_message(operator, messages.SUCCESS if done.moved or done.pending else messages.WARNING, " ".join(told))
+    messages.add_message(request, messages.SUCCESS if done.moved or done.pending else messages.WARNING, " ".join(told))
 
 
 def _why_not(done: OperatorAction, meant: Prospect) -> list[str]:

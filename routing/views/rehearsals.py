@@ -31,63 +31,63 @@ _PAGE = 50
 
 @require_GET
 @authors_only
-def rehearsals(author: HtmxHttpRequest) -> HttpResponse:
+def rehearsals(request: HtmxHttpRequest) -> HttpResponse:
     found = Rehearsal.objects.defer("content", "items")
-    page = Paginator(found, _PAGE).get_page(author.GET.get("page"))
+    page = Paginator(found, _PAGE).get_page(request.GET.get("page"))
     context = {"page": page, "how_many": HOW_MANY, "working": working(), "nobody_works": _nobody_works()}
-    return draw(author, "routing/rehearsals.html", "routing/_rehearsals.html", context)
+    return draw(request, "routing/rehearsals.html", "routing/_rehearsals.html", context)
 
 
 @require_GET
 @authors_only
-def rehearsal_ask(author: HtmxHttpRequest) -> HttpResponse:
+def rehearsal_ask(request: HtmxHttpRequest) -> HttpResponse:
     """How many images a filter of the queue stands for, before anything is begun."""
-    return _question(author, QueueFilter(author.GET, sight=Sight.of(author.user)))
+    return _question(request, QueueFilter(request.GET, sight=Sight.of(request.user)))
 
 
-def _question(author: HtmxHttpRequest, chosen: QueueFilter, status: int = 200) -> HttpResponse:
+def _question(request: HtmxHttpRequest, chosen: QueueFilter, status: int = 200) -> HttpResponse:
     ids = received_of(chosen.meant(QueueItem.objects.all()))
     context = {
         "count": len(ids),
         "most": MOST_IMAGES,
-        "query": author.GET.urlencode(),
+        "query": request.GET.urlencode(),
         "working": working(),
         "left_out": chosen.left_out,
     }
-    return draw(author, "routing/rehearsal_ask.html", "routing/rehearsal_ask.html", context, status)
+    return draw(request, "routing/rehearsal_ask.html", "routing/rehearsal_ask.html", context, status)
 
 
 @require_POST
 @authors_only
-def rehearsal_begin(author: HtmxHttpRequest) -> HttpResponse:
+def rehearsal_begin(request: HtmxHttpRequest) -> HttpResponse:
     """Over the last N images, one item, or what a filter of the queue (in the address) finds."""
-    chosen = QueueFilter(author.GET, sight=Sight.of(author.user))
-    if author.POST.get("scope") == "matching" and chosen.errors:
-        return _question(author, chosen, status=400)
-    return _begun(author, lambda content: begin(content, *_chosen(author, chosen), author.user.get_username()))
+    chosen = QueueFilter(request.GET, sight=Sight.of(request.user))
+    if request.POST.get("scope") == "matching" and chosen.errors:
+        return _question(request, chosen, status=400)
+    return _begun(request, lambda content: begin(content, *_chosen(request, chosen), request.user.get_username()))
 
 
 @require_POST
 @authors_only
-def rehearsal_shadow(author: HtmxHttpRequest) -> HttpResponse:
-    return _begun(author, lambda content: begin_shadow(content, author.user.get_username()))
+def rehearsal_shadow(request: HtmxHttpRequest) -> HttpResponse:
+    return _begun(request, lambda content: begin_shadow(content, request.user.get_username()))
 
 
-def _begun(author: HtmxHttpRequest, beginning: Callable[[Collection], Rehearsal]) -> HttpResponse:
+def _begun(request: HtmxHttpRequest, beginning: Callable[[Collection], Rehearsal]) -> HttpResponse:
     content = working().content
     try:
         if wrong := untriable(content):
             raise Unbegun(wrong)
         made = beginning(content)
     except Unbegun as error:
-        messages.error(author, f"Not begun: {error}.")
+        messages.error(request, f"Not begun: {error}.")
         return redirect("rehearsals")
     return redirect("rehearsal", made.pk)
 
 
-def _chosen(author: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], str]:
+def _chosen(request: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], str]:
     """The images, and in words which they are."""
-    scope, number = author.POST.get("scope", ""), identifier_in(author.POST.get("number")) or 0
+    scope, number = request.POST.get("scope", ""), identifier_in(request.POST.get("number")) or 0
     if scope == "item":
         return received_of(QueueItem.objects.filter(pk=number)), f"item {number}"
     if scope == "matching":
@@ -101,47 +101,47 @@ def _chosen(author: HtmxHttpRequest, chosen: QueueFilter) -> tuple[list[int], st
 
 @require_GET
 @authors_only
-def rehearsal(author: HtmxHttpRequest, rehearsal_id: int) -> HttpResponse:
+def rehearsal(request: HtmxHttpRequest, rehearsal_id: int) -> HttpResponse:
     found = get_object_or_404(Rehearsal, pk=rehearsal_id)
-    effect = author.GET.get("effect", "")
+    effect = request.GET.get("effect", "")
     images = RehearsedImage.objects.filter(rehearsal=found).select_related("item").defer("item__recipe")
     if effect in list(Effect):
         images = images.filter(effect=effect)
-    note_view(author.user, "rehearsal", rehearsal_id)
+    note_view(request.user, "rehearsal", rehearsal_id)
     now = working()
     context: dict[str, Any] = {
         "rehearsal": found,
         "shadow": found.kind == Rehearsal.Kind.SHADOW,
-        "page": Paginator(images, _PAGE).get_page(author.GET.get("page")),
+        "page": Paginator(images, _PAGE).get_page(request.GET.get("page")),
         "effect": effect if effect in list(Effect) else "",
         "is_draft": bool(now.counter) and fingerprint(now.content) == found.fingerprint,
-        "sight": Sight.of(author.user),
+        "sight": Sight.of(request.user),
         "nobody_works": found.open and _nobody_works(),
     }
-    return draw(author, "routing/rehearsal.html", "routing/_rehearsal.html", context)
+    return draw(request, "routing/rehearsal.html", "routing/_rehearsal.html", context)
 
 
 @require_GET
 @authors_only
-def rehearsed_image(author: HtmxHttpRequest, rehearsal_id: int, item_id: int) -> HttpResponse:
+def rehearsed_image(request: HtmxHttpRequest, rehearsal_id: int, item_id: int) -> HttpResponse:
     """One image: what happened, what the scripts that ran would do today, and the draft."""
     found = get_object_or_404(
         RehearsedImage.objects.select_related("item", "rehearsal").defer("rehearsal__items", "item__recipe"),
         rehearsal_id=rehearsal_id,
         item_id=item_id,
     )
-    note_view(author.user, "item", item_id)
-    context = {"image": found, "told": found.told, "item": found.item, "sight": Sight.of(author.user)}
-    return draw(author, "routing/rehearsed_image.html", "routing/rehearsed_image.html", context)
+    note_view(request.user, "item", item_id)
+    context = {"image": found, "told": found.told, "item": found.item, "sight": Sight.of(request.user)}
+    return draw(request, "routing/rehearsed_image.html", "routing/rehearsed_image.html", context)
 
 
 @require_POST
 @authors_only
-def rehearsal_end(author: HtmxHttpRequest, rehearsal_id: int) -> HttpResponse:
-    if end(rehearsal_id, author.user.get_username()):
-        messages.success(author, "Ended; what it has tried stays here.")
+def rehearsal_end(request: HtmxHttpRequest, rehearsal_id: int) -> HttpResponse:
+    if end(rehearsal_id, request.user.get_username()):
+        messages.success(request, "Ended; what it has tried stays here.")
     else:
-        messages.info(author, "It had ended already; what it has tried stays here.")
+        messages.info(request, "It had ended already; what it has tried stays here.")
     return redirect("rehearsal", rehearsal_id)
 
 

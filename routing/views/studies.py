@@ -65,10 +65,10 @@ class Series(Counted):
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
-def studies(visitor: HtmxHttpRequest) -> HttpResponse:
-    sight = Sight.of(visitor.user)
-    search = StudySearch(visitor.GET, sight=sight)
-    start = identifier_in(visitor.GET.get("before"))
+def studies(request: HtmxHttpRequest) -> HttpResponse:
+    sight = Sight.of(request.user)
+    search = StudySearch(request.GET, sight=sight)
+    start = identifier_in(request.GET.get("before"))
     found = newest_studies(search.items(), start, PAGE + 1, everywhere=bool(search.text))
     if start is not None and not found:
         # All of that page have gone meanwhile.
@@ -83,37 +83,27 @@ def studies(visitor: HtmxHttpRequest) -> HttpResponse:
         "older": shown[-1][1] if len(found) > PAGE else None,
     }
     if shown:
-        asked = visitor.GET.copy()
+        asked = request.GET.copy()
         asked.pop("before", None)
-        note_view(visitor.user, "studies", "list", filter=asked.urlencode())
-    return draw(visitor, "routing/studies.html", "routing/_studies.html", context)
+        note_view(request.user, "studies", "list", filter=asked.urlencode())
+    return draw(request, "routing/studies.html", "routing/_studies.html", context)
 
 
 @require_GET
 @permission_required(SEE, raise_exception=True)
 def study(request: HtmxHttpRequest, study_instance_uid: str) -> HttpResponse:
-    return _draw_study(request, study_instance_uid)
-
-
-def _undoable(visitor: HtmxHttpRequest, uid: str) -> OperatorAction | None:
-    """What this person may still take back of what they did to the study or to one of its series."""
-    done = last_undoable(visitor.user.get_username()) if visitor.user.has_perm(OPERATE) else None
-    return done if done is not None and QueryDict(done.scope).get("study") == uid else None
-
-
-def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
-    items = QueueItem.objects.filter(study_instance_uid=uid)
+    items = QueueItem.objects.filter(study_instance_uid=study_instance_uid)
     about = items.aggregate(
         first=Min("created_at"), last=Max("created_at"), images=Count("received_id", distinct=True), newest=Max("pk")
     )
     if not about["newest"]:
         raise Http404("no item of that study is kept here")
-    note_view(visitor.user, "study", uid)
-    shown = _studies([(uid, about["newest"])])[0]
+    note_view(request.user, "study", study_instance_uid)
+    shown = _studies([(study_instance_uid, about["newest"])])[0]
     standing = items.standing()
     series = _series(standing)
     context: dict[str, Any] = {
-        "sight": Sight.of(visitor.user),
+        "sight": Sight.of(request.user),
         "study": shown,
         "item": shown.item,
         "series": series[:MOST_SERIES],
@@ -122,9 +112,15 @@ def _draw_study(visitor: HtmxHttpRequest, uid: str) -> HttpResponse:
         "replaced": items.count() - standing.count(),
         "first_at": cast(datetime, about["first"]),
         "last_at": cast(datetime, about["last"]),
-        "undoable": _undoable(visitor, uid),
+        "undoable": _undoable(request, study_instance_uid),
     }
-    return draw(visitor, "routing/study.html", "routing/_study.html", context)
+    return draw(request, "routing/study.html", "routing/_study.html", context)
+
+
+def _undoable(request: HtmxHttpRequest, uid: str) -> OperatorAction | None:
+    """What this person may still take back of what they did to the study or to one of its series."""
+    done = last_undoable(request.user.get_username()) if request.user.has_perm(OPERATE) else None
+    return done if done is not None and QueryDict(done.scope).get("study") == uid else None
 
 
 def _studies(found: list[tuple[str, int]]) -> list[Study]:

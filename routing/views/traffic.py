@@ -40,9 +40,9 @@ _COUNTED = {span.name: ShortLived(partial(_counted, span), min(2.0 * span.bar_mi
 
 @require_GET
 @permission_required("routing.view_queueitem", raise_exception=True)
-def traffic(visitor: HtmxHttpRequest) -> HttpResponse:
-    context = charts(visitor.GET, timezone.now())
-    return draw(visitor, "routing/traffic.html", "routing/_traffic.html", context)
+def traffic(request: HtmxHttpRequest) -> HttpResponse:
+    context = charts(request.GET, timezone.now())
+    return draw(request, "routing/traffic.html", "routing/_traffic.html", context)
 
 
 def charts(query: Mapping[str, str], now: datetime) -> dict[str, Any]:

@@ -18,12 +18,12 @@ from scripts_app.models import Activation
 
 @require_POST
 @permission_required("scripts_app.edit_scripts", raise_exception=True)
-def version_accept(author: HtmxHttpRequest, activation_id: int) -> HttpResponse:
+def version_accept(request: HtmxHttpRequest, activation_id: int) -> HttpResponse:
     """The failures since this activation are meant: no alarm any more, and the measure of the next one."""
     activation = get_object_or_404(Activation.objects.defer("content"), pk=activation_id)
     with transaction.atomic():
-        accept(activation, author.user.get_username())
-        audit(author.user.get_username(), "accept failures", activation)
+        accept(activation, request.user.get_username())
+        audit(request.user.get_username(), "accept failures", activation)
     forget_all()
-    messages.success(author, f"The failures since activation {activation.pk} count as meant.")
+    messages.success(request, f"The failures since activation {activation.pk} count as meant.")
     return redirect("script_version", activation.pk)

@@ -14,8 +14,7 @@ from django.http import HttpRequest
 from routing.administration.pages import Kept, Unchangeable, WithPatientData
 from routing.models import Attempt, HistoryEntry, ItemLogLine, Node, PrepareReport, QueueItem
 from routing.operating.operator_actions import MOST_AT_ONCE, Action, perform
-from routing.views.bulk import DONE, EFFECTS, LABELS
-from routing.views.queue_bulk import TYPED_FROM
+from routing.selecting.bulk import DONE, EFFECTS, LABELS, TYPED_FROM
 
 MOST_ROWS = 100
 """Newest rows of each kind on the page of an item; one that is retried for days has thousands."""

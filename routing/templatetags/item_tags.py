@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from routing.models import NodeStatus, QueueItem
 from routing.nodes.gates import held_back, opens_at
-from routing.views.neighbours import filter_of
+from routing.selecting.neighbours import filter_of
 
 register = template.Library()
 

@@ -15,9 +15,9 @@ from django.utils.safestring import SafeString
 from routing.core.counted import counted, thousands
 from routing.models import OperatorAction
 from routing.operating.operator_actions import Action
+from routing.selecting.bulk import DONE, LABELS
+from routing.selecting.keyset import KeysetPage
 from routing.templatetags.queue_tags import here
-from routing.views.bulk import DONE, LABELS
-from routing.views.keyset import KeysetPage
 
 register = template.Library()
 

@@ -20,7 +20,7 @@ from routing.core.repeated import REPEATED, Repeated
 from routing.core.states import QueueState
 from routing.models import Attempt, HistoryEntry, QueueItem
 from routing.people.sight import Sight
-from routing.views.offers import Offer, offers
+from routing.selecting.offers import Offer, offers
 from scripts_app.configuration.problem import sentence
 
 register = template.Library()

@@ -12,8 +12,7 @@ from django.utils.dateparse import parse_datetime
 from routing.core.legible import legible
 from routing.models import Rehearsal
 from routing.people.sight import Sight
-from routing.trials.rehearsal import HOW_MANY
-from routing.views.request import AUTHOR
+from routing.trials.rehearsal import AUTHOR, HOW_MANY
 from scripts_app.core.comparison import Effect
 from scripts_app.core.script_content import fingerprint
 from scripts_app.draft import working

@@ -16,7 +16,10 @@ from routing.models.querysets import QueueItemQuerySet
 from routing.processes.wakeup import wake
 from scripts_app.core.collection import Collection
 from scripts_app.core.script_content import fingerprint
+from scripts_app.views.request import EDIT
 
+AUTHOR = (EDIT, "routing.view_queueitem")
+"""Who tries scripts with images of the queue, and sees what came of it."""
 MOST_IMAGES = 5000
 HOW_MANY = (100, 500, 2000)
 """Of the newest images, as the pages offer them."""

@@ -13,11 +13,11 @@ from routing.models import QueueItem
 from routing.operating.allowing import unknown_senders
 from routing.people.sight import Sight
 from routing.processes.start_report import start_report
-from routing.views.destinations import Condition, Destination, counts_by_state, destinations
-from routing.views.problems import problems
+from routing.showing.destinations import Condition, Destination, counts_by_state, destinations
+from routing.showing.problems import problems
+from routing.showing.service import database_bytes, disk, processes
+from routing.showing.traffic_charts import charts, sparks
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.service import database_bytes, disk, processes
-from routing.views.traffic import charts, sparks
 
 MOST_SENDERS = 20
 MOST_PROBLEMS = MOST_CARDS = 100

@@ -10,8 +10,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_GET
 
 from routing.folders import spool_folder
+from routing.showing.service import ALIVE, WORKER, seen_lately
 from routing.spool.mark import is_gone
-from routing.views.service import ALIVE, WORKER, seen_lately
 
 
 def _database() -> str:

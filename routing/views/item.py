@@ -17,15 +17,15 @@ from routing.dicom.status import describe
 from routing.models import Attempt, HistoryEntry, OperatorAction, OperatorStep, PrepareReport, QueueItem
 from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
+from routing.people.viewed import note_view
 from routing.queue.step_back import UNDONE
-from routing.views.bulk import item_offers
-from routing.views.changes import output_changes
-from routing.views.led_by import BY_PEOPLE
-from routing.views.long_story import story_of
-from routing.views.neighbours import neighbours
-from routing.views.offers import offers
+from routing.selecting.bulk import item_offers
+from routing.selecting.neighbours import neighbours
+from routing.selecting.offers import offers
+from routing.showing.changes import output_changes
+from routing.showing.led_by import BY_PEOPLE
+from routing.showing.long_story import story_of
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.viewed import note_view
 
 RELATED = 20
 """Items of the same study that are listed; the rest is one click away in the queue."""

@@ -22,11 +22,11 @@ from routing.engine.reading.file_reader import CannotRead, ask
 from routing.folders import spool_folder
 from routing.models import QueueItem
 from routing.people.sight import Sight
+from routing.people.viewed import note_view
+from routing.showing.element_tree import tree_of
 from routing.spool.prepared import PreparedFiles
 from routing.spool.spool import Spool
-from routing.views.element_tree import tree_of
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.viewed import note_view
 from scripts_app.outside import PHI
 
 MOST_ROWS = 1500

@@ -13,11 +13,11 @@ from django.http import HttpResponse, HttpResponseBase
 from django.views.decorators.http import require_GET
 
 from routing.core.identifiers import identifier_in
+from routing.forms.log_filter import BY_SCRIPT, WINDOW, LogFilter
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.people.sight import Sight
+from routing.selecting.keyset import KeysetPage, keyset_page, page_or_head
 from routing.templatetags.queue_tags import detail_of
-from routing.views.keyset import KeysetPage, keyset_page, page_or_head
-from routing.views.log_filter import BY_SCRIPT, WINDOW, LogFilter
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.row_file import CSV, Format, Row, csv_text, row_file
 

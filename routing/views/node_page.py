@@ -20,7 +20,7 @@ from routing.models import AuditRecord, Node, NodeStatus
 from routing.nodes.titles import title_book
 from routing.operating.probe_image import send_probe_image
 from routing.people.sight import Sight
-from routing.views.destinations import destinations
+from routing.showing.destinations import destinations
 from routing.views.request import HtmxHttpRequest, draw
 
 MOST_CHANGES = 30

@@ -22,7 +22,7 @@ from routing.models import Node, NodeStatus
 from routing.nodes.renamed import follow
 from routing.nodes.titles import title_book, title_conflicts
 from routing.people.sight import Sight
-from routing.views.destinations import Destination, destinations
+from routing.showing.destinations import Destination, destinations
 from routing.views.request import HtmxHttpRequest, draw, row_or_new
 from scripts_app.revision import hold
 

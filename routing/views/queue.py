@@ -18,10 +18,10 @@ from routing.models import Node, QueueItem
 from routing.operating.behind import broken_off, under_way
 from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
-from routing.views.bulk import bulk_offers
-from routing.views.keyset import KeysetPage, keyset_page, page_or_head, sorted_page
+from routing.people.viewed import note_view
+from routing.selecting.bulk import bulk_offers
+from routing.selecting.keyset import KeysetPage, keyset_page, page_or_head, sorted_page
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.viewed import note_view
 
 PAGE = 50
 MOST_NEW = 99

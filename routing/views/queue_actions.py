@@ -12,9 +12,9 @@ from routing.models import OperatorAction, QueueItem
 from routing.operating.operator_actions import EVENTS, Action, perform
 from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
+from routing.selecting.neighbours import filter_of
+from routing.selecting.offers import LABELS, offers
 from routing.views.item import draw_item
-from routing.views.neighbours import filter_of
-from routing.views.offers import LABELS, offers
 from routing.views.request import HtmxHttpRequest
 
 

@@ -19,14 +19,12 @@ from routing.operating.behind import BEHIND, perform_behind, stop
 from routing.operating.operator_actions import EVENTS, MOST_AT_ONCE, Action, perform
 from routing.operating.undo import TooLate, undo
 from routing.people.sight import Sight
-from routing.views.bulk import DONE, EFFECTS, LABELS, Prospect, chances, prospect, without_looking
+from routing.people.viewed import note_view
+from routing.selecting.bulk import DONE, EFFECTS, LABELS, TYPED_FROM, Prospect, chances, prospect, without_looking
+from routing.selecting.selection import SCOPES, Selection, filter_alone, way_back
 from routing.views.queue import OPERATE, draw_queue
 from routing.views.request import HtmxHttpRequest, draw
-from routing.views.selection import SCOPES, Selection, filter_alone, way_back
-from routing.views.viewed import note_view
 
-TYPED_FROM = 100
-"""A deletion of more items wants the number typed."""
 MOVE = "move"
 """The question before the question: where to."""
 MOVES = (

@@ -16,10 +16,10 @@ from routing.core.identifiers import identifier_in
 from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem, Rehearsal, RehearsedImage
 from routing.people.sight import Sight
+from routing.people.viewed import note_view
+from routing.showing.service import seen_lately
 from routing.trials.rehearsal import HOW_MANY, MOST_IMAGES, Unbegun, begin, begin_shadow, end, newest, received_of
 from routing.views.request import HtmxHttpRequest, authors_only, draw
-from routing.views.service import seen_lately
-from routing.views.viewed import note_view
 from scripts_app.core.collection import Collection
 from scripts_app.core.comparison import Effect
 from scripts_app.core.script_content import fingerprint

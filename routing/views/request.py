@@ -11,10 +11,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django_htmx.middleware import HtmxDetails
 
-from scripts_app.views.request import EDIT
+from routing.trials.rehearsal import AUTHOR
 
-AUTHOR = (EDIT, "routing.view_queueitem")
-"""Who tries scripts with images of the queue, and sees what came of it."""
 authors_only = permission_required(AUTHOR, raise_exception=True)
 _Row = TypeVar("_Row", bound=Model)
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Locator, Page, expect
 
 from routing.operating.operator_actions import Action
-from routing.views.bulk import DONE
+from routing.selecting.bulk import DONE
 from tests.pages.deed import ADMINISTRATOR, AUTHOR, LADDER, OPERATOR, Deed, to
 
 

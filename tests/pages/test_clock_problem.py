@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from routing.models import ServiceProcess
-from routing.views.service import WORK
+from routing.showing.service import WORK
 from tests.builders import alive
 from tests.pages import people
 from tests.pages.people import visitor

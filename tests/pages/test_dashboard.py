@@ -19,9 +19,9 @@ from routing.models import (
     TrafficMinute,
     UnknownSender,
 )
-from routing.views import service
-from routing.views.problems import MOST_GROUPS
-from routing.views.service import WORK
+from routing.showing import service
+from routing.showing.problems import MOST_GROUPS
+from routing.showing.service import WORK
 from tests.builders import alive, node, queue_item
 from tests.pages import people
 from tests.pages.busy_router import busy_router

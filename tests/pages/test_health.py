@@ -7,10 +7,10 @@ from django.db import OperationalError
 
 from routing.people.sight import Sight
 from routing.processes.start_report import start_report
+from routing.showing.problems import problems
+from routing.showing.service import Disk
 from routing.spool.spool import Spool
 from routing.views import health
-from routing.views.problems import problems
-from routing.views.service import Disk
 from tests.builders import alive
 
 ROLES = ("listener", "prepare", "deliver", "housekeep")

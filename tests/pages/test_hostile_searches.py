@@ -4,9 +4,9 @@ import time
 
 import pytest
 
+from routing.forms.log_filter import LogFilter
 from routing.forms.queue_filter import QueueFilter
 from routing.models import QueueItem
-from routing.views.log_filter import LogFilter
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
 from tests.pages.people import visitor

@@ -3,8 +3,7 @@
 import pytest
 
 from routing.models import PrepareReport
-from routing.views.changes import output_changes
-from routing.views.element_tree import tree_of
+from routing.showing.changes import output_changes
 from tests.builders import queue_item
 from tests.pages.people import visitor, words
 
@@ -102,17 +101,3 @@ def test_of_many_edits_of_one_element_the_first_and_the_last_are_told():
     ((_, _, old, new, edits),) = rows(*(change(old=str(at), new=str(at + 1), line=at) for at in range(1, 101)))
     assert (old, new) == ("1", "101")
     assert edits == ("Set, entry 1:1", "… 92 more …", *(f"Set, entry 1:{at}" for at in range(94, 101)))
-
-
-def row(depth, vr="LO", length=1):
-    return {"depth": depth, "vr": vr, "length": length}
-
-
-def test_a_tree_opens_and_closes_every_part_once_however_deep():
-    deep = [row(depth, "" if depth % 2 else "SQ") for depth in range(128)]
-    tree = tree_of([*deep, row(128), row(0), row(0, "SQ", 0), row(0, "SQ"), row(1, ""), row(2)])
-    opened = sum(line.opens for line in tree.lines)
-    closed = sum(len(line.closes) for line in tree.lines) + len(tree.closes)
-    assert opened == closed == 130
-    assert [len(line.closes) for line in tree.lines[-5:]] == [128, 0, 0, 0, 0]
-    assert len(tree.closes) == 2

@@ -9,8 +9,9 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.utils import timezone
 
+from routing.forms import log_filter
 from routing.models import ApplicationLogLine, AuditRecord
-from routing.views import log_filter, logs, row_file
+from routing.views import logs, row_file
 from tests.builders import node
 from tests.pages.people import HTMX, visitor, words
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from routing.forms.study_search import StudySearch
 from routing.people.sight import Sight
-from routing.views.study_search import StudySearch
 from tests.builders import queue_item
 
 pytestmark = [

@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from routing.database.short_lived import forget_all
 from routing.models import NodeStatus
-from routing.views.service import WORK
+from routing.showing.service import WORK
 from tests.builders import alive, node, queue_item
 from tests.pages.people import visitor, words
 

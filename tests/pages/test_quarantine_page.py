@@ -8,11 +8,11 @@ from django.conf import settings
 from django.utils import timezone
 
 from routing.models import AuditRecord, QuarantinedInstance, QueueItem
+from routing.showing.service_problems import reception
 from routing.spool.part import Part
 from routing.spool.quarantined import quarantined
 from routing.spool.spool import Spool
 from routing.views import quarantine as page
-from routing.views.service_problems import reception
 from tests.builders import new_id, node, queue_item, received
 from tests.pages.people import HTMX, visitor, words
 

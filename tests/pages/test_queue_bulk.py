@@ -186,7 +186,7 @@ def test_another_destination_has_to_be_chosen_and_has_to_be_one():
 
 
 def test_one_press_is_bounded_and_takes_the_oldest(monkeypatch):
-    for module in ("views.bulk", "views.queue_bulk"):
+    for module in ("selecting.bulk", "views.queue_bulk"):
         monkeypatch.setattr(f"routing.{module}.MOST_AT_ONCE", 2)
     items = [queue_item("Failed") for _ in range(3)]
     assert "More match; these are the 2 oldest." in words(ask("action=reject&scope=matching&state=Failed"))

@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from routing.core.identifiers import first_at
 from routing.core.states import QueueEvent, QueueState
+from routing.forms import study_search
 from routing.models import AuditRecord, OperatorAction, QueueItem
 from routing.operating.replay import replay_for
 from routing.queue.record import Move, record, record_for
-from routing.views import study_search
 from tests.builders import node, queue_item
 from tests.pages.people import HTMX, visitor, words
 from tests.pages.test_hostile_values import ATTRIBUTE, MARKUP, SCRIPT, alive

@@ -8,8 +8,8 @@ from django.utils import timezone
 
 from routing.core.traffic import SPANS, minute_of
 from routing.models import Node, NodeOutage, TrafficMark, TrafficMinute
-from routing.views.chart import WIDTH, chart, figure, round_top, steps
-from routing.views.chart_marks import find_marks
+from routing.showing.chart import WIDTH
+from routing.showing.chart_marks import find_marks
 from scripts_app.models import Activation, ScriptVersion
 from tests.builders import node
 from tests.pages.people import HTMX, visitor, words
@@ -111,20 +111,3 @@ def test_outages_and_activations_are_told_in_words_below_the_charts_and_hostile_
     assert "PACS took no images" not in alone
     assert "AI took no images" in alone
     assert f"Activation {activation.pk}" in alone
-
-
-def test_the_edge_of_a_chart_is_a_round_number_above_all_values():
-    assert [round_top(value) for value in (0, 0.07, 0.3, 1, 7, 12, 501)] == [0.1, 0.1, 0.5, 1, 10, 20, 1000]
-
-
-def test_figures_have_as_many_digits_as_a_person_reads():
-    assert [figure(value) for value in (0, 0.01, 0.25, 3, 9.96, 12.4)] == ["0", "< 0.1", "0.2", "3", "10", "12"]
-
-
-def test_the_path_walks_over_the_bars():
-    assert steps([0, 0.5, 1, 2], 40, 10) == "V10H10V5H20V0H30V0H40"
-
-
-def test_an_empty_chart_is_a_flat_line():
-    drawn = chart("Images", "a minute", [], [])
-    assert (drawn.line, drawn.bars) == ("M0 100", ())

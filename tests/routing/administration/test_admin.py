@@ -38,7 +38,7 @@ from routing.models import (
     VersionMark,
     VersionTally,
 )
-from routing.views.queue_bulk import TYPED_FROM
+from routing.selecting.bulk import TYPED_FROM
 from scripts_app.models import (
     Activation,
     EntryCondition,

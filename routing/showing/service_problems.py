@@ -18,9 +18,9 @@ from routing.database.short_lived import ShortLived
 from routing.folders import spool_folder
 from routing.models import AuditRecord, QuarantinedInstance, QueueItem, ServiceProcess
 from routing.processes.start_report import StartReport
+from routing.showing.problem import Problem
+from routing.showing.service import WORK, Disk, seen_lately
 from routing.spool.mark import is_gone
-from routing.views.problem import Problem
-from routing.views.service import WORK, Disk, seen_lately
 
 
 def of_processes() -> Iterator[Problem]:

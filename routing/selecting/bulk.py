@@ -48,6 +48,8 @@ DONE = {
     Action.REDIRECT: "redirected",
     Action.REPLAY: "replayed",
 }
+TYPED_FROM = 100
+"""A deletion of more items wants the number typed."""
 SAMPLE = 5
 
 

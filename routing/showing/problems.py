@@ -14,10 +14,11 @@ from routing.forms.queue_filter import WINDOW
 from routing.models import NodeOutage, NodeStatus
 from routing.people.sight import Sight
 from routing.processes.start_report import StartReport
-from routing.views import failures, service_problems
-from routing.views.destinations import Condition, Destination
-from routing.views.problem import SEVERITIES, Problem
-from routing.views.service import Disk
+from routing.showing import service_problems
+from routing.showing.causes import Cause, known_causes, told_causes
+from routing.showing.destinations import Condition, Destination
+from routing.showing.problem import SEVERITIES, Problem
+from routing.showing.service import Disk
 
 MOST_GROUPS = 10
 """Causes of stuck items that are told one by one; a dashboard longer than a screen is not read at night."""
@@ -92,9 +93,9 @@ def _taken_since(status: NodeStatus) -> bool:
 
 def _stuck(sight: Sight) -> Iterator[Problem]:
     """One sentence for each cause, the most frequent first; the same ones as on the page of failures."""
-    stuck = [cause for cause in failures.known_causes() if cause.state in STUCK_STATES]
+    stuck = [cause for cause in known_causes() if cause.state in STUCK_STATES]
     looked_at = {state: sum(cause.count for cause in stuck if cause.state == state) for state in QueueState}
-    for cause in failures.told(stuck[:MOST_GROUPS], sight):
+    for cause in told_causes(stuck[:MOST_GROUPS], sight):
         images = counted(cause.count, "image")
         if looked_at[QueueState(cause.state)] >= WINDOW:
             images = f"at least {images}"
@@ -124,8 +125,8 @@ def _stuck(sight: Sight) -> Iterator[Problem]:
 def _put_off(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
     """What a node that answers does not take for now; a notice as long as it takes others."""
     answering = {each.ae_title: each for each in found if each.condition in (Condition.UP, Condition.REFUSING)}
-    put_off = [cause for cause in failures.known_causes() if cause.put_off and cause.destination in answering]
-    for cause in failures.told(put_off[:MOST_GROUPS], sight):
+    put_off = [cause for cause in known_causes() if cause.put_off and cause.destination in answering]
+    for cause in told_causes(put_off[:MOST_GROUPS], sight):
         destination, one = answering[cause.destination], cause.put_off == 1
         refusing = destination.condition is Condition.REFUSING
         yield Problem(
@@ -139,7 +140,7 @@ def _put_off(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
         )
 
 
-def _words(cause: failures.Cause) -> str:
+def _words(cause: Cause) -> str:
     """The reason, without the destination that stands before it already."""
     text = cause.text
     for head in (f"{cause.destination}: ", f"{cause.destination} answered "):

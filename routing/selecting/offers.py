@@ -9,7 +9,7 @@ from routing.models import QueueItem
 from routing.nodes.gates import held_back
 from routing.operating.operator_actions import EVENTS
 from routing.queue.possible import retry_event, why_not
-from routing.views import bulk
+from routing.selecting import bulk
 
 URL_NAMES = {
     QueueEvent.TRY_NOW: "queue_try_now",

@@ -13,7 +13,7 @@ from django.utils import timezone
 from routing.core.traffic import SPANS, Span
 from routing.database.short_lived import ShortLived
 from routing.models import NodeOutage
-from routing.views.chart import WIDTH
+from routing.showing.chart import WIDTH
 from scripts_app.models import Activation
 
 MOST = 50

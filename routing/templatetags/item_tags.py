@@ -1,30 +1,41 @@
-"""Where the page of an item is, seen from the list that a person looks through, and when the item is tried next."""
+"""How pages show where an item stands: its state, what can be done to it, and when it is tried next."""
+
+from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django import template
-from django.template.context import RequestContext
-from django.urls import reverse
 from django.utils import timezone
 
+from routing.core.states import QueueState
 from routing.models import NodeStatus, QueueItem
 from routing.nodes.gates import held_back, opens_at
-from routing.selecting.neighbours import filter_of
+from routing.selecting.offers import Offer, offers
 
 register = template.Library()
 
-
-@register.simple_tag(takes_context=True)
-def item_address(context: RequestContext, item_id: int) -> str:
-    """The page of an item, with the filter of the present address, so that it knows its neighbours."""
-    return reverse("queue_item", args=[item_id]) + filter_kept(context)
+_KEPT_WITH = {QueueState.PREPARED.value: "retrying"}
 
 
-@register.simple_tag(takes_context=True)
-def filter_kept(context: RequestContext) -> str:
-    """The filter of the present address with its question mark, for what leads back to this page; empty without one."""
-    query = filter_of(context["request"].GET)
-    return f"?{query.urlencode()}" if query else ""
+@register.inclusion_tag("_state_badge.html")
+def state_badge(state: str, item: QueueItem | None = None) -> dict[str, Any]:
+    """The state in words with its sign; an item that waits for another try says so."""
+    retrying = item is not None and state in _KEPT_WITH and item.attempt_count > 0
+    return {
+        "state": state,
+        "look": "retrying" if retrying else state.lower(),
+        "held": bool(item and item.lease_owner),
+        "retrying": retrying,
+        "warning": bool(item and item.warning),
+        "pending": item.pending_state if item else "",
+    }
+
+
+@register.filter
+def offers_of(item: QueueItem) -> list[Offer]:
+    """The buttons of an item."""
+    return offers(item)
 
 
 @register.filter
@@ -38,9 +49,3 @@ def held_until(item: QueueItem) -> datetime | None:
 
 register.filter("held_back", held_back)
 register.filter("opens_at", opens_at)
-
-
-@register.filter
-def ahead(moment: datetime) -> bool:
-    """Whether it has not come yet."""
-    return moment > timezone.now()

@@ -1,15 +1,11 @@
-"""What long lists need: numbers whose counting stopped, headings that order, and the rows a refresh asks for."""
+"""What long lists need: headings that order, the rows a refresh asks for, and what was done to many of them."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django import template
 from django.db import models
 from django.template.context import RequestContext
-from django.urls import reverse
 from django.utils.html import format_html
-from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
 from routing.core.counted import counted, thousands
@@ -17,15 +13,9 @@ from routing.models import OperatorAction
 from routing.operating.operator_actions import Action
 from routing.selecting.bulk import DONE, LABELS
 from routing.selecting.keyset import KeysetPage
-from routing.templatetags.queue_tags import here
+from routing.templatetags.address_tags import here
 
 register = template.Library()
-
-
-@register.filter
-def at_most(number: int, cap: int) -> str:
-    """A number whose counting stopped beyond ``cap``: 10 000+."""
-    return f"{thousands(cap)}+" if number > cap else thousands(number)
 
 
 @register.filter
@@ -64,11 +54,3 @@ def sortable(context: RequestContext, label: str, name: str, look: str = "") -> 
         label,
         sign,
     )
-
-
-@register.simple_tag
-def ask_address(action: str, back: str, **meant: Any) -> str:
-    """The question about an action: for an item (``ids``), or for what a filter matches; then back to that page."""
-    chosen = {name: value for name, value in meant.items() if value}
-    scope = {} if "ids" in chosen else {"scope": "matching"}
-    return f"{reverse('queue_ask')}?{urlencode({**chosen, 'action': action, **scope, 'back': back})}"

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import template
 from django.template.context import RequestContext
-from django.utils.dateparse import parse_datetime
 
 from routing.core.legible import legible
 from routing.models import Rehearsal
@@ -51,12 +50,6 @@ def places(outputs: Iterable[Mapping[str, Any]]) -> str:
 def wrong_ones(entries: Iterable[Mapping[str, Any]]) -> list[tuple[int, Mapping[str, Any]]]:
     """The entries that went wrong, with their numbers."""
     return [(number, entry) for number, entry in enumerate(entries, start=1) if entry["status"] == "error"]
-
-
-@register.filter
-def at_moment(written: str) -> Any:
-    """A moment that was kept as text."""
-    return parse_datetime(written)
 
 
 @register.filter

@@ -12,7 +12,7 @@ from django.template.engine import Engine
 from django.utils.safestring import SafeString, mark_safe
 
 from routing.models import QueueItem
-from routing.templatetags.item_tags import filter_kept
+from routing.templatetags.address_tags import filter_kept
 
 register = template.Library()
 _ROW = "routing/_queue_row.html"

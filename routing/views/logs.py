@@ -17,7 +17,7 @@ from routing.forms.log_filter import BY_SCRIPT, WINDOW, LogFilter
 from routing.models import ApplicationLogLine, AuditRecord
 from routing.people.sight import Sight
 from routing.selecting.keyset import KeysetPage, keyset_page, page_or_head
-from routing.templatetags.queue_tags import detail_of
+from routing.showing.audit_detail import detail_of
 from routing.views.request import HtmxHttpRequest, draw
 from routing.views.row_file import CSV, Format, Row, csv_text, row_file
 

@@ -159,7 +159,7 @@ def test_no_error_turns_around_what_stands_behind_it(place):
 
 def test_a_number_that_a_script_has_kept_is_shown_as_one():
     assert (
-        Template("{% load queue_tags %}{{ kept|legible }} {{ kept|by_script:sight }}").render(
+        Template("{% load sight_tags %}{{ kept|legible }} {{ kept|by_script:sight }}").render(
             Context({"kept": 7, "sight": Sight(full=True)})
         )
         == "7 7"

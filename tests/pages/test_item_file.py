@@ -16,7 +16,7 @@ from PIL import Image
 
 from routing.models import AuditRecord, QueueItem
 from routing.spool.spool import Spool
-from routing.templatetags.study_tags import study_address
+from routing.templatetags.address_tags import study_address
 from scripts_app.core.dataset.document import Document
 from tests.builders import EXPLICIT, ct_image, queue_item, received
 from tests.images import image, write

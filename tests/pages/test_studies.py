@@ -281,7 +281,7 @@ def test_hostile_values_stay_text_on_the_pages_of_studies(text, phi):
     page = client.get("/studies/", {"q": text})
     assert alive(page) == []
     assert alive(client.get(f"/queue/{item.pk}/")) == []
-    from routing.templatetags.study_tags import study_address
+    from routing.templatetags.address_tags import study_address
 
     answer = client.get(study_address(text))
     assert answer.status_code == 200

@@ -16,6 +16,6 @@ class ScriptsAppConfig(AppConfig):
 
 
 def _forget_upload(request: HttpRequest, **_signal: Any) -> None:
-    from scripts_app.samples import forget
+    from scripts_app.trying.samples import forget
 
     forget(request.session)

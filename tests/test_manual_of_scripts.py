@@ -10,7 +10,7 @@ import pytest
 from scripts_app.configuration.lua_yml import CONDITION_KEYS
 from scripts_app.core.conditions.pattern import read_pattern
 from scripts_app.core.outcome import EntryStatus, Verdict
-from scripts_app.dry_run_result import failed_result
+from scripts_app.dry_running.result import failed_result
 
 MANUAL = Path(__file__).resolve().parents[1] / "docs" / "manual"
 CONDITIONS = (MANUAL / "conditions.md").read_text(encoding="utf-8")

@@ -24,8 +24,8 @@ from scripts_app.configuration.directory import ScriptFiles
 from scripts_app.core.lua.limits import Limits
 from scripts_app.core.outcome import Identity
 from scripts_app.core.ports import Facts, QueueItemFacts, ScriptSet
-from scripts_app.dry_run import Trial, UnusableFile, dry_run
-from scripts_app.dry_runs import dry_runs
+from scripts_app.dry_running.dry_run import Trial, UnusableFile, dry_run
+from scripts_app.dry_running.dry_runs import dry_runs
 
 if TYPE_CHECKING:
     from routing.engine.preparing.facts import QueueDatabaseFacts
@@ -92,7 +92,7 @@ def try_file(
     """
     The result of a dry run (manual, Dry run); nothing but ``output`` is written.
 
-    ``detailed``: with ``details`` for a page (scripts_app.dry_run_details), among them the values at ``read``.
+    ``detailed``: with ``details`` for a page (scripts_app.dry_running.details), among them the values at ``read``.
     ``stop_when_readable``: a file descriptor; Stopped when there is something to read before the end.
     UnknownTitle for AE titles that no image could have; UnusableFile for the
     file or the folder.

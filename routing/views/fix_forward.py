@@ -20,8 +20,8 @@ from scripts_app.core.collection import as_text, entry_of
 from scripts_app.draft import mark_of, working
 from scripts_app.entry_form import EntryForm
 from scripts_app.outside import NoSample
-from scripts_app.samples import Sample, choose
 from scripts_app.side_by_side import side_by_side
+from scripts_app.trying.samples import Sample, choose
 from scripts_app.views.entries import draw_entry
 from scripts_app.views.libraries import draw_library
 

@@ -16,13 +16,13 @@ from scripts_app.collection_check import faults
 from scripts_app.configuration.problem import sentence
 from scripts_app.core.collection import Collection, entry_of
 from scripts_app.draft import working
-from scripts_app.dry_run_process import Superseded, Unanswered, ask
+from scripts_app.dry_running.process import Superseded, Unanswered, ask
 from scripts_app.entry_form import EntryForm
 from scripts_app.models import unix_lines
 from scripts_app.outside import PHI, NoPicture, NoSample, outside
-from scripts_app.samples import Sample, file_of, of_session, telling
-from scripts_app.trial_form import WrongSetting, given_of
-from scripts_app.trial_result import shown_result
+from scripts_app.trying.samples import Sample, file_of, of_session, telling
+from scripts_app.trying.trial_form import WrongSetting, given_of
+from scripts_app.trying.trial_result import shown_result
 from scripts_app.views.request import actor, draw, editors_only, user_of
 
 

@@ -9,10 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from scripts_app.entry_form import Row, conditions_of, posted_rows, too_many_rows
-from scripts_app.kept_samples import NotKept, arm, told, visible_samples
 from scripts_app.models import SampleCapture
 from scripts_app.outside import PHI, NoSample, outside
-from scripts_app.samples import choose
+from scripts_app.trying.kept_samples import NotKept, arm, told, visible_samples
+from scripts_app.trying.samples import choose
 from scripts_app.views.request import actor, draw, editors_only, user_of
 from scripts_app.views.samples import kept_sample
 

@@ -15,10 +15,10 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from scripts_app.core.lua.api import OBJECTS
 from scripts_app.core.lua.calls_queue import STATES
 from scripts_app.draft import Working, working
-from scripts_app.kept_samples import visible_samples
 from scripts_app.outside import PHI, outside
-from scripts_app.samples import MOST_BYTES, of_session
-from scripts_app.trial_form import NODE_ROWS, QUEUE_ROWS
+from scripts_app.trying.kept_samples import visible_samples
+from scripts_app.trying.samples import MOST_BYTES, of_session
+from scripts_app.trying.trial_form import NODE_ROWS, QUEUE_ROWS
 
 EDIT = "scripts_app.edit_scripts"
 editors_only = permission_required(EDIT, raise_exception=True)

@@ -9,9 +9,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST
 
-from scripts_app.kept_samples import NotKept, keep_sample, told, visible_samples
 from scripts_app.outside import PHI, NoSample, outside
-from scripts_app.samples import MOST_BYTES, NoDicom, Sample, choose, file_of, of_session, telling, upload
+from scripts_app.trying.kept_samples import NotKept, keep_sample, told, visible_samples
+from scripts_app.trying.samples import MOST_BYTES, NoDicom, Sample, choose, file_of, of_session, telling, upload
 from scripts_app.views.dry_run import draw_picture
 from scripts_app.views.request import actor, editors_only, sample_context, user_of, within
 

@@ -15,9 +15,9 @@ from scripts_app.core.checks import KINDS, Check, checks_of, with_checks
 from scripts_app.draft import mark_of, working
 from scripts_app.models import ScriptTest
 from scripts_app.outside import PHI, NoSample, outside
-from scripts_app.samples import harmless
-from scripts_app.script_tests import NotKept, keep, run_all, shown, visible
-from scripts_app.trial_form import WrongSetting
+from scripts_app.trying.samples import harmless
+from scripts_app.trying.script_tests import NotKept, keep, run_all, shown, visible
+from scripts_app.trying.trial_form import WrongSetting
 from scripts_app.views.dry_run import Untriable, put_edited, question_of, untriable
 from scripts_app.views.request import actor, draw, editors_only, user_of
 

@@ -21,8 +21,8 @@ from scripts_app.draft import BaseMoved, DraftMoved, activate_draft, discard, ta
 from scripts_app.models import Activation, ScriptDraft, ScriptTest, ScriptVersion
 from scripts_app.outside import outside
 from scripts_app.revision import hold
-from scripts_app.script_tests import Run, run_all, shown
 from scripts_app.side_by_side import Line, side_by_side
+from scripts_app.trying.script_tests import Run, run_all, shown
 from scripts_app.views.request import actor, draw, editors_only, readers_only, user_of
 
 _MOVED = "Somebody else has changed the draft since you looked at it; look again."

@@ -6,7 +6,7 @@ import pytest
 from django.core.cache import cache
 
 from routing.models import AuditRecord
-from scripts_app.dry_run_process import Unanswered
+from scripts_app.dry_running.process import Unanswered
 from scripts_app.views import dry_run
 from tests.builders import node
 from tests.pages.people import visitor, words

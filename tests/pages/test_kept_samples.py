@@ -11,10 +11,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from routing.models import AuditRecord
-from scripts_app import kept_samples
 from scripts_app.models import SampleCapture, ScriptSample
 from scripts_app.outside import SampleCopy, outside
-from scripts_app.samples import of_session
+from scripts_app.trying import kept_samples
+from scripts_app.trying.samples import of_session
 from scripts_app.views import dry_run
 from tests.builders import node
 from tests.pages.authors import many_conditions

@@ -5,12 +5,12 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from routing.models import AuditRecord, HistoryEntry, Node, QueueItem
-from scripts_app import script_tests
 from scripts_app.activation import last_activation, note_activation, stored_collection
 from scripts_app.draft import change, working
 from scripts_app.models import LuaEntry, ScriptTest
-from scripts_app.samples import Sample
-from scripts_app.script_tests import keep, run_all
+from scripts_app.trying import script_tests
+from scripts_app.trying.samples import Sample
+from scripts_app.trying.script_tests import keep, run_all
 from tests.builders import lua_entry, node, queue_item
 from tests.pages.filled_form import filled_form
 from tests.pages.people import visitor, words

@@ -10,9 +10,10 @@ from django.core.management import call_command
 from django.urls import reverse
 
 from routing.models import AuditRecord
-from scripts_app import loader, script_tests
+from scripts_app import loader
 from scripts_app.draft import working
 from scripts_app.models import Activation, ScriptTest
+from scripts_app.trying import script_tests
 from tests.builders import lua_entry, node
 from tests.pages.people import HTMX, person, visitor, words
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from scripts_app import samples
+from scripts_app.trying import samples
 from tests.builders import node
 from tests.images import image, write
 from tests.pages.people import HTMX, visitor, words

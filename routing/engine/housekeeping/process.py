@@ -41,7 +41,7 @@ from routing.queue.record import retry_for
 from routing.queue.spool import open_spool
 from routing.spool.prepared import PreparedFiles
 from routing.spool.removal import Removal
-from scripts_app import samples
+from scripts_app.trying import samples
 
 log = logging.getLogger("capacitor.housekeeping")
 

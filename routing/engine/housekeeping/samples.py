@@ -17,9 +17,9 @@ from routing.core.identifiers import first_at
 from routing.engine.reading.file_reader import CannotRead, ask
 from routing.models import QueueItem
 from routing.spool.spool import Spool
-from scripts_app.kept_samples import MOST_BYTES, NotKept, keep_capture
 from scripts_app.models import SampleCapture
 from scripts_app.outside import NoSample, SampleCopy
+from scripts_app.trying.kept_samples import MOST_BYTES, NotKept, keep_capture
 
 _MOST_ITEMS = 100
 """Images that one look of one capture goes through."""

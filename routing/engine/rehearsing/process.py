@@ -12,7 +12,7 @@ from routing.engine.watching.watch import Casualty, Watch
 from routing.folders import run_folder
 from routing.processes.wakeup import Wakeup
 from routing.queue.spool import open_spool
-from scripts_app.dry_run_process import ask, end_idle
+from scripts_app.dry_running.process import ask, end_idle
 
 _IDLE = 2.0
 """Seconds between two looks for a rehearsal."""

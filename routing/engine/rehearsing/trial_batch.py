@@ -8,7 +8,7 @@ from typing import Any
 
 from routing.processes.application_log import place_of
 from scripts_app.core.collection import Collection
-from scripts_app.dry_run_process import Unanswered
+from scripts_app.dry_running.process import Unanswered
 
 log = logging.getLogger("capacitor.rehearse")
 

@@ -10,8 +10,8 @@ from django.db import Error as DatabaseProblem
 
 from routing.trials.dry_run import UnknownTitle, active, of_directory, try_file
 from scripts_app.configuration.problem import ConfigurationError
-from scripts_app.dry_run import UnusableFile
-from scripts_app.dry_run_result import in_words
+from scripts_app.dry_running.dry_run import UnusableFile
+from scripts_app.dry_running.result import in_words
 
 
 class Command(BaseCommand):

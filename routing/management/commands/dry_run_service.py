@@ -15,8 +15,8 @@ from routing.processes import capabilities
 from routing.trials.dry_run import UnknownTitle, of_scripts, try_file, try_many
 from scripts_app.core.collection import script_set
 from scripts_app.core.ports import ScriptSet
-from scripts_app.dry_run import Stopped, UnusableFile
-from scripts_app.dry_run_process import STOP
+from scripts_app.dry_running.dry_run import Stopped, UnusableFile
+from scripts_app.dry_running.process import STOP
 
 _BATCH = 20.0
 """Seconds after which no more of many trials is begun; who asks waits for the answer of each list so long."""

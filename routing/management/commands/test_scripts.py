@@ -11,7 +11,7 @@ from scripts_app.activation import stored_collection
 from scripts_app.configuration.problem import ConfigurationError
 from scripts_app.core.collection import collection_of
 from scripts_app.draft import working
-from scripts_app.script_tests import run_all
+from scripts_app.trying.script_tests import run_all
 
 
 class Command(BaseCommand):

@@ -10,7 +10,7 @@ from routing.management.commands.dry_run_service import answer
 from routing.models import ScopedState
 from scripts_app.core.collection import collection_of
 from scripts_app.core.script_content import from_content
-from scripts_app.dry_run_process import STOP
+from scripts_app.dry_running.process import STOP
 from tests.builders import node, queue_item
 from tests.images import image, write
 
@@ -76,13 +76,13 @@ def test_a_path_that_leads_to_one_of_several_items_is_told_and_the_rest_is_read(
 
 
 def test_a_pattern_that_never_comes_to_an_end_ends_the_run(tried, monkeypatch):
-    monkeypatch.setattr("scripts_app.dry_run.OPENING", 1.0)
+    monkeypatch.setattr("scripts_app.dry_running.dry_run.OPENING", 1.0)
     script = f"dataset:Set('ImageComments', '{'x' * 60}')"
     assert "needs more than" in tried(script, read=[("ImageComments", "^(x+x+)+y$")])["refused"]
 
 
 def test_a_result_that_is_too_large_to_be_told_is_the_script_s_doing(tried, monkeypatch):
-    monkeypatch.setattr("scripts_app.fence._MOST_OUTPUT", 50_000)
+    monkeypatch.setattr("scripts_app.dry_running.fence._MOST_OUTPUT", 50_000)
     result = tried("for i = 1, 100 do study[i] = ('x'):rep(1000) end")
     assert result["message"] == "the result is larger than a dry run may tell"
     assert len(result["entries"]) == 1

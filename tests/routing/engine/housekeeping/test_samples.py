@@ -12,8 +12,8 @@ from routing.engine.housekeeping import samples
 from routing.engine.housekeeping.process import Housekeeper
 from routing.engine.housekeeping.samples import look_for_captures
 from routing.models import AuditRecord, QueueItem
-from scripts_app.kept_samples import MOST_BYTES
 from scripts_app.models import SampleCapture, ScriptSample
+from scripts_app.trying.kept_samples import MOST_BYTES
 from tests.builders import ct_image, queue_item, received
 
 pytestmark = [pytest.mark.django_db, pytest.mark.integration]

@@ -11,7 +11,7 @@ from django.utils import timezone
 from routing.engine.rehearsing.rehearse import MOST_KEPT, Rehearser
 from routing.models import AuditRecord, HistoryEntry, Node, QueueItem, Rehearsal, RehearsedImage, ScopedState
 from routing.trials.rehearsal import Unbegun, begin, end, newest, received_of
-from scripts_app.dry_run_process import Unanswered
+from scripts_app.dry_running.process import Unanswered
 from tests.builders import lua_entry, node
 from tests.routing.engine.preparing.preparation import Preparation
 from tests.routing.engine.rehearsing import rehearsing

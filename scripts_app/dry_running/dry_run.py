@@ -22,10 +22,10 @@ from scripts_app.core.outcome import EntryReport, Identity, LogLine, Outcome, Ou
 from scripts_app.core.pipeline import run_entries
 from scripts_app.core.ports import Entry, Facts, ScriptSet
 from scripts_app.core.workspace import Image
-from scripts_app.dry_run_details import Meter, details_of
-from scripts_app.dry_run_lint import lint_of
-from scripts_app.dry_run_result import failed_result, reports_from, reports_to, result_of, states_shown
-from scripts_app.fence import Ended, Tell, fenced
+from scripts_app.dry_running.details import Meter, details_of
+from scripts_app.dry_running.fence import Ended, Tell, fenced
+from scripts_app.dry_running.lint import lint_of
+from scripts_app.dry_running.result import failed_result, reports_from, reports_to, result_of, states_shown
 
 _GRACE = 0.5
 """Seconds that the scripts' own limit has to end them politely, as in the worker."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from scripts_app.core.dataset.opening import OPENING
-from scripts_app.dry_run import Trial, UnusableFile, carry_out, check, judged, memory_for
-from scripts_app.fence import Tell, fenced
+from scripts_app.dry_running.dry_run import Trial, UnusableFile, carry_out, check, judged, memory_for
+from scripts_app.dry_running.fence import Tell, fenced
 
 
 def dry_runs(trials: Sequence[Trial], seconds: float) -> list[dict[str, Any] | UnusableFile]:

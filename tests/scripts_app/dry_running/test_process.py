@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.conf import settings
 
-from scripts_app import dry_run_process
-from scripts_app.dry_run_process import Superseded, Unanswered, ask
+from scripts_app.dry_running import process
+from scripts_app.dry_running.process import Superseded, Unanswered, ask
 
 pytestmark = pytest.mark.integration
 SERVICE = """
@@ -33,10 +33,10 @@ def service(tmp_path, monkeypatch):
     (tmp_path / "manage.py").write_text(SERVICE, encoding="utf-8")
     monkeypatch.setattr(settings, "BASE_DIR", tmp_path)
     idle = []
-    monkeypatch.setattr(dry_run_process, "_idle", idle)
+    monkeypatch.setattr(process, "_idle", idle)
     yield idle
-    for process in idle:
-        process.end()
+    for each in idle:
+        each.end()
 
 
 def test_a_long_question_has_its_answer():
@@ -69,7 +69,7 @@ def test_two_who_want_the_one_process_that_waits_both_have_an_answer(service, mo
 
     raced = Raced(service)
     service.clear()
-    monkeypatch.setattr(dry_run_process, "_idle", raced)
+    monkeypatch.setattr(process, "_idle", raced)
     try:
         assert ask({"say": 2})["said"] == 2
     finally:
@@ -84,22 +84,22 @@ def test_a_process_that_dies_over_a_question_is_told_and_not_kept(service):
 
 
 def test_a_process_that_hangs_is_ended(service, monkeypatch):
-    monkeypatch.setattr(dry_run_process, "_MARGIN", 0.2 - settings.CAPACITOR.lua_seconds)
+    monkeypatch.setattr(process, "_MARGIN", 0.2 - settings.CAPACITOR.lua_seconds)
     with pytest.raises(Unanswered, match="did not end"):
         ask({"hang": True, "say": 1})
     assert service == []
 
 
 def test_no_more_trials_run_than_have_a_turn(monkeypatch):
-    monkeypatch.setattr(dry_run_process, "_WAIT", 0.01)
-    turns = dry_run_process._turns
+    monkeypatch.setattr(process, "_WAIT", 0.01)
+    turns = process._turns
     while turns.acquire(blocking=False):
         pass
     try:
         with pytest.raises(Unanswered, match="other dry runs"):
             ask({"say": 1})
     finally:
-        for _ in range(dry_run_process._AT_ONCE):
+        for _ in range(process._AT_ONCE):
             turns.release()
 
 
@@ -107,20 +107,20 @@ def test_the_next_question_of_the_same_person_takes_the_place_of_the_one_before(
     """The first is answered by nobody until the second comes; without that it would hang."""
     with ThreadPoolExecutor() as threads:
         first = threads.submit(ask, {"until stopped": True, "say": 1}, "author")
-        while "author" not in dry_run_process._busy:
+        while "author" not in process._busy:
             assert not first.done()
         assert ask({"say": 2}, "author")["said"] == 2
         with pytest.raises(Superseded):
             first.result()
     assert len(service) == 2
-    assert (dry_run_process._busy, dry_run_process._latest) == ({}, {})
+    assert (process._busy, process._latest) == ({}, {})
     assert ask({"say": 3}, "author")["said"] == 3
 
 
 def test_nobody_stops_the_question_of_somebody_else():
     with ThreadPoolExecutor() as threads:
         first = threads.submit(ask, {"until stopped": True, "say": 1}, "author")
-        while "author" not in dry_run_process._busy:
+        while "author" not in process._busy:
             assert not first.done()
         assert ask({"say": 2}, "colleague")["said"] == 2
         assert not first.done()

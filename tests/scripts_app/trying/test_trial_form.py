@@ -3,7 +3,7 @@
 import pytest
 from django.http import QueryDict
 
-from scripts_app.trial_form import WrongSetting, given_of
+from scripts_app.trying.trial_form import WrongSetting, given_of
 
 NODES = ("PACS", "AI")
 ROWS = "q_count={}&q_state={}&q_destination={}&q_study=this"

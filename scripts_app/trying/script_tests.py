@@ -13,10 +13,10 @@ from django.contrib.auth.models import User
 from scripts_app.core.checks import readings_of
 from scripts_app.core.collection import Collection
 from scripts_app.core.expectation import expected_of, mismatches
-from scripts_app.dry_run_process import Unanswered, ask
+from scripts_app.dry_running.process import Unanswered, ask
 from scripts_app.models import ScriptTest
 from scripts_app.outside import PHI, NoSample
-from scripts_app.samples import Sample, as_file, file_of, harmless
+from scripts_app.trying.samples import Sample, as_file, file_of, harmless
 
 MOST_BYTES = 16 << 20
 """Of an image that is kept with a test, in the database."""

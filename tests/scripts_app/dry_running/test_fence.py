@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from scripts_app.fence import Tell, fenced
+from scripts_app.dry_running.fence import Tell, fenced
 
 pytestmark = pytest.mark.integration
 

@@ -10,8 +10,8 @@ from django.urls import reverse
 
 from routing.models import AuditRecord
 from routing.queue.spool import open_spool
-from scripts_app import samples
-from scripts_app.samples import NoDicom, choose, file_of, of_session, upload
+from scripts_app.trying import samples
+from scripts_app.trying.samples import NoDicom, choose, file_of, of_session, upload
 from scripts_app.views import dry_run
 from tests.builders import node, queue_item, received
 from tests.pages.people import HTMX, person, visitor, words

@@ -29,7 +29,8 @@ class LogInForm(AuthenticationForm):
 # The mark of the parent is on the method that is overridden here.
 @method_decorator(login_not_required, name="dispatch")
 class LogIn(LoginView):
-    template_name = "account/login.html"
+    template_name = "account/form.html"
+    extra_context = {"deed": "Log in"}
     form_class = LogInForm
     redirect_authenticated_user = True
 
@@ -55,7 +56,8 @@ class CountedPasswordChangeForm(PasswordChangeForm):
 
 
 class PasswordChange(PasswordChangeView):
-    template_name = "account/password_change.html"
+    template_name = "account/form.html"
+    extra_context = {"deed": "Change password"}
     success_url = reverse_lazy("dashboard")
     form_class = CountedPasswordChangeForm
 

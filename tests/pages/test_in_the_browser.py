@@ -27,7 +27,7 @@ PAGES = {
 MEANT = (
     "404 (Not Found)",  # a page that is not there is asked for
 )
-HARMLESS = ("Filter", "Find", "copy", "Close", "?")
+HARMLESS = ("Filter", "Find", "Search", "copy", "Close", "?")
 """Buttons that only look for something, copy what is shown, or close a list of keys."""
 
 

@@ -127,7 +127,7 @@ def test_each_goes_to_the_node_of_its_own_title_and_what_has_left_stays_where_it
     pacs = node("PACS")
     mine, gone = queue_item("Prepared"), queue_item("Prepared", destination_ae_title="ZZ_GONE")
     left = queue_item("Delivered", destination_ae_title="ZZ_GONE")
-    assert fail_for_nobody(actor="housekeeping") == 2
+    assert fail_for_nobody() == 2
     for item in (mine, gone, left):
         item.refresh_from_db()
     assert (mine.node, mine.state) == (pacs, "Prepared")

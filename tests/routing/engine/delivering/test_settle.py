@@ -39,8 +39,8 @@ def answered(
     status: int | None, tried: int = 2, *, first: bool = False, attempts: int | None = None, comment: str = ""
 ) -> Answered:
     error = "" if status is not None else "no answer"
-    result = SendResult(7, status, comment, error, BEGAN, ENDED, 1000)
-    return Answered(target(attempts), item(tried), result, SYNTAX, first=first, timed_out=status is None)
+    result = SendResult(7, status, comment, error, BEGAN, ENDED, 1000, timed_out=status is None)
+    return Answered(target(attempts), item(tried), result, SYNTAX, first=first)
 
 
 def unreachable(kind: FailureKind = FailureKind.TIMEOUT, **further: Any) -> Unreachable:

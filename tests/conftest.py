@@ -7,6 +7,7 @@ import pytest
 from django.apps import apps
 from django.core.management.color import no_style
 from django.db import connection
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 from pytest_django.plugin import blocking_manager_key
 
@@ -34,6 +35,25 @@ __all__ = [
 def tables_can_be_emptied(django_db_modify_db_settings: None) -> None:
     """A test that is no transaction ends with a DELETE from every table, which the guard of the audit log refuses."""
     post_migrate.disconnect(sender=apps.get_app_config("routing"), dispatch_uid=UID)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def a_tests_transaction_keeps_its_connection() -> Generator[None, None, None]:
+    """
+    What renews its connection as it goes, or closes it before it forks, does not end the transaction of its test.
+
+    SQLite in memory does the same by itself: its connection is its database, and none is ever closed.
+    """
+    close = BaseDatabaseWrapper.close
+
+    def unless_a_tests(self: BaseDatabaseWrapper) -> None:
+        blocks = self.atomic_blocks
+        if not blocks or any(not block._from_testcase for block in blocks):
+            close(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(BaseDatabaseWrapper, "close", unless_a_tests)
+        yield
 
 
 def ends_with_a_flush(item: pytest.Item) -> bool:

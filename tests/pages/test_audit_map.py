@@ -1,6 +1,7 @@
 """Every deed that counts leaves one record: who, when, from where, what, to what, and how it ended."""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,7 +14,7 @@ from django.utils import timezone
 
 from routing.audit.origin import at_command_line, reset_origin, set_origin
 from routing.models import AuditRecord, Node
-from scripts_app.models import ScriptDraft
+from scripts_app.models import LuaEntry, ScriptDraft
 from tests.pages.busy_router import busy_router
 from tests.pages.people import person
 from tests.pages.stored_image import give_file
@@ -21,6 +22,11 @@ from tests.pages.stored_image import give_file
 pytestmark = pytest.mark.django_db
 ADDRESS = "192.0.2.44"
 PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings, tmp_path):
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -55,7 +61,8 @@ def get(role: str, place: str):
 
 
 def edit_entry() -> None:
-    somebody("script author").post("/scripts/entries/1/toggle/")
+    entry = LuaEntry.objects.earliest("pk")
+    somebody("script author").post(f"/scripts/entries/{entry.pk}/toggle/")
 
 
 def activate() -> None:

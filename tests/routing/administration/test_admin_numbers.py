@@ -3,6 +3,7 @@
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
@@ -39,6 +40,9 @@ def test_no_number_breaks_a_list_its_actions_or_the_page_of_a_row(boss, table):
             assert boss.get(address(table, view, number)).status_code in (200, 302, 400, 403, 404), view
 
 
+@pytest.mark.skipif(
+    connection.vendor != "sqlite", reason="PostgreSQL finds that no row has it, and Django asks nothing"
+)
 def test_what_is_said_of_such_a_number_is_no_error_of_the_service(boss):
     answer = boss.post(address(User, "changelist"), {"action": "delete_selected", "_selected_action": [2**63]})
     assert answer.status_code == 400

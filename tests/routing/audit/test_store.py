@@ -37,15 +37,26 @@ def strict(settings):
 class Refusing:
     """A table that takes nothing, as on a full disk or without the right to write."""
 
-    TRIGGER = "CREATE TRIGGER refusing BEFORE INSERT ON routing_auditrecord BEGIN SELECT RAISE(ABORT, 'synthetic'); END"
+    SQLITE = (
+        "CREATE TRIGGER refusing BEFORE INSERT ON routing_auditrecord BEGIN SELECT RAISE(ABORT, 'synthetic'); END",
+        "DROP TRIGGER refusing",
+    )
+    POSTGRESQL = (
+        "CREATE FUNCTION refuse() RETURNS trigger AS $$ BEGIN RAISE EXCEPTION 'synthetic'; END $$ LANGUAGE plpgsql; "
+        "CREATE TRIGGER refusing BEFORE INSERT ON routing_auditrecord EXECUTE FUNCTION refuse()",
+        "DROP FUNCTION refuse CASCADE",
+    )
+
+    def __init__(self):
+        self.begin, self.end = self.POSTGRESQL if connection.vendor == "postgresql" else self.SQLITE
 
     def __enter__(self):
         with connection.cursor() as cursor:
-            cursor.execute(self.TRIGGER)
+            cursor.execute(self.begin)
 
     def __exit__(self, *_):
         with connection.cursor() as cursor:
-            cursor.execute("DROP TRIGGER refusing")
+            cursor.execute(self.end)
 
 
 def row(name: str) -> dict[str, Any]:

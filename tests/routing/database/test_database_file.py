@@ -2,6 +2,7 @@
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -15,6 +16,12 @@ from routing.processes.supervisor import Supervisor
 from tests.builders import node
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def own_folder(settings, tmp_path):
+    """Without images: those of other tests would be found to have lost their database."""
+    settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
 
 
 @pytest.fixture

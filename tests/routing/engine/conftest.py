@@ -57,7 +57,7 @@ def work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Preparation:
 def process_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
     """The data folder of engine processes that are entered in the test's own."""
     monkeypatch.setattr(settings, "CAPACITOR", dataclasses.replace(settings.CAPACITOR, data_dir=tmp_path))
-    monkeypatch.setattr(processes.application_log, "start", lambda *_: None)
+    monkeypatch.setattr(processes.application_log, "start", lambda *_, **__: None)
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
     handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     umask = os.umask(0o022)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.backends.signals import connection_created
 
 from routing.engine import sqlite_hot_path
@@ -18,6 +18,7 @@ def untuned() -> Iterator[None]:
     connection_created.disconnect(sqlite_hot_path._tune, sender=sqlite_hot_path.DatabaseWrapper)
 
 
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps no such journals")
 @pytest.mark.django_db
 @pytest.mark.parametrize(("role", "store"), [("prepare", 2), ("rows", 2), ("housekeep", 0)])
 def test_only_who_writes_for_each_image_keeps_journals_of_statements_in_memory(role: str, store: int) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import Count, OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
@@ -15,12 +15,14 @@ from routing.configuration.node_uses import uses_of
 from routing.database.deadlock import despite_deadlocks
 from routing.forms.nodes import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
-from routing.nodes.renamed import follow
+from routing.nodes.renamed import STILL_FOLLOWING, bring_along, follow
 from routing.people.sight import Sight
 from scripts_app.revision import hold
 
 _STRANGER = Sight(full=False)
 """Whoever sets up nodes need not see patients."""
+_RENAMED = "renamed_node"
+"""Where a request keeps the node that it gave another AE title."""
 
 
 class NodeStatusInline(Unchangeable, admin.StackedInline):  # type: ignore[type-arg]
@@ -63,8 +65,12 @@ class NodeAdmin(Audited):
         return _STRANGER.by_node(status.last_error)[:80] if status and status.failures_in_a_row else ""
 
     def changeform_view(self, request: HttpRequest, *arguments: Any, **more: Any) -> Any:
-        """What is queued follows a node's title, and workers record some of that right now."""
-        return despite_deadlocks(lambda: super(NodeAdmin, self).changeform_view(request, *arguments, **more))
+        """What is queued follows a node's title, after that is committed."""
+        answer = despite_deadlocks(lambda: super(NodeAdmin, self).changeform_view(request, *arguments, **more))
+        renamed: Node | None = getattr(request, _RENAMED, None)
+        if renamed is not None and not bring_along(renamed.pk, actor=request.user.get_username()):
+            messages.info(request, f"{renamed.ae_title}: {STILL_FOLLOWING}")
+        return answer
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         with transaction.atomic():
@@ -72,6 +78,8 @@ class NodeAdmin(Audited):
             hold()
             super().save_model(request, obj, form, change)
             follow(obj, form.initial.get("ae_title", ""), actor=request.user.get_username())
+        if change and "ae_title" in form.changed_data:
+            setattr(request, _RENAMED, obj)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """A node that images wait for can't be removed: they would wait for ever; what scripts say of it is told."""

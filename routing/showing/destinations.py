@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -52,6 +53,8 @@ class Destination:
     """Items that a worker holds right now."""
     oldest_at: datetime | None
     """When the oldest waiting item came in."""
+    still_under: Mapping[str, int] = field(default_factory=dict)
+    """How many of these have the AE title, or titles, that the node had before: they follow its new one."""
 
     @property
     def unaddressed(self) -> bool:
@@ -137,8 +140,24 @@ def _waiting() -> dict[str, Any]:
     return {row["destination_ae_title"]: row for row in waiting}
 
 
+def _left_behind() -> dict[str, int]:
+    """AE titles that no node has any more, each with the node that its items are for and follow, by number."""
+    known = {
+        settings.CAPACITOR.ae_title,
+        *Node.objects.filter(role=Node.Role.STORAGE).values_list("ae_title", flat=True),
+    }
+    found = {}
+    for title, states in _counts().items():
+        if title not in known and states.keys() & QUEUE_STATES:
+            items = QueueItem.objects.queued().order_by().filter(destination_ae_title=title, node__isnull=False)
+            if (node_id := items.values_list("node_id", flat=True).first()) is not None:
+                found[title] = node_id
+    return found
+
+
 _counts = ShortLived(lambda: QueueItem.objects.counts_by_destination())
 _at_work = ShortLived(_waiting)
+_renamed = ShortLived(_left_behind)
 
 
 def counts_by_state() -> dict[str, int]:
@@ -149,22 +168,30 @@ def counts_by_state() -> dict[str, int]:
 
 def destinations() -> list[Destination]:
     """Every Storage node, then whatever else the queue has items for, each group by AE title."""
-    counts, at_work = _counts(), _at_work()
+    counts, at_work, renamed = _counts(), _at_work(), _renamed()
 
     def destination(ae_title: str, node: Node | None) -> Destination:
-        work = at_work.get(ae_title, {})
+        before = [title for title, heir in renamed.items() if node is not None and heir == node.pk]
+        # What has left keeps the title that it left for.
+        late = {
+            title: {state: n for state, n in counts[title].items() if state in QUEUE_STATES}
+            for title in before
+            if title in counts
+        }
+        work = [at_work[title] for title in (ae_title, *before) if title in at_work]
         return Destination(
             ae_title,
             node,
             _status(node),
-            counts.get(ae_title, {}),
-            work.get("held", 0),
-            work.get("oldest"),
+            sum(map(Counter, late.values()), Counter(counts.get(ae_title, {}))),
+            sum(row["held"] for row in work),
+            min((row["oldest"] for row in work), default=None),
+            {title: sum(states.values()) for title, states in late.items()},
         )
 
     nodes = Node.objects.filter(role=Node.Role.STORAGE).select_related("status")
     found = [destination(node.ae_title, node) for node in nodes]
-    known = {node.ae_title for node in nodes}
+    known = {node.ae_title for node in nodes} | renamed.keys()
     others = [title for title, states in counts.items() if title not in known and states.keys() & QUEUE_STATES]
     return found + [destination(ae_title, None) for ae_title in others]
 

@@ -19,7 +19,7 @@ from routing.engine.nodes.status import end_back_off
 from routing.forms.listed import ListSearch, numbered_page
 from routing.forms.nodes import NodeForm
 from routing.models import Node, NodeStatus
-from routing.nodes.renamed import follow
+from routing.nodes.renamed import STILL_FOLLOWING, bring_along, follow
 from routing.nodes.titles import title_book, title_conflicts
 from routing.people.sight import Sight
 from routing.showing.destinations import Destination, destinations
@@ -155,20 +155,25 @@ def node_edit(request: HtmxHttpRequest, node_id: int) -> HttpResponse:
 def _edit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
     if request.method == "POST":
         # What is queued follows its title, and workers record some of that right now.
-        return despite_deadlocks(partial(_submit, request, node_id))
+        answer, renamed = despite_deadlocks(partial(_submit, request, node_id))
+        if renamed is not None and not bring_along(renamed.pk, actor=request.user.get_username()):
+            messages.info(request, f"{renamed.ae_title}: {STILL_FOLLOWING}")
+        return answer
     node = row_or_new(Node.objects.all(), node_id)
     return render(request, "routing/node_form.html", {"form": NodeForm(instance=node), "node": node})
 
 
 @transaction.atomic
-def _submit(request: HtmxHttpRequest, node_id: int | None) -> HttpResponse:
+def _submit(request: HtmxHttpRequest, node_id: int | None) -> tuple[HttpResponse, Node | None]:
+    """The answer, and the node when its AE title is another one now."""
     # Entries may follow its title; an import, too, locks the scripts before the nodes.
     hold()
     node = row_or_new(Node.objects.select_for_update(), node_id)
     form = NodeForm(request.POST, instance=node)
     if form.is_valid():
-        return _save(request, form, created=node is None)
-    return render(request, "routing/node_form.html", {"form": form, "node": node}, status=422)
+        answer = _save(request, form, created=node is None)
+        return answer, form.instance if node is not None and "ae_title" in form.changed_data else None
+    return render(request, "routing/node_form.html", {"form": form, "node": node}, status=422), None
 
 
 def _save(request: HtmxHttpRequest, form: NodeForm, *, created: bool) -> HttpResponse:

@@ -97,6 +97,10 @@ class Housekeeper:
         self._round = 0
         self._purging = False
         """The last look for what has outlived its time did not come to an end."""
+        self._readdressed: datetime | None = None
+        """When nothing was queued by a title that its node has no more."""
+        self._renaming = False
+        """The last look left some of that."""
         self._time = ConfirmedTime()
         self._held = 0
         """Images that would have expired if the clock were believed."""
@@ -144,9 +148,10 @@ class Housekeeper:
             self._purge(scarce=scarce, since=None if sweeping or self._purging else now - age - kept - _LATER)
             fold_deferrals()
             end_impossible_waits()
-            readdress_late(now)
             # Not in each round: in a long queue that takes a while.
             self._held = outlived(age)[:_MOST_HELD].count() if ahead else 0
+        if self._renaming or sweeping or self._round % _PURGE_EVERY == 0:
+            self._follow_renamed(now)
         self._audit.step(sweeping=sweeping, ahead=ahead)
         if sweeping:
             forget_idle(_LOG_KEPT, ahead)
@@ -162,6 +167,12 @@ class Housekeeper:
             )
         self._round += 1
         return adopted
+
+    def _follow_renamed(self, now: datetime) -> None:
+        # A clock that was set back must not hide what has been renamed since.
+        self._renaming = not readdress_late(self._readdressed and min(self._readdressed, now))
+        if not self._renaming:
+            self._readdressed = now
 
     def _purge(self, *, scarce: bool, since: datetime | None) -> None:
         kept = timedelta(seconds=settings.CAPACITOR.keep_delivered) + self._time.ahead

@@ -14,6 +14,9 @@ def legal_network(value: str) -> None:
         ipaddress.ip_network(value, strict=False)
     except ValueError as error:
         raise ValidationError(f"{value!r} is neither an address nor a network such as 192.168.1.0/24") from error
+    if "%" in value:
+        # A connection names its peer without the interface, so it would promise what is not kept.
+        raise ValidationError(f"{value!r} names an interface, at which is not looked: leave out what begins with %")
 
 
 class KnownSender(models.Model):

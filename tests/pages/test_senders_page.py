@@ -25,6 +25,7 @@ def test_an_operator_allows_a_sender_from_a_network():
     [
         ({"ae_title": "A" * 17}, "at most 16"),
         ({"ae_title": "CT_1", "network": "room 7"}, "neither an address nor a network"),
+        ({"ae_title": "CT_1", "network": "fe80::1%eth0"}, "names an interface, at which is not looked: leave out what"),
         ({"ae_title": "MR_2", "network": ""}, "already exists"),
     ],
 )

@@ -8,9 +8,9 @@ from django.apps import apps
 from django.conf import settings
 from django.utils import timezone
 
-from routing.models import AuditRecord, KnownSender, Node, QueueItem
+from routing.models import AuditRecord, KnownSender, Node, QueueItem, Rehearsal
 from routing.spool.spool import Spool
-from scripts_app.models import LuaEntry, LuaLibrary, SampleCapture, ScriptSample, ScriptTest
+from scripts_app.models import Activation, LuaEntry, LuaLibrary, SampleCapture, ScriptSample, ScriptTest
 from tests.pages import permission_table as table
 from tests.pages.busy_router import busy_router
 from tests.pages.people import person, visitor
@@ -66,7 +66,8 @@ def address(name, route):
             "key": LuaEntry.objects.order_by("pk")[0].pk,
             "path": LuaLibrary.objects.order_by("pk")[0].path,
             "study_instance_uid": QueueItem.objects.get(pk=200).study_instance_uid,
-            "activation_id": 2,
+            "activation_id": Activation.objects.order_by("pk")[1].pk,
+            "rehearsal_id": Rehearsal.objects.order_by("pk")[0].pk,
             "test_id": ScriptTest.objects.order_by("pk")[0].pk,
             "id": person("administrator").pk,
             "app_label": "routing",

@@ -197,9 +197,8 @@ def test_the_history_of_a_node_tells_the_numbers_0_and_1_as_numbers():
 
 def test_the_history_of_a_node_is_found_without_reading_the_whole_audit_log():
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            # Of a few rows it reads all, whatever indexes there are.
-            cursor.execute("SET LOCAL enable_seqscan = off")
+        # Of a few rows it reads all, whatever indexes there are.
+        connection.cursor().execute("SET LOCAL enable_seqscan = off")
     found = AuditRecord.objects.filter(node_id=7).exclude(action="echo node").order_by("-id")[:30]
     assert "audit_node" in found.explain()
 

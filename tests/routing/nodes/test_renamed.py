@@ -12,7 +12,7 @@ from django.utils import timezone
 from routing.models import HistoryEntry, Node, QueueItem
 from routing.nodes import renamed
 from routing.nodes.renamed import bring_along, readdress_late
-from routing.views.destinations import destinations
+from routing.showing.destinations import destinations
 from tests.builders import node, queue_item
 from tests.pages.filled_form import filled_form
 from tests.pages.people import words

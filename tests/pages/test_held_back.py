@@ -15,16 +15,13 @@ pytestmark = pytest.mark.django_db
 ERROR = "no connection: refused"
 
 
-def later() -> str:
-    """A window of the day that begins in two to three hours, asked for when the tests are collected."""
-    hour = timezone.localtime().hour
-    return f"{(hour + 3) % 24:02}:00 - {(hour + 4) % 24:02}:00"
-
-
+HOUR = timezone.localtime().hour
+LATER = f"{(HOUR + 3) % 24:02}:00 - {(HOUR + 4) % 24:02}:00"
+"""A window of the day that began in two to three hours when the tests were collected."""
 HELD = [
     ({"paused": True}, "paused"),
     ({"enabled": False}, "disabled"),
-    ({"process_schedule": [later()]}, "outside its schedule"),
+    ({"process_schedule": [LATER]}, "outside its schedule"),
     ({"process_schedule": ["night"]}, "outside its schedule"),
 ]
 
@@ -36,7 +33,7 @@ def test_the_page_tells_what_holds_an_image_back(columns, why):
     tried = queue_item(node=night, attempt_count=2, last_error=ERROR, prepared_at=timezone.now())
     told = words(visitor().get(f"/queue/{ready.pk}/"))
     assert re.search(rf"Ready, waits for NIGHT, which is {why}(: it opens in \d h)?\. ", told)
-    assert ("opens in" in told) is (columns.get("process_schedule") == [later()])
+    assert ("opens in" in told) is (columns.get("process_schedule") == [LATER])
     told = words(visitor().get(f"/queue/{tried.pk}/"))
     assert f"Tried 2 times; not again while NIGHT is {why}" in told
     assert "next try" not in told
@@ -74,7 +71,7 @@ def test_scripts_are_tried_now_whatever_the_node_is():
 
 def test_a_schedule_that_is_set_aside_holds_nothing_back():
     aside = timezone.now() + timedelta(hours=1)
-    item = queue_item(node=node("NIGHT", process_schedule=[later()], ignore_schedule_until=aside))
+    item = queue_item(node=node("NIGHT", process_schedule=[LATER], ignore_schedule_until=aside))
     client = visitor("operator")
     assert "Ready, waits for NIGHT." in words(client.get(f"/queue/{item.pk}/"))
     client.post(f"/queue/{item.pk}/try-now/")

@@ -12,6 +12,8 @@ from django.db.models.signals import post_migrate
 from pytest_django.plugin import blocking_manager_key
 
 from routing.audit.guard import UID
+from routing.folders import spool_folder
+from routing.spool.spool import Spool
 from tests.faults.recording import (
     effort,
     pytest_addoption,
@@ -54,6 +56,12 @@ def a_tests_transaction_keeps_its_connection() -> Generator[None, None, None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(BaseDatabaseWrapper, "close", unless_a_tests)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def the_shared_folder_has_a_spool() -> None:
+    """Rows without a spool mean that it is lost; whichever test is the first must not be the one to find that."""
+    Spool(spool_folder(), "none").mark()
 
 
 def ends_with_a_flush(item: pytest.Item) -> bool:

@@ -37,9 +37,9 @@ class ConfirmedTime:
         """One look of the housekeeper in charge, in its transaction; several in a row tell how time passes."""
         steady = self._clock()
         passed = timedelta(seconds=0 if self._looked_at is None else steady - self._looked_at)
-        row = Lane.objects.filter(key=Lane.CONFIRMED_TIME).first()
-        confirmed = now if row is None else min(now, row.until + passed)
-        jumped_at = datetime.fromisoformat(row.owner) if row is not None and row.owner else None
+        row, _ = Lane.objects.get_or_create(key=Lane.CONFIRMED_TIME, defaults={"owner": "", "until": now})
+        confirmed = min(now, row.until + passed)
+        jumped_at = datetime.fromisoformat(row.owner) if row.owner else None
         if now - confirmed <= _MARGIN:
             confirmed, jumped_at = now, None
         elif jumped_at is None:
@@ -52,8 +52,8 @@ class ConfirmedTime:
         elif confirmed - jumped_at >= _BELIEVED_AFTER:
             log.warning("the clock has been as far ahead for a day: it is believed")
             confirmed, jumped_at = now, None
-        said = jumped_at.isoformat() if jumped_at else ""
-        Lane.objects.update_or_create(key=Lane.CONFIRMED_TIME, defaults={"owner": said, "until": confirmed})
+        row.owner, row.until = jumped_at.isoformat() if jumped_at else "", confirmed
+        row.save(update_fields=["owner", "until"])
         # Behind it: while the database is away time passes, too.
         self._looked_at = steady
         self.ahead = now - confirmed

@@ -145,7 +145,7 @@ class Housekeeper:
         if sweeping:
             self._remove.try_again()
         if scarce or self._purging or sweeping or self._round % _PURGE_EVERY == 0:
-            self._purge(scarce=scarce, since=None if sweeping or self._purging else now - age - kept - _LATER)
+            self._purge(kept, scarce=scarce, since=None if sweeping or self._purging else now - age - kept - _LATER)
             fold_deferrals()
             end_impossible_waits()
             # Not in each round: in a long queue that takes a while.
@@ -174,8 +174,7 @@ class Housekeeper:
         if not self._renaming:
             self._readdressed = now
 
-    def _purge(self, *, scarce: bool, since: datetime | None) -> None:
-        kept = timedelta(seconds=settings.CAPACITOR.keep_delivered) + self._time.ahead
+    def _purge(self, kept: timedelta, *, scarce: bool, since: datetime | None) -> None:
         history = timedelta(seconds=settings.CAPACITOR.keep_history) + self._time.ahead
         purged = _repeat(
             lambda: purge_files(self._spool, self._files, kept, scarce=scarce, remove=self._remove, since=since)

@@ -139,16 +139,16 @@ def test_time_that_passes_while_the_database_is_away_is_no_jump(
 ) -> None:
     passing = ConfirmedTime()
     passing.look(clocks.wall)
-    really = confirmed_time.Lane.objects.update_or_create
+    really = confirmed_time.Lane.objects.get_or_create
 
     def away(**_: object) -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(confirmed_time.Lane.objects, "update_or_create", away)
+    monkeypatch.setattr(confirmed_time.Lane.objects, "get_or_create", away)
     for _ in range(5):
         clocks.pass_by(60 * MINUTE)
         with pytest.raises(ConnectionError):
             passing.look(clocks.wall)
-    monkeypatch.setattr(confirmed_time.Lane.objects, "update_or_create", really)
+    monkeypatch.setattr(confirmed_time.Lane.objects, "get_or_create", really)
     passing.look(clocks.wall)
     assert not passing.ahead

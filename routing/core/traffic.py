@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass
 from datetime import UTC, datetime, timedelta
 
-from routing.core.states import RECEIVED, QueueEvent, QueueState
+from routing.core import states
+from routing.core.states import QueueEvent, QueueState
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Tally:
     def note(self, happening: Happening) -> bool:
         """Count what happened; whether it was something that counts."""
         match happening.event:
-            case event if event == RECEIVED:
+            case states.RECEIVED:
                 self.received += happening.times
                 self.bytes_received += happening.size
             case QueueEvent.DELIVERED:

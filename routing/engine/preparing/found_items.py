@@ -31,13 +31,14 @@ class FoundItems(Sequence[QueueItemFacts]):
     def __init__(self, rows: Iterable[tuple[Any, ...]]) -> None:
         """``rows``: values of COLUMNS; they are read once, block by block."""
         self._blocks: list[bytes] = []
-        self._count = 0
         self._open: tuple[int, list[tuple[Any, ...]]] = (-1, [])
         self._more: Sequence[QueueItemFacts] = ()
         left = iter(rows)
-        while block := list(islice(left, _BLOCK)):
+        while len(block := list(islice(left, _BLOCK))) == _BLOCK:
             self._blocks.append(zlib.compress(pickle.dumps(block), 1))
-            self._count += len(block)
+        # A short list, as that of a study is, is not worth the packing.
+        self._rest = block
+        self._count = _BLOCK * len(self._blocks) + len(block)
 
     def followed_by(self, more: Sequence[QueueItemFacts]) -> FoundItems:
         """These items, and then those that are in no database."""
@@ -63,8 +64,13 @@ class FoundItems(Sequence[QueueItemFacts]):
         if place >= self._count:
             return self._more[place - self._count]
         number, within = divmod(place, _BLOCK)
+        row = self._block(number)[within]
+        return QueueItemFacts(*(*row[:14], "dcm", row[14], row[15].isoformat(), row[16].isoformat()))
+
+    def _block(self, number: int) -> list[tuple[Any, ...]]:
+        if number == len(self._blocks):
+            return self._rest
         if self._open[0] != number:
             # Packed in this very process, from the database.
             self._open = (number, pickle.loads(zlib.decompress(self._blocks[number])))  # noqa: S301
-        row = self._open[1][within]
-        return QueueItemFacts(*(*row[:14], "dcm", row[14], row[15].isoformat(), row[16].isoformat()))
+        return self._open[1]

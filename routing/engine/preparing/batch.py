@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from routing.audit.store import keep
 from routing.core.plan import Plan
 from routing.core.states import QueueEvent, QueueState
+from routing.database.away import is_away
 from routing.database.rows import insert
 from routing.engine import story
 from routing.engine.directory import Directory
@@ -133,12 +134,14 @@ class Batch:
                 keep(self._audit)
                 if release:
                     release_lanes(self._owner)
-        except (LeaseLost, StateConflict, OperationalError, InterfaceError):
-            # The last two: the database is away or busy, which no item is to blame for.
+        except (LeaseLost, StateConflict):
             self._states.forget()
             raise
         except Exception as error:
             self._states.forget()
+            # A database that is away, busy or read-only: no item is to blame for that.
+            if is_away(error):
+                raise
             raise CannotRecord(place_of(error)) from error
         finally:
             self.clear()

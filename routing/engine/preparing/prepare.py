@@ -8,10 +8,9 @@ import traceback
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 
-from django.db import InterfaceError, OperationalError
-
 from routing.core.plan import Plan, plan_for
 from routing.core.shortage import SHORTAGES
+from routing.database.away import is_away
 from routing.engine import story
 from routing.engine.directory import Directory
 from routing.engine.pace import GATHER_MANY
@@ -50,8 +49,8 @@ _LOOK = 0.005
 Seconds for which the active scripts are believed: to ask for each image costs a query, and whoever
 activates scripts is not told sooner that they are active.
 """
-_NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, OperationalError, InterfaceError, SpoolGone)
-"""What happens to the batch, not to the item in hand."""
+_NOT_THE_ITEM = (LeaseLost, StateConflict, CannotRecord, SpoolGone)
+"""What happens to the batch, not to the item in hand; so does a database that is away."""
 
 
 class Preparer:
@@ -183,6 +182,8 @@ class Preparer:
                 raise SpoolGone(self._spool.root) from None
             self._batch.give_up(item, MISSING)
         except Exception as error:
+            if is_away(error):
+                raise
             if isinstance(error, OSError) and error.errno in SHORTAGES:
                 text = f"{error.strerror}: tried again"
                 log.error("item %d could not be prepared: %s", item.id, text)

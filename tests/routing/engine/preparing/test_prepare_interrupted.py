@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import OperationalError
+from django.db import DatabaseError, InternalError, OperationalError
 from django.utils import timezone
 
 from routing.engine.preparing import batch as batches
@@ -94,33 +94,49 @@ def test_a_table_that_somebody_wrote_meanwhile_is_read_again(work: Preparation, 
     assert study_table() == {"n": 11}
 
 
-def test_a_database_that_goes_away_costs_no_item_a_try(work: Preparation, monkeypatch: Any) -> None:
+class _ReadOnly(Exception):
+    """As psycopg tells it."""
+
+    sqlstate = "25006"
+
+
+def refusal(kind: str) -> DatabaseError:
+    if kind == "away":
+        return OperationalError("database is locked")
+    error = InternalError("cannot execute UPDATE in a read-only transaction")
+    error.__cause__ = _ReadOnly()
+    return error
+
+
+@pytest.mark.parametrize("kind", ["away", "read-only"])
+def test_a_database_that_goes_away_costs_no_item_a_try(work: Preparation, monkeypatch: Any, kind: str) -> None:
     lua_entry("study.n = (study.n or 0) + 1")
     items = [work.image() for _ in range(3)]
 
     def away(*_: Any, **__: Any) -> Any:
-        raise OperationalError("database is locked")
+        raise refusal(kind)
 
     for _ in range(7):
         with monkeypatch.context() as patched:
             patched.setattr(batches, "record", away)
-            with pytest.raises(OperationalError):
+            with pytest.raises(type(refusal(kind))):
                 work.step()
     assert work.step() == 3
     assert [item(i).state for i in items] == ["Prepared"] * 3
     assert study_table() == {"n": 3}
 
 
-def test_a_database_that_goes_away_under_a_script_fails_no_item(work: Preparation, monkeypatch: Any) -> None:
+@pytest.mark.parametrize("kind", ["away", "read-only"])
+def test_a_database_that_goes_away_under_a_script_fails_no_item(work: Preparation, monkeypatch: Any, kind: str) -> None:
     lua_entry("print(queue:total())")
     identifier = work.image()
 
     def away(*_: Any) -> int:
-        raise OperationalError("database is locked")
+        raise refusal(kind)
 
     with monkeypatch.context() as patched:
         patched.setattr(preparing.QueueDatabaseFacts, "total", away)
-        with pytest.raises(OperationalError):
+        with pytest.raises(type(refusal(kind))):
             work.step()
     assert item(identifier).state == "New"
     work.step()

@@ -12,6 +12,7 @@ from pathlib import Path
 from routing.processes.stop_flag import StopFlag
 
 _SUFFIX = ".wake"
+_MORE, _LAST = b"!", b"."
 
 
 def _address(fd: int, name: str) -> str:
@@ -30,6 +31,7 @@ class Wakeup:
         self._socket.setblocking(False)
         self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         self._socket.bind(_address(self._directory, self._path.name))
+        self._last = False
         # What killed processes have left goes: some roles are never nudged by anybody else.
         wake(folder, role)
         self.clear()
@@ -41,7 +43,7 @@ class Wakeup:
         """Forget the nudges so far; call it before looking for work, not after."""
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._socket.recv(16)
+                self._last |= self._socket.recv(16) == _LAST
 
     def wait(self, timeout: float, stopping: StopFlag | None = None) -> bool:
         """Wait until nudged, or told to stop, at most ``timeout`` seconds; say whether somebody nudged."""
@@ -49,6 +51,18 @@ class Wakeup:
         ready, _, _ = select.select(descriptors, [], [], timeout)
         self.clear()
         return self.fileno() in ready
+
+    def was_last(self) -> bool:
+        """Whether a nudge that is used up or forgotten said that no more work comes soon; after a yes it is no."""
+        last, self._last = self._last, False
+        return last
+
+    def rest(self, timeout: float) -> None:
+        """Do not be woken for so many seconds, unless no more work comes soon."""
+        until = time.monotonic() + timeout
+        self.clear()
+        while not self._last and (left := until - time.monotonic()) > 0:
+            self.wait(left)
 
     def close(self) -> None:
         self._socket.close()
@@ -68,8 +82,8 @@ class Waker:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
 
-    def wake(self) -> None:
-        """Nudge them; one that is full or gone is passed over."""
+    def wake(self, last: bool = False) -> None:
+        """Nudge them, and say when no more work comes soon (``last``); one that is full or gone is passed over."""
         now = time.monotonic()
         if not self._names or now - self._looked_at > 1:
             self._looked_at = now
@@ -80,7 +94,7 @@ class Waker:
             ]
         for name in self._names:
             try:
-                self._socket.sendto(b"!", _address(self._directory, name))
+                self._socket.sendto(_LAST if last else _MORE, _address(self._directory, name))
             except BlockingIOError:
                 pass
             except OSError:

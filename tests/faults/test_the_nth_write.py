@@ -64,8 +64,8 @@ class Process:
             self.spool,
             self.directory,
             process_delay=timedelta(0),
-            received=lambda: None,
-            prepared=lambda: None,
+            received=lambda _: None,
+            prepared=lambda _: None,
         )
         self.preparer = Preparer(
             self.presence.owner,

@@ -52,15 +52,17 @@ class Deliverer:
         settings: DeliverySettings,
         journal: Callable[[int, int], None],
         recorded: Callable[[Iterable[int]], None],
+        no_more: Callable[[], bool] = lambda: False,
     ) -> None:
         """
         ``journal`` notes an item that a node has taken; called by couriers, before its row is recorded.
 
-        ``recorded`` is told which items need no note any more.
+        ``recorded`` is told which items need no note any more.  ``no_more`` answers whether a stream has
+        paused since it was asked last: then there is nothing to wait for.
         """
         self._owner = owner
         self._settings = settings
-        self._journal, self._recorded = journal, recorded
+        self._journal, self._recorded, self._no_more = journal, recorded, no_more
         self._outgoing = Outgoing(spool)
         self._others = OtherWorkers(owner)
         self._zone = ZoneInfo(settings.time_zone)
@@ -97,8 +99,8 @@ class Deliverer:
     def idle(self, timeout: float, *wakeups: int) -> None:
         """Wait at most ``timeout`` seconds for a report of a courier, or until one of the descriptors is readable."""
         if self._put_off:
-            # A nudge would tell nothing new.
-            timeout, wakeups = min(timeout, self._pace.left), ()
+            # A nudge may tell that no more is to come.
+            timeout = min(timeout, self._pace.left)
         poll = select.poll()
         for descriptor in (self._told, *wakeups):
             poll.register(descriptor, select.POLLIN)
@@ -143,7 +145,7 @@ class Deliverer:
 
     def _gathering(self) -> bool:
         """Whether images are under way, so that soon more can be recorded and handed out at once."""
-        if not self._pace.left or len(self._unrecorded) >= _AT_ONCE or not self.busy:
+        if self._no_more() or not self._pace.left or len(self._unrecorded) >= _AT_ONCE or not self.busy:
             return False
         return not any(self._has_room(node_id) for node_id in self._wanting)
 

@@ -42,7 +42,9 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
     with EngineProcess("deliver") as process, contextlib.closing(Wakeup(run_folder(), "deliver")) as wakeup:
         watch.owner = process.owner
         presence = process.presence
-        deliverer = Deliverer(process.owner, open_spool(), delivery_settings(), presence.journal, presence.forget)
+        deliverer = Deliverer(
+            process.owner, open_spool(), delivery_settings(), presence.journal, presence.forget, wakeup.was_last
+        )
         try:
             process.work(
                 deliverer.step,

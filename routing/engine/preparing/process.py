@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
+from collections.abc import Callable
 from datetime import timedelta
 
 from django.conf import settings
@@ -50,6 +50,7 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
     strays.take_in_orphans()
     with EngineProcess("prepare") as process, contextlib.closing(Wakeup(run_folder(), "prepare")) as wakeup:
         watch.owner = process.owner
+        deliver = Waker(run_folder(), "deliver")
         preparer = Preparer(
             process.owner,
             open_spool(),
@@ -57,20 +58,28 @@ def run(watch: Watch, casualty: Casualty | None) -> None:
             prepare_settings(),
             watch=watch,
             new_id=new_identifiers(ROW_TAGS),
-            prepared=Waker(run_folder(), "deliver").wake,
+            prepared=deliver.wake,
             stopping=process.stopping.is_set,
             tidy=strays.end_strays,
         )
-        pace = Pace()
-
-        def turn() -> bool:
-            pace.begin()
-            claimed = preparer.step()
-            pace.found(claimed)
-            if 0 < claimed < service.batch_size and not preparer.alone:
-                time.sleep(pace.left)
-            return claimed > 0
-
+        turn = turns_of(preparer, service.batch_size, wakeup, deliver)
         process.work(
             turn, lambda: wakeup.wait(IDLE, process.stopping), wakeup=wakeup, casualty=casualty, turned=watch.turned
         )
+
+
+def turns_of(preparer: Preparer, batch_size: int, wakeup: Wakeup, deliver: Waker) -> Callable[[], bool]:
+    """Steps at the pace of the stream; when it has paused and all is prepared, who delivers is told so."""
+    pace = Pace()
+
+    def turn() -> bool:
+        pace.begin()
+        claimed = preparer.step()
+        pace.found(claimed)
+        if claimed < batch_size and wakeup.was_last():
+            deliver.wake(last=True)
+        elif 0 < claimed < batch_size and not preparer.alone:
+            wakeup.rest(pace.left)
+        return claimed > 0
+
+    return turn

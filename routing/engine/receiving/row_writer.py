@@ -39,15 +39,20 @@ class RowWriter:
         directory: Directory,
         *,
         process_delay: timedelta,
-        received: Callable[[], None],
-        prepared: Callable[[], None],
+        received: Callable[[bool], None],
+        prepared: Callable[[bool], None],
     ) -> None:
-        """``received`` is called after items became New, ``prepared`` after they became ready as they came."""
+        """
+        ``received`` is called after items became New, ``prepared`` after they became ready as they came.
+
+        They are told whether the stream has paused: no more come soon.
+        """
         self._inbox, self._spool, self._directory = inbox, spool, directory
         self._process_delay = process_delay
         self._received, self._prepared = received, prepared
         self._scripts = ScriptCache()
         self._pace = Pace()
+        self._paused = False
 
     def run(self) -> None:
         """Until no more come; what the database still refuses then is left for adoption."""
@@ -66,6 +71,7 @@ class RowWriter:
             time.sleep(min(left, GATHER))
             more = self._inbox.take(_BATCH - len(batch))
             batch = batch + more
+        self._paused = not more and self._pace.left > 0
         self._pace.begin()
         self._pace.found(len(batch))
         return batch
@@ -86,7 +92,7 @@ class RowWriter:
                 delay = min(delay * 2, 10)
             else:
                 # Without scripts only what is sent to the router itself is left to prepare: it fails, and may wait.
-                (self._prepared if ready else self._received)()
+                (self._prepared if ready else self._received)(self._paused)
                 return True
 
     def _ready(self) -> AsItCame | None:

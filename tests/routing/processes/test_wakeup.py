@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from routing.processes import wakeup as module
 from routing.processes.stop_flag import StopFlag
 from routing.processes.wakeup import Waker, Wakeup, wake
 
@@ -35,6 +36,51 @@ def test_what_came_before_looking_for_work_can_be_forgotten(wakeup: Wakeup, tmp_
     wake(tmp_path / "run", "prepare")
     wakeup.clear()
     assert not wakeup.wait(0)
+
+
+def test_that_no_more_work_comes_soon_is_told_once(wakeup: Wakeup, tmp_path: Path) -> None:
+    waker = Waker(tmp_path / "run", "prepare")
+    waker.wake(last=True)
+    waker.wake()
+    assert not wakeup.was_last()
+    wakeup.clear()
+    assert wakeup.was_last()
+    assert not wakeup.was_last()
+    waker.wake()
+    assert wakeup.wait(60)
+    assert not wakeup.was_last()
+    waker.wake(last=True)
+    assert wakeup.wait(60)
+    assert wakeup.was_last()
+    waker.close()
+
+
+def test_a_rest_goes_on_through_nudges_and_ends_when_no_more_work_comes_soon(
+    wakeup: Wakeup, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waker = Waker(tmp_path / "run", "prepare")
+    now, waits = [100.0], []
+
+    def select(read: list[int], _: list[int], __: list[int], timeout: float) -> tuple[list[int], list[int], list[int]]:
+        waits.append(round(timeout, 6))
+        now[0] += 0.02
+        waker.wake(last=len(waits) == 3)
+        return read, [], []
+
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(module.select, "select", select)
+    wakeup.rest(0.1)
+    assert waits == [0.1, 0.08, 0.06]
+    assert wakeup.was_last()
+    # What was said before it counts as well.
+    waker.wake(last=True)
+    wakeup.rest(0.1)
+    assert len(waits) == 3
+    assert wakeup.was_last()
+    # Without it the time is rested out.
+    wakeup.rest(0.03)
+    assert waits[3:] == [0.03, 0.01]
+    waker.close()
 
 
 def test_a_flag_that_is_set_ends_the_wait_and_is_no_nudge(wakeup: Wakeup) -> None:

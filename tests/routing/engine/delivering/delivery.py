@@ -84,7 +84,9 @@ class Delivery:
 
 
 @contextlib.contextmanager
-def delivery(folder: Path, owner: str = OWNER, **settings: Any) -> Iterator[Delivery]:
+def delivery(
+    folder: Path, owner: str = OWNER, no_more: Callable[[], bool] = lambda: False, **settings: Any
+) -> Iterator[Delivery]:
     """A deliverer over a spool of its own; stopped at the end."""
     spool = Spool(folder / "waiting", durable="none")
     journal: list[int] = []
@@ -97,7 +99,7 @@ def delivery(folder: Path, owner: str = OWNER, **settings: Any) -> Iterator[Deli
         journal.append(item_id)
         answers[item_id] = status
 
-    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), note, recorded.extend)
+    deliverer = Deliverer(owner, spool, DeliverySettings(**(quick | settings)), note, recorded.extend, no_more)
     running = Delivery(spool, deliverer, journal, recorded, answers)
     try:
         yield running

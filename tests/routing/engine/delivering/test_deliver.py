@@ -1,11 +1,13 @@
 """What becomes of prepared items, over real associations: every row of decision D3."""
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 from django.utils import timezone
 
 from routing.core.states import QueueEvent
+from routing.engine import pace
 from routing.models import Attempt, HistoryEntry, ItemLogLine, Node, QueueItem
 from routing.queue.record import record_for
 from scripts_app.core.dataset.file_meta import read_file_meta
@@ -194,6 +196,24 @@ def test_what_a_node_has_taken_is_noted_before_it_is_recorded(tmp_path):
         assert running.deliverer.busy
         running.rest()
     assert states(item) == ["Delivered"]
+
+
+def test_while_images_are_under_way_the_next_wait_for_a_turn_unless_no_more_are_to_come(tmp_path, monkeypatch):
+    monkeypatch.setattr(pace, "time", SimpleNamespace(monotonic=lambda: 100.0))
+    held, told = Held(), []
+    with storage_node(held) as pacs, delivery(tmp_path, no_more=lambda: bool(told)) as running:
+        pacs_node = node(pacs.port, max_associations=2)
+        running.image(pacs_node)
+        running.until(lambda: bool(pacs.arrived))
+        second = running.image(pacs_node)
+        assert not running.deliverer.step()
+        assert not QueueItem.objects.get(pk=second.pk).lease_owner
+        told.append("the stream has paused")
+        assert running.deliverer.step()
+        assert QueueItem.objects.get(pk=second.pk).lease_owner
+        held.let_go()
+        running.rest()
+    assert len(pacs.instances) == 2
 
 
 def test_a_wish_of_an_operator_is_carried_out_when_the_lease_ends(tmp_path):

@@ -34,8 +34,8 @@ class Writing:
             spool,
             Directory("CAPACITOR", "DCP_", age=0),
             process_delay=timedelta(0),
-            received=lambda: self.woken.append("prepare"),
-            prepared=lambda: self.woken.append("deliver"),
+            received=lambda last: self.woken.append("prepare, the last" if last else "prepare"),
+            prepared=lambda last: self.woken.append("deliver, the last" if last else "deliver"),
         )
 
     def add(self, *instances: ReceivedInstance) -> None:
@@ -154,6 +154,31 @@ def test_when_a_dense_stream_pauses_its_last_images_wait_no_longer(
     writing.add(received(spool))
     assert len(writing.writer._gather()) == 1
     assert slept == [pytest.approx(pace.GATHER)] * 3
+
+
+@pytest.mark.django_db
+def test_who_is_nudged_hears_that_a_dense_stream_has_paused_and_not_that_a_thin_one_has(
+    spool: Spool, writing: Writing, monkeypatch: Any
+) -> None:
+    node("PACS")
+    LuaEntry.objects.create(script="")
+    slept: list[float] = []
+    coming = [4, 4, 0, 0]
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        writing.add(*(received(spool) for _ in range(coming.pop(0))))
+
+    monkeypatch.setattr(row_writer.time, "sleep", sleep)
+    monkeypatch.setattr(pace.time, "monotonic", lambda: 100.0 + sum(slept))
+    for _ in range(3):
+        writing.add(*(received(spool) for _ in range(4)))
+        assert writing.writer._write(writing.writer._gather())
+    slept.append(1)
+    for _ in range(2):
+        writing.add(received(spool))
+        assert writing.writer._write(writing.writer._gather())
+    assert writing.woken == ["prepare", "prepare", "prepare, the last", "prepare", "prepare"]
 
 
 def test_a_full_batch_does_not_wait_for_more(spool: Spool, writing: Writing, monkeypatch: Any) -> None:

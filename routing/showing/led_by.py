@@ -17,7 +17,11 @@ BY_PEOPLE: dict[str, str] = {
 
 
 def led_by() -> Subquery:
-    """For ``annotate``: the newest event that led to the item's state from another one, and was no step back."""
-    led = HistoryEntry.objects.filter(item=OuterRef("pk"), to_state=OuterRef("state"))
+    """
+    For ``annotate``: the newest event that led to the item's state from another one, and was not taken back.
+
+    A step back gives the item the moment of its state, too: what was taken back is younger than that.
+    """
+    led = HistoryEntry.objects.filter(item=OuterRef("pk"), to_state=OuterRef("state"), at__lte=OuterRef("updated_at"))
     led = led.exclude(Q(from_state=F("to_state")) | Q(event=UNDONE))
     return Subquery(led.order_by("-pk").values("event")[:1])

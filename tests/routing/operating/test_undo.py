@@ -6,6 +6,7 @@ import pytest
 from django.db import OperationalError
 from django.utils import timezone
 
+from routing.core.states import QueueEvent, QueueState
 from routing.models import (
     AuditRecord,
     HistoryEntry,
@@ -15,8 +16,10 @@ from routing.models import (
     QueueItem,
 )
 from routing.operating import undo as undoing
-from routing.operating.operator_actions import Action, perform
+from routing.operating.operator_actions import EVENTS, Action, perform
 from routing.operating.undo import TooLate, last_undoable, undo
+from routing.queue.record import Move, record
+from routing.showing.led_by import led_by
 from tests.builders import node, queue_item
 from tests.routing.operating.acting import columns, do, stories
 
@@ -67,6 +70,31 @@ def test_a_wish_that_two_have_goes_when_both_have_taken_it_back():
     assert columns(item)[item.pk]["pending_state"] == "Failed"
     assert undo(mine) == 1
     assert columns(item) == before
+
+
+@pytest.mark.parametrize(
+    ("event", "state", "mine", "theirs"),
+    [
+        (QueueEvent.GAVE_UP, "Failed", Action.RETRY, Action.FAIL),
+        (QueueEvent.REFUSED, "Rejected", Action.RETRY, Action.REJECT),
+        (QueueEvent.DROPPED, "Dropped", Action.PREPARE_AGAIN, Action.DELETE),
+    ],
+)
+def test_what_two_have_taken_back_one_after_another_led_the_items_nowhere(event, state, mine, theirs):
+    """The failures page said that operators said so, and the studies page that images were deleted."""
+    before = QueueState.NEW if event is QueueEvent.DROPPED else QueueState.PREPARED
+    prepared = None if event is QueueEvent.DROPPED else timezone.now()
+    items = [queue_item(before, lease_owner="host:1:a", prepared_at=prepared) for _ in range(3)]
+    record([Move(item.pk, before, event) for item in items], actor="worker", owner="host:1:a")
+    first = do(mine, *items)
+    second = perform(theirs, [item.pk for item in items], actor="otto", scope="")
+    assert led(state) == {EVENTS[theirs]}
+    assert [undo(second), undo(first)] == [3, 3]
+    assert led(state) == {event}
+
+
+def led(state):
+    return set(QueueItem.objects.filter(state=state).annotate(by=led_by()).values_list("by", flat=True))
 
 
 def test_what_has_moved_on_stays_when_the_rest_goes_back():

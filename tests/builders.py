@@ -100,6 +100,7 @@ def received(
         "association_id": "association-1",
         "sop_class_uid": CT_IMAGE,
         "sop_instance_uid": "1.2.3.4.5",
+        "accepted_for": "",
         **fields,
     }
     identifier = identifier or new_id()
@@ -116,6 +117,7 @@ def received(
             "peer": values["peer_address"],
             "association": values["association_id"],
             "received": at.isoformat(),
+            "accepted_for": values["accepted_for"],
         },
     )
     part = spool.begin(identifier)

@@ -220,7 +220,8 @@ def _adopt(done: Recovery, *, lost: bool, placeholders: bool, say: Callable[[str
         spool = open_spool(lost=lost)
     except SpoolGone as gone:
         raise _gone(gone) from gone
-    directory = Directory.of_service(age=0)
+    # The nodes may have been made anew: the ids in the files may be those of others.
+    directory = Directory.of_service(age=0, by_title=True)
     if placeholders:
         titles = set()
         for identifier in spool.ids():

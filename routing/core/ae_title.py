@@ -60,6 +60,7 @@ class TitleBook:
 
     def __init__(self, nodes: Iterable[KnownTitle], own_ae_title: str, prefix: str) -> None:
         nodes = list(nodes)
+        self._by_id = {node.node_id: node for node in nodes}
         self._by_title: dict[str, KnownTitle] = {}
         for node in nodes:
             for alias in node.aliases:
@@ -75,11 +76,15 @@ class TitleBook:
         trimmed = ae_title.strip(" ")
         node = self._by_title.get(trimmed)
         if node is not None:
-            meaning = Meaning.NODE if node.enabled else Meaning.DISABLED
-            return Resolution(meaning, node.ae_title, node.node_id)
+            return _of(node)
         if trimmed == self._own:
             return Resolution(Meaning.UNADDRESSED, self._own)
         return Resolution(Meaning.UNKNOWN, trimmed)
+
+    def node(self, node_id: int) -> Resolution | None:
+        """The node of this id under the AE title that it has here; None where it is not known."""
+        node = self._by_id.get(node_id)
+        return None if node is None else _of(node)
 
     def nearest(self, ae_title: str) -> str:
         """The known, enabled title most like ``ae_title``, or the empty string."""
@@ -88,3 +93,7 @@ class TitleBook:
     def titles(self) -> Mapping[str, str]:
         """Every called AE title that leads to a node, with that node's AE title."""
         return {title: node.ae_title for title, node in self._by_title.items()}
+
+
+def _of(node: KnownTitle) -> Resolution:
+    return Resolution(Meaning.NODE if node.enabled else Meaning.DISABLED, node.ae_title, node.node_id)

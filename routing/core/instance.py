@@ -28,6 +28,8 @@ class ReceivedInstance:
     """Bytes from the start of the file to the first byte of the data set as it came."""
     size: int
     """Bytes of the whole file."""
+    accepted_for: str = ""
+    """The node that the called AE title meant when the association was accepted (``Directory.accepted_for``)."""
     checksum: int | None = None
     """CRC-32 of the whole file; None when nobody has computed it."""
 

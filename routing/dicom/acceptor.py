@@ -51,6 +51,14 @@ class _Draining(Exception):
     """The service ends, and this association has nothing in hand."""
 
 
+Admit = Callable[[AssociationRequest], Refusal | str | None]
+"""
+Why an association is rejected, else for whom it is accepted.
+
+That goes with each of its images as it is, in file and row; None is nobody in particular.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class AssociationLimits:
     """Sizes in bytes, times in seconds."""
@@ -72,7 +80,7 @@ class AcceptedAssociation:
         peer_address: str,
         association_id: str,
         limits: AssociationLimits,
-        admit: Callable[[AssociationRequest], Refusal | None],
+        admit: Admit,
         ports: StorePorts,
     ) -> None:
         self._connection = connection
@@ -84,6 +92,7 @@ class AcceptedAssociation:
         self._inbound = Inbound(connection, limits.pdu_deadline)
         self._messages = Messages(self._inbound, limits.network_timeout)
         self._contexts: dict[int, tuple[str, str]] = {}
+        self._accepted_for = ""
         self._stored_count = self._refused_count = 0
         self._told: set[Reply] = set()
         self._lock = threading.Lock()
@@ -135,17 +144,18 @@ class AcceptedAssociation:
 
     def _serve(self) -> str:
         request = self._receive_request()
-        refusal = _formal_refusal(request) or self._admit(request)
+        answer = _formal_refusal(request) or self._admit(request)
         # AE titles are shown by %r: a stranger may have put control characters there.
         titles = (request.calling_ae_title, request.called_ae_title)
-        if refusal is not None:
+        if isinstance(answer, Refusal):
             log.warning(
                 "association %s from %s rejected: %s; calling %r, called %r",
-                *(self._id, self._peer_address, refusal.why, *titles),
+                *(self._id, self._peer_address, answer.why, *titles),
             )
-            self._answer(encode_reject(refusal))
+            self._answer(encode_reject(answer))
             close_gently(self._connection, _LINGER_SECONDS)
             return "closed"
+        self._accepted_for = answer or ""
         self._accept(request)
         log.info(
             "association %s from %s accepted: calling %r, called %r, %d of %d contexts",
@@ -208,7 +218,8 @@ class AcceptedAssociation:
         if request.field & command.RESPONSE:
             raise WireError(f"a response (command field {request.field:04X}) that nobody asked for")
         if request.field == command.C_STORE_RQ:
-            incoming = IncomingStore(self._ports, association, self._id, request, *self._contexts[context_id])
+            syntaxes = self._contexts[context_id]
+            incoming = IncomingStore(self._ports, association, self._id, self._accepted_for, request, *syntaxes)
             reply = incoming.refuse()
             if reply is None:
                 self._respond(association, context_id, request, self._receive(context_id, incoming))

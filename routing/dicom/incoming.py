@@ -55,6 +55,7 @@ class IncomingStore:
         ports: StorePorts,
         association: AssociationRequest,
         association_id: str,
+        accepted_for: str,
         command: Command,
         abstract_syntax: str,
         transfer_syntax_uid: str,
@@ -62,6 +63,7 @@ class IncomingStore:
         self._ports = ports
         self._association = association
         self._association_id = association_id
+        self._accepted_for = accepted_for
         self._command = command
         self._abstract_syntax = abstract_syntax
         self._transfer_syntax_uid = transfer_syntax_uid
@@ -110,6 +112,7 @@ class IncomingStore:
                     "peer": peer.peer_address,
                     "association": self._association_id,
                     "received": self._received_at.isoformat(),
+                    "accepted_for": self._accepted_for,
                 },
             )
             self._dataset_offset = len(meta)
@@ -233,6 +236,7 @@ class IncomingStore:
             transfer_syntax_uid=self._transfer_syntax_uid,
             received_at=self._received_at,
             dataset_offset=self._dataset_offset,
+            accepted_for=self._accepted_for,
             size=part.size if part else 0,
             checksum=part.checksum if part else None,
         )

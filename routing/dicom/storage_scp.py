@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from routing.core.instance import ReceivedInstance, RefusedInstance
-from routing.dicom.acceptor import AcceptedAssociation, AssociationLimits
+from routing.dicom.acceptor import AcceptedAssociation, Admit, AssociationLimits
 from routing.dicom.associate import AssociationRequest, Refusal, encode_reject
 from routing.dicom.incoming import StorePorts
 from routing.dicom.tls import TlsFailed, handshake
@@ -83,7 +83,7 @@ class StorageScp:
         self,
         config: ScpConfig,
         *,
-        admit: Callable[[AssociationRequest], Refusal | None],
+        admit: Admit,
         spool: Spool,
         new_id: Callable[[], int],
         stored: Callable[[ReceivedInstance], None],

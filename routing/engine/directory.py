@@ -6,13 +6,14 @@ import ipaddress
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Self, cast
 
 from django.conf import settings
 from django.db import Error as DatabaseProblem
 from django.db import close_old_connections, connection
+from django.db.migrations.recorder import MigrationRecorder
 
 from routing.core.ae_title import KnownTitle, Meaning, Resolution, TitleBook
 from routing.core.node_checks import LARGEST_NUMBER
@@ -33,6 +34,24 @@ class Snapshot:
     """For each calling AE title the networks it may call from; None is anywhere."""
     delays: dict[int, timedelta]
     """ProcessDelay of the nodes that have one of their own, by node id."""
+    database: str = ""
+    """Whose ids these are: another database may have given them to other nodes."""
+
+    def accepted_for(self, called_ae_title: str) -> str:
+        """
+        What an image carries from its association on, so that its node is found under another AE title, too.
+
+        Empty where the title means no node.
+        """
+        node_id = self.titles.resolve(called_ae_title).node_id
+        return "" if node_id is None else f"{node_id}@{self.database}"
+
+    def resolve(self, called_ae_title: str, accepted_for: str = "") -> Resolution:
+        """The node that the image was accepted for, if it is still there; else what the AE title means."""
+        node_id, _, database = accepted_for.partition("@")
+        ours = node_id.isdecimal() and database == self.database != ""
+        known = self.titles.node(int(node_id)) if ours else None
+        return known or self.titles.resolve(called_ae_title)
 
     def binds(self, calling_ae_title: str, address: str) -> bool:
         """Whether somebody has allowed this sender from exactly this address, as one click on the dashboard does."""
@@ -57,6 +76,12 @@ class Snapshot:
         return any(network is None or peer in network for network in networks)
 
 
+def _this_database() -> str:
+    """When its first table was made, to the microsecond: a backup of it says the same, and no other database does."""
+    applied = MigrationRecorder.Migration.objects.order_by("pk").values_list("applied", flat=True).first()
+    return f"{applied:%Y%m%d%H%M%S%f}" if applied else ""
+
+
 def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
     """Read nodes and senders from the database."""
     nodes = list(
@@ -73,7 +98,7 @@ def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
             log.error("known sender %s has no valid network: %r", ae_title, network)
             continue
         senders[ae_title] = (*senders.get(ae_title, ()), parsed)
-    return Snapshot(TitleBook(titles, own_ae_title, prefix), senders, delays)
+    return Snapshot(TitleBook(titles, own_ae_title, prefix), senders, delays, _this_database())
 
 
 class Directory:
@@ -84,16 +109,20 @@ class Directory:
     are still taken to the spool.
     """
 
-    def __init__(self, own_ae_title: str, prefix: str, *, age: float = 1.0) -> None:
-        self._own, self._prefix, self._age = own_ae_title, prefix, age
+    def __init__(self, own_ae_title: str, prefix: str, *, age: float = 1.0, by_title: bool = False) -> None:
+        self._own, self._prefix, self._age, self._by_title = own_ae_title, prefix, age, by_title
         self._lock = threading.Lock()
         self._snapshot: Snapshot | None = None
         self._read_at = 0.0
 
     @classmethod
-    def of_service(cls, *, age: float = 1.0) -> Self:
-        """With the AE title and the prefix of the settings."""
-        return cls(settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix, age=age)
+    def of_service(cls, *, age: float = 1.0, by_title: bool = False) -> Self:
+        """
+        With the AE title and the prefix of the settings.
+
+        ``by_title``: whatever an image was accepted for, it is for whom its called AE title means.
+        """
+        return cls(settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix, age=age, by_title=by_title)
 
     def current(self) -> Snapshot:
         """django.db.Error only when there has never been a snapshot."""
@@ -111,7 +140,8 @@ class Directory:
             return self._snapshot
         try:
             _drop_dead_connection()
-            self._snapshot = read_snapshot(self._own, self._prefix)
+            found = read_snapshot(self._own, self._prefix)
+            self._snapshot = replace(found, database="") if self._by_title else found
         except DatabaseProblem as error:
             if self._snapshot is None:
                 raise
@@ -119,8 +149,8 @@ class Directory:
         self._read_at = time.monotonic()
         return self._snapshot
 
-    def resolve(self, called_ae_title: str) -> Resolution:
-        return self.current().titles.resolve(called_ae_title)
+    def resolve(self, called_ae_title: str, accepted_for: str = "") -> Resolution:
+        return self.current().resolve(called_ae_title, accepted_for)
 
 
 def _drop_dead_connection() -> None:

@@ -85,7 +85,7 @@ class Process:
         ports = StorePorts(self.spool, self.new_id, taken.append, lambda: True)
         asked = AssociationRequest("CT_1", "PACS", "192.0.2.1", (), 0, "", 1, b"")
         told = Command(1, 1, CT_IMAGE, uid, True, None, "")
-        store = IncomingStore(ports, asked, "a1", told, CT_IMAGE, syntax)
+        store = IncomingStore(ports, asked, "a1", "", told, CT_IMAGE, syntax)
         store.begin()
         store.add(memoryview(content))
         status, _ = store.finish()

@@ -24,7 +24,8 @@ class Admission:
         self._directory, self._anybody = directory, anybody
         self._guesses = Guesses()
 
-    def __call__(self, request: AssociationRequest) -> Refusal | None:
+    def __call__(self, request: AssociationRequest) -> Refusal | str:
+        """Why it is rejected, else for which node it is accepted, in the words of the directory."""
         address, pair = request.peer_address, (request.calling_ae_title, request.called_ae_title)
         try:
             snapshot = self._directory.current()
@@ -32,7 +33,7 @@ class Admission:
             why = refusal(snapshot, *pair, address, anybody=self._anybody)
             if why is None and not put_off:
                 self._guesses.accepted(address, pair)
-                return None
+                return snapshot.accepted_for(pair[1])
             who, words = why or ("", "")
             # Also while it is put off: a whole new department may be behind one address, and wants to be allowed.
             if who == "calling" and note_unknown_sender(pair[0], address, pair[1]) and pair[0] in snapshot.senders:

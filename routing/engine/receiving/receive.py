@@ -64,6 +64,7 @@ def instance_in(path: Path, identifier: int, *, with_checksum: bool = False) -> 
         received_at=_received_at(private.get("received"), identifier),
         dataset_offset=meta.dataset_offset,
         size=size,
+        accepted_for=str(private.get("accepted_for", "")),
         checksum=checksum,
     )
 
@@ -83,7 +84,7 @@ def row_for(
     """Columns of the queue item of one received instance; the header is read, pixel data is not."""
     brief = read_brief(spool.path(instance.id), instance.dataset_offset, instance.transfer_syntax_uid)
     seen = brief.identity
-    target = directory.resolve(instance.called_ae_title)
+    target = directory.resolve(instance.called_ae_title, instance.accepted_for)
     lost = target.meaning is Meaning.UNKNOWN
     state, prepared_at, not_before = QueueState.FAILED if lost else QueueState.NEW, None, instance.received_at
     if ready is not None and target.node_id is not None:
@@ -127,7 +128,7 @@ def row_for(
 
 
 def no_node_answers(called_ae_title: str) -> str:
-    """What is the matter with an image whose node lost its title while the association went on, or since a backup."""
+    """What is the matter with an image whose node was removed while the association went on, or not in a backup."""
     return f"no node answers to called AE title {called_ae_title!r}"
 
 
@@ -152,8 +153,16 @@ def enqueue(
     note_repeats(rows, spool)
     with transaction.atomic():
         fresh = insert_missing(QueueItem, rows)
-        insert(HistoryEntry, [line for row in rows if row["id"] in fresh for line in _history(row, actor, note)])
+        came = [(row, "; ".join(filter(None, (note, _renamed(row, directory))))) for row in rows if row["id"] in fresh]
+        insert(HistoryEntry, [line for row, told in came for line in _history(row, actor, told)])
     return len(fresh)
+
+
+def _renamed(row: dict[str, Any], directory: Directory) -> str:
+    """Why it is for a node that its called AE title does not mean: empty where it does."""
+    if directory.resolve(row["called_ae_title"]).node_id == row["node_id"]:
+        return ""
+    return f"accepted for the node that was called {row['called_ae_title']!r} then"
 
 
 def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]:

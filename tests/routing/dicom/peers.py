@@ -61,7 +61,7 @@ class RunningScp:
 @contextlib.contextmanager
 def running_scp(
     folder: Path,
-    admit: Callable[[AssociationRequest], Refusal | None] = lambda _: None,
+    admit: Callable[[AssociationRequest], Refusal | str | None] = lambda _: None,
     has_room: Callable[[], bool] = lambda: True,
     stored: Callable[[ReceivedInstance], None] | None = None,
     drain_seconds: float = PATIENCE,

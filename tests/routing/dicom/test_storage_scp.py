@@ -49,7 +49,7 @@ def test_every_bundled_instance_is_stored_byte_for_byte(tmp_path: Path) -> None:
 
 
 def test_the_file_tells_everything_that_its_queue_row_needs(tmp_path: Path) -> None:
-    with running_scp(tmp_path) as scp, RawPeer(scp.port) as peer:
+    with running_scp(tmp_path, admit=lambda _: "7@there") as scp, RawPeer(scp.port) as peer:
         before = datetime.now(UTC)
         peer.associate(calling="MODALITY")
         peer.send(store_command("1.2.3.4"), pdata(pdv(dataset("1.2.3.4"), control=2)))
@@ -64,8 +64,10 @@ def test_the_file_tells_everything_that_its_queue_row_needs(tmp_path: Path) -> N
         "peer": "127.0.0.1",
         "association": stored.association_id,
         "received": stored.received_at.isoformat(),
+        "accepted_for": stored.accepted_for,
     }
     assert (meta.dataset_offset, path.stat().st_size) == (stored.dataset_offset, stored.size)
+    assert stored.accepted_for == "7@there"
     assert before <= stored.received_at <= datetime.now(UTC)
     assert created_at(stored.id).date() == stored.received_at.date()
     read = dcmread(path)

@@ -1,6 +1,8 @@
 """Where files of refused instances lie: in the spool's file system, out of reach of sending and adopting."""
 
+import fcntl
 from pathlib import Path
+from typing import BinaryIO
 
 from routing.spool.part import Part
 from routing.spool.spool import Spool
@@ -40,18 +42,39 @@ def take_back(spool: Spool, identifier: int) -> None:
     Make a refused file one that was received, durably; the one in quarantine stays.
 
     FileNotFoundError when it is not there; nothing happens when it was taken before.
-    FileExistsError while somebody else is at it, and after a kill until what that left is swept.
+    FileExistsError while somebody else is at it; who was killed at it is not.
     """
-    with quarantined(spool, identifier).open("rb") as file:
+    # Where locks go through a server, one that keeps others out has to be that of a writer.
+    with quarantined(spool, identifier).open("r+b") as file:
+        alone = _is_alone_with(file)
         try:
             part = spool.begin(identifier)
         except FileExistsError:
-            if not spool.path(identifier).exists():
+            if spool.path(identifier).exists():
+                return
+            if not alone:
                 raise
-            return
+            # No other process begins a file of this identifier: who began this one has died.
+            spool.discard_part(identifier)
+            part = spool.begin(identifier)
         try:
             while piece := file.read(_PIECE):
                 part.write([piece])
             part.commit()
         finally:
             part.discard()
+
+
+def _is_alone_with(file: BinaryIO) -> bool:
+    """
+    Keep others from taking it as long as it is open; the kernel lets go of it when the process dies.
+
+    FileExistsError while another does; False where the file system has no locks, and nothing tells.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise FileExistsError("it is being taken") from error
+    except OSError:
+        return False
+    return True

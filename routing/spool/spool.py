@@ -90,6 +90,10 @@ class Spool:
             return False
         return True
 
+    def discard_part(self, identifier: int) -> None:
+        """Remove an unfinished file; the caller knows that its writer has died."""
+        (self.root / _hour(identifier) / f"{identifier}{PASSING}").unlink(missing_ok=True)
+
     def ids(
         self, since: int | None = None, *, pass_over: Callable[[str, OSError], None] | None = None
     ) -> Iterator[int]:

@@ -74,8 +74,7 @@ def quarantine_take(request: HtmxHttpRequest, instance_id: int) -> HttpResponse:
         messages.error(request, f"The file of {row.pk} is gone; nothing was queued.")
         return redirect("quarantine")
     except FileExistsError:
-        text = "is being taken by somebody else; nothing was queued. If that was interrupted, it can be taken in about"
-        messages.error(request, f"{row.pk} {text} an hour.")
+        messages.error(request, f"{row.pk} is being taken by somebody else right now; nothing was queued.")
         return redirect("quarantine")
     except OSError as error:
         messages.error(request, f"{row.pk} could not be taken: {error.strerror}; nothing was queued.")

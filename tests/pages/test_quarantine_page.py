@@ -1,6 +1,8 @@
 """What was refused at reception: listed with its reason, downloaded by who may, queued or removed by operators."""
 
+import contextlib
 import errno
+import fcntl
 from dataclasses import replace
 
 import pytest
@@ -118,18 +120,33 @@ def test_what_cannot_be_committed_takes_no_file_away(spool, django_capture_on_co
     assert len(callbacks) == 1
 
 
-def test_one_that_somebody_is_taking_or_was_interrupted_at_loses_no_file(spool, django_capture_on_commit_callbacks):
+@contextlib.contextmanager
+def another_at_it(spool, row):
+    """A process that takes it; it is killed behind this."""
+    with quarantined(spool, row.pk).open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        spool.begin(row.pk).write([b"half of it"])
+        yield
+
+
+def test_one_that_somebody_is_taking_loses_no_file_and_after_a_kill_can_be_taken(
+    spool, django_capture_on_commit_callbacks
+):
     node("PACS")
     row = refused(spool)
-    spool.begin(row.pk).write([b"half of it"])
-    with django_capture_on_commit_callbacks(execute=True):
+    content = quarantined(spool, row.pk).read_bytes()
+    with another_at_it(spool, row), django_capture_on_commit_callbacks(execute=True):
         told = words(visitor("operator").post(f"/quarantine/{row.pk}/take/", follow=True))
-    assert f"{row.pk} is being taken by somebody else; nothing was queued." in told
-    assert "If that was interrupted, it can be taken in about an hour." in told
+    assert f"{row.pk} is being taken by somebody else right now; nothing was queued." in told
     assert quarantined(spool, row.pk).exists()
     assert QuarantinedInstance.objects.exists()
     assert not QueueItem.objects.exists()
     assert not AuditRecord.objects.filter(action="take from quarantine").exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        visitor("operator").post(f"/quarantine/{row.pk}/take/")
+    assert QueueItem.objects.get().state == "New"
+    assert spool.path(row.pk).read_bytes() == content
+    assert not quarantined(spool, row.pk).exists()
 
 
 def test_one_that_finds_no_room_says_so_and_stays_where_it_is(spool, monkeypatch):

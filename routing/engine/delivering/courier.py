@@ -22,6 +22,8 @@ from routing.engine.delivering.reports import Answered, Faulty, Report, Returned
 from routing.engine.delivering.source import FileDamaged, FileMissing, Source
 from routing.engine.nodes.target import Target
 from routing.engine.transcoding.transcode import CannotTranscode, Transcoder
+from routing.engine.transcoding.turns import NotNow, turn
+from routing.folders import run_folder
 from routing.queue.claims import Deliverable
 from routing.spool.prepared import is_transcoded
 
@@ -109,6 +111,8 @@ class Courier:
                 waiting.remove(unreached)
             # A refusal of one caller says nothing about the other titles this router calls with.
             return not any_caller
+        except NotNow:
+            return False
         except (NoSyntax, CannotTranscode) as error:
             text = f"{target.ae_title}: {error}"
             self._report(Unwanted(target, item, text, started_at, datetime.now(UTC), item.transfer_syntax_uid))
@@ -196,7 +200,7 @@ class Courier:
             return item, kept
         if self._transcoder is None:
             self._transcoder = Transcoder(target.settings.transcode_timeout, target.settings.transcode_memory_mib)
-        with source.open() as dataset:
+        with turn(run_folder(), source.size, self._may_go_on), source.open() as dataset:
             pieces = self._transcoder.transcode(dataset, source.transfer_syntax_uid, syntax)
             try:
                 item = self._outgoing.keep(item, syntax, pieces)

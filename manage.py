@@ -23,6 +23,11 @@ def main() -> None:
     except ImproperlyConfigured as error:
         sys.exit(f"Cannot start: {error}")
     except OperationalError as error:
+        from routing.database.database_file import sqlite_file
+        from routing.database.full_disk import is_full, why_full
+
+        if is_full(error):
+            sys.exit(f"Cannot go on: {why_full(sqlite_file())}.")
         # Away, or without its tables; the place in Django where that was noticed helps nobody.
         sys.exit(f"The database cannot be used: {error} (./run install brings it up to date)")
     except DatabaseError as error:

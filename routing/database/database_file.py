@@ -13,10 +13,10 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 
+from routing.database.full_disk import is_full
 from routing.folders import spool_folder
 from routing.models import Node, QueueItem
 
-_NO_ROOM = frozenset({"SQLITE_FULL", "SQLITE_IOERR_SHMSIZE"})
 _UNREADABLE = frozenset({"SQLITE_IOERR", "SQLITE_IOERR_READ", "SQLITE_IOERR_SHORT_READ", "SQLITE_IOERR_CORRUPTFS"})
 _CHECKED_WHOLE = 256 << 20
 """Bytes of a database up to which each of its pages is read at a start, which takes a second or two."""
@@ -67,7 +67,7 @@ def damage(path: Path, *, whole: bool = False) -> str:
                 return "" if verdict == "ok" else str(verdict).removeprefix("*** in database main ***\n")
     except sqlite3.OperationalError as error:
         name = getattr(error, "sqlite_errorname", "")
-        if name in _NO_ROOM:
+        if is_full(error):
             raise NoRoom(path) from error
         # Away, locked or not to be written is not damaged; whoever uses it will say so.
         return str(error) if name in _UNREADABLE else ""

@@ -66,12 +66,6 @@ class Destination:
         return sum(self.counts.get(state.value, 0) for state in WAITING_STATES)
 
     @property
-    def waiting_state(self) -> QueueState:
-        """Where the waiting items are; Prepared where both states have some."""
-        only_new = self.counts.get(QueueState.NEW, 0) and not self.counts.get(QueueState.PREPARED, 0)
-        return QueueState.NEW if only_new else QueueState.PREPARED
-
-    @property
     def stuck(self) -> int:
         """Items that wait for a person."""
         return sum(self.counts.get(state.value, 0) for state in STUCK_STATES)

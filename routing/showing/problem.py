@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -20,3 +21,5 @@ class Problem:
     since: datetime | None = None
     cause: str = ""
     effect: str = ""
+    parts: Sequence[tuple[str, str]] = ()
+    """Words and link for each part of what ``effect`` counts, where no one list shows all of it."""

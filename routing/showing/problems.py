@@ -52,9 +52,10 @@ def _nodes(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
                 "notice",
                 destination.ae_title,
                 "does not answer C-ECHO",
-                reverse("node", args=[destination.node.pk]) if destination.node else reverse("nodes"),
+                _page(destination),
                 cause=status.last_echo_message,
                 effect=images_wait(destination.waiting),
+                parts=_waiting_parts(destination),
             )
         if destination.condition is not Condition.FAILING:
             continue
@@ -62,10 +63,11 @@ def _nodes(found: Sequence[Destination], sight: Sight) -> Iterator[Problem]:
             "failure",
             destination.ae_title,
             "has taken no image" if status.last_success_at else "has never taken an image",
-            queue_link(destination=destination.ae_title, state=destination.waiting_state),
+            _waiting_link(destination),
             since=outages.get(destination.ae_title, status.last_success_at),
             cause=sight.by_node(status.last_error),
             effect=images_wait(destination.waiting),
+            parts=_waiting_parts(destination),
         )
 
 
@@ -156,11 +158,33 @@ def _held_back(found: Sequence[Destination]) -> Iterator[Problem]:
                 "notice",
                 destination.ae_title,
                 f"is {destination.condition}",
-                queue_link(destination=destination.ae_title, state=destination.waiting_state),
+                _waiting_link(destination),
                 since=None,
                 cause=destination.out_of_reach if destination.condition is Condition.CLOSED else "",
                 effect=images_wait(destination.waiting),
+                parts=_waiting_parts(destination),
             )
+
+
+def _page(destination: Destination) -> str:
+    return reverse("node", args=[destination.node.pk]) if destination.node else reverse("nodes")
+
+
+def _waiting_link(destination: Destination) -> str:
+    """The list of all that waits; where states share it, and no list shows both, the page that counts each."""
+    states = destination.waiting_by_state
+    return _in_state(destination, states[0][0]) if len(states) == 1 else _page(destination)
+
+
+def _waiting_parts(destination: Destination) -> list[tuple[str, str]]:
+    states = destination.waiting_by_state
+    if len(states) == 1:
+        return []
+    return [(f"{thousands(count)} {state}", _in_state(destination, state)) for state, count in states]
+
+
+def _in_state(destination: Destination, state: str) -> str:
+    return queue_link(destination=destination.ae_title, state=state)
 
 
 def images_wait(count: int) -> str:

@@ -76,6 +76,8 @@ class EntryForm:
     """Path; empty: the script stands in the entry."""
     script: str = ""
     ae_titles: list[str] = field(default_factory=list)
+    written_title: str = ""
+    """The one of them that was written and not ticked."""
     on_error: str = "skip"
     rows: list[Row] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
@@ -94,12 +96,15 @@ class EntryForm:
 
     @classmethod
     def of_post(cls, posted: QueryDict) -> EntryForm:
+        titles = [title.strip() for title in posted.getlist("ae_titles")]
         return cls(
             description=posted.get("description", "").strip()[:200],
             enabled="enabled" in posted,
             library=posted.get("library", ""),
             script=unix_lines(posted.get("script", "")),
-            ae_titles=posted.getlist("ae_titles"),
+            ae_titles=list(dict.fromkeys(filter(None, titles))),
+            # Its field stands behind the boxes.
+            written_title=titles[-1] if titles else "",
             on_error="fail" if posted.get("on_error") == "fail" else "skip",
             rows=posted_rows(posted),
         )

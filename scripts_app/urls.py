@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from scripts_app.views import dry_run, editor, entries, kept_samples, libraries, samples, tests, versions
+from scripts_app.views import dry_run, editor, entries, kept_samples, libraries, samples, tests, titles, versions
 
 urlpatterns = [
     path("", entries.scripts, name="scripts"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("entries/<slug:key>/place/", entries.script_entry_place, name="script_entry_place"),
     path("entries/<slug:key>/toggle/", entries.script_entry_toggle, name="script_entry_toggle"),
     path("entries/<slug:key>/delete/", entries.script_entry_delete, name="script_entry_delete"),
+    path("titles/entry/", titles.script_entry_titles, name="script_entry_titles"),
+    path("titles/<slug:kind>/", titles.script_titles, name="script_titles"),
     path("condition/", entries.script_condition, name="script_condition"),
     path("libraries/new/", libraries.script_library_new, name="script_library_new"),
     path("libraries/delete/<path:path>", libraries.script_library_delete, name="script_library_delete"),

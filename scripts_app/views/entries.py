@@ -32,6 +32,7 @@ from scripts_app.views.request import (
     readers_only,
     user_of,
 )
+from scripts_app.views.titles import beside_titles
 
 EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), send copies with route:Add('AE_TITLE').\n"
 
@@ -82,18 +83,15 @@ def draw_entry(
     request: HttpRequest, key: str | None, form: EntryForm, mark: str, status: int = 200, **more: Any
 ) -> HttpResponse:
     now = working()
-    known = list(outside.ae_titles())
-    gone = [title for title in form.ae_titles if title not in known]
     context = {
         "form": form,
         "key": key,
         "mark": mark,
         "new_key": "" if key else _new_key(request),
         "title": title_of(form.entry("")) if key else "New entry",
-        # Of many only the first are in sight.
-        "ae_titles": sorted([*known, *gone], key=lambda title: title not in form.ae_titles),
         "libraries": sorted(now.content["libraries"]),
         "on_error": LuaEntry.OnError.choices,
+        **beside_titles(form),
         **beside_editor(request, form.ae_titles),
         **more,
     }

@@ -8,12 +8,13 @@ from django.shortcuts import get_object_or_404, redirect
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.entry_form import Row, conditions_of, posted_rows, too_many_rows
 from scripts_app.models import SampleCapture
 from scripts_app.outside import PHI, NoSample, outside
 from scripts_app.trying.kept_samples import NotKept, arm, told, visible_samples
 from scripts_app.trying.samples import choose
-from scripts_app.views.request import actor, draw, editors_only, user_of
+from scripts_app.views.request import actor, draw, editors_only, trial_titles, user_of
 from scripts_app.views.samples import kept_sample
 
 
@@ -38,7 +39,7 @@ def _draw(request: HttpRequest, status: int = 200, **more: object) -> HttpRespon
         "captures": captures,
         "waiting": any(waits for _, waits in captures),
         "rows": [Row()],
-        "ae_titles": outside.destinations(),
+        "ae_titles": dict.fromkeys(outside.destinations()),
         **more,
     }
     fragment = getattr(request, "htmx", False)
@@ -86,6 +87,9 @@ def script_capture(request: HttpRequest) -> HttpResponse:
             raise NotKept("a condition is wrong")
         if too_many := too_many_rows(rows):
             raise NotKept(too_many)
+        called, known = capture.called_ae_title, trial_titles()
+        if called and called not in known:
+            raise NotKept(f"{called!r} leads to no node{did_you_mean(called, known)}")
         if not capture.deidentify and not user_of(request).has_perm(PHI):
             raise NotKept("without de-identification images are for those who may see patient data")
         arm(capture, int(hours) if hours.isdecimal() and len(hours) < 6 else 1, outside.first_item_now())

@@ -21,6 +21,8 @@ from scripts_app.trying.samples import MOST_BYTES, of_session
 from scripts_app.trying.trial_form import NODE_ROWS, QUEUE_ROWS
 
 EDIT = "scripts_app.edit_scripts"
+MOST_CHOICES = 60
+"""AE titles that a page lists; where there are more, it has a field, and suggestions for what is written in it."""
 editors_only = permission_required(EDIT, raise_exception=True)
 readers_only = permission_required("scripts_app.view_luaentry", raise_exception=True)
 
@@ -37,6 +39,7 @@ def draw(
     request: HttpRequest, page: str, context: dict[str, Any], status: int = 200, now: Working | None = None
 ) -> HttpResponse:
     """A page with the line about the draft that every script page has for those who may edit."""
+    context = {"most_choices": MOST_CHOICES, **context}
     if user_of(request).has_perm(EDIT):
         now = now or working()
         context = {**context, "draft": now if now.counter else None, "changes": now.differences()}
@@ -63,19 +66,24 @@ def beside_editor(request: HttpRequest, ae_titles: Sequence[str] = ()) -> dict[s
     """What dry run and reference show beside an editor; ``ae_titles`` are those that the entry is for."""
     sample = of_session(request.session)
     called = sample.destination_ae_title if sample else ""
-    titles = list(dict.fromkeys([*filter(None, [called]), *outside.ae_titles(), *outside.destinations()]))
+    titles = dict.fromkeys([*filter(None, [called]), *trial_titles()])
     chosen = called or next((title for title in ae_titles if title in titles), "")
     reference = [(found, [(found.signature(member), member) for member in found.members]) for found in OBJECTS]
     return {
         **sample_context(request),
         "trial_titles": titles,
         "trial_for": chosen,
-        "trial_nodes": outside.ae_titles(),
+        "trial_nodes": dict.fromkeys(outside.ae_titles()),
         "trial_states": STATES,
         "queue_rows": QUEUE_ROWS,
         "node_rows": NODE_ROWS,
         "reference": reference,
     }
+
+
+def trial_titles() -> list[str]:
+    """What an image of a dry run may be for."""
+    return list(dict.fromkeys([*outside.ae_titles(), *outside.destinations()]))
 
 
 def sample_context(request: HttpRequest) -> dict[str, Any]:

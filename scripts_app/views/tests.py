@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from scripts_app.configuration.problem import sentence
 from scripts_app.core.checks import KINDS, Check, checks_of, with_checks
+from scripts_app.core.nearest import did_you_mean
 from scripts_app.draft import mark_of, working
 from scripts_app.models import ScriptTest
 from scripts_app.outside import PHI, NoSample, outside
@@ -70,9 +71,12 @@ def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
         raise PermissionDenied
     checks, exactly, wrong = checks_of(test.expected), test.expected.get("exactly", True), []
     mark, now = mark_of(test.expected), _in_words(checks, exactly)
+    known = dict.fromkeys([*outside.ae_titles(), *(check.destination for check in checks if check.destination)])
     if request.method == "POST":
         checks, exactly = _posted(request.POST), "exactly" in request.POST
         wrong = [problem for check in checks if (problem := check.problem())]
+        gone = dict.fromkeys(check.destination for check in checks if check.destination not in {"", *known})
+        wrong += [f"no node has the AE title {title!r}{did_you_mean(title, known)}" for title in gone]
         if not checks and not exactly:
             wrong = ["expect something: a test without expectations says nothing"]
         if len(checks) > MOST_CHECKS:
@@ -88,9 +92,8 @@ def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
             outside.audit(actor(request), "change script test", test, exactly=exactly, checks=len(checks))
             messages.success(request, f"What “{test.name}” expects is changed.")
             return redirect("script_tests")
-    destinations = dict.fromkeys([*outside.ae_titles(), *(check.destination for check in checks if check.destination)])
     context = {"test": test, "checks": [*checks, *[Check("") for _ in range(3)]], "exactly": exactly, "wrong": wrong}
-    context |= {"kinds": KINDS, "destinations": destinations, "mark": mark}
+    context |= {"kinds": KINDS, "destinations": known, "mark": mark}
     return draw(request, "test.html", context, 422 if wrong else 200)
 
 
@@ -106,7 +109,8 @@ def _posted(posted: QueryDict) -> list[Check]:
     """The rows that say something."""
     columns = (posted.getlist(f"e_{name}") for name in ("kind", "destination", "path", "value"))
     rows = [
-        Check(kind, destination, path.strip(), value) for kind, destination, path, value in zip(*columns, strict=False)
+        Check(kind, destination.strip(), path.strip(), value)
+        for kind, destination, path, value in zip(*columns, strict=False)
     ]
     return [row for row in rows if row.kind]
 

@@ -42,6 +42,7 @@ def router(tmp_path, monkeypatch):
 
     monkeypatch.setattr(script_tests, "ask", answer)
     node("PACS")
+    node("AI")
     return runs
 
 

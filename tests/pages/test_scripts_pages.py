@@ -22,7 +22,7 @@ author = authors.author
 
 def address_of(name):
     given = {"key": "1", "path": "a.lua", "activation_id": 1, "version_id": 1, "test_id": 1}
-    given |= {"number": 1, "sample_id": 1, "capture_id": 1}
+    given |= {"number": 1, "sample_id": 1, "capture_id": 1, "kind": "called"}
     return reverse(name, kwargs={key: given[key] for key in given if f":{key}>" in str(pattern(name).pattern)})
 
 
@@ -34,7 +34,7 @@ def pattern(name):
 @pytest.mark.parametrize("role", ["nobody", "viewer", "operator"])
 def test_only_script_authors_reach_more_than_the_lists(name, role):
     client, address = visitor(role), address_of(name)
-    lists = {"scripts", "script_versions", "script_version", "script_version_of"}
+    lists = {"scripts", "script_titles", "script_versions", "script_version", "script_version_of"}
     if role != "nobody" and name in lists:
         assert client.get(address).status_code in (200, 404)
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +13,24 @@ from scripts_app.entry_form import EntryForm, Row
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class Placed:
+    """An entry, and where it stands."""
+
     entry: Mapping[str, Any]
+    place: int
+    """Counted from 1, among all entries."""
     number: int | None
     """Its place among those that run, as errors name it; None: disabled."""
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What is told of an entry."""
+
+    entry: Mapping[str, Any]
+    place: int
+    number: int | None
     title: str
     rows: list[Row]
     mark: str
@@ -28,17 +42,26 @@ class Listed:
     warnings: list[str]
 
 
-def listed(content: Collection, now: Working | None, titles: Mapping[str, str], called: str) -> Iterator[Listed]:
+def in_order(content: Collection) -> list[Placed]:
+    found = []
+    number = 0
+    for place, entry in enumerate(content["entries"], start=1):
+        number += entry["enabled"]
+        found.append(Placed(entry, place, number if entry["enabled"] else None, title_of(entry)))
+    return found
+
+
+def listed(entries: Iterable[Placed], now: Working | None, titles: Mapping[str, str], called: str) -> Iterator[Listed]:
     """``titles``: node by called AE title; ``called``: the one that somebody looks at, empty for all."""
     before = {entry["key"]: entry for entry in now.base["entries"]} if now else {}
-    number = 0
-    for entry in content["entries"]:
-        number += entry["enabled"]
+    for placed in entries:
+        entry = placed.entry
         reaching = called_titles(entry["ae_titles"], titles)
         yield Listed(
             entry,
-            number if entry["enabled"] else None,
-            title_of(entry),
+            placed.place,
+            placed.number,
+            placed.title,
             EntryForm.of_entry(entry).rows,
             _mark(now is not None, before.get(entry["key"]), entry),
             reaching,

@@ -16,20 +16,23 @@
     moved = "";
   }
 
-  // The server says what the order is now.
+  // Counted from 1 among all entries, of which a page shows some.
+  const placeOfItem = (item) => Number(list().dataset.before) + items().indexOf(item) + 1;
+
+  // The server says what the order is now, and shows the page on which the entry is.
   function move(item, place) {
-    const at = items().indexOf(item);
-    if (place < 0 || place >= items().length || place === at) return;
-    item.querySelector("[name=place]").value = place;
+    if (place < 1 || place > Number(list().dataset.total) || place === placeOfItem(item)) return;
+    const field = item.querySelector("[name=place]");
+    field.value = place;
     moved = item.querySelector(".grip").id;
-    item.querySelector("[data-place]").click();
+    field.form.requestSubmit();
   }
 
   document.addEventListener("keydown", (event) => {
     if (!event.target.matches(".grip")) return;
     const item = event.target.closest("li");
-    const at = items().indexOf(item);
-    const place = {ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: items().length - 1}[event.key];
+    const at = placeOfItem(item);
+    const place = {ArrowUp: at - 1, ArrowDown: at + 1, Home: 1, End: Number(list().dataset.total)}[event.key];
     if (place === undefined) return;
     event.preventDefault();
     move(item, place);
@@ -53,16 +56,13 @@
     const over = dragged && event.target.closest?.("[data-entries] > li");
     if (!over) return;
     event.preventDefault();
-    move(dragged, items().indexOf(over));
+    move(dragged, placeOfItem(over));
   });
   document.addEventListener("dragend", () => {
     for (const item of items()) item.classList.remove("dragged", "over");
     dragged = null;
   });
 
-  document.addEventListener("change", ({target}) => {
-    if (target.id === "called") target.form.submit();
-  });
   document.addEventListener("htmx:afterSettle", show);
   show();
 })();

@@ -7,7 +7,7 @@ import secrets
 from typing import Any, Literal
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBadRequest, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -17,7 +17,8 @@ from scripts_app.core.collection import Collection, as_text, entry_of, title_of
 from scripts_app.core.library_tree import library_tree
 from scripts_app.draft import PartMoved, change, check_mark, mark_of, working
 from scripts_app.entry_form import EntryForm, Row, posted_rows
-from scripts_app.entry_list import changed_libraries, listed
+from scripts_app.entry_list import changed_libraries, in_order, listed
+from scripts_app.entry_search import EntrySearch, entry_page, page_of
 from scripts_app.models import LuaEntry
 from scripts_app.outside import outside
 from scripts_app.side_by_side import side_by_side
@@ -40,18 +41,25 @@ EXAMPLE = "-- Every image passes here: read it with dataset:Get('Modality'), sen
 @require_GET
 @readers_only
 def scripts(request: HttpRequest) -> HttpResponse:
-    return _list(request)
+    htmx = getattr(request, "htmx", None)
+    # Going back in the browser asks for the whole page, though htmx does the asking.
+    return _list(request, fragment=bool(htmx and not htmx.history_restore_request))
 
 
 def _list(request: HttpRequest, fragment: bool = False, moved: str = "") -> HttpResponse:
     now = working() if user_of(request).has_perm(EDIT) else None
     content = now.content if now else stored_collection()
     titles = outside.called_titles()
-    called = request.GET.get("called") or request.POST.get("called", "")
+    form = EntrySearch(request.GET, titles)
+    entries = in_order(content)
+    page = entry_page(form.found(entries), request.GET.get("page"))
     context = {
-        "rows": list(listed(content, now, titles, called if called in titles else "")),
+        "form": form,
+        "page": page,
+        "rows": list(listed(page, now, titles, form.caller)),
+        "total": len(entries),
         "titles": titles,
-        "called": called if called in titles else "",
+        "called": form.caller,
         "tree": library_tree(content),
         "changed": changed_libraries(now) if now else (),
         "last": last_activation(),
@@ -150,11 +158,11 @@ def script_entry_move(request: HttpRequest, key: str, direction: Literal["up", "
 @require_POST
 @editors_only
 def script_entry_place(request: HttpRequest, key: str) -> HttpResponse:
-    """Move to ``place``, counted from 0 among all entries; one beyond the end means the end."""
-    written = request.POST.get("place", "")
+    """Move to ``place``, counted from 1 among all entries; one beyond the end means the end."""
+    written = request.POST.get("place", "").strip()
     if not written.isdecimal() or len(written) > 6:
-        return HttpResponseBadRequest("place: a number from 0")
-    change(actor(request), lambda content: _put(content, key, int(written)))
+        return HttpResponseBadRequest("place: a number from 1")
+    change(actor(request), lambda content: _put(content, key, int(written) - 1))
     return _after(request, key)
 
 
@@ -206,11 +214,22 @@ def _found(content: Collection, key: str) -> dict[str, Any]:
 
 
 def _after(request: HttpRequest, key: str) -> HttpResponse:
-    if not getattr(request, "htmx", False):
-        return redirect("scripts")
+    """Back to what was searched for; without a search to the page on which the entry stands now."""
     entries = working().content["entries"]
-    place = next((place for place, entry in enumerate(entries, start=1) if entry["key"] == key), 0)
-    return _list(request, fragment=True, moved=f"{title_of(entries[place - 1])}: {place} of {len(entries)}")
+    place = next((place for place, entry in enumerate(entries, start=1) if entry["key"] == key), 1)
+    shown = request.GET.copy()
+    if not shown.get("q"):
+        shown["page"] = str(page_of(place))
+        if page_of(place) == 1:
+            del shown["page"]
+    address = reverse("scripts", query=shown)
+    if not getattr(request, "htmx", False):
+        return redirect(f"{address}#entry-{key}")
+    # Its addresses, too, are those of the page that is drawn.
+    request.GET = QueryDict(shown.urlencode())
+    answer = _list(request, fragment=True, moved=f"{title_of(entries[place - 1])}: {place} of {len(entries)}")
+    answer["HX-Replace-Url"] = address
+    return answer
 
 
 @require_POST

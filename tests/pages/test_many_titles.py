@@ -8,7 +8,7 @@ from django.urls import reverse
 from routing.models import Node
 from scripts_app.draft import working
 from scripts_app.models import SampleCapture
-from tests.builders import lua_entry
+from tests.builders import lua_entry, node
 from tests.pages import authors
 from tests.pages.authors import ENTRY
 from tests.pages.people import HTMX, words
@@ -31,7 +31,7 @@ def ticked(answer):
     return re.findall(r'name="ae_titles" value="([^"]+)" checked', answer.content.decode())
 
 
-@pytest.mark.parametrize("name", ["script_entry_new", "script_library_new", "script_samples"])
+@pytest.mark.parametrize("name", ["scripts", "script_entry_new", "script_library_new", "script_samples"])
 def test_a_page_does_not_grow_with_the_nodes(many, name):
     page = many.get(reverse(name)).content.decode()
     assert page.count("NODE_") < 10 and "<datalist" in page
@@ -113,3 +113,9 @@ def test_nobody_waits_for_an_image_that_no_sender_can_address(author):
     answer = author.post(reverse("script_capture"), {"name": "next", "called": "PAKS", "deidentify": "on"})
     assert answer.status_code == 422 and "'PAKS' leads to no node; did you mean 'PACS'?" in words(answer)
     assert not SampleCapture.objects.exists()
+
+
+def test_entries_of_a_node_that_was_called_are_found_among_many(many):
+    lua_entry("print(1)", description="for another", ae_titles=["PACS"])
+    assert "Not for NODE_0007" in words(many.get("/scripts/?called=DCP_NODE_0007"))
+    assert node("LAST").ae_title in options(many.get("/scripts/titles/called/?called=LAST"))

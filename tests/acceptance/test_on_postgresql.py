@@ -59,6 +59,7 @@ FILES = [
     "pages/test_node_page",
     "pages/test_parts_of_uids",
     "pages/test_queue_bulk",
+    "pages/test_queue_bulk_refused",
     "pages/test_renamed_node",
     "pages/test_senders_page",
     "pages/test_studies",

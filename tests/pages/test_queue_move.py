@@ -6,8 +6,8 @@ import pytest
 from django.utils import timezone
 
 from tests.builders import queue_item
+from tests.pages.bulk import ask, states
 from tests.pages.people import visitor, words
-from tests.pages.test_queue_bulk import ask, states
 
 pytestmark = pytest.mark.django_db
 

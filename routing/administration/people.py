@@ -64,6 +64,11 @@ class SomebodyRemains:
 class PersonForm(SeenForm, UserChangeForm):  # type: ignore[type-arg]
     """Rights that somebody else has just taken away do not come back by a change of the e-mail address."""
 
+    class Meta(UserChangeForm.Meta):
+        help_texts = {
+            "is_staff": "For somebody who is no administrator: those come in here by their role, under Groups."
+        }
+
 
 class RoleForm(SeenForm):
     class Meta:
@@ -79,6 +84,16 @@ admin.site.unregister(AccessAttempt)
 @admin.register(User)
 class PersonAdmin(SomebodyRemains, UserAdmin):  # type: ignore[type-arg]
     form = PersonForm
+    # Staff status, which Django's list shows instead, says nothing of who comes in by the role.
+    list_display = ("username", "roles", "first_name", "last_name", "email", "is_active")
+    list_filter = ("groups", "is_active", "is_superuser")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @admin.display(description="roles")
+    def roles(self, person: User) -> str:
+        return "superuser" if person.is_superuser else ", ".join(str(group) for group in person.groups.all())
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
         switched_off = request.method == "POST" and request.POST.get("usable_password") == "false"

@@ -90,3 +90,12 @@ def test_a_new_user_and_a_changed_one_are_saved_as_ever() -> None:
     }
     assert client.post(page(User, "add"), new).status_code == 302
     assert User.objects.filter(username="new").exists()
+
+
+def test_the_list_of_people_says_which_role_each_has() -> None:
+    anna = person("anna")
+    person("bert", "viewer")
+    told = words(client_of(anna).get("/admin/auth/user/"))
+    assert "anna administrator" in told and "bert viewer" in told
+    assert "Staff status" not in told, "it says no of an administrator, who comes in all the same"
+    assert "those come in here by their role" in words(client_of(anna).get(f"/admin/auth/user/{anna.pk}/change/"))

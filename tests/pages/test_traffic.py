@@ -111,3 +111,11 @@ def test_outages_and_activations_are_told_in_words_below_the_charts_and_hostile_
     assert "PACS took no images" not in alone
     assert "AI took no images" in alone
     assert f"Activation {activation.pk}" in alone
+
+
+@pytest.mark.django_db
+def test_an_activation_by_nobody_who_is_known_names_nobody():
+    """As the first one, of scripts that were there before there were activations."""
+    version = ScriptVersion.objects.create(sha256="0" * 64, content={})
+    Activation.objects.create(version=version, content={}, actor="", reason="before the first activation")
+    assert re.search(r"Activation \d+ of scripts [\d:]+ before the first activation", words(visitor().get("/traffic/")))

@@ -13,6 +13,12 @@ UNBROKEN = ("/queue/200/", "/senders/", "/scripts/rehearsals/1/", "/scripts/rehe
 TOO_WIDE = """[...document.querySelectorAll('main h1, main table:not(.beside)')].filter(
     (part) => part.getBoundingClientRect().right > part.parentElement.getBoundingClientRect().right + 1
 ).map((part) => part.textContent.trim().slice(0, 40))"""
+OFF_CENTRE = """[...document.querySelectorAll('main .button.small')].filter((button) => {
+    const words = document.createRange(), box = button.getBoundingClientRect();
+    words.selectNodeContents(button.firstChild);
+    const inside = words.getBoundingClientRect();
+    return box.height && Math.abs((inside.top - box.top) - (box.bottom - inside.bottom)) > 3;
+}).map((button) => button.textContent)"""
 
 
 @pytest.fixture(scope="module")
@@ -88,3 +94,10 @@ def test_with_hundreds_of_nodes_the_script_of_an_entry_is_near_and_its_destinati
     first = opened.locator("[name=ae_titles]").first
     expect(first).to_have_value("PACS")
     expect(first).to_be_checked()
+
+
+def test_on_a_phone_the_words_of_links_stand_as_high_as_those_of_the_buttons_beside_them(site, visit):
+    opened = visit("administrator", "/scripts/", size="phone")
+    for address in ("/scripts/", "/senders/", "/failures/"):
+        opened.goto(site.url + address)
+        assert opened.evaluate(OFF_CENTRE) == [], address

@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.http import HttpRequest
 
 from routing.administration.pages import Audited, Unchangeable
-from routing.configuration.node_uses import uses_of
+from routing.configuration.node_uses import left_behind, uses_of
 from routing.database.deadlock import despite_deadlocks
 from routing.forms.nodes import NodeForm
 from routing.models import Node, NodeStatus, QueueItem
@@ -77,7 +77,10 @@ class NodeAdmin(Audited):
             # Entries may follow its title; an import, too, locks the scripts before the nodes.
             hold()
             super().save_model(request, obj, form, change)
-            follow(obj, form.initial.get("ae_title", ""), actor=request.user.get_username())
+            before = form.initial.get("ae_title", "")
+            follow(obj, before, actor=request.user.get_username())
+            if warning := left_behind(before, obj):
+                messages.warning(request, warning)
         if change and "ae_title" in form.changed_data:
             setattr(request, _RENAMED, obj)
 

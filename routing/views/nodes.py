@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from routing.audit.log import audit
+from routing.configuration.node_uses import left_behind
 from routing.database.deadlock import despite_deadlocks
 from routing.engine.nodes.status import end_back_off
 from routing.forms.listed import ListSearch, numbered_page
@@ -185,4 +186,6 @@ def _save(request: HtmxHttpRequest, form: NodeForm, *, created: bool) -> HttpRes
     audit(request.user.get_username(), "create node" if created else "change node", saved, **form.changes())
     followed = f" Entries of the scripts that follow it: {entries}." if entries else ""
     messages.success(request, f"{saved.ae_title} is saved; it applies from the next association on.{followed}")
+    if warning := left_behind(form.initial.get("ae_title", ""), saved):
+        messages.warning(request, warning)
     return redirect("nodes") if created else redirect("node", saved.pk)

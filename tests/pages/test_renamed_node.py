@@ -117,6 +117,19 @@ def test_entries_stay_with_the_storage_node_that_they_are_for(boss, place):
     assert LuaEntry.objects.get().ae_titles == ["NIGHT"]
 
 
+@pytest.mark.parametrize("place", PLACES)
+def test_who_renames_a_node_hears_what_still_calls_it_by_its_old_title(boss, place):
+    night = node("NIGHT2")
+    lua_entry("route:Add('NIGHT2')", description="CT, too")
+    lua_entry("print(1)", ae_titles=["NIGHT2"])
+    save(boss, place, night, ae_title="NIGHT")
+    told = words(boss.get(PLACES[0].format(night.pk)))
+    assert "Nothing is called NIGHT2 any more: senders that call it are refused." in told
+    assert "In vain from now on: the entry “CT, too” sends to it (line 1). Give NIGHT the alias NIGHT2" in told
+    save(boss, place, night, ae_title="DAY", aliases="NIGHT")
+    assert "any more" not in words(boss.get(PLACES[0].format(night.pk)))
+
+
 def test_a_node_that_no_entry_is_for_leaves_the_scripts_alone():
     night = node("NIGHT2")
     lua_entry("print(1)")

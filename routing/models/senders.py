@@ -41,7 +41,7 @@ class KnownSender(models.Model):
 
 
 class UnknownSender(models.Model):
-    """Somebody who was refused because nobody has allowed them yet."""
+    """Somebody who was refused: nobody has allowed them yet, or what they called means no node."""
 
     ae_title = models.CharField("AE title", max_length=16)
     address = models.GenericIPAddressField()

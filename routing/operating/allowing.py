@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef
+from django.utils import timezone
 
 from routing.audit.log import audit
+from routing.core.ae_title import Meaning
+from routing.engine.directory import Snapshot, read_snapshot
 from routing.models import KnownSender, UnknownSender
 
 TurnedAway = tuple[UnknownSender, list[str]]
@@ -16,17 +22,36 @@ def unknown_senders(most: int | None = None) -> list[TurnedAway]:
     """
     Those of known titles first: such a title is used by somebody else, or its sender has moved.
 
-    Whoever tries many titles would push them off a short list.
+    Whoever tries many titles would push them off a short list.  Who may send by now needs nobody's leave.
     """
     known = KnownSender.objects.filter(enabled=True).exclude(network="")
     is_known = Exists(known.filter(ae_title=OuterRef("ae_title")))
-    callers = list(UnknownSender.objects.order_by(is_known.desc(), "-last_seen_at")[:most])
+    everybody = UnknownSender.objects.order_by(is_known.desc(), "-last_seen_at")
+    now = _nodes_and_senders()
+    callers = [caller for caller in everybody if not _may_send(caller, now)][:most]
     theirs: dict[str, list[str]] = {}
     for title, network in known.filter(ae_title__in={caller.ae_title for caller in callers}).values_list(
         "ae_title", "network"
     ):
         theirs.setdefault(title, []).append(network)
     return [(caller, theirs.get(caller.ae_title, [])) for caller in callers]
+
+
+def astray(within: timedelta) -> list[tuple[UnknownSender, Meaning]]:
+    """Senders that may send and called what still leads to no node or a disabled one, the latest first."""
+    lately = UnknownSender.objects.filter(last_seen_at__gte=timezone.now() - within).order_by("-last_seen_at")
+    now = _nodes_and_senders()
+    meant = [(caller, now.titles.resolve(caller.called_ae_title).meaning) for caller in lately]
+    lost = (Meaning.UNKNOWN, Meaning.DISABLED)
+    return [(caller, meaning) for caller, meaning in meant if meaning in lost and _may_send(caller, now)]
+
+
+def _nodes_and_senders() -> Snapshot:
+    return read_snapshot(settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
+
+
+def _may_send(caller: UnknownSender, now: Snapshot) -> bool:
+    return settings.CAPACITOR.accept_unknown_senders or now.knows(caller.ae_title, str(caller.address))
 
 
 @transaction.atomic

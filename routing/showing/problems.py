@@ -37,7 +37,7 @@ def problems(found: Sequence[Destination], disk: Disk, start: StartReport, sight
         *_stuck(sight),
         *_put_off(found, sight),
     ]
-    told += [*_held_back(found), *service_problems.of_received()]
+    told += [*_held_back(found), *service_problems.of_received(), *service_problems.of_astray()]
     return sorted(told, key=lambda problem: SEVERITIES.index(problem.severity))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Count, Max, Min
@@ -12,11 +13,13 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from routing.audit.store import are_waiting
+from routing.core.ae_title import Meaning
 from routing.core.counted import counted
 from routing.core.identifiers import first_at
 from routing.database.short_lived import ShortLived
 from routing.folders import spool_folder
 from routing.models import AuditRecord, QuarantinedInstance, QueueItem, ServiceProcess
+from routing.operating.allowing import astray
 from routing.processes.start_report import StartReport
 from routing.showing.problem import Problem
 from routing.showing.service import WORK, Disk, seen_lately
@@ -117,6 +120,32 @@ def _reception() -> tuple[dict[str, Any], dict[str, Any], list[AuditRecord]]:
 
 reception = ShortLived(_reception)
 """What came in within a day and was refused or collides, and who has been guessing AE titles within an hour."""
+
+
+_astray = ShortLived(partial(astray, timedelta(days=1)))
+MOST_ASTRAY = 5
+"""Senders astray that are told one by one."""
+
+
+def of_astray() -> Iterator[Problem]:
+    """Senders of ours that call what is no destination: the modality may have told nobody."""
+    found = _astray()
+    for caller, meaning in found[:MOST_ASTRAY]:
+        means = "a disabled node" if meaning is Meaning.DISABLED else "no node"
+        called = f"{reverse('nodes')}?{urlencode({'called': caller.called_ae_title})}"
+        yield Problem(
+            "notice",
+            f"{caller.ae_title} at {caller.address}",
+            f"was refused {counted(caller.count, 'time')}",
+            called,
+            since=caller.first_seen_at,
+            cause=f"it calls {caller.called_ae_title}, which means {means}",
+            effect="its images are still there",
+        )
+    if more := found[MOST_ASTRAY:]:
+        yield Problem(
+            "notice", counted(len(more), "more sender"), "called what means no node", reverse("application_log")
+        )
 
 
 def of_received() -> Iterator[Problem]:

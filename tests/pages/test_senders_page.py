@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 from django.conf import settings
 
+from routing.database.short_lived import forget_all
 from routing.engine.receiving.refused import note_unknown_sender
-from routing.models import AuditRecord, KnownSender, UnknownSender
+from routing.models import AuditRecord, KnownSender, Node, UnknownSender
 from routing.views.dashboard import MOST_SENDERS
+from tests.builders import node
 from tests.pages.people import visitor, words
 
 pytestmark = pytest.mark.django_db
@@ -99,3 +101,19 @@ def test_whoever_allows_a_caller_that_a_colleague_has_just_allowed_hears_of_it_w
     assert late.redirect_chain == [("/", 302)]
     assert "no longer: look whether it is allowed by now" in words(late)
     assert KnownSender.objects.get().ae_title == "MR_9"
+
+
+def test_a_sender_that_may_send_and_calls_no_node_is_told_until_a_node_has_that_title():
+    """After a renaming its images come no more, and the modality tells nobody."""
+    pacs = node("PACS")
+    KnownSender.objects.create(ae_title="CT_1")
+    for _ in range(2):
+        note_unknown_sender("CT_1", "192.0.2.9", "ARCHIVE")
+    client = visitor("operator")
+    told = words(client.get("/"))
+    assert "CT_1 at 192.0.2.9 was refused 2 times since" in told
+    assert "it calls ARCHIVE, which means no node" in told
+    assert "Allow CT_1" not in told + words(client.get("/senders/"))
+    Node.objects.filter(pk=pacs.pk).update(aliases=["ARCHIVE"])
+    forget_all()
+    assert "was refused" not in words(client.get("/"))

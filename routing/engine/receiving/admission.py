@@ -38,6 +38,9 @@ class Admission:
             # Also while it is put off: a whole new department may be behind one address, and wants to be allowed.
             if who == "calling" and note_unknown_sender(pair[0], address, pair[1]) and pair[0] in snapshot.senders:
                 note_alert("known sender, wrong address", pair[0], address=address)
+            # A sender of ours that misses its destination: nobody at the modality may read what it was answered.
+            if who == "called" and not put_off and (self._anybody or snapshot.knows(pair[0], address)):
+                note_unknown_sender(pair[0], address, pair[1])
             if put_off:
                 return _PUT_OFF
             if self._guesses.refused(address, pair):

@@ -21,7 +21,7 @@ _MOST_UNKNOWN = 1000
 
 def note_unknown_sender(calling_ae_title: str, address: str, called_ae_title: str) -> bool:
     """
-    Remember a refused sender for the dashboard; whether it is a new one.
+    Remember a refused sender for the dashboard, or a known one that called what means no node; whether it is new.
 
     A database that is busy or gone must not matter here.
     """

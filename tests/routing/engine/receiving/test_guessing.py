@@ -100,3 +100,17 @@ def test_a_known_title_from_a_wrong_address_is_an_alert_the_first_time() -> None
         {"address": "203.0.113.5"},
     )
     assert UnknownSender.objects.get(ae_title="CT_1").count == 3
+
+
+@pytest.mark.django_db
+def test_a_sender_of_ours_that_calls_no_node_is_noted_and_a_stranger_learns_and_leaves_nothing() -> None:
+    node("PACS")
+    node("OLD", enabled=False)
+    KnownSender.objects.create(ae_title="CT_1", network="192.0.2.0/28")
+    admit = Admission(Directory("CAPACITOR", "DCP_", age=3600), anybody=False)
+    ours = [("CT_1", "PACSS", OTHER), ("CT_1", "PACSS", OTHER), ("CT_1", "OLD", OTHER)]
+    for calling, called, address in [*ours, ("CT_1", "PACSS", GUESSER), ("XX", "PACSS", OTHER)]:
+        refusal = admit(request(calling, called, address))
+        assert (refusal.source, refusal.reason) == (1, 7)
+    noted = UnknownSender.objects.order_by("count").values_list("ae_title", "address", "called_ae_title", "count")
+    assert list(noted) == [("CT_1", OTHER, "OLD", 1), ("CT_1", OTHER, "PACSS", 2)]

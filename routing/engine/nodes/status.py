@@ -18,6 +18,8 @@ log = logging.getLogger("capacitor.deliver")
 
 _PROBE = timedelta(minutes=2)
 """How long others leave a failing node to the worker that tries it."""
+_AHEAD = timedelta(minutes=1)
+"""What is later than now by more was noted before the clock was set back, and is not the newest that happened."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,8 @@ def record_news(news: Iterable[News], now: datetime) -> set[int]:
     for node_id in known:
         one = by_node[node_id]
         status, _ = NodeStatus.objects.get_or_create(node_id=node_id)
+        status.last_success_at = _passed(status.last_success_at, now)
+        status.last_failure_at = _passed(status.last_failure_at, now)
         status.delivered += one.delivered
         status.failed += one.failed
         status.timed_out += one.timed_out
@@ -91,15 +95,29 @@ def _goes_on(node_id: int, news: News, now: datetime) -> bool:
     """Whether the node does well and did so before: then there is nothing to decide, and one statement is enough."""
     if not news.delivered or news.last_error or any(news.ordeal):
         return False
+    moment = columns(NodeStatus)["last_success_at"].value
     # Prepared once by the database's driver, where Django would build it anew for each turn.
     with connection.cursor() as cursor:
         cursor.execute(
             "UPDATE routing_nodestatus SET delivered = delivered + %s, failed = failed + %s,"
-            " timed_out = timed_out + %s, last_success_at = %s"
+            " timed_out = timed_out + %s, last_success_at = %s,"
+            " last_failure_at = CASE WHEN last_failure_at > %s THEN %s ELSE last_failure_at END"
             " WHERE node_id = %s AND failures_in_a_row = 0 AND not_before IS NULL",
-            [news.delivered, news.failed, news.timed_out, columns(NodeStatus)["last_success_at"].value(now), node_id],
+            [
+                news.delivered,
+                news.failed,
+                news.timed_out,
+                moment(now),
+                moment(now + _AHEAD),
+                moment(now - _AHEAD),
+                node_id,
+            ],
         )
         return bool(cursor.rowcount)
+
+
+def _passed(at: datetime | None, now: datetime) -> datetime | None:
+    return now - _AHEAD if at is not None and at > now + _AHEAD else at
 
 
 def _take_in(status: NodeStatus, event: Failure | None, target: Target, now: datetime) -> None:

@@ -63,3 +63,21 @@ def test_the_moment_of_a_failure_stays_while_the_node_is_down() -> None:
     told(pacs, failed(NOW))
     later = told(pacs, now=NOW + 5 * SECOND, last_error="the image ended its association")
     assert (later.failures_in_a_row, later.last_failure_at) == (1, NOW)
+
+
+@pytest.mark.parametrize(("event", "error"), [(failed(NOW), ""), (None, "PACS answered 0xA700")])
+def test_when_the_clock_was_set_back_the_newest_answer_is_the_one_that_came_last(event: Any, error: str) -> None:
+    """Else a node that takes every image is said to refuse them, for as long as the clock was ahead."""
+    pacs, back = node(retry_initial=10, retry_jitter=0), NOW - timedelta(hours=1)
+    told(pacs, event, last_error=error)
+    takes = told(pacs, None, now=back, delivered=1)
+    assert takes.last_failure_at < takes.last_success_at == back
+
+
+def test_failures_count_again_as_soon_as_the_clock_was_set_back() -> None:
+    pacs, back = node(retry_initial=10, retry_jitter=0), NOW - timedelta(hours=1)
+    told(pacs, None, delivered=1)
+    told(pacs, failed(NOW), now=NOW)
+    again = told(pacs, failed(back), now=back + SECOND)
+    assert (again.failures_in_a_row, again.not_before) == (2, back + 21 * SECOND)
+    assert again.last_success_at < again.last_failure_at

@@ -86,6 +86,7 @@ def test_without_its_database_the_site_says_what_goes_on_and_what_waits(error, m
     assert answer.status_code == 503
     told = words(answer)
     assert "The database does not answer" in told and "kept in the spool" in told
+    assert "On a full disk they are refused" in told
     assert "10.1.1.1" not in told
 
 

@@ -21,7 +21,13 @@ class Command(BaseCommand):
 
     @transaction.atomic
     def handle(self, *args: Any, **options: Any) -> None:
-        if administrators().exists():
+        if (names := administrators().values_list("username", flat=True)).exists():
+            # Each start of the service calls this, with verbosity 0; who calls it by hand has mostly lost a password.
+            if options["verbosity"]:
+                self.stdout.write(
+                    f"Nobody is made, for these may administer the site: {', '.join(names)}."
+                    " manage.py changepassword NAME gives one of them another password."
+                )
             return
         if User.objects.filter(username=NAME).exists():
             # To give somebody's account all rights, or a new password, is for a person to decide.

@@ -43,7 +43,7 @@ class Command(BaseCommand):
             raise CommandError(why)
         application_log.start("supervisor", service.data_dir / "logs", service.log_level, database=False)
         try:
-            call_command("first_administrator")
+            call_command("first_administrator", verbosity=0)
         except CommandError as problem:
             # Images flow without anybody who may change users.
             log.error("%s", problem)

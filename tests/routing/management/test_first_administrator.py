@@ -16,10 +16,10 @@ from routing.management.commands import up
 pytestmark = pytest.mark.django_db
 
 
-def run(settings: Any, password: str = "") -> str:
+def run(settings: Any, password: str = "", verbosity: int = 0) -> str:
     settings.CAPACITOR = replace(site.CAPACITOR, admin_password=password)
     out = StringIO()
-    call_command("first_administrator", stdout=out)
+    call_command("first_administrator", stdout=out, verbosity=verbosity)
     return out.getvalue()
 
 
@@ -43,6 +43,13 @@ def test_a_second_start_makes_and_prints_nothing(settings: Any) -> None:
     before = User.objects.get().password
     assert run(settings, "another") == ""
     assert User.objects.get().password == before
+
+
+def test_who_calls_it_by_hand_because_a_password_is_lost_hears_what_helps(settings: Any) -> None:
+    User.objects.create_superuser("anna")
+    told = run(settings, verbosity=1)
+    assert "these may administer the site: anna. manage.py changepassword NAME" in told
+    assert not User.objects.filter(username="admin").exists()
 
 
 def test_a_superuser_of_another_name_is_enough(settings: Any) -> None:

@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
 from pytest_django.plugin import blocking_manager_key
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from routing.audit.guard import UID
 from routing.folders import spool_folder
@@ -62,6 +63,23 @@ def a_tests_transaction_keeps_its_connection() -> Generator[None, None, None]:
 def the_shared_folder_has_a_spool() -> None:
     """Rows without a spool mean that it is lost; whichever test is the first must not be the one to find that."""
     Spool(spool_folder(), "none").mark()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def static_files_are_looked_for_once() -> Generator[None, None, None]:
+    """Each client loads the middleware anew, and took longer for all static files than most pages take."""
+    look = WhiteNoiseMiddleware.add_files_from_finders
+    found: dict[str, object] = {}
+
+    def once(self: WhiteNoiseMiddleware) -> None:
+        if not found:
+            look(self)
+            found.update(self.files)
+        self.files.update(found)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
 
 
 def ends_with_a_flush(item: pytest.Item) -> bool:

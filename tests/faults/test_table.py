@@ -20,7 +20,9 @@ def marked() -> set[Any]:
         if "mark.fault" not in text:
             continue
         for node in ast.walk(ast.parse(text)):
-            if isinstance(node, ast.Call) and ast.unparse(node.func) == "pytest.mark.fault":
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "fault"):
+                continue
+            if ast.unparse(node.func) == "pytest.mark.fault":
                 assert isinstance(node.args[0], ast.Constant), f"{path}, line {node.lineno}: a number stands there"
                 found.add(node.args[0].value)
     return found
@@ -32,9 +34,10 @@ def test_there_are_130_cases_in_seven_sections():
 
 
 def test_every_case_is_tried_by_a_test_or_says_why_it_does_not_apply():
-    untried = set(CASES) - marked() - set(DOES_NOT_APPLY)
+    tried = marked()
+    untried = set(CASES) - tried - set(DOES_NOT_APPLY)
     assert untried == set()
-    assert not marked() & set(DOES_NOT_APPLY)
+    assert not tried & set(DOES_NOT_APPLY)
 
 
 def test_the_page_shows_the_results_of_the_last_runs():

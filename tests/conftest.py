@@ -9,6 +9,7 @@ from django.core.management.color import no_style
 from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models.signals import post_migrate
+from django.test import override_settings
 from pytest_django.plugin import blocking_manager_key
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -23,6 +24,7 @@ from tests.faults.recording import (
     pytest_runtest_setup,
     seen,
 )
+from tests.quick_passwords import PASSWORD_HASHERS
 
 __all__ = [
     "effort",
@@ -79,6 +81,13 @@ def static_files_are_looked_for_once() -> Generator[None, None, None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_are_checked_quickly() -> Generator[None, None, None]:
+    """A password that is made or checked costs a third of a second on purpose."""
+    with override_settings(PASSWORD_HASHERS=PASSWORD_HASHERS):
         yield
 
 

@@ -17,9 +17,7 @@ from tests.ports import free_port
 ROOT = Path(__file__).resolve().parents[2]
 PASSWORD = "synthetic password"
 PEOPLE = f"""
-from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Group, User
-PBKDF2PasswordHasher.iterations = 1
 for group in Group.objects.all():
     name = group.name.replace(" ", "-")
     User.objects.create_user(name, password={PASSWORD!r}).groups.add(group)
@@ -60,7 +58,7 @@ def running_site(folder: Path, **settings: str) -> Iterator[Site]:
     environment = {
         **os.environ,
         "CAPACITOR_DATA_DIR": str(folder),
-        "DJANGO_SETTINGS_MODULE": "capacitor_web.settings",
+        "DJANGO_SETTINGS_MODULE": "tests.quick_passwords",
         "PYTHONUNBUFFERED": "1",
         **settings,
     }

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, User
-from django.core.cache import cache
 from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
@@ -27,12 +26,6 @@ PASSWORD = "correct horse battery"
 @pytest.fixture(autouse=True)
 def own_folder(settings, tmp_path):
     settings.CAPACITOR = replace(settings.CAPACITOR, data_dir=tmp_path)
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    cache.clear()
 
 
 def somebody(role: str, *, phi: bool = False) -> Client:

@@ -110,7 +110,6 @@ def test_a_wall_display_may_stay_logged_in_over_the_day(clock, settings):
 
 
 def test_logging_in_makes_a_new_session(client, settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     User.objects.create_user("olga", password=PASSWORD)
     client.session["planted"] = "x"
     client.session.save()
@@ -182,8 +181,7 @@ def test_an_address_that_is_no_page_says_so():
 
 
 @pytest.fixture
-def passwords(settings):
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+def passwords():
     User.objects.create_user("olga", password=PASSWORD)
     User.objects.create_user("karl", password=PASSWORD)
 

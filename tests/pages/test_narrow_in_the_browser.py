@@ -1,9 +1,11 @@
 """Pages with little room: long words, a phone, and the same widths by a zoom of 200 %."""
 
+from itertools import product
+
 import pytest
 from playwright.sync_api import expect
 
-from tests.pages.browser import SIZES, assert_readable
+from tests.pages.browser import SCHEMES, SIZES, assert_readable
 from tests.pages.site import running_site
 
 pytestmark = pytest.mark.browser
@@ -101,3 +103,14 @@ def test_on_a_phone_the_words_of_links_stand_as_high_as_those_of_the_buttons_bes
     for address in ("/scripts/", "/senders/", "/failures/"):
         opened.goto(site.url + address)
         assert opened.evaluate(OFF_CENTRE) == [], address
+
+
+def test_what_waits_in_two_states_for_a_failing_and_a_paused_node_is_readable(site, visit):
+    site.elsewhere(
+        "from tests.builders import queue_item\nfor title in ('RESEARCH', 'AI_SERVER'): "
+        "queue_item('New', node=Node.objects.get(ae_title=title))"
+    )
+    for size, scheme in product(SIZES, SCHEMES):
+        opened = visit("administrator", size=size, scheme=scheme)
+        expect(opened.locator("div.problem a.nowrap")).to_have_count(4)
+        assert_readable(opened, f"{size}, {scheme}")

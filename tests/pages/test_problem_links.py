@@ -38,7 +38,7 @@ def problem():
 
 def links():
     """Each with what is pressed."""
-    found = re.findall(r'<a (?:class="problem \w+" )?href="([^"]+)">(.*?)</a>', problem(), re.DOTALL)
+    found = re.findall(r'<a (?:class="[^"]+" )?href="([^"]+)">(.*?)</a>', problem(), re.DOTALL)
     return [(html.unescape(link), re.sub(r"<[^>]+>|\s+", " ", inside).strip()) for link, inside in found]
 
 

@@ -17,7 +17,7 @@ browser_only = pytest.mark.browser
 NO_BUTTON = {
     "login": "nobody is logged in there",
     **dict.fromkeys(("logout", "password_change"), "whoever is logged in may; test_account_in_the_browser.py"),
-    **dict.fromkeys(("script_condition", "script_lint"), "asked while somebody types"),
+    **dict.fromkeys(("script_condition", "script_lint", "script_entry_titles"), "asked while somebody types"),
     "script_take_over": "needs two people at once",
     **dict.fromkeys(("configuration_plan", "configuration_apply"), "in the administration, which nobody else enters"),
     "queue_stop": "while a deed for very many items is under way",

@@ -71,6 +71,7 @@ def address(name, route):
             "test_id": ScriptTest.objects.order_by("pk")[0].pk,
             "id": person("administrator").pk,
             "app_label": "routing",
+            "kind": "called",
         }
     return "/" + re.sub(r"<(?:\w+:)?(\w+)>", lambda found: str(own.get(found[1], 1)), route)
 

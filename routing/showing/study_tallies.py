@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, Max, OuterRef, Subquery
 
 from routing.core.states import QueueEvent, QueueState
 from routing.core.study_tally import DELETED, Tally, answer
-from routing.models import QueueItem
+from routing.models import PrepareReport, QueueItem
 from routing.selecting.bulk import BulkOffer, study_offers
 from routing.showing.led_by import led_by
 
@@ -72,6 +72,18 @@ def tallied_series(items: Any) -> list[Series]:
     name = "series_instance_uid"
     modalities = dict(items.order_by().values_list(name).annotate(modality=Max("modality")))
     return [Series(uid, tallies, modalities.get(uid, "")) for uid, tallies in sorted(_tallies(items, name).items())]
+
+
+def left_undone(items: Any) -> tuple[int, int | None]:
+    """
+    How many of the images had entries that went wrong and were skipped, and the newest of them.
+
+    Nothing of such an entry held, so a copy for a destination may be missing that no count of items knows of.
+    """
+    newest = PrepareReport.objects.filter(item=OuterRef("pk")).order_by("-id").values("errors")[:1]
+    gone_on = items.order_by().exclude(state__in=(QueueState.NEW, QueueState.FAILED))
+    told = gone_on.annotate(errors=Subquery(newest)).filter(errors__gt=0).aggregate(n=Count("pk"), newest=Max("pk"))
+    return told["n"], told["newest"]
 
 
 def _tallies(items: Any, name: str) -> dict[str, dict[str, Tally]]:

@@ -16,7 +16,7 @@ from routing.models import OperatorAction, QueueItem
 from routing.operating.undo import last_undoable
 from routing.people.sight import Sight
 from routing.people.viewed import note_view
-from routing.showing.study_tallies import tallied_series, tallied_studies
+from routing.showing.study_tallies import left_undone, tallied_series, tallied_studies
 from routing.views.request import HtmxHttpRequest, draw
 
 PAGE = 25
@@ -64,9 +64,12 @@ def study(request: HtmxHttpRequest, study_instance_uid: str) -> HttpResponse:
     shown = tallied_studies([(study_instance_uid, about["newest"])])[0]
     standing = items.standing()
     series = tallied_series(standing)
+    undone, newest_undone = left_undone(standing)
     context: dict[str, Any] = {
         "sight": Sight.of(request.user),
         "study": shown,
+        "undone": undone,
+        "newest_undone": newest_undone,
         "item": shown.item,
         "series": series[:MOST_SERIES],
         "series_cut": len(series) > MOST_SERIES,

@@ -140,7 +140,7 @@ def of_astray() -> Iterator[Problem]:
             called,
             since=caller.first_seen_at,
             cause=f"it calls {caller.called_ae_title}, which means {means}",
-            effect="its images are still there",
+            effect="it still has its images",
         )
     if more := found[MOST_ASTRAY:]:
         yield Problem(

@@ -63,6 +63,14 @@ def test_for_a_database_that_nobody_works_on_all_leases_and_lanes_end() -> None:
     assert not Lane.objects.exists()
 
 
+def test_a_study_that_was_in_the_hands_of_somebody_who_holds_no_image_is_free_as_well() -> None:
+    item = due(study_instance_uid="1.1")
+    Lane.objects.create(key="1.1", owner=OTHER, until=ago(hours=-1))
+    assert claimed(lanes=True) == []
+    free_all()
+    assert claimed(lanes=True) == [item.id]
+
+
 def test_giving_back_carries_out_what_operators_wished_for() -> None:
     item = due(lease_owner=ME, lease_until=ago(seconds=-30), pending_state="Failed")
     assert give_back(ME) == 1

@@ -109,6 +109,19 @@ def test_a_waker_finds_who_came_after_it(tmp_path: Path) -> None:
     waker.close()
 
 
+def test_a_waker_that_finds_one_gone_looks_at_once_for_who_came_in_its_place(tmp_path: Path) -> None:
+    waker, first = Waker(tmp_path, "prepare"), Wakeup(tmp_path, "prepare")
+    waker.wake()
+    first.close()
+    waker.wake()
+    second = Wakeup(tmp_path, "prepare")
+    second._path = second._path.rename(tmp_path / "prepare-0.wake")
+    waker.wake()
+    assert second.wait(0)
+    second.close()
+    waker.close()
+
+
 def test_what_a_killed_process_left_is_passed_over_and_later_removed(wakeup: Wakeup, tmp_path: Path) -> None:
     dead = tmp_path / "run" / "prepare-0.wake"
     dead.touch()

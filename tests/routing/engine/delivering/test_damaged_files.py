@@ -106,6 +106,15 @@ def test_an_unreadable_and_a_missing_file_fail_alone(tmp_path: Path, monkeypatch
         assert pacs.instances == [good.sop_instance_uid]
 
 
+@pytest.mark.parametrize("parts", [((100, 5000), b"\n", (0, 10)), ((0, 10), b"\n", (100, 5000))])
+def test_a_recipe_of_which_any_part_lies_beyond_the_end_of_its_file_sends_nothing(tmp_path: Path, parts: Any) -> None:
+    path = tmp_path / "short.dcm"
+    path.write_bytes(bytes(1000))
+    with pytest.raises(FileDamaged, match="file has 1000 bytes, its recipe reads up to 5000"):  # noqa: SIM117
+        with Source(path, 0, Recipe(parts), EXPLICIT).open():
+            pytest.fail("half of it would be sent")
+
+
 def look_for_pixels(path: Path) -> None:
     Source(path, 132, None, EXPLICIT).has_pixels()
 

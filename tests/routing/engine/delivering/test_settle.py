@@ -1,5 +1,6 @@
 """What each kind of report means for the item, its node and its story: decided without a network or a database."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from routing.core.instance import SendResult
 from routing.core.retry import RetryPolicy
 from routing.core.states import QueueEvent
 from routing.dicom.association_failures import FailureKind
-from routing.engine.delivering.reports import Answered, Faulty, Returned, Unreachable, Unwanted
+from routing.engine.delivering.reports import Answered, Faulty, Returned, Unreachable, Unwanted, as_of
 from routing.engine.delivering.settle import Settlement, settle
 from routing.engine.nodes.status import Failure, News
 from routing.engine.nodes.target import Target
@@ -118,6 +119,15 @@ def test_any_answer_shows_that_the_node_is_there(status):
     assert what(answered(status, tried=0, first=True))[1].ordeal == [None]
 
 
+def test_a_node_that_takes_an_image_in_no_form_it_can_be_given_is_there_and_why_is_told():
+    done = settled(Unwanted(target(), item(), "no context", BEGAN, ENDED, SYNTAX))
+    assert (done.news[3].ordeal, done.news[3].last_error) == ([None], "no context")
+    (attempt,) = done.attempts
+    assert [attempt[name] for name in ("answer", "error", "started_at", "ended_at", "transfer_syntax_uid")] == [
+        *("refused", "no context", BEGAN, ENDED, "")
+    ]
+
+
 def test_an_association_that_ends_without_an_answer_speaks_against_the_node_where_the_image_is_not_suspected():
     assert what(answered(None, tried=0, first=True))[1].ordeal == [Failure(BEGAN, "no answer")]
     assert what(answered(None, tried=2, first=True))[1].ordeal == []
@@ -144,3 +154,13 @@ def test_what_this_machine_is_short_of_never_gives_an_image_up():
 def test_what_was_never_tried_goes_back_without_a_trace():
     done = settled(Returned(target(), (item(),)))
     assert (done.returned, done.moves, done.attempts, done.news) == ([7], [], [], {})
+
+
+def test_what_an_image_itself_met_holds_also_where_its_node_was_changed_meanwhile() -> None:
+    changed = replace(target(), host="10.0.0.2")
+    for report in (
+        Unwanted(target(), item(), "no common syntax", BEGAN, ENDED, SYNTAX),
+        Faulty(target(), item(), "file missing"),
+        Returned(target(), (item(),)),
+    ):
+        assert as_of(report, changed) is report

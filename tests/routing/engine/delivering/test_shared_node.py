@@ -1,10 +1,13 @@
 """A node that takes one association at a time, and several workers: it does well, and nobody's image pays for it."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from routing.dicom.association_failures import FailureKind
+from routing.engine.delivering.reports import Returned
 from routing.engine.delivering.shared_node import OtherWorkers
 from routing.models import NodeOutage, NodeStatus, QueueItem
 from tests.builders import queue_item
@@ -12,6 +15,7 @@ from tests.routing.dicom.nodes import scripted_node
 from tests.routing.dicom.peers import PATIENCE
 from tests.routing.engine.delivering.delivery import delivery, node, states, status, storage_node
 from tests.routing.engine.delivering.test_deliver_associations import rejecting
+from tests.routing.engine.delivering.test_settle import target, unreachable
 
 pytestmark = pytest.mark.django_db
 
@@ -73,3 +77,38 @@ def test_an_image_that_another_worker_delivered_tells_that_the_node_does_well_an
     assert not others.are_served(pacs.pk, now + 1.1 * MINUTE)
     others.took(pacs.pk, now)
     assert not others.are_served(pacs.pk, now + 0.1 * MINUTE)
+
+
+def test_only_what_others_hold_for_this_very_node_and_are_sending_is_believed():
+    others, now = OtherWorkers("host:1"), timezone.now()
+    pacs, archive = node(104), node(104, "ARCHIVE")
+    theirs = {"lease_owner": "host:2", "lease_until": now + MINUTE}
+    queue_item("Prepared", node=archive, **theirs)
+    queue_item("New", node=pacs, **theirs)
+    queue_item("Prepared", node=pacs, **(theirs | {"lease_until": now - MINUTE}))
+    NodeStatus.objects.create(node=archive, last_success_at=now)
+    assert not others.are_served(pacs.pk, now)
+
+
+@pytest.mark.parametrize("meanwhile", ["another worker delivered", "it was taken for a failure"])
+def test_the_minute_for_which_others_are_believed_begins_anew(meanwhile):
+    others, now = OtherWorkers("host:1"), timezone.now()
+    pacs = node(104)
+    queue_item("Prepared", node=pacs, lease_owner="host:2", lease_until=now + 9 * MINUTE)
+    assert others.are_served(pacs.pk, now)
+    if meanwhile == "another worker delivered":
+        NodeStatus.objects.create(node=pacs, last_success_at=now + 0.9 * MINUTE)
+        assert others.are_served(pacs.pk, now + MINUTE)
+    else:
+        assert not others.are_served(pacs.pk, now + 1.1 * MINUTE)
+    assert others.are_served(pacs.pk, now + 2 * MINUTE)
+    assert others.are_served(pacs.pk, now + 2.9 * MINUTE)
+
+
+@pytest.mark.parametrize(("failures", "goes_back"), [(0, True), (1, False)])
+def test_a_failing_node_that_turns_its_trial_away_has_failed_again_whatever_others_hold(failures, goes_back):
+    now, pacs = timezone.now(), node(104)
+    queue_item("Prepared", node=pacs, lease_owner="host:2", lease_until=now + MINUTE)
+    tried = replace(target(), node_id=pacs.pk, failures_in_a_row=failures)
+    away = replace(unreachable(FailureKind.REJECTED_TRANSIENT), target=tried)
+    assert OtherWorkers("host:1").keep_from(away, now) == (Returned(tried, away.items) if goes_back else None)

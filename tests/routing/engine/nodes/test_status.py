@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from routing.engine.nodes.status import Failure, News, record_news
+from routing.engine.nodes.status import Failure, News, end_back_off, record_news
 from routing.engine.nodes.target import DeliverySettings, target_of
 from routing.models import Node, NodeOutage, NodeStatus
 from tests.builders import node
@@ -83,3 +83,12 @@ def test_failures_count_again_as_soon_as_the_clock_was_set_back() -> None:
     assert (again.failures_in_a_row, again.not_before) == (2, back + 21 * SECOND)
     assert again.last_success_at is not None and again.last_failure_at is not None
     assert again.last_success_at < again.last_failure_at
+
+
+def test_a_back_off_is_ended_for_the_failing_nodes_that_are_meant_alone() -> None:
+    meant, other, fine = node("MEANT"), node("OTHER"), node("FINE")
+    later = told(other, failed(NOW)).not_before
+    told(meant, failed(NOW))
+    told(fine, None, delivered=1)
+    end_back_off([meant.pk, fine.pk, None], NOW)
+    assert [NodeStatus.objects.get(node=each).not_before for each in (meant, other, fine)] == [NOW, later, None]

@@ -109,6 +109,20 @@ def test_a_waker_finds_who_came_after_it(tmp_path: Path) -> None:
     waker.close()
 
 
+def test_who_comes_beside_another_is_found_within_a_second(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [0.0]
+    monkeypatch.setattr(module.time, "monotonic", lambda: now[0])
+    waker, first = Waker(tmp_path, "prepare"), Wakeup(tmp_path, "prepare")
+    first._path = first._path.rename(tmp_path / "prepare-0.wake")
+    waker.wake()
+    second = Wakeup(tmp_path, "prepare")
+    now[0] = 1.1
+    waker.wake()
+    assert second.wait(0)
+    for each in (waker, first, second):
+        each.close()
+
+
 def test_a_waker_that_finds_one_gone_looks_at_once_for_who_came_in_its_place(tmp_path: Path) -> None:
     waker, first = Waker(tmp_path, "prepare"), Wakeup(tmp_path, "prepare")
     waker.wake()

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from routing.core.states import QueueEvent
+from routing.engine.delivering import source
 from routing.engine.delivering.item_file import Form, NoSuchFile, item_file
 from routing.engine.delivering.outgoing import Outgoing
 from routing.engine.delivering.source import FileDamaged, Source
@@ -113,6 +114,16 @@ def test_a_recipe_of_which_any_part_lies_beyond_the_end_of_its_file_sends_nothin
     with pytest.raises(FileDamaged, match="file has 1000 bytes, its recipe reads up to 5000"):  # noqa: SIM117
         with Source(path, 0, Recipe(parts), EXPLICIT).open():
             pytest.fail("half of it would be sent")
+
+
+def test_a_large_file_of_which_no_checksum_is_known_is_sent_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(source, "_WINDOW", 100)
+    path = tmp_path / "large.dcm"
+    path.write_bytes(bytes(range(250)))
+    with Source(path, 10, None, EXPLICIT).open() as dataset:
+        assert b"".join(map(bytes, dataset)) == bytes(range(10, 250))
 
 
 def look_for_pixels(path: Path) -> None:

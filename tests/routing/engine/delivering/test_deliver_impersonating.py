@@ -34,21 +34,26 @@ def test_a_calling_title_that_is_refused_rejects_only_its_own_images(tmp_path):
         refused, other = running.image(pacs, source_ae_title="CT_1"), running.image(pacs, source_ae_title="MR_1")
         running.rest()
     assert states(refused, other) == ["Rejected", "Prepared"]
-    refused.refresh_from_db()
+    for item in (refused, other):
+        item.refresh_from_db()
+        assert (item.attempt_count, item.lease_owner) == (1, ""), "nobody is forgotten in a worker's hands"
     assert "calling AE title not recognized" in refused.last_error
 
 
-def test_a_calling_title_that_is_refused_is_no_failure_of_the_node(tmp_path):
+@pytest.mark.parametrize(("impersonate", "failures"), [(True, 0), (False, 1)])
+def test_a_calling_title_that_is_refused_is_a_failure_of_the_node_only_where_all_images_have_it(
+    tmp_path, impersonate, failures
+):
     def script(peer: ScriptedNode) -> None:
         peer.receive()
         peer.send(bytes((3, 0, 0, 0, 0, 4, 0, 1, 1, 3)))
 
     with scripted_node(script) as port, delivery(tmp_path) as running:
-        pacs = node(port, impersonate=True)
+        pacs = node(port, impersonate=impersonate)
         refused = running.image(pacs, source_ae_title="CT_1")
         running.rest()
     assert states(refused) == ["Rejected"]
-    assert (status(pacs).failures_in_a_row, status(pacs).not_before) == (0, None)
+    assert (status(pacs).failures_in_a_row, status(pacs).not_before is not None) == (failures, bool(failures))
     assert "calling AE title not recognized" in status(pacs).last_error
 
 

@@ -46,3 +46,22 @@ def test_one_that_the_node_ends_after_each_image_is_replaced_before_the_next(end
             assert ended.wait(PATIENCE)
             ended.clear()
         kept.release()
+
+
+def test_one_over_which_half_a_message_may_have_gone_carries_no_other_image():
+    """What the node would take for its rest is the next image."""
+
+    class Torn:
+        is_over = False
+
+        def send(self, *_image):
+            raise OSError("the file cannot be read any further")
+
+        def abort(self):
+            self.is_over = True
+
+    kept = KeptAssociation(lambda _: contextlib.nullcontext())
+    kept._open = torn = Torn()
+    with pytest.raises(OSError, match="any further"):
+        kept.send(outgoing(dataset()), 0, None)
+    assert torn.is_over

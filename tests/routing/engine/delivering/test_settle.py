@@ -119,6 +119,15 @@ def test_any_answer_shows_that_the_node_is_there(status):
     assert what(answered(status, tried=0, first=True))[1].ordeal == [None]
 
 
+@pytest.mark.parametrize(
+    ("kind", "word"), [(FailureKind.TIMEOUT, "deferred"), (FailureKind.REJECTED_PERMANENT, "refused")]
+)
+def test_where_there_was_no_association_that_is_told_and_no_status_of_an_earlier_attempt(kind, word):
+    done = settled(unreachable(kind))
+    assert [(attempt["answer"], attempt["error"]) for attempt in done.attempts] == [(word, "nobody there")]
+    assert done.moves[0].columns["last_status"] is None
+
+
 def test_a_node_that_takes_an_image_in_no_form_it_can_be_given_is_there_and_why_is_told():
     done = settled(Unwanted(target(), item(), "no context", BEGAN, ENDED, SYNTAX))
     assert (done.news[3].ordeal, done.news[3].last_error) == ([None], "no context")

@@ -29,6 +29,13 @@ def test_history_is_forgotten_after_the_files_and_with_all_that_hangs_on_it(kept
     assert not HistoryEntry.objects.exists()
 
 
+def test_history_is_kept_from_the_last_that_happened_and_not_from_the_reception(kept: Kept) -> None:
+    late = kept.item("Delivered", ended=100 * DAY, purged_at=timezone.now(), updated_at=timezone.now() - 50 * DAY)
+    assert forget_history(kept.spool, 90 * DAY) == 0
+    assert forget_history(kept.spool, 49 * DAY) == 1
+    assert not QueueItem.objects.filter(id=late.id).exists()
+
+
 def test_a_look_for_what_is_too_old_reads_no_younger_rows(kept: Kept) -> None:
     """They are nearly all that there is: with ten million it read the whole database every minute."""
     kept.item("Delivered", ended=50 * DAY, purged_at=timezone.now())

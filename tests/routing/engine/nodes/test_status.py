@@ -4,9 +4,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from django.utils import timezone
 
-from routing.engine.nodes.status import Failure, News, end_back_off, record_news
+from routing.engine.nodes.status import Failure, News, Trial, end_back_off, may_try, record_news
 from routing.engine.nodes.target import DeliverySettings, target_of
 from routing.models import Node, NodeOutage, NodeStatus
 from tests.builders import node
@@ -47,6 +48,19 @@ def test_an_answer_ends_the_back_off_and_the_outage() -> None:
     answers = told(pacs, None, now=NOW + SECOND, delivered=1)
     assert (answers.failures_in_a_row, answers.not_before, answers.delivered) == (0, None, 1)
     assert answers.last_success_at == NodeOutage.objects.get().ended_at == NOW + SECOND
+
+
+def test_an_answer_ends_the_outage_of_its_own_node_and_none_that_is_over() -> None:
+    pacs, archive = node(), node("ARCHIVE")
+    told(archive, failed(NOW))
+    for at in (NOW, NOW + 5 * SECOND):
+        told(pacs, failed(at), now=at)
+        told(pacs, None, now=at + SECOND)
+    assert list(NodeOutage.objects.order_by("pk").values_list("ae_title", "ended_at")) == [
+        ("ARCHIVE", None),
+        (pacs.ae_title, NOW + SECOND),
+        (pacs.ae_title, NOW + 6 * SECOND),
+    ]
 
 
 def test_an_answer_that_refuses_is_no_outage_and_no_success_either() -> None:
@@ -92,3 +106,27 @@ def test_a_back_off_is_ended_for_the_failing_nodes_that_are_meant_alone() -> Non
     told(fine, None, delivered=1)
     end_back_off([meant.pk, fine.pk, None], NOW)
     assert [NodeStatus.objects.get(node=each).not_before for each in (meant, other, fine)] == [NOW, later, None]
+
+
+def test_a_node_that_answers_again_may_be_tried_by_everybody() -> None:
+    pacs = node()
+    told(pacs, failed(NOW))
+    told(pacs, None)
+    assert [may_try(pacs.pk, NOW), may_try(pacs.pk, NOW)] == [Trial.YES] * 2
+
+
+def test_when_the_back_off_is_over_one_worker_tries_also_where_two_ask_at_the_same_moment() -> None:
+    pacs = node(retry_initial=10, retry_jitter=0)
+    later = told(pacs, failed(NOW)).not_before or NOW
+    assert may_try(pacs.pk, later - SECOND) is Trial.NO
+    quicker: list[Trial] = []
+
+    def asks_as_well(execute: Any, statement: str, *rest: Any) -> Any:
+        if statement.startswith("UPDATE") and not quicker:
+            quicker.append(Trial.NO)
+            quicker[0] = may_try(pacs.pk, later)
+        return execute(statement, *rest)
+
+    with connection.execute_wrapper(asks_as_well):
+        slower = may_try(pacs.pk, later)
+    assert (quicker, slower) == ([Trial.PROBE], Trial.NO)

@@ -61,6 +61,22 @@ def test_when_a_node_is_in_trouble_nothing_more_is_taken_until_that_is_recorded(
     assert told.couriers.room() == 0
 
 
+def test_what_lies_ready_when_a_node_is_in_trouble_goes_back_and_is_not_sent_as_well(tmp_path):
+    class OneMore(Told):
+        def report(self, report) -> None:
+            if report.items[0].id == 1:
+                self.couriers.give([self.waiting(2)])
+            super().report(report)
+
+    told = OneMore(tmp_path, max_associations=1)
+    told.couriers.give([told.waiting(1)])
+    came = [told.next(), told.next()]
+    assert [(type(report), report.items[0].id) for report in came] == [(Unreachable, 1), (Returned, 2)]
+    told.couriers.stop()
+    assert told.couriers.join(time.monotonic() + PATIENCE)
+    assert told.reports.empty(), "whoever has taken it up meanwhile sends it, too"
+
+
 def test_nothing_is_tried_behind_a_closed_gate(tmp_path):
     told = Told(tmp_path)
     told.couriers.set_open(False)

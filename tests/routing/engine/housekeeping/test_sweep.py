@@ -1,17 +1,19 @@
 """What nobody needs in the spool is swept: unfinished files, and prepared ones that no row names or will name."""
 
 import os
+import time
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
+from routing.core.identifiers import first_at
 from routing.engine.housekeeping.retention import sweep
 from routing.models import OperatorAction, QueueItem
 from routing.operating.operator_actions import Action, perform
 from routing.operating.undo import undo
 from tests.routing.engine.housekeeping import kept as keeping
-from tests.routing.engine.housekeeping.kept import Kept
+from tests.routing.engine.housekeeping.kept import DAY, Kept
 
 pytestmark = pytest.mark.django_db
 
@@ -33,6 +35,22 @@ def test_leftovers_of_killed_writers_are_swept_and_named_files_stay(kept: Kept) 
     assert {path.name for path in kept.files.folder.iterdir()} == {named, young}
     assert kept.has(item)
     assert not part.exists()
+
+
+def test_what_was_written_to_within_the_hour_is_somebodys_work_and_stays(kept: Kept) -> None:
+    item = kept.item("Prepared")
+    part, draft = kept.spool.path(item.id).with_suffix(".dcm.part"), kept.files.folder / "1-aaaa.part"
+    made = kept.files.path(kept.prepared_file(item))
+    young, before = (kept.spool.path(first_at(timezone.now() - age)).parent for age in (0.8 * DAY, 3 * DAY))
+    for folder in (young, before):
+        folder.mkdir(parents=True, exist_ok=True)
+    lately = time.time() - 3500
+    for path in (part, draft, made):
+        path.write_bytes(b"half")
+        os.utime(path, (lately, lately))
+    assert sweep(kept.spool, kept.files) == 0
+    assert all(path.exists() for path in (part, draft, made, young))
+    assert not before.exists()
 
 
 def test_a_file_that_was_made_for_an_image_in_transfer_is_not_swept(kept: Kept) -> None:

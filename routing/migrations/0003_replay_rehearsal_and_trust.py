@@ -119,6 +119,7 @@ class Migration(migrations.Migration):
                 ('meant_by', models.CharField(blank=True, help_text='who said that the failures are meant', max_length=150)),
             ],
             options={
+                'verbose_name_plural': 'version tallies',
                 'ordering': ['-activation', '-version'],
             },
         ),

@@ -17,6 +17,7 @@ class VersionTally(models.Model):
     meant_by = models.CharField(max_length=150, blank=True, help_text="who said that the failures are meant")
 
     class Meta:
+        verbose_name_plural = "version tallies"
         ordering = ["-activation", "-version"]
         constraints = [models.UniqueConstraint(fields=["version", "activation"], name="version_tally_once")]
 

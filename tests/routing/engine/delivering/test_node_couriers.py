@@ -151,3 +151,12 @@ def test_a_node_that_takes_one_association_at_a_time_is_not_kept_waiting_for_an_
         assert [type(told.next()), type(told.next())] == [Answered, Answered]
         told.couriers.stop()
         assert told.couriers.join(time.monotonic() + PATIENCE)
+
+
+def test_a_node_that_is_gone_has_failed_however_lately_it_had_an_association(tmp_path):
+    told = Told(tmp_path, max_associations=1)
+    told.couriers._note_end(True)
+    told.couriers.give([told.waiting(1)])
+    assert isinstance(told.next(), Unreachable)
+    told.couriers.stop()
+    assert told.couriers.join(time.monotonic() + PATIENCE)

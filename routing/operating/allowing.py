@@ -26,7 +26,10 @@ def unknown_senders(most: int | None = None) -> list[TurnedAway]:
     """
     known = KnownSender.objects.filter(enabled=True).exclude(network="")
     is_known = Exists(known.filter(ae_title=OuterRef("ae_title")))
-    everybody = UnknownSender.objects.order_by(is_known.desc(), "-last_seen_at")
+    everybody = list(UnknownSender.objects.order_by(is_known.desc(), "-last_seen_at"))
+    if not everybody:
+        # The dashboard asks at each tick, and there may be thousands of nodes.
+        return []
     now = _nodes_and_senders()
     callers = [caller for caller in everybody if not _may_send(caller, now)][:most]
     theirs: dict[str, list[str]] = {}
@@ -39,7 +42,9 @@ def unknown_senders(most: int | None = None) -> list[TurnedAway]:
 
 def astray(within: timedelta) -> list[tuple[UnknownSender, Meaning]]:
     """Senders that may send and called what still leads to no node or a disabled one, the latest first."""
-    lately = UnknownSender.objects.filter(last_seen_at__gte=timezone.now() - within).order_by("-last_seen_at")
+    lately = list(UnknownSender.objects.filter(last_seen_at__gte=timezone.now() - within).order_by("-last_seen_at"))
+    if not lately:
+        return []
     now = _nodes_and_senders()
     meant = [(caller, now.titles.resolve(caller.called_ae_title).meaning) for caller in lately]
     lost = (Meaning.UNKNOWN, Meaning.DISABLED)

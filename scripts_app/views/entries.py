@@ -160,7 +160,7 @@ def script_entry_move(request: HttpRequest, key: str, direction: Literal["up", "
 def script_entry_place(request: HttpRequest, key: str) -> HttpResponse:
     """Move to ``place``, counted from 1 among all entries; one beyond the end means the end."""
     written = request.POST.get("place", "").strip()
-    if not written.isdecimal() or len(written) > 6:
+    if not written.isdecimal() or len(written) > 6 or not int(written):
         return HttpResponseBadRequest("place: a number from 1")
     change(actor(request), lambda content: _put(content, key, int(written) - 1))
     return _after(request, key)

@@ -122,11 +122,14 @@ def test_an_entry_is_moved_to_any_place(author):
     for name in "abc":
         lua_entry("print(1)", description=name)
     first = str(LuaEntry.objects.first().pk)
-    for place, expected in (("2", "bca"), ("1", "bac"), ("0", "abc"), ("9", "bca")):
+    for place, expected in (("3", "bca"), ("2", "bac"), ("1", "abc"), ("9", "bca")):
         answer = author.post(reverse("script_entry_place", args=[first]), {"place": place}, headers=HTMX)
         assert "".join(order(author)) == expected
         assert f"a: {expected.index('a') + 1} of 3" in words(answer)
-    assert author.post(reverse("script_entry_place", args=[first]), {"place": "-1"}).status_code == 400
+    for wrong in ("-1", "0", "", "one"):
+        answer = author.post(reverse("script_entry_place", args=[first]), {"place": wrong}, headers=HTMX)
+        assert answer.status_code == 400
+    assert "".join(order(author)) == "bca"
 
 
 def test_the_list_tells_which_called_titles_reach_an_entry_and_the_number_that_messages_use(author):

@@ -51,8 +51,13 @@ def test_known_senders_are_taken_and_everybody_else_is_refused_and_listed(make_e
         answers.append((calling, called, sender.answer))
         sender.end()
     assert answers == cases
-    strangers = engine.rows("SELECT ae_title, address, called_ae_title, count FROM routing_unknownsender ORDER BY id")
-    assert strangers == [("STRANGER", "127.0.0.1", "PACS", 1), ("FAR", "127.0.0.1", "PACS", 1)]
+    refused = engine.rows("SELECT ae_title, address, called_ae_title, count FROM routing_unknownsender ORDER BY id")
+    assert refused == [
+        ("CT_1", "127.0.0.1", "PACS2", 1),
+        ("CT_1", "127.0.0.1", "OFF", 1),
+        ("STRANGER", "127.0.0.1", "PACS", 1),
+        ("FAR", "127.0.0.1", "PACS", 1),
+    ]
     assert "called AE title 'PACS2' means no node; nearest is 'PACS'" in engine.said()
     assert "called AE title 'OFF' means a disabled node" in engine.said()
     assert stop(listener) == 0

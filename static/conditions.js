@@ -22,6 +22,12 @@
     clearTimeout(waiting.get(row));
     waiting.set(row, setTimeout(() => check(row), 300));
   });
+  // What was written before this ran, and what the browser gives back after Back.
+  if (conditions)
+    window.addEventListener("pageshow", () => {
+      for (const row of conditions.querySelectorAll(".condition-row"))
+        if ([...row.querySelectorAll("input")].some((field) => field.value !== field.defaultValue)) check(row);
+    });
   conditions?.addEventListener("click", (event) => {
     if (!event.target.matches("[data-remove-row]")) return;
     event.target.closest(".condition-row").remove();

@@ -13,6 +13,18 @@ pytestmark = pytest.mark.browser
 MEANT, ct, site = workshop.MEANT, workshop.ct, workshop.site
 
 
+def test_what_is_written_of_a_condition_while_the_page_still_loads_is_checked_as_well(site, visit):
+    opened = visit("script-author", "/scripts/")
+    held = []
+    opened.route("**/conditions*.js", lambda route: held.append(route))
+    with opened.expect_request("**/conditions*.js"):
+        opened.goto(site.url + "/scripts/entries/new/", wait_until="commit")
+    opened.get_by_label("Tag").first.fill("Modalty")
+    opened.get_by_label("Pattern").first.fill("C*")
+    held[0].continue_()
+    expect(opened.locator(".condition-row .words").first).to_contain_text("did you mean Modality?")
+
+
 def test_from_a_new_entry_over_a_dry_run_to_activation_and_back(site, visit, ct):
     opened = visit("script-author", "/scripts/")
     opened.get_by_role("link", name="New entry").click()

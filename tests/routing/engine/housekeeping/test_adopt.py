@@ -233,7 +233,8 @@ def test_what_a_power_cut_left_of_a_file_goes_into_the_quarantine_and_never_into
     row = QueueItem.objects.get()
     assert (row.id, row.checksum) == (whole.id, whole.checksum)
     refused = QuarantinedInstance.objects.get()
-    assert refused.id == torn.id and refused.reason.startswith(why.format(torn.size)) and "the power went" in refused.reason
+    assert refused.id == torn.id
+    assert refused.reason.startswith(why.format(torn.size)) and "the power went" in refused.reason
     # Its time there begins now: what is older than that would go at once.
     assert refused.received_at >= now
     assert refused.kept is kept and quarantined(spool, torn.id).exists() is kept

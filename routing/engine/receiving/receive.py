@@ -160,9 +160,10 @@ def enqueue(
 
 def _renamed(row: dict[str, Any], directory: Directory) -> str:
     """Why it is for a node that its called AE title does not mean: empty where it does."""
-    if directory.resolve(row["called_ae_title"]).node_id == row["node_id"]:
+    called = row["called_ae_title"]
+    if called == row["destination_ae_title"] or directory.resolve(called).node_id == row["node_id"]:
         return ""
-    return f"accepted for the node that was called {row['called_ae_title']!r} then"
+    return f"accepted for the node that was called {called!r} then"
 
 
 def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]:

@@ -25,13 +25,9 @@ class Placed:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
-    """What is told of an entry."""
+class Listed(Placed):
+    """What is told of it."""
 
-    entry: Mapping[str, Any]
-    place: int
-    number: int | None
-    title: str
     rows: list[Row]
     mark: str
     """new or changed, in the draft."""

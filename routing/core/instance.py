@@ -29,7 +29,7 @@ class ReceivedInstance:
     size: int
     """Bytes of the whole file."""
     accepted_for: str = ""
-    """The node that the called AE title meant when the association was accepted (``Directory.accepted_for``)."""
+    """The node that the called AE title meant when the association was accepted (``Snapshot.accepted_for``)."""
     checksum: int | None = None
     """CRC-32 of the whole file; None when nobody has computed it."""
 

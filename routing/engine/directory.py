@@ -6,7 +6,7 @@ import ipaddress
 import logging
 import threading
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self, cast
 
@@ -23,6 +23,8 @@ from routing.processes.application_log import first_line
 log = logging.getLogger("capacitor.directory")
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+Senders = dict[str, tuple[Network | None, ...]]
+"""For each calling AE title the networks it may call from; None is anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,7 @@ class Snapshot:
     """Nodes and senders at one moment."""
 
     titles: TitleBook
-    senders: dict[str, tuple[Network | None, ...]]
-    """For each calling AE title the networks it may call from; None is anywhere."""
+    senders: Senders
     delays: dict[int, timedelta]
     """ProcessDelay of the nodes that have one of their own, by node id."""
     database: str = ""
@@ -64,16 +65,21 @@ class Snapshot:
 
     def knows(self, calling_ae_title: str, address: str) -> bool:
         """Whether somebody has allowed this sender (decision D18)."""
-        networks = self.senders.get(calling_ae_title, ())
-        if not networks:
-            return False
-        try:
-            peer = ipaddress.ip_address(address)
-        except ValueError:
-            return None in networks
-        if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
-            peer = peer.ipv4_mapped
-        return any(network is None or peer in network for network in networks)
+        return may_send(self.senders, calling_ae_title, address)
+
+
+def may_send(senders: Senders, calling_ae_title: str, address: str) -> bool:
+    """Whether one of these is that sender at that address."""
+    networks = senders.get(calling_ae_title, ())
+    if not networks:
+        return False
+    try:
+        peer = ipaddress.ip_address(address)
+    except ValueError:
+        return None in networks
+    if isinstance(peer, ipaddress.IPv6Address) and peer.ipv4_mapped:
+        peer = peer.ipv4_mapped
+    return any(network is None or peer in network for network in networks)
 
 
 def _this_database() -> str:
@@ -89,7 +95,12 @@ def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
     )
     titles = [KnownTitle(pk, ae_title, tuple(aliases), enabled) for pk, ae_title, aliases, enabled, _ in nodes]
     delays = {pk: timedelta(milliseconds=min(delay, LARGEST_NUMBER)) for pk, *_, delay in nodes if delay is not None}
-    senders: dict[str, tuple[Network | None, ...]] = {}
+    return Snapshot(TitleBook(titles, own_ae_title, prefix), read_senders(), delays, _this_database())
+
+
+def read_senders() -> Senders:
+    """Read the senders that are allowed from the database."""
+    senders: Senders = {}
     for ae_title, network in KnownSender.objects.filter(enabled=True).values_list("ae_title", "network"):
         try:
             parsed = ipaddress.ip_network(network, strict=False) if network else None
@@ -98,7 +109,7 @@ def read_snapshot(own_ae_title: str, prefix: str) -> Snapshot:
             log.error("known sender %s has no valid network: %r", ae_title, network)
             continue
         senders[ae_title] = (*senders.get(ae_title, ()), parsed)
-    return Snapshot(TitleBook(titles, own_ae_title, prefix), senders, delays, _this_database())
+    return senders
 
 
 class Directory:
@@ -140,8 +151,7 @@ class Directory:
             return self._snapshot
         try:
             _drop_dead_connection()
-            found = read_snapshot(self._own, self._prefix)
-            self._snapshot = replace(found, database="") if self._by_title else found
+            self._snapshot = read_snapshot(self._own, self._prefix)
         except DatabaseProblem as error:
             if self._snapshot is None:
                 raise
@@ -150,7 +160,7 @@ class Directory:
         return self._snapshot
 
     def resolve(self, called_ae_title: str, accepted_for: str = "") -> Resolution:
-        return self.current().resolve(called_ae_title, accepted_for)
+        return self.current().resolve(called_ae_title, "" if self._by_title else accepted_for)
 
 
 def _drop_dead_connection() -> None:

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from routing.audit.log import audit
 from routing.core.ae_title import Meaning
-from routing.engine.directory import Snapshot, read_snapshot
+from routing.engine.directory import Senders, may_send, read_senders
 from routing.models import KnownSender, UnknownSender
+from routing.nodes.titles import title_book
 
 TurnedAway = tuple[UnknownSender, list[str]]
 """Who was turned away, and from where somebody of that AE title may send."""
@@ -26,12 +27,8 @@ def unknown_senders(most: int | None = None) -> list[TurnedAway]:
     """
     known = KnownSender.objects.filter(enabled=True).exclude(network="")
     is_known = Exists(known.filter(ae_title=OuterRef("ae_title")))
-    everybody = list(UnknownSender.objects.order_by(is_known.desc(), "-last_seen_at"))
-    if not everybody:
-        # The dashboard asks at each tick, and there may be thousands of nodes.
-        return []
-    now = _nodes_and_senders()
-    callers = [caller for caller in everybody if not _may_send(caller, now)][:most]
+    everybody, senders = UnknownSender.objects.order_by(is_known.desc(), "-last_seen_at"), read_senders()
+    callers = [caller for caller in everybody if not _may_send(caller, senders)][:most]
     theirs: dict[str, list[str]] = {}
     for title, network in known.filter(ae_title__in={caller.ae_title for caller in callers}).values_list(
         "ae_title", "network"
@@ -42,21 +39,18 @@ def unknown_senders(most: int | None = None) -> list[TurnedAway]:
 
 def astray(within: timedelta) -> list[tuple[UnknownSender, Meaning]]:
     """Senders that may send and called what still leads to no node or a disabled one, the latest first."""
-    lately = list(UnknownSender.objects.filter(last_seen_at__gte=timezone.now() - within).order_by("-last_seen_at"))
-    if not lately:
+    lately, senders = UnknownSender.objects.filter(last_seen_at__gte=timezone.now() - within), read_senders()
+    ours = [caller for caller in lately.order_by("-last_seen_at") if _may_send(caller, senders)]
+    if not ours:
+        # The dashboard asks, and there may be thousands of nodes.
         return []
-    now = _nodes_and_senders()
-    meant = [(caller, now.titles.resolve(caller.called_ae_title).meaning) for caller in lately]
-    lost = (Meaning.UNKNOWN, Meaning.DISABLED)
-    return [(caller, meaning) for caller, meaning in meant if meaning in lost and _may_send(caller, now)]
+    book = title_book()
+    meant = [(caller, book.resolve(caller.called_ae_title).meaning) for caller in ours]
+    return [(caller, meaning) for caller, meaning in meant if meaning in (Meaning.UNKNOWN, Meaning.DISABLED)]
 
 
-def _nodes_and_senders() -> Snapshot:
-    return read_snapshot(settings.CAPACITOR.ae_title, settings.CAPACITOR.ae_title_prefix)
-
-
-def _may_send(caller: UnknownSender, now: Snapshot) -> bool:
-    return settings.CAPACITOR.accept_unknown_senders or now.knows(caller.ae_title, str(caller.address))
+def _may_send(caller: UnknownSender, senders: Senders) -> bool:
+    return settings.CAPACITOR.accept_unknown_senders or may_send(senders, caller.ae_title, str(caller.address))
 
 
 @transaction.atomic

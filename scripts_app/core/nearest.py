@@ -25,3 +25,8 @@ def did_you_mean(wrong: str, known: Iterable[str]) -> str:
     """The same as a clause, such as ``; did you mean 'AeTitle'?``, or nothing."""
     found = nearest(wrong, known)
     return f"; did you mean {found!r}?" if found else ""
+
+
+def no_node(ae_title: str, known: Iterable[str]) -> str:
+    """That none of the nodes has this AE title, and which may be meant."""
+    return f"no node has the AE title {ae_title!r}{did_you_mean(ae_title, known)}"

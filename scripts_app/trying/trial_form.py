@@ -9,7 +9,7 @@ from typing import Any
 from django.http import QueryDict
 
 from scripts_app.core.lua.calls_queue import STATES
-from scripts_app.core.nearest import did_you_mean
+from scripts_app.core.nearest import no_node
 from scripts_app.core.scoped_state import StateError, plain_state
 
 QUEUE_ROWS = range(3)
@@ -61,8 +61,7 @@ def _items(posted: QueryDict, ae_titles: Sequence[str]) -> list[dict[str, Any]]:
             raise WrongSetting(f"items in the queue: {state!r} is none of {', '.join(STATES)}")
         destination = destination.strip()
         if destination not in ae_titles:
-            near = did_you_mean(destination, ae_titles)
-            raise WrongSetting(f"items in the queue: no node has the AE title {destination!r}{near}")
+            raise WrongSetting(f"items in the queue: {no_node(destination, ae_titles)}")
         item = {"state": state, "destination_ae_title": destination, "of_this_study": study == "this"}
         items.append({"count": int(count), **item})
     if sum(item["count"] for item in items) > MOST_ITEMS:
@@ -78,7 +77,7 @@ def _nodes(posted: QueryDict, ae_titles: Sequence[str]) -> dict[str, dict[str, A
         if not title:
             continue
         if title not in ae_titles:
-            raise WrongSetting(f"nodes: no node has the AE title {title!r}{did_you_mean(title, ae_titles)}")
+            raise WrongSetting(f"nodes: {no_node(title, ae_titles)}")
         if failed.strip() and not (failed.strip().isdecimal() and len(failed) < 10):
             raise WrongSetting(f"nodes: {failed!r} is no number of failed deliveries")
         nodes[title] = {"echo": _ECHOES.get(echo), "failed": int(failed) if failed.strip() else None}

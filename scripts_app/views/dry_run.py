@@ -15,7 +15,7 @@ from django.views.decorators.http import require_POST
 from scripts_app.collection_check import faults
 from scripts_app.configuration.problem import sentence
 from scripts_app.core.collection import Collection, entry_of
-from scripts_app.core.nearest import did_you_mean
+from scripts_app.core.nearest import no_node
 from scripts_app.draft import working
 from scripts_app.dry_running.process import Superseded, Unanswered, ask
 from scripts_app.entry_form import EntryForm
@@ -132,7 +132,7 @@ def titles_of(request: HttpRequest, sample: Sample) -> tuple[str, str]:
     """Sender and destination as the form says, else those of the image; WrongSetting."""
     destination = request.POST.get("destination", "").strip() or sample.destination_ae_title
     if destination != sample.destination_ae_title and destination not in (known := trial_titles()):
-        raise WrongSetting(f"for: no node has the AE title {destination!r}{did_you_mean(destination, known)}")
+        raise WrongSetting(f"for: {no_node(destination, known)}")
     source = request.POST.get("source_ae_title", "").strip() or sample.source_ae_title
     return source, destination or next(iter(outside.ae_titles()), "")
 

@@ -219,9 +219,9 @@ def _after(request: HttpRequest, key: str) -> HttpResponse:
     place = next((place for place, entry in enumerate(entries, start=1) if entry["key"] == key), 1)
     shown = request.GET.copy()
     if not shown.get("q"):
-        shown["page"] = str(page_of(place))
-        if page_of(place) == 1:
-            del shown["page"]
+        shown.pop("page", None)
+        if (page := page_of(place)) > 1:
+            shown["page"] = str(page)
     address = reverse("scripts", query=shown)
     if not getattr(request, "htmx", False):
         return redirect(f"{address}#entry-{key}")

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from scripts_app.configuration.problem import sentence
 from scripts_app.core.checks import KINDS, Check, checks_of, with_checks
-from scripts_app.core.nearest import did_you_mean
+from scripts_app.core.nearest import no_node
 from scripts_app.draft import mark_of, working
 from scripts_app.models import ScriptTest
 from scripts_app.outside import PHI, NoSample, outside
@@ -76,7 +76,7 @@ def script_test(request: HttpRequest, test_id: int) -> HttpResponse:
         checks, exactly = _posted(request.POST), "exactly" in request.POST
         wrong = [problem for check in checks if (problem := check.problem())]
         gone = dict.fromkeys(check.destination for check in checks if check.destination not in {"", *known})
-        wrong += [f"no node has the AE title {title!r}{did_you_mean(title, known)}" for title in gone]
+        wrong += [no_node(title, known) for title in gone]
         if not checks and not exactly:
             wrong = ["expect something: a test without expectations says nothing"]
         if len(checks) > MOST_CHECKS:

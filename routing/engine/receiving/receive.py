@@ -153,8 +153,8 @@ def enqueue(
     note_repeats(rows, spool)
     with transaction.atomic():
         fresh = insert_missing(QueueItem, rows)
-        came = [(row, "; ".join(filter(None, (note, _renamed(row, directory))))) for row in rows if row["id"] in fresh]
-        insert(HistoryEntry, [line for row, told in came for line in _history(row, actor, told)])
+        came = [row for row in rows if row["id"] in fresh]
+        insert(HistoryEntry, [line for row in came for line in _history(row, actor, note, _renamed(row, directory))])
     return len(fresh)
 
 
@@ -166,7 +166,7 @@ def _renamed(row: dict[str, Any], directory: Directory) -> str:
     return f"accepted for the node that was called {called!r} then"
 
 
-def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]:
+def _history(row: dict[str, Any], actor: str, note: str, renamed: str) -> list[dict[str, Any]]:
     """That the image came, and that nothing had to be done to it where that is so."""
     prepared = row["prepared_at"] is not None
     itself = FOR_ITSELF if row["node_id"] is None and row["state"] == QueueState.NEW else ""
@@ -177,7 +177,7 @@ def _history(row: dict[str, Any], actor: str, note: str) -> list[dict[str, Any]]
         "from_state": "",
         "to_state": QueueState.NEW if prepared else row["state"],
         "actor": actor,
-        "note": "; ".join(filter(None, (note or row["last_error"], words_for(row), itself))),
+        "note": "; ".join(filter(None, (note or row["last_error"], renamed, words_for(row), itself))),
     }
     if not prepared:
         return [came]

@@ -8,6 +8,7 @@ from pydicom.uid import UID
 from pynetdicom import AE, evt
 from pynetdicom.pdu import A_ASSOCIATE_RJ
 
+from tests.acceptance.router import kill
 from tests.builders import CT_IMAGE
 from tests.routing.engine.engine import Engine
 
@@ -94,3 +95,16 @@ class Sender:
 def started(engine: Engine) -> subprocess.Popen[bytes]:
     engine.python(NODES)
     return engine.listener()
+
+
+def killed_before_the_rows(engine: Engine, images: int = 1) -> subprocess.Popen[bytes]:
+    """A listener that has acknowledged so many images, and was killed with its row writer before they had rows."""
+    listener = started(engine)
+    sender = Sender(engine)
+    with engine.database_locked():
+        assert [sender.store(number) for number in range(images)] == [0] * images
+        for pid in (listener.pid, *engine.pids(listener.pid)):
+            kill(pid)
+        listener.wait()
+    sender.lose()
+    return listener

@@ -1,20 +1,13 @@
 """A listener or its row writer that is killed: what was acknowledged is queued all the same."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.acceptance.router import kill, until
-from tests.routing.engine.engine import ADOPT, Engine, MakeEngine, stop
-from tests.routing.engine.receiving.modality import Sender, started
-
-
-def kill_with_its_row_writer(engine: Engine, listener: subprocess.Popen[bytes]) -> None:
-    for pid in (listener.pid, *engine.pids(listener.pid)):
-        kill(pid)
-    listener.wait()
+from tests.routing.engine.engine import ADOPT, MakeEngine, stop
+from tests.routing.engine.receiving.modality import Sender, killed_before_the_rows, started
 
 
 @pytest.mark.integration
@@ -56,12 +49,7 @@ def test_a_listener_without_its_row_writer_ends_so_that_a_whole_one_takes_its_pl
 @pytest.mark.integration
 def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_engine: MakeEngine) -> None:
     engine = make_engine()
-    listener = started(engine)
-    sender = Sender(engine)
-    with engine.database_locked():
-        assert [sender.store(number) for number in range(20)] == [0] * 20
-        kill_with_its_row_writer(engine, listener)
-    sender.lose()
+    killed_before_the_rows(engine, images=20)
     assert engine.states() == {}
     engine.python(ADOPT)
     assert engine.states() == {"New": 20}
@@ -71,12 +59,7 @@ def test_what_was_acknowledged_before_a_kill_is_queued_by_the_next_start(make_en
 @pytest.mark.integration
 def test_a_killed_listeners_images_are_adopted_by_housekeeping(make_engine: MakeEngine) -> None:
     engine = make_engine()
-    listener = started(engine)
-    sender = Sender(engine)
-    with engine.database_locked():
-        assert sender.store() == 0
-        kill_with_its_row_writer(engine, listener)
-    sender.lose()
+    listener = killed_before_the_rows(engine)
     worker = engine.worker("housekeep")
     until(lambda: engine.states() == {"New": 1}, 60, "adopted")
     assert engine.rows("SELECT count(*) FROM routing_historyentry WHERE actor = 'recovery'") == [(1,)]

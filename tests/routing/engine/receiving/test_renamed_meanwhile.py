@@ -11,8 +11,7 @@ from routing.spool.spool import Spool
 from tests.acceptance.router import until
 from tests.builders import node, received
 from tests.routing.engine.engine import ADOPT, Engine, MakeEngine
-from tests.routing.engine.receiving.modality import Sender, started
-from tests.routing.engine.receiving.test_listening_killed import kill_with_its_row_writer
+from tests.routing.engine.receiving.modality import Sender, killed_before_the_rows, started
 
 RENAME = """
 from routing.models import Node
@@ -67,12 +66,7 @@ def test_what_an_open_association_sends_after_the_renaming_goes_to_the_node(make
 @pytest.mark.integration
 def test_so_it_is_after_a_kill_before_the_row(make_engine: MakeEngine) -> None:
     engine = make_engine()
-    listener = started(engine)
-    sender = Sender(engine)
-    with engine.database_locked():
-        assert sender.store() == 0
-        kill_with_its_row_writer(engine, listener)
-    sender.lose()
+    killed_before_the_rows(engine)
     engine.python(RENAME)
     engine.python(ADOPT)
     assert engine.rows("SELECT state, destination_ae_title FROM routing_queueitem") == [("New", "ARCHIVE")]
